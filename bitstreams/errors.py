@@ -1,0 +1,116 @@
+"""Every error of the project, in one tree.
+
+    RscodecError 1 ─┬─ InputError 3         the scene or the request cannot be used
+                    ├─ BitstreamError 4     the stream is damaged, foreign or newer (SPEC.md names each leaf)
+                    ├─ WeightsError 5       the weights are missing or are not the ones the stream names
+                    ├─ CheckError 6         verify or validate found a difference
+                    └─ OutputError 7        the result cannot be written
+
+The number is the exit code of the command line (0 is success, 1 unexpected, 2 wrong usage).
+A message is one line and says what is wrong, where, and what to do about it.
+"""
+
+from __future__ import annotations
+
+
+class RscodecError(Exception):
+    """The root: `except RscodecError` catches whatever this project raises on purpose."""
+
+    exit_code = 1
+
+
+class InputError(RscodecError):
+    """A missing file, not an image, 17 bands, a complex dtype, infinite pixels, a window outside the scene."""
+
+    exit_code = 3
+
+
+class BitstreamError(RscodecError):
+    """The stream does not keep a promise of SPEC.md."""
+
+    exit_code = 4
+
+
+class NotAStream(BitstreamError):
+    """The magic number is missing: this is some other kind of file."""
+
+
+class FutureVersion(BitstreamError):
+    """The stream uses a format or arithmetic version that this program does not know."""
+
+
+class UnknownModel(BitstreamError):
+    """The stream names a model that this program's wire table does not list."""
+
+
+class Truncated(BitstreamError):
+    """The stream ends inside its header or its tile index."""
+
+
+class HeaderDamaged(BitstreamError):
+    """The header does not match its checksum."""
+
+
+class BadField(BitstreamError):
+    """A field of an undamaged header holds a value that the format does not allow."""
+
+
+class TrailingBytes(BadField):
+    """Something follows the last payload."""
+
+
+class LimitExceeded(BitstreamError):
+    """A size, count or length is above the named limit."""
+
+
+class IndexDamaged(BitstreamError):
+    """The tile index does not match its checksum or contradicts itself."""
+
+
+class MetadataDamaged(BitstreamError):
+    """The metadata section does not inflate to a JSON object."""
+
+
+class RadiometryDamaged(BitstreamError):
+    """The radiometry section does not describe a usable transform of the bands."""
+
+
+class TileDamaged(BitstreamError):
+    """One entry of one tile is unusable; the other tiles are not affected.
+
+    `tile` is (row, col, group); group is None for the lossless planes of the tile.
+    """
+
+    def __init__(self, message: str, tile: tuple[int, int, int | None] | None = None):
+        super().__init__(message)
+        self.tile = tile
+
+
+class MaskDamaged(TileDamaged):
+    """The lossless planes of a tile are unusable (`tile` is None where only the bytes were at hand)."""
+
+
+class WeightsError(RscodecError):
+    """The weights that a stream or a command needs are not at hand."""
+
+    exit_code = 5
+
+
+class MissingWeights(WeightsError):
+    """No file with these weights was found."""
+
+
+class WrongWeights(WeightsError):
+    """Weights were found, but their hash is not the one that was asked for."""
+
+
+class CheckError(RscodecError):
+    """verify or validate ran to its end and found differences."""
+
+    exit_code = 6
+
+
+class OutputError(RscodecError):
+    """The output exists already, its folder is missing, or the disk is full."""
+
+    exit_code = 7

@@ -1,0 +1,11 @@
+"""The limits of the format, each checked before a byte is read or allocated on its account (SPEC.md, Limits)."""
+
+MAX_EDGE = 2**20  # pixels along one side of a scene
+MAX_BANDS = 16
+MAX_GROUPS = 6  # groups of three network channels: 16 bands need six
+MAX_TILES = 2**20  # tiles of one scene; the index then has at most 84 MiB
+TILE_UNIT = 64  # a tile edge is a multiple of this many pixels,
+MAX_TILE = 32 * TILE_UNIT  # at most this many
+MAX_METADATA_BYTES = 2**24  # of the JSON text, and of its compressed form
+MAX_RADIOMETRY_BYTES = 2**12
+MAX_GROUP_BYTES_PER_PIXEL = 8  # of one group's payload, per pixel of a full tile
