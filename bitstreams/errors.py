@@ -20,7 +20,7 @@ class RscodecError(Exception):
 
 
 class InputError(RscodecError):
-    """A missing file, not an image, 17 bands, a complex dtype, infinite pixels, a window outside the scene."""
+    """A missing file, not an image, 17 bands, a complex dtype, infinite pixels, a window out of range."""
 
     exit_code = 3
 

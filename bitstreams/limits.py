@@ -1,4 +1,4 @@
-"""The limits of the format, each checked before a byte is read or allocated on its account (SPEC.md, Limits)."""
+"""The limits of the format, checked before a byte is read or allocated on their account (SPEC.md, Limits)."""
 
 MAX_EDGE = 2**20  # pixels along one side of a scene
 MAX_BANDS = 16

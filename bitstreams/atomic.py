@@ -1,0 +1,84 @@
+"""Outputs appear whole or not at all.
+
+    with AtomicPath("out/scene.tif") as temporary:      out/.scene.tif.4711-9f3c2a10.part
+        write(temporary)                                ... grows beside its target
+                                                        success: renamed to out/scene.tif
+                                                        any exception: removed; what stood at out/scene.tif stays
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from pathlib import Path
+
+from .errors import OutputError
+
+
+class AtomicPath:
+    """A context manager that gives a temporary path and renames it to `path` when its block succeeds.
+
+    Files that the writer lays beside the temporary one under its name plus a suffix (`.aux.xml`, `.msk`)
+    are renamed or removed with it. An OSError that tells of a full disk becomes an OutputError.
+    """
+
+    def __init__(self, path: str | os.PathLike, overwrite: bool = False):
+        self.path = Path(path)
+        self.overwrite = overwrite
+        target = Path(os.path.realpath(path))  # a link is written through, not replaced
+        self._target = target
+        self.temporary = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+
+    def __enter__(self) -> Path:
+        folder = self._target.parent
+        if not folder.exists():
+            raise OutputError(f"cannot write {self.path}: the folder {folder} does not exist; create it first")
+        if not folder.is_dir():
+            raise OutputError(f"cannot write {self.path}: {folder} is a file, not a folder")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise OutputError(f"cannot write {self.path}: the folder {folder} is not writable")
+        self._check_target()
+        return self.temporary
+
+    def __exit__(self, kind, error, trace) -> None:
+        if error is None:
+            try:
+                self._commit()
+            except BaseException as problem:
+                self._remove()
+                if isinstance(problem, OSError):
+                    raise output_error(self.path, problem) from problem
+                raise
+            return
+        self._remove()
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise output_error(self.path, error) from error
+
+    def _check_target(self) -> None:
+        if self._target.is_dir():
+            raise OutputError(f"cannot write {self.path}: it is a folder; name a file")
+        if self._target.exists() and not self._target.is_file():
+            raise OutputError(f"cannot write {self.path}: it is not a regular file")
+        if self._target.exists() and not self.overwrite:
+            raise OutputError(f"cannot write {self.path}: it exists; add --overwrite or choose another name")
+
+    def _commit(self) -> None:
+        self._check_target()
+        for part in sorted(self._parts(), key=lambda p: len(p.name), reverse=True):  # the file itself last
+            os.replace(part, self._target.with_name(self._target.name + part.name[len(self.temporary.name):]))
+
+    def _remove(self) -> None:
+        for part in self._parts():
+            part.unlink(missing_ok=True)
+
+    def _parts(self) -> list[Path]:
+        folder = self.temporary.parent
+        return [p for p in folder.iterdir() if p.name.startswith(self.temporary.name)] if folder.is_dir() else []
+
+
+def output_error(path: str | os.PathLike, error: OSError) -> OutputError:
+    """The OutputError for what the operating system said while `path` was written."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return OutputError(f"cannot write {path}: no space left; free some or write to another disk")
+    return OutputError(f"cannot write {path}: {error.strerror or error}")

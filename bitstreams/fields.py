@@ -1,0 +1,90 @@
+"""The kinds of fixed-size fields: how a value becomes a wire number, which numbers are legal, and whose error it is.
+
+    to_wire(value) -> number          ValueError naming what is legal
+    from_wire(name, number) -> value  a BitstreamError naming the field
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .errors import BadField, BitstreamError, LimitExceeded
+
+
+@dataclass(frozen=True)
+class Number:
+    """value = number * unit, low <= number <= high. Above `high` is LimitExceeded where high is a limit."""
+
+    code: str
+    low: int
+    high: int
+    unit: float = 1
+    limit: bool = False
+
+    def to_wire(self, value):
+        if not self.low * self.unit <= value <= self.high * self.unit or value % self.unit:
+            raise ValueError(f"{self.low * self.unit} to {self.high * self.unit} in steps of {self.unit}")
+        return int(value / self.unit)
+
+    def from_wire(self, name, number):
+        if not self.low <= number <= self.high:
+            error = LimitExceeded if self.limit and number > self.high else BadField
+            raise error(f"header field {name} is {number}, but the format allows {self.low} to {self.high}; "
+                        "the stream is not one that rscodec writes")
+        return number * self.unit
+
+
+@dataclass(frozen=True)
+class Name:
+    """A number of a wire table, seen as the name beside it."""
+
+    code: str
+    table: Mapping[int, str]
+    error: type[BitstreamError]
+
+    def to_wire(self, value):
+        for number, name in self.table.items():
+            if name == value:
+                return number
+        raise ValueError(f"one of {', '.join(self.table.values())}")
+
+    def from_wire(self, name, number):
+        if number not in self.table:
+            raise self.error(f"header field {name} is {number:#x}, which this rscodec does not know "
+                             f"(known: {', '.join(self.table.values())}); a newer release may")
+        return self.table[number]
+
+
+@dataclass(frozen=True)
+class Bits:
+    """A set of names, one bit each, the first name in bit 0."""
+
+    code: str
+    names: tuple[str, ...]
+
+    def to_wire(self, value):
+        if not value <= set(self.names):
+            raise ValueError(f"a set of {', '.join(self.names)}")
+        return sum(1 << self.names.index(name) for name in value)
+
+    def from_wire(self, name, number):
+        if number >> len(self.names):
+            raise BadField(f"header field {name} is {number:#04x}, with bits that have no meaning; "
+                           "the stream is not one that rscodec writes")
+        return frozenset(bit for i, bit in enumerate(self.names) if number >> i & 1)
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Eight bytes as they are."""
+
+    code: str = "8s"
+
+    def to_wire(self, value):
+        if len(value) != 8:
+            raise ValueError("8 bytes")
+        return bytes(value)
+
+    def from_wire(self, name, value):
+        return value
