@@ -1,0 +1,1 @@
+"""The edge: parses the command line, calls the library, reports. One click command per file."""

@@ -1,0 +1,46 @@
+"""`rscodec decode`: a file back into a scene, whole or a window."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bitstreams.errors import TileDamaged
+from cli import options
+from cli.progress import progress
+
+
+@click.command()
+@click.argument("stream", type=options.PATH)
+@options.output_option
+@click.option("--window", type=int, nargs=4, metavar="COL ROW WIDTH HEIGHT",
+              help="Decode these pixels only, and read only the tiles they need.")
+@options.bands_option
+@click.option("--format", "driver", type=click.Choice(["GTiff", "COG", "PNG"], case_sensitive=False),
+              metavar="[GTiff|COG|PNG]", default="GTiff", show_default=True, help="Format of the output.")
+@click.option("--co", "creation_options", type=options.CreationOption(), multiple=True,
+              help="Creation option of the format, such as COMPRESS=DEFLATE; may be repeated.")
+@click.option("--on-error", type=click.Choice(["stop", "nodata"]), default="stop", show_default=True,
+              help="At a damaged tile: stop, or leave it empty and go on (exit code 4 all the same).")
+@click.option("--fast", is_flag=True, help="Synthesis in bfloat16: a few grey levels of difference.")
+@options.weights_option
+@options.device_option
+@options.threads_option
+@options.overwrite_option
+@options.quiet_option
+@options.debug_option
+def command(stream: Path, output: Path, creation_options: tuple[tuple[str, str], ...], quiet: bool,
+            **settings) -> None:
+    """Reconstruct the scene that STREAM holds."""
+    from rscodec.api import decode_file
+
+    with progress("decode", quiet) as report:
+        result = decode_file(stream, output, creation_options=dict(creation_options), progress=report,
+                             **settings)
+    if not quiet:
+        click.echo(f"{result.path}: {result.width} x {result.height} x {result.bands}, "
+                   f"{result.seconds:.1f} s")
+    if result.tiles_bad:
+        lost = ", ".join(map(str, result.tiles_bad))
+        raise TileDamaged(f"{stream}: left empty in {output}, because damaged: {lost}")

@@ -1,0 +1,95 @@
+"""Options that several commands share, and the value types they are made of."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+
+@dataclass
+class Session:
+    """What one run of `rscodec` remembers outside its commands."""
+
+    debug: bool = False
+
+
+class FiniteRange(click.FloatRange):
+    """A float within bounds; nan and infinity, which compare oddly, are out of every bound."""
+
+    def convert(self, value, param, ctx) -> float:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number", param, ctx)
+        return number
+
+
+class BandList(click.ParamType):
+    """Bands as users of GDAL count them, from 1: `4,3,2`, `1-3`, `1-3,8`."""
+
+    name = "bands"
+
+    def convert(self, value, param, ctx) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        bands: list[int] = []
+        try:
+            for part in value.split(","):
+                first, _, last = part.partition("-")
+                bands += range(int(first), int(last or first) + 1)
+        except ValueError:
+            bands = []
+        if not bands or min(bands) < 1 or len(set(bands)) != len(bands):
+            self.fail(f"{value!r} is not a list of distinct bands, such as 1,2,3 or 1-3", param, ctx)
+        return tuple(bands)
+
+
+class TileEdge(click.IntRange):
+    """A tile edge in pixels: the stream counts it in units of 64."""
+
+    def __init__(self) -> None:
+        super().__init__(min=64, max=2048)
+
+    def convert(self, value, param, ctx) -> int:
+        edge = super().convert(value, param, ctx)
+        if edge % 64:
+            self.fail(f"{edge} is not a multiple of 64", param, ctx)
+        return edge
+
+
+class CreationOption(click.ParamType):
+    """A driver's creation option, `COMPRESS=DEFLATE`."""
+
+    name = "k=v"
+
+    def convert(self, value, param, ctx) -> tuple[str, str]:
+        if isinstance(value, tuple):
+            return value
+        key, equals, setting = value.partition("=")
+        if not key or not equals:
+            self.fail(f"{value!r} is not NAME=VALUE, such as COMPRESS=DEFLATE", param, ctx)
+        return key.upper(), setting
+
+
+def remember_debug(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        ctx.find_object(Session).debug = True
+
+
+PATH = click.Path(path_type=Path)
+
+debug_option = click.option("--debug", is_flag=True, is_eager=True, expose_value=False,
+                            callback=remember_debug, help="Show the traceback of an error.")
+output_option = click.option("-o", "--output", type=PATH, required=True, help="The file to write.")
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
+bands_option = click.option("--bands", type=BandList(), show_default="all",
+                            help="Bands to take, counted from 1: 4,3,2 or 1-3.")
+weights_option = click.option("--weights", type=PATH, help="Weights file, instead of the packaged one.")
+device_option = click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True,
+                             help="Where the networks run.")
+threads_option = click.option("--threads", type=click.IntRange(min=1), show_default="all cores",
+                              help="CPU threads.")
+quiet_option = click.option("--quiet", is_flag=True, help="No progress bar, no summary.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

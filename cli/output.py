@@ -1,0 +1,42 @@
+"""How results are printed: JSON for programs, aligned columns for people."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterable
+from os import PathLike
+
+import click
+
+
+def print_json(result) -> None:
+    """A report (dataclass or dict) as strict JSON: paths become text, numbers that are not finite null."""
+    click.echo(json.dumps(plain(result), indent=2, allow_nan=False))
+
+
+def plain(value):
+    if dataclasses.is_dataclass(value):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, PathLike):
+        return str(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def print_table(rows: Iterable[tuple], right: tuple[int, ...] = ()) -> None:
+    """Rows of text in columns as wide as their widest cell; `right` lists those aligned to the right."""
+    cells = [[str(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        aligned = [cell.rjust(width) if at in right else cell.ljust(width)
+                   for at, (cell, width) in enumerate(zip(row, widths, strict=True))]
+        click.echo("  ".join(aligned).rstrip())

@@ -1,0 +1,38 @@
+"""`rscodec sample`: a synthetic Earth scene, for demos and tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bitstreams.wire import DTYPES
+from cli import options
+
+
+@click.command()
+@options.output_option
+@click.option("--size", type=click.IntRange(min=1), default=1024, show_default=True, help="Edge in pixels.")
+@click.option("--bands", type=click.IntRange(1, 16), default=3, show_default=True, help="How many bands.")
+@click.option("--dtype", type=click.Choice(list(DTYPES.values())), default="uint8", show_default=True,
+              help="Type of the pixels.")
+@click.option("--nodata", type=float, help="Surround the scene with a collar of this value; nan too.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Which scene.")
+@options.overwrite_option
+@options.quiet_option
+@options.debug_option
+def command(output: Path, size: int, bands: int, dtype: str, nodata: float | None, seed: int, overwrite: bool,
+            quiet: bool) -> None:
+    """Write a GeoTIFF with terrain, water, fields, roads and roofs that never existed.
+
+    The same options give the same scene.
+    """
+    from rscodec.raster import RasterWriter
+    from rscodec.sample import synthesize
+
+    pixels, metadata = synthesize(size, bands, dtype, nodata, seed)
+    count, height, width = pixels.shape
+    with RasterWriter(output, width, height, count, dtype, metadata, overwrite=overwrite) as raster:
+        raster.write(pixels, 0, 0)
+    if not quiet:
+        click.echo(f"{output}: {width} x {height} x {count} {dtype}")

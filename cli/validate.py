@@ -1,0 +1,28 @@
+"""`rscodec validate`: everything about two scenes that is not a pixel, compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bitstreams.errors import CheckError
+from cli import options
+
+
+@click.command()
+@click.argument("scene", type=options.PATH)
+@click.argument("other", type=options.PATH)
+@options.debug_option
+def command(scene: Path, other: Path) -> None:
+    """Compare all of SCENE and OTHER but the pixels: size, bands, dtype, georeference, nodata, tags.
+
+    OTHER is a raster or a compressed file. Prints one line for each difference and fails if there is any.
+    """
+    from rscodec.api import validate_files
+
+    differences = validate_files(scene, other)
+    for difference in differences:
+        click.echo(difference)
+    if differences:
+        raise CheckError(f"{other} differs from {scene} in {len(differences)} place(s) besides its pixels")

@@ -1,0 +1,65 @@
+"""`rscodec verify`: decodes a whole file and says whether all is well."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import click
+
+from bitstreams.errors import CheckError
+from cli import options
+from cli.output import print_json, print_table
+from cli.progress import progress
+
+
+@click.command()
+@click.argument("stream", type=options.PATH)
+@click.option("--against", type=options.PATH, metavar="SCENE",
+              help="Compare with the scene that it was made from.")
+@options.weights_option
+@options.device_option
+@options.threads_option
+@options.quiet_option
+@options.json_option
+@options.debug_option
+def command(stream: Path, against: Path | None, quiet: bool, as_json: bool, **settings) -> None:
+    """Decode all of STREAM, print its checksums, and fail unless every tile is sound.
+
+    With --against also PSNR and the largest error; nodata and metadata must then be identical.
+    """
+    from rscodec.api import verify_file
+
+    with progress("verify", quiet) as report:
+        result = verify_file(stream, against, progress=report, **settings)
+    if as_json:
+        print_json(result)
+    else:
+        print_table((field.name, text(field.name, getattr(result, field.name)))
+                    for field in dataclasses.fields(result))
+    if not result.ok:
+        raise CheckError(f"{stream}: {'; '.join(faults(result))}")
+
+
+def text(name: str, value) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if name.endswith("_crc32"):
+        return f"{value:08x}"
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return str(value)
+
+
+def faults(result) -> list[str]:
+    """Why `ok` is false, in words."""
+    found = []
+    if result.tiles_bad:
+        found.append(f"{result.tiles_bad} of {result.tiles} tiles are damaged")
+    if result.nodata_exact is False:
+        found.append("nodata differs from the scene")
+    if result.metadata_exact is False:
+        found.append("metadata differs from the scene (`rscodec validate` lists the differences)")
+    return found
