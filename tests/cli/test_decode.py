@@ -1,0 +1,48 @@
+"""`rscodec decode`: what the options mean to the library, and what a lost tile costs."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+DEFAULTS = dict(window=None, bands=None, driver="GTiff", creation_options={}, on_error="stop", fast=False,
+                weights=None, device="cpu", threads=None, overwrite=False, progress=None)
+
+
+def test_defaults(rscodec, api):
+    result = rscodec("decode", "a.bin", "-o", "a.tif")
+    assert result.code == 0 and result.out == "out.tif: 256 x 256 x 3, 0.5 s\n"
+    assert api.calls == [("decode_file", (Path("a.bin"), Path("a.tif")), DEFAULTS)]
+
+
+@pytest.mark.parametrize("args, changes", [
+    (["--window", "2048", "1024", "512", "256"], dict(window=(2048, 1024, 512, 256))),
+    (["--bands", "3,1"], dict(bands=(3, 1))),
+    (["--format", "png"], dict(driver="PNG")),
+    (["--co", "compress=deflate", "--co", "PREDICTOR=2"],
+     dict(creation_options={"COMPRESS": "deflate", "PREDICTOR": "2"})),
+    (["--on-error", "nodata"], dict(on_error="nodata")),
+    (["--fast"], dict(fast=True)),
+    (["--weights", "w.safetensors"], dict(weights=Path("w.safetensors"))),
+    (["--device", "cuda", "--threads", "1"], dict(device="cuda", threads=1)),
+    (["--overwrite"], dict(overwrite=True)),
+], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+def test_options(rscodec, api, args, changes):
+    assert rscodec("decode", "a.bin", "-o", "a.tif", *args).code == 0
+    assert api.calls[0][2] == {**DEFAULTS, **changes}
+
+
+@pytest.mark.parametrize("args", [
+    ["--window", "0", "0", "1", "x"], ["--format", "JPEG"], ["--co", "COMPRESS"], ["--on-error", "ignore"],
+], ids=" ".join)
+def test_values_out_of_range_are_usage_errors(rscodec, api, args):
+    result = rscodec("decode", "a.bin", "-o", "a.tif", *args)
+    assert result.code == 2 and args[0] in result.err and not api.calls
+
+
+def test_lost_tiles_are_named_and_not_a_success(rscodec, api):
+    api.results["decode_file"] = dataclasses.replace(api.results["decode_file"], tiles_bad=[(0, 1), (3, 2)])
+    result = rscodec("decode", "a.bin", "-o", "a.tif", "--on-error", "nodata")
+    assert result.code == 4 and "(0, 1), (3, 2)" in result.err and "a.tif" in result.err

@@ -1,0 +1,122 @@
+"""Help, exit codes, and the one place where errors become a line."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from bitstreams import errors
+from cli.main import COMMANDS, EXIT_CODES, app
+
+CODES = {row.code for row in EXIT_CODES}
+NAMES = [name for name, _ in COMMANDS]
+
+
+def one_line(text: str) -> bool:
+    return text.count("\n") == 1 and text.endswith("\n")
+
+
+def test_help_lists_every_command_and_exit_code(rscodec):
+    result = rscodec("--help")
+    assert result.code == 0
+    for name in NAMES:
+        assert re.search(rf"^  {name} ", result.out, re.M)
+    for code in CODES:
+        assert re.search(rf"^  {code} ", result.out, re.M)
+
+
+def test_no_argument_shows_help(rscodec):
+    assert rscodec() == rscodec("--help")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_command_is_documented(rscodec, name):
+    result = rscodec(name, "--help")
+    assert result.code == 0 and result.err == ""
+    command = app.get_command(click.Context(app), name)
+    assert command.help and all(param.help for param in command.params if isinstance(param, click.Option))
+
+
+def test_every_error_has_a_listed_exit_code():
+    def tree(cls):
+        return [cls, *(leaf for sub in cls.__subclasses__() for leaf in tree(sub))]
+
+    assert {cls.exit_code for cls in tree(errors.RscodecError)} <= CODES
+
+
+def test_readme_lists_the_same_exit_codes(root):
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| (\d+) \| (.+) \|$", readme, re.M)
+    assert table == [(str(row.code), row.meaning) for row in EXIT_CODES]
+
+
+@pytest.mark.parametrize("args", [
+    ("frobnicate",),
+    ("--frobnicate",),
+    ("info",),
+    ("info", "a.bin", "b.bin"),
+    ("encode", "a.tif"),
+    ("encode", "a.tif", "-o", "a.bin", "--frobnicate"),
+    ("decode", "a.bin", "-o", "a.tif", "--window", "1", "2", "3"),
+], ids=" ".join)
+def test_a_wrong_command_line_is_one_line_and_2(rscodec, args):
+    result = rscodec(*args)
+    assert result.code == 2 and result.out == ""
+    assert one_line(result.err) and "--help`" in result.err
+
+
+def test_an_unknown_command_names_the_known_ones(rscodec):
+    assert all(name in rscodec("frobnicate").err for name in NAMES)
+
+
+@pytest.mark.parametrize("error", [errors.InputError, errors.FutureVersion, errors.WrongWeights,
+                                   errors.CheckError, errors.OutputError])
+def test_an_error_of_the_library_is_one_line_and_its_code(rscodec, api, error):
+    api.results["encode_file"] = error("scene.tif: 17 bands;\n at most 16 can be stored")
+    result = rscodec("encode", "scene.tif", "-o", "out.bin")
+    assert result.code == error.exit_code and result.out == ""
+    assert result.err == "rscodec: error: scene.tif: 17 bands; at most 16 can be stored\n"
+
+
+def test_an_unexpected_error_is_one_line_and_1(rscodec, api):
+    api.results["encode_file"] = ZeroDivisionError("division by zero")
+    result = rscodec("encode", "scene.tif", "-o", "out.bin")
+    assert result.code == 1 and one_line(result.err)
+    assert "ZeroDivisionError" in result.err and "--debug" in result.err
+
+
+@pytest.mark.parametrize("args", [("--debug", "encode", "a.tif", "-o", "a.bin"),
+                                  ("encode", "a.tif", "-o", "a.bin", "--debug")], ids=["before", "after"])
+@pytest.mark.parametrize("error", [ZeroDivisionError("division by zero"), errors.InputError("no such file")])
+def test_debug_shows_the_traceback(rscodec, api, args, error):
+    api.results["encode_file"] = error
+    result = rscodec(*args)
+    assert result.err.startswith("Traceback") and str(error) in result.err.splitlines()[-1]
+
+
+def test_an_interrupt_is_130(rscodec, api):
+    api.results["encode_file"] = KeyboardInterrupt()
+    result = rscodec("encode", "a.tif", "-o", "a.bin")
+    assert result.code == 130 and result.err == "rscodec: interrupted\n"
+
+
+def test_a_closed_pipe_is_silent(root: Path):
+    """Standard output is a pipe that nobody reads, as after `| head -1`."""
+    read, write = os.pipe()
+    os.close(read)
+    code = "import sys; from cli.main import main; sys.exit(main(['--help']))"
+    process = subprocess.run([sys.executable, "-c", code], cwd=root, stdout=write, stderr=subprocess.PIPE)
+    os.close(write)
+    assert process.returncode == 141 and process.stderr == b""
+
+
+def test_other_system_errors_are_not_taken_for_a_closed_pipe(rscodec, api):
+    api.results["encode_file"] = OSError(errno.EIO, "Input/output error")
+    assert rscodec("encode", "a.tif", "-o", "a.bin").code == 1

@@ -1,0 +1,49 @@
+"""`rscodec verify`: prints the checksums, and exits 0 only if all is well."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+
+
+def outcome(api, **changes):
+    api.results["verify_file"] = dataclasses.replace(api.results["verify_file"], **changes)
+
+
+def test_prints_what_it_found(rscodec, api):
+    result = rscodec("verify", "a.bin", "--threads", "2")
+    assert result.code == 0 and result.err == ""
+    printed = dict(line.split() for line in result.out.splitlines())
+    assert printed == {"tiles": "4", "tiles_bad": "0", "latents_crc32": "0badcafe",
+                       "pixels_crc32": "00000007", "psnr_db": "-", "max_abs_error": "-", "nodata_exact": "-",
+                       "metadata_exact": "-", "ok": "yes"}
+    assert api.calls == [("verify_file", (Path("a.bin"), None),
+                          dict(weights=None, device="cpu", threads=2, progress=None))]
+
+
+def test_against_a_scene(rscodec, api):
+    outcome(api, psnr_db=34.5, max_abs_error=12.0, nodata_exact=True, metadata_exact=True)
+    result = rscodec("verify", "a.bin", "--against", "a.tif")
+    assert result.code == 0 and api.calls[0][1] == (Path("a.bin"), Path("a.tif"))
+    assert "34.5000" in result.out
+
+
+def test_a_bad_tile_is_6(rscodec, api):
+    outcome(api, tiles_bad=1, ok=False)
+    result = rscodec("verify", "a.bin")
+    assert result.code == 6 and "1 of 4 tiles" in result.err and "tiles_bad" in result.out
+
+
+def test_differences_from_the_scene_are_6_and_named(rscodec, api):
+    outcome(api, psnr_db=34.5, max_abs_error=3.0, nodata_exact=False, metadata_exact=False, ok=False)
+    result = rscodec("verify", "a.bin", "--against", "a.tif")
+    assert result.code == 6 and "nodata differs" in result.err and "metadata differs" in result.err
+
+
+def test_json_is_strict(rscodec, api):
+    outcome(api, psnr_db=math.inf, max_abs_error=0.0, nodata_exact=True, metadata_exact=True)
+    result = rscodec("verify", "a.bin", "--against", "a.tif", "--json")
+    printed = json.loads(result.out)
+    assert result.code == 0 and printed["psnr_db"] is None and printed["latents_crc32"] == 0x0BADCAFE
