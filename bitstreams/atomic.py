@@ -1,9 +1,9 @@
 """Outputs appear whole or not at all.
 
     with AtomicPath("out/scene.tif") as temporary:      out/.scene.tif.4711-9f3c2a10.part
-        write(temporary)                                ... grows beside its target
+        write(temporary)                                grows beside its target
                                                         success: renamed to out/scene.tif
-                                                        any exception: removed; what stood at out/scene.tif stays
+                                                        exception: removed, out/scene.tif is as before
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import secrets
 from pathlib import Path
 
 from .errors import OutputError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class AtomicPath:
@@ -33,7 +35,7 @@ class AtomicPath:
     def __enter__(self) -> Path:
         folder = self._target.parent
         if not folder.exists():
-            raise OutputError(f"cannot write {self.path}: the folder {folder} does not exist; create it first")
+            raise OutputError(f"cannot write {self.path}: there is no folder {folder}; create it first")
         if not folder.is_dir():
             raise OutputError(f"cannot write {self.path}: {folder} is a file, not a folder")
         if not os.access(folder, os.W_OK | os.X_OK):
@@ -48,12 +50,18 @@ class AtomicPath:
             except BaseException as problem:
                 self._remove()
                 if isinstance(problem, OSError):
-                    raise output_error(self.path, problem) from problem
+                    raise self.error(problem) from problem
                 raise
             return
         self._remove()
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise output_error(self.path, error) from error
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise self.error(error) from error
+
+    def error(self, problem: OSError) -> OutputError:
+        """What the operating system said while the output was written."""
+        if problem.errno in FULL:
+            return OutputError(f"cannot write {self.path}: no space left; free some or write to another disk")
+        return OutputError(f"cannot write {self.path}: {problem.strerror or problem}")
 
     def _check_target(self) -> None:
         if self._target.is_dir():
@@ -73,12 +81,4 @@ class AtomicPath:
             part.unlink(missing_ok=True)
 
     def _parts(self) -> list[Path]:
-        folder = self.temporary.parent
-        return [p for p in folder.iterdir() if p.name.startswith(self.temporary.name)] if folder.is_dir() else []
-
-
-def output_error(path: str | os.PathLike, error: OSError) -> OutputError:
-    """The OutputError for what the operating system said while `path` was written."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return OutputError(f"cannot write {path}: no space left; free some or write to another disk")
-    return OutputError(f"cannot write {path}: {error.strerror or error}")
+        return [p for p in self.temporary.parent.iterdir() if p.name.startswith(self.temporary.name)]

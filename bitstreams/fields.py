@@ -1,4 +1,4 @@
-"""The kinds of fixed-size fields: how a value becomes a wire number, which numbers are legal, and whose error it is.
+"""The kinds of header fields: how a value becomes a wire number, which are legal, and whose error it is.
 
     to_wire(value) -> number          ValueError naming what is legal
     from_wire(name, number) -> value  a BitstreamError naming the field

@@ -1,9 +1,9 @@
 """The fixed part of a stream: every field is declared once, and pack and unpack both follow the declaration.
 
-    Header(model="rsc-s-1", quality=3.0, width=640, ...)    what the rest of the project sees
-        │ pack: each value to its wire number                   ▲ from_wire: a named error for an illegal number
-        ▼                                                       │
-    d2 52 53 43 │ 01 │ 01 │ 01 00 │ ...                     31 bytes, little endian, in the order of declaration
+    Header(model="rsc-s-1", quality=3.0, ...)    what the rest of the project sees
+        │ pack: value -> wire number                 ▲ from_wire: number -> value, or a named error
+        ▼                                            │
+    d2 52 53 43 │ 01 │ 01 │ 01 00 │ ...          31 bytes, little endian, in order of declaration
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _wire(kind, meaning: str, **default):
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """What a decoder must know first. Order, wire type and legal values of the fields stand here and nowhere else."""
+    """What a decoder must know first. Order, wire type and legal values are declared here and only here."""
 
     arithmetic: str = _wire(Name("B", wire.ARITHMETICS, FutureVersion), "arithmetic of the entropy path",
                             default="integer-1")

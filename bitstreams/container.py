@@ -1,0 +1,212 @@
+"""Streams as a whole: StreamReader finds the bytes of a tile, StreamWriter puts them there.
+
+    fixed header │ metadata? │ radiometry? │ crc32 ║ tile index │ crc32 ║ payloads, tile by tile
+    └──────── one read of 4 KiB, more for large scenes ────────────────┘ └─ one read per payload
+
+Payloads are opaque here: they are delivered with their checksum verified, and never looked into.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
+from dataclasses import replace
+from typing import BinaryIO
+
+import numpy as np
+
+from . import wire
+from .atomic import AtomicPath
+from .errors import HeaderDamaged, IndexDamaged, MaskDamaged, TileDamaged, TrailingBytes
+from .header import FIXED, Header, wire_numbers
+from .index import ENTRY, Entry, check_index, empty_index, index_size, offsets
+from .limits import MAX_METADATA_BYTES, MAX_RADIOMETRY_BYTES
+from .sections import pack_metadata, pack_section, unpack_metadata
+from .source import FileSource, Start
+
+SECTIONS = {"metadata": MAX_METADATA_BYTES, "radiometry": MAX_RADIOMETRY_BYTES}
+
+
+class StreamReader:
+    """Header and index at once, payloads on demand.
+
+    get_bytes(offset, length) returns that part of the stream, less where the stream ends: a file, a range
+    request, anything. `size` is the length of the stream where it is known.
+    `parts` maps the name of each part to its (offset, size), for whoever explains the stream.
+    """
+
+    def __init__(self, get_bytes: Callable[[int, int], bytes], size: int | None = None):
+        self._get_bytes, self.size = get_bytes, size
+        start = Start(get_bytes, size)
+        numbers = wire_numbers(start.data)
+        start.take(FIXED.size, "header")
+        self.parts = {"fixed": (0, start.at)}
+        blobs = {}
+        for name, limit in SECTIONS.items():
+            if numbers["flags"] >> wire.FLAGS.index(name) & 1:
+                at = start.at
+                blobs[name] = start.section(name, limit)
+                self.parts[name] = (at, start.at - at)
+        start.checksum(0, "header", HeaderDamaged)
+        self.header = Header.from_wire(numbers)
+        self.metadata = unpack_metadata(blobs["metadata"]) if "metadata" in blobs else {}
+        self.radiometry = blobs.get("radiometry")
+
+        at = start.at
+        index = np.frombuffer(start.take(index_size(self.header), "tile index"), ENTRY)
+        self.parts["index"] = (at, start.at - at)
+        start.checksum(at, "tile index", IndexDamaged)
+        self.index = index.reshape(-1, self.header.entries)
+        check_index(self.index, self.header)
+        self.offsets = offsets(self.index, start.at)
+        self.end = start.at + int(index["length"].sum(dtype=np.int64))
+        self.parts["payloads"] = (start.at, self.end - start.at)
+        if size is not None and size > self.end:
+            raise TrailingBytes(f"{size - self.end} bytes follow the last payload, which ends at {self.end}; "
+                                "remove them or fetch the stream again")
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> StreamReader:
+        data = bytes(data)
+        return cls(lambda offset, length: data[offset:offset + length], len(data))
+
+    @classmethod
+    def from_path(cls, path: str | os.PathLike) -> StreamReader:
+        """A reader that holds the file open: use it in a `with` block, or close it. Threads may share it."""
+        source = FileSource(path)
+        try:
+            return cls(source, source.size)
+        except BaseException:
+            source.close()
+            raise
+
+    def close(self) -> None:
+        if isinstance(self._get_bytes, FileSource):
+            self._get_bytes.close()
+
+    def __enter__(self) -> StreamReader:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """(rows, columns) of tiles."""
+        return self.header.grid
+
+    def entry(self, row: int, col: int, group: int | None) -> Entry:
+        """Where a payload lies; group None stands for the lossless planes."""
+        rows, cols = self.grid
+        known = range(self.header.planes) if group is None else range(self.header.groups)
+        if row not in range(rows) or col not in range(cols) or (group or 0) not in known:
+            raise IndexError(f"no entry for tile ({row}, {col}), group {group}: the grid is {rows} x {cols}")
+        at = row * cols + col, 0 if group is None else self.header.planes + group
+        return Entry(int(self.offsets[at]), *(int(number) for number in self.index[at]))
+
+    def planes(self, row: int, col: int) -> bytes:
+        """The lossless planes of a tile; empty: every pixel is valid and no band is lossless."""
+        return self._read(row, col, None, MaskDamaged) if self.header.planes else b""
+
+    def payload(self, row: int, col: int, group: int) -> bytes:
+        """The coded bytes of one group of a tile; empty: the tile has no valid pixel."""
+        return self._read(row, col, group, TileDamaged)
+
+    def _read(self, row: int, col: int, group: int | None, error: type[TileDamaged]) -> bytes:
+        offset, length, crc, _ = self.entry(row, col, group)
+        inside = self.size is None or offset + length <= self.size
+        data = self._get_bytes(offset, length) if length and inside else b""
+        if len(data) == length and zlib.crc32(data) == crc:
+            return data
+        what = "the lossless planes" if group is None else f"group {group}"
+        why = "do not match their checksum" if len(data) == length else "are cut off by the end of the stream"
+        raise error(f"tile ({row}, {col}): the {length} bytes of {what} at byte {offset} {why}; fetch the "
+                    "stream again, or decode the other tiles with --on-error nodata", (row, col, group))
+
+
+class StreamWriter:
+    """Writes tiles in row-major order and, when all are there, the index before them.
+
+    target: a path, where the stream appears whole or not at all, or a seekable binary file at its start.
+    The flags `metadata` and `radiometry` of the header follow from what is given.
+    """
+
+    def __init__(self, target: str | os.PathLike | BinaryIO, header: Header, metadata: dict | None = None,
+                 radiometry: bytes | None = None, overwrite: bool = False):
+        blobs = {"metadata": pack_metadata(metadata) if metadata else None, "radiometry": radiometry}
+        blobs = {name: data for name, data in blobs.items() if data}
+        self.header = replace(header, flags=frozenset({"planes"} & set(header.flags) | set(blobs)))
+        head = self.header.pack() + b"".join(pack_section(data) for data in blobs.values())
+        head += struct.pack("<I", zlib.crc32(head))
+        self._index, self._index_at = empty_index(self.header), len(head)
+        self._done, self._open = 0, True
+
+        self._named = isinstance(target, (str, os.PathLike))
+        self._output = AtomicPath(target, overwrite) if self._named else nullcontext(target)
+        place = self._output.__enter__()
+        try:
+            self._file = open(place, "xb") if self._named else place
+        except OSError as problem:
+            raise self._output.error(problem) from problem
+        try:
+            self._file.write(head)
+            self._file.seek(len(head) + index_size(self.header) + 4)
+        except BaseException as problem:
+            self._end(problem)
+            raise
+
+    def add(self, row: int, col: int, planes: tuple[bytes, int] | None, groups: list[tuple[bytes, int]]):
+        """The next tile: each payload with the checksum of what it decodes to. No groups: no valid pixel."""
+        if divmod(self._done, self.header.grid[1]) != (row, col):
+            raise ValueError(f"tile ({row}, {col}) is out of order: {self._done} tiles are written")
+        if planes and not self.header.planes:
+            raise ValueError("planes, but the header was made without the flag `planes`")
+        payloads = [planes or (b"", 0)] * self.header.planes + list(groups or [(b"", 0)] * self.header.groups)
+        entries = self._index[self._done:self._done + 1]
+        entries[0] = [(len(data), zlib.crc32(data), crc if data else 0) for data, crc in payloads]
+        check_index(entries, self.header, self._done)
+        for data, _ in payloads:
+            self._file.write(data)
+        self._done += 1
+
+    def close(self) -> None:
+        """Index and checksum go in, the file reaches the disk and takes its name."""
+        if not self._open:
+            return
+        try:
+            if self._done != len(self._index):
+                raise ValueError(f"{self._done} of {len(self._index)} tiles were written")
+            index = self._index.tobytes()
+            self._file.seek(self._index_at)
+            self._file.write(index + struct.pack("<I", zlib.crc32(index)))
+            if self._named:
+                self._file.flush()
+                os.fsync(self._file.fileno())
+        except BaseException as problem:
+            self._end(problem)
+            raise
+        self._end(None)
+
+    def abort(self) -> None:
+        """Nothing of the stream remains at its path."""
+        if self._open:
+            self._end(RuntimeError("aborted"))
+
+    def __enter__(self) -> StreamWriter:
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        if error is None:
+            self.close()
+        elif self._open:
+            self._end(error)
+
+    def _end(self, error: BaseException | None) -> None:
+        self._open = False
+        if self._named:
+            with suppress(OSError):  # what a full disk could not take is known already
+                self._file.close()
+        self._output.__exit__(type(error) if error else None, error, None)

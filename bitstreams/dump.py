@@ -1,0 +1,74 @@
+"""A stream in words: what stands at which byte, and where the bytes went."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import fields
+from typing import NamedTuple
+
+from . import wire
+from .container import StreamReader
+from .header import Header
+
+
+class Line(NamedTuple):
+    """One part of the stream."""
+
+    offset: int
+    size: int
+    field: str
+    value: str
+    meaning: str
+
+
+def explain(reader: StreamReader) -> list[Line]:
+    """Every field of the header and every part of the rest, in the order of the stream, without gaps."""
+    header, parts = reader.header, reader.parts
+    lines = [Line(0, 4, "magic", wire.MAGIC.hex(" "), "an rscodec stream"),
+             Line(4, 1, "version", str(wire.VERSION), "version of the format")]
+    for f in fields(Header):
+        size = struct.calcsize("<" + f.metadata["kind"].code)
+        value = _words(getattr(header, f.name))
+        lines.append(Line(lines[-1].offset + lines[-1].size, size, f.name, value, f.metadata["meaning"]))
+    if "metadata" in parts:
+        lines.append(Line(*parts["metadata"], "metadata", ", ".join(reader.metadata), "about the scene"))
+    if "radiometry" in parts:
+        lines.append(Line(*parts["radiometry"], "radiometry", f"{len(reader.radiometry)} bytes",
+                          "between pixels and network channels"))
+    rows, cols = reader.grid
+    per_tile = " and ".join(["planes"] * header.planes + [f"{header.groups} group(s)"] * (header.groups > 0))
+    index_at, index_size = parts["index"]
+    return lines + [
+        Line(index_at - 4, 4, "header crc32", "matches", "of everything before it"),
+        Line(index_at, index_size, "index", f"{rows} x {cols} tiles", f"12 bytes each for {per_tile}"),
+        Line(index_at + index_size, 4, "index crc32", "matches", "of the index"),
+        Line(*parts["payloads"], "payloads", str((reader.index["length"] > 0).sum()), "tile by tile"),
+    ]
+
+
+def totals(reader: StreamReader) -> dict[str, float]:
+    """Bytes of each part, a checksum with what it protects; the rate is over all pixels, valid or not."""
+    header, parts, length = reader.header, reader.parts, reader.index["length"]
+    groups = int(length[:, header.planes:].sum(dtype="int64"))
+    sections = {name: parts.get(name, (0, 0))[1] for name in ("metadata", "radiometry")}
+    return {
+        "bytes_file": reader.end,
+        "bytes_header": parts["fixed"][1] + 4,
+        "bytes_metadata": sections["metadata"],
+        "bytes_radiometry": sections["radiometry"],
+        "bytes_index": parts["index"][1] + 4,
+        "bytes_planes": parts["payloads"][1] - groups,
+        "bytes_groups": groups,
+        "bytes_overhead": reader.end - groups,
+        "tiles": len(length),
+        "tiles_absent": int((length[:, header.planes:] == 0).all(axis=1).sum()) if header.groups else 0,
+        "rate_bpp_file": 8 * reader.end / (header.width * header.height),
+    }
+
+
+def _words(value) -> str:
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, frozenset):
+        return ", ".join(name for name in wire.FLAGS if name in value) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,82 @@
+"""The tile index: for each tile, row by row, [planes] + groups entries of length, crc_coded, crc_decoded.
+
+Payloads lie back to back in the order of the index, so an offset is the sum of the lengths before it.
+
+    tile (0,0)  planes group0 group1 │ tile (0,1)  planes group0 group1 │ ...      12 bytes each
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .errors import IndexDamaged, LimitExceeded
+from .header import Header
+from .limits import MAX_BANDS, MAX_GROUP_BYTES_PER_PIXEL
+
+ENTRY = np.dtype([("length", "<u4"), ("crc_coded", "<u4"), ("crc_decoded", "<u4")])
+
+
+class Entry(NamedTuple):
+    """Where one payload lies, and the checksums of its coded and of its decoded form."""
+
+    offset: int
+    length: int
+    crc_coded: int
+    crc_decoded: int
+
+
+def empty_index(header: Header) -> np.ndarray:
+    """(tiles, entries) of zeros."""
+    rows, cols = header.grid
+    return np.zeros((rows * cols, header.entries), ENTRY)
+
+
+def index_size(header: Header) -> int:
+    """Bytes of the index without its checksum."""
+    rows, cols = header.grid
+    return rows * cols * header.entries * ENTRY.itemsize
+
+
+def check_index(index: np.ndarray, header: Header, first: int = 0) -> None:
+    """Refuse what no writer writes. `first` is the number of the first tile of `index`, for the message."""
+    length = index["length"]
+    groups = length[:, header.planes:] > 0
+    absent = ~groups.any(axis=1)
+    _refuse(groups.any(axis=1) != groups.all(axis=1), header, first, "some groups but not all")
+    if header.groups:
+        unmasked = length[:, 0] == 0 if header.planes else True
+        _refuse(absent & unmasked, header, first, "neither groups nor planes that say why")
+    stray = (length == 0) & ((index["crc_coded"] > 0) | (index["crc_decoded"] > 0))
+    _refuse(stray.any(axis=1), header, first, "a checksum of nothing")
+    limit = np.array(payload_limits(header))
+    if (length > limit).any():
+        tile, entry = np.argwhere(length > limit)[0]
+        raise LimitExceeded(f"{_tile_name(header, first + int(tile))} has a payload of {length[tile, entry]} "
+                            f"bytes, above the limit of {limit[entry]}")
+
+
+def payload_limits(header: Header) -> list[int]:
+    """The most bytes of each entry of a tile: a group is bounded by its rate, planes by their raw size."""
+    pixels = header.tile**2
+    planes = pixels * header.bands * (np.dtype(header.dtype).itemsize + 1) + 9 * MAX_BANDS
+    planes += planes // 1000 + 64  # what zlib may add to data that it cannot compress
+    return [planes] * header.planes + [pixels * MAX_GROUP_BYTES_PER_PIXEL] * header.groups
+
+
+def offsets(index: np.ndarray, start: int) -> np.ndarray:
+    """(tiles, entries) of positions in the stream, the first payload being at `start`."""
+    ends = start + np.cumsum(index["length"], dtype=np.int64).reshape(index.shape)
+    return ends - index["length"]
+
+
+def _refuse(bad: np.ndarray, header: Header, first: int, what: str) -> None:
+    if bad.any():
+        raise IndexDamaged(f"the index gives {_tile_name(header, first + int(bad.argmax()))} {what}; "
+                           "the stream is not one that rscodec writes")
+
+
+def _tile_name(header: Header, number: int) -> str:
+    row, col = divmod(number, header.grid[1])
+    return f"tile ({row}, {col})"

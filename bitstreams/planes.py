@@ -1,0 +1,131 @@
+"""The lossless side of a tile: which pixels hold data, and bands that are stored as they are.
+
+    classes (P, h, w)  0 valid, 1 the nodata value, 2 NaN, 3 masked        exact (E, h, w)  alpha
+        │ per plane: the set of its classes, one byte                          │ per band: one value for all,
+        │ and a bit per pixel for each class but the last                      │ or every byte
+        └──────────────────────────────┬───────────────────────────────────────┘
+           head │ filter │ zlib(bits and bytes, row by row)
+
+A plane of one class costs one byte, a band of one value costs that value and a byte; a tile that is all valid
+and has no exact band costs nothing. Filter 1 turns each row into its difference (exclusive or) from the row
+above, which suits the straight edges of a scene; the shorter result is kept.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+
+from .errors import MaskDamaged
+from .sections import inflate
+
+CONSTANT, ROWS = 0, 1  # kinds of an exact band
+PLAIN, ABOVE = 0, 1  # filters
+CLASS_COUNT = 4
+
+
+def encode_planes(classes: np.ndarray, exact: np.ndarray) -> bytes:
+    """Both stacks as bytes; `exact` has the dtype of the scene."""
+    if not len(exact) and not classes.any():
+        return b""
+    head, stacks = bytearray(), []
+    for plane in classes:
+        present = np.flatnonzero(np.bincount(plane.ravel(), minlength=CLASS_COUNT))
+        head.append(sum(1 << int(c) for c in present))
+        stacks += [np.packbits(plane == c, axis=-1) for c in present[:-1]]
+    for rows in _as_bytes(exact):
+        values = rows.reshape(-1, exact.dtype.itemsize)
+        if (values == values[0]).all():
+            head += bytes([CONSTANT]) + values[0].tobytes()
+        else:
+            head.append(ROWS)
+            stacks.append(rows)
+    if not stacks:
+        return bytes(head)
+    bodies = [bytes([PLAIN]) + zlib.compress(b"".join(s.tobytes() for s in stacks), 9),
+              bytes([ABOVE]) + zlib.compress(b"".join(_above(s).tobytes() for s in stacks), 9)]
+    return bytes(head) + min(bodies, key=len)
+
+
+def decode_planes(data: bytes, planes: int, bands: int, height: int, width: int, dtype: str
+                  ) -> tuple[np.ndarray, np.ndarray]:
+    """(classes, exact) of a tile that has so many class planes and exact bands, or MaskDamaged."""
+    kind = np.dtype(dtype).newbyteorder("<")
+    classes = np.zeros((planes, height, width), np.uint8)
+    exact = np.zeros((bands, height, width), kind)
+    if not data and not bands:
+        return classes, exact.astype(dtype)
+    head = _Head(data)
+    sets = [head.class_set() for _ in range(planes)]
+    values = [head.value(kind.itemsize) for _ in range(bands)]
+    bit_row, byte_row = -(-width // 8), width * kind.itemsize
+    widths = [bit_row] * sum(len(s) - 1 for s in sets) + [byte_row] * values.count(None)
+    stacks = head.body(widths, height)
+    for plane, present in zip(classes, sets, strict=True):
+        plane[:] = present[-1]
+        for c in present[:-1]:
+            bits = np.unpackbits(next(stacks), axis=-1)
+            if bits[:, width:].any() or (bits[:, :width].astype(bool) & (plane != present[-1])).any():
+                raise MaskDamaged("the class planes of a tile contradict each other; the stream is damaged")
+            plane[bits[:, :width].astype(bool)] = c
+    for band, value in zip(exact, values, strict=True):
+        band[:] = np.frombuffer(next(stacks) if value is None else value, kind).reshape(
+            (height, width) if value is None else ())
+    return classes, exact.astype(dtype)
+
+
+def planes_crc(classes: np.ndarray, exact: np.ndarray) -> int:
+    """crc_decoded of a planes entry: CRC-32 over the classes, then the little-endian bytes of the bands."""
+    return zlib.crc32(_as_bytes(exact).tobytes(), zlib.crc32(classes.astype(np.uint8).tobytes()))
+
+
+def _as_bytes(exact: np.ndarray) -> np.ndarray:
+    """(E, h, w) of any dtype -> (E, h, w * itemsize) bytes."""
+    little = np.ascontiguousarray(exact, exact.dtype.newbyteorder("<"))
+    return little.view(np.uint8).reshape(*exact.shape[:2], exact.shape[2] * exact.dtype.itemsize)
+
+
+def _above(rows: np.ndarray) -> np.ndarray:
+    return np.concatenate([rows[:1], rows[1:] ^ rows[:-1]])
+
+
+class _Head:
+    """Takes the head apart, byte by byte, then inflates the body."""
+
+    def __init__(self, data: bytes):
+        self._data, self._at = data, 0
+
+    def _take(self, length: int) -> bytes:
+        data = self._data[self._at:self._at + length]
+        if len(data) < length:
+            raise MaskDamaged("the planes of a tile are too short; the stream is damaged")
+        self._at += length
+        return data
+
+    def class_set(self) -> list[int]:
+        bits = self._take(1)[0]
+        if not 0 < bits < 1 << CLASS_COUNT:
+            raise MaskDamaged(f"a class plane of a tile has the impossible set {bits:#x}; the stream is damaged")
+        return [c for c in range(CLASS_COUNT) if bits >> c & 1]
+
+    def value(self, size: int) -> bytes | None:
+        """The one value of an exact band; None if every pixel follows in the body."""
+        kind = self._take(1)[0]
+        if kind > ROWS:
+            raise MaskDamaged(f"an exact band of a tile has the unknown kind {kind}; the stream is damaged")
+        return self._take(size) if kind == CONSTANT else None
+
+    def body(self, widths: list[int], height: int):
+        """An iterator over arrays of (height, width) bytes for each of `widths`."""
+        filtered = self._take(1)[0] if widths else PLAIN
+        rest, size = self._data[self._at:], sum(widths) * height
+        try:
+            plain = inflate(rest, size) if widths else rest
+        except ValueError as problem:
+            raise MaskDamaged(f"the planes of a tile are unreadable: {problem}; the stream is damaged") from None
+        if filtered > ABOVE or len(plain) != size:
+            raise MaskDamaged("the planes of a tile do not have the size of the tile; the stream is damaged")
+        parts = np.split(np.frombuffer(plain, np.uint8), np.cumsum(widths, dtype=int)[:-1] * height)
+        stacks = (part.reshape(height, -1) for part in parts)
+        return (np.bitwise_xor.accumulate(s, axis=0) if filtered else s for s in stacks)

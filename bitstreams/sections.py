@@ -1,0 +1,67 @@
+"""The variable parts of the header: a length, then that many bytes.
+
+    varint │ bytes      the length in groups of seven bits, lowest first, bit 7 set on all but the last byte
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+
+from .errors import InputError, MetadataDamaged
+from .limits import MAX_METADATA_BYTES
+
+
+def pack_section(data: bytes) -> bytes:
+    """`data` with its length in front."""
+    prefix, length = bytearray(), len(data)
+    while length > 127:
+        prefix.append(length & 127 | 128)
+        length >>= 7
+    return bytes([*prefix, length]) + data
+
+
+def pack_metadata(metadata: dict) -> bytes:
+    """A JSON object, keys sorted, no spaces, ASCII, deflated by zlib."""
+    try:
+        text = json.dumps(metadata, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as problem:
+        raise InputError(f"the metadata cannot be stored as JSON: {problem}") from None
+    data = zlib.compress(text.encode(), 9)
+    if max(len(text), len(data)) > MAX_METADATA_BYTES:
+        raise InputError(f"the metadata takes {len(text)} bytes, above the limit of {MAX_METADATA_BYTES}; "
+                         "remove the largest tags from the scene")
+    return data
+
+
+def unpack_metadata(data: bytes) -> dict:
+    """The object in a metadata section, which the header's checksum has found undamaged."""
+    try:
+        metadata = json.loads(inflate(data, MAX_METADATA_BYTES), parse_constant=_refuse)
+    except (ValueError, RecursionError) as problem:
+        raise MetadataDamaged(f"the metadata section cannot be read: {_line(problem)}") from None
+    if not isinstance(metadata, dict):
+        raise MetadataDamaged("the metadata section holds JSON, but not an object")
+    return metadata
+
+
+def inflate(data: bytes, limit: int) -> bytes:
+    """One whole zlib stream and nothing else, at most `limit` bytes of it; ValueError otherwise."""
+    stream = zlib.decompressobj()
+    try:
+        plain = stream.decompress(data, limit + 1)
+    except zlib.error as problem:
+        raise ValueError(f"zlib: {problem}") from None
+    if len(plain) > limit:
+        raise ValueError(f"it inflates to more than {limit} bytes")
+    if not stream.eof or stream.unused_data:
+        raise ValueError("its zlib stream has " + ("no end" if not stream.eof else "something after it"))
+    return plain
+
+
+def _refuse(constant: str):
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _line(problem: Exception) -> str:
+    return " ".join(str(problem).split())

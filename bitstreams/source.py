@@ -1,0 +1,74 @@
+"""Where the bytes of a stream come from, and its beginning, read no further than it is asked for."""
+
+from __future__ import annotations
+
+import os
+import struct
+import threading
+import zlib
+from collections.abc import Callable
+
+from .errors import BadField, BitstreamError, InputError, LimitExceeded, Truncated
+
+FIRST_READ = 4096  # holds the header and index of most scenes
+
+
+class FileSource:
+    """get_bytes over a file, for any number of threads."""
+
+    def __init__(self, path: str | os.PathLike):
+        try:
+            self._file, self.size = open(path, "rb"), os.path.getsize(path)
+        except OSError as problem:
+            raise InputError(f"cannot read {path}: {problem.strerror}; give a .bin made by `rscodec encode`"
+                             ) from None
+        self._lock = threading.Lock()
+
+    def __call__(self, offset: int, length: int) -> bytes:
+        with self._lock:
+            self._file.seek(offset)
+            return self._file.read(length)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class Start:
+    """A cursor over the beginning of a stream; `at` is the position of the next byte to take."""
+
+    def __init__(self, get_bytes: Callable[[int, int], bytes], size: int | None):
+        self._get_bytes, self._size = get_bytes, size
+        self.data, self.at = get_bytes(0, FIRST_READ), 0
+
+    def take(self, length: int, part: str) -> bytes:
+        """The next bytes, which belong to `part`."""
+        end = self.at + length
+        if end > len(self.data) and (self._size is None or end <= self._size):
+            self.data += self._get_bytes(len(self.data), end - len(self.data))
+        if end > len(self.data):
+            raise Truncated(f"the stream ends inside its {part}, which takes {end} bytes; fetch it again")
+        data, self.at = self.data[self.at:end], end
+        return data
+
+    def section(self, name: str, limit: int) -> bytes:
+        """The bytes of a section, its length having been read and judged."""
+        length = shift = 0
+        while True:
+            byte = self.take(1, f"{name} section")[0]
+            length |= (byte & 127) << shift
+            if byte < 128:
+                break
+            shift += 7
+            if length > limit or shift > 28:
+                raise LimitExceeded(f"the {name} section is longer than the limit of {limit} bytes")
+        if length > limit:
+            raise LimitExceeded(f"the {name} section has {length} bytes, above the limit of {limit}")
+        if byte == 0:
+            raise BadField(f"the length of the {name} section is zero or not written in its shortest form")
+        return self.take(length, f"{name} section")
+
+    def checksum(self, since: int, part: str, error: type[BitstreamError]) -> None:
+        """The next four bytes must be the CRC-32 of everything from `since` to here."""
+        expected = zlib.crc32(self.data[since:self.at])
+        if struct.unpack("<I", self.take(4, part))[0] != expected:
+            raise error(f"the {part} does not match its checksum: the stream is damaged; fetch it again")
