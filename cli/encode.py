@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from bitstreams.limits import TILE_UNIT
 from cli import options
 from cli.output import print_json
 from cli.progress import progress
@@ -23,7 +24,7 @@ DEFAULT_QUALITY = 3.0
 @click.option("--model", type=click.Choice(["s", "elic"]), default="s", show_default=True, help="The codec.")
 @options.weights_option
 @click.option("--tile", type=options.TileEdge(), default=512, show_default=True,
-              help="Tile edge in pixels, a multiple of 64.")
+              help=f"Tile edge in pixels, a multiple of {TILE_UNIT}.")
 @options.bands_option
 @click.option("--nodata", type=float, help="Value of invalid pixels, if the scene does not say; nan too.")
 @options.device_option

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from bitstreams import dump
 from bitstreams.container import StreamReader
+from bitstreams.dump import Line, explain, totals
 from cli import options
 from cli.output import print_json, print_table
 
@@ -19,11 +19,11 @@ from cli.output import print_json, print_table
 def command(stream: Path, as_json: bool) -> None:
     """Explain STREAM: every header field, the bytes of each section, rate, model and overhead."""
     with StreamReader.from_path(stream) as reader:
-        fields, totals = dump.explain(reader), dump.totals(reader)
+        lines, sums, metadata = explain(reader), totals(reader), reader.metadata
     if as_json:
-        names = ("offset", "size", "field", "value", "meaning")
-        print_json({"fields": [dict(zip(names, row, strict=True)) for row in fields], "totals": totals})
+        print_json({"fields": [line._asdict() for line in lines], "totals": sums, "metadata": metadata})
         return
-    print_table([("offset", "size", "field", "value", "meaning"), *fields], right=(0, 1))
+    print_table([Line._fields, *lines], right=(0, 1))
     click.echo()
-    print_table(totals.items(), right=(1,))
+    print_table(((name, f"{value:.4f}" if isinstance(value, float) else value)
+                 for name, value in sums.items()), right=(1,))

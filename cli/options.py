@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from bitstreams.limits import MAX_TILE, TILE_UNIT
+
 
 @dataclass
 class Session:
@@ -47,15 +49,15 @@ class BandList(click.ParamType):
 
 
 class TileEdge(click.IntRange):
-    """A tile edge in pixels: the stream counts it in units of 64."""
+    """A tile edge in pixels: the stream counts it in units."""
 
     def __init__(self) -> None:
-        super().__init__(min=64, max=2048)
+        super().__init__(TILE_UNIT, MAX_TILE)
 
     def convert(self, value, param, ctx) -> int:
         edge = super().convert(value, param, ctx)
-        if edge % 64:
-            self.fail(f"{edge} is not a multiple of 64", param, ctx)
+        if edge % TILE_UNIT:
+            self.fail(f"{edge} is not a multiple of {TILE_UNIT}", param, ctx)
         return edge
 
 

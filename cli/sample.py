@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from bitstreams.limits import MAX_BANDS
 from bitstreams.wire import DTYPES
 from cli import options
 
@@ -13,7 +14,8 @@ from cli import options
 @click.command()
 @options.output_option
 @click.option("--size", type=click.IntRange(min=1), default=1024, show_default=True, help="Edge in pixels.")
-@click.option("--bands", type=click.IntRange(1, 16), default=3, show_default=True, help="How many bands.")
+@click.option("--bands", type=click.IntRange(1, MAX_BANDS), default=3, show_default=True,
+              help="How many bands.")
 @click.option("--dtype", type=click.Choice(list(DTYPES.values())), default="uint8", show_default=True,
               help="Type of the pixels.")
 @click.option("--nodata", type=float, help="Surround the scene with a collar of this value; nan too.")

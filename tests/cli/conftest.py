@@ -36,7 +36,7 @@ def report(name: str, **values):
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> FakeApi:
     fake = FakeApi(results={
-        "encode_file": report("EncodeReport", path=Path("out.bin"), bytes=410, bpp=0.05, quality=2.5, 
+        "encode_file": report("EncodeReport", path=Path("out.bin"), bytes=410, bpp=0.05, quality=2.5,
                               width=256, height=256, bands=3, seconds=0.25, psnr_db=None,
                               sections={"payload": 350}),
         "decode_file": report("DecodeReport", path=Path("out.tif"), width=256, height=256, bands=3,
