@@ -1,0 +1,1 @@
+"""The learned codec: float transforms around an exact integer entropy path."""

@@ -1,0 +1,207 @@
+"""The context model: what the decoder knows of each latent before it reads it.
+
+    z^ --hyper--> h (F features per position)
+    for each channel group g (uneven, as in ELIC), on a checkerboard:
+        u  = dw3x3(1x1(h, compand(y^ of earlier groups)))
+        a  : anchors      (row + column even)   mu, index = head_a(u)
+        b  : non-anchors  (odd)                 mu, index = head_b(u, compand(y^ of the four anchors around))
+
+A *pass* is one group on one colour. Everything is integer (see integer.py): y^ and mu are in 1/16 of a quantisation step,
+index names one of the SCALES Gaussian tables. Symbols are round(y - mu); those of index 0 are not coded, they are zero.
+
+The walk over the passes is written once, as a generator: it yields what is known of a pass and is sent the latents of that
+pass. Training answers with rounded latents, the encoder with what it will write, the decoder with what it reads.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator
+from dataclasses import dataclass
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+from rscodec.codec import rate
+from rscodec.codec.integer import ACTIVATION_MAX, BIAS_UNIT, Depthwise, Pointwise, round_through
+
+UNIT = 16  # one quantisation step is 16 units of y^ and mu
+LATENT_LIMIT = 2**15 - 1  # |y^| in units: fits int16
+SCALES = 64
+SCALE_MIN, SCALE_MAX = 0.11, 160.0
+Z_LIMIT = 127
+Z_STRIDE = 4  # z positions per y position, each way
+
+
+def scale_of(index: torch.Tensor) -> torch.Tensor:
+    """The standard deviation, in quantisation steps, that a scale index stands for."""
+    return SCALE_MIN * torch.exp(index * (math.log(SCALE_MAX / SCALE_MIN) / (SCALES - 1)))
+
+
+def index_of(scale: torch.Tensor) -> torch.Tensor:
+    """The inverse of `scale_of`, not rounded, within the table."""
+    return (torch.log(scale / SCALE_MIN) * ((SCALES - 1) / math.log(SCALE_MAX / SCALE_MIN))).clamp(0, SCALES - 1)
+
+
+def compand(y: torch.Tensor) -> torch.Tensor:
+    """Latents (1/16 step) squeezed into an activation's range: slope 1 up to 8 steps, 1/4 up to 64, 1/16 up to 512."""
+    return y.clamp(-128, 128) * 0.75 + y.clamp(-1024, 1024) * 0.1875 + y.clamp(-8192, 8192) * 0.0625
+
+
+ANCHORS, OTHERS = ((0, 0), (1, 1)), ((0, 1), (1, 0))  # (row, column) phases of the two colours of the checkerboard
+
+
+def split(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """(B, H, W, C) -> the anchors (B, n, C) and the others (B, m, C), each as two interleaved grids, one after the other."""
+    return tuple(torch.cat([x[:, r::2, c::2].flatten(1, 2) for r, c in phases], 1) for phases in (ANCHORS, OTHERS))
+
+
+def place(grid: torch.Tensor, rows: torch.Tensor, anchors: bool) -> torch.Tensor:
+    """(B, H, W, C) with the rows that `split` gave written back."""
+    grid, start = grid.clone(), 0
+    for r, c in ANCHORS if anchors else OTHERS:
+        height, width = grid[0, r::2, c::2].shape[:2]
+        grid[:, r::2, c::2] = rows[:, start : start + height * width].unflatten(1, (height, width))
+        start += height * width
+    return grid
+
+
+def four_neighbours(x: torch.Tensor) -> torch.Tensor:
+    """(B, H, W, C) -> (B, H, W, 4C): above, below, left, right; zero outside."""
+    padded = F.pad(x, (0, 0, 1, 1, 1, 1))
+    return torch.cat([padded[:, :-2, 1:-1], padded[:, 2:, 1:-1], padded[:, 1:-1, :-2], padded[:, 1:-1, 2:]], -1)
+
+
+def shuffle(x: torch.Tensor) -> torch.Tensor:
+    """(B, H, W, 4C) -> (B, 2H, 2W, C)."""
+    b, h, w, c = x.shape
+    return x.view(b, h, w, 2, 2, c // 4).transpose(2, 3).reshape(b, 2 * h, 2 * w, c // 4)
+
+
+def unshuffle(x: torch.Tensor) -> torch.Tensor:
+    """(B, 2H, 2W, C) -> (B, H, W, 4C)."""
+    b, h, w, c = x.shape
+    return x.view(b, h // 2, 2, w // 2, 2, c).transpose(2, 3).reshape(b, h // 2, w // 2, 4 * c)
+
+
+@dataclass
+class Pass:
+    """What is known of one pass before its latents are: rows of (B, n, channels)."""
+
+    channels: slice
+    anchors: bool
+    mu: torch.Tensor
+    index: torch.Tensor
+
+
+class HyperAnalysis(nn.Module):
+    """y in steps (B, h, w, N), h and w multiples of 4 -> z (B, h/4, w/4, Z). Only the encoder runs it, so it is float."""
+
+    def __init__(self, latents: int, features: int, hyper: int):
+        super().__init__()
+        self.enter = nn.Linear(latents, features)
+        self.middle = nn.Linear(4 * features, features)
+        self.leave = nn.Linear(4 * features, hyper)
+
+    def forward(self, y: torch.Tensor) -> torch.Tensor:
+        squeezed = compand(y * UNIT) / 32
+        features = F.leaky_relu(self.enter(squeezed), 0.1)
+        features = F.leaky_relu(self.middle(unshuffle(features)), 0.1)
+        return self.leave(unshuffle(features))
+
+
+class HyperSynthesis(nn.Module):
+    """z^ (B, h, w, Z) -> h (B, 4h, 4w, F), told the quality by one vector per level."""
+
+    def __init__(self, hyper: int, narrow: int, features: int):
+        super().__init__()
+        self.first = Pointwise(hyper, 4 * narrow)
+        self.levels = nn.Parameter(torch.zeros(rate.LEVELS, 4 * narrow))
+        self.spatial = Depthwise(narrow)
+        self.second = Pointwise(narrow, 4 * features)
+        self.blend = Depthwise(features)
+        self.last = Pointwise(features, features)
+
+    def forward(self, z: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
+        x = shuffle(self.first(z * 8, level[:, None, None]))
+        x = shuffle(self.second(self.spatial(x)))
+        return self.last(self.blend(x))
+
+
+class Group(nn.Module):
+    """The context nets of one channel group; `known` channels come before its own `count`."""
+
+    def __init__(self, known: int, count: int, features: int):
+        super().__init__()
+        self.known, self.count = known, count
+        self.mix = Pointwise(features + known, features)
+        self.spatial = Depthwise(features)
+        self.anchor_hidden = Pointwise(features, features)
+        self.anchor_mu = Pointwise(features, count, activation=False, limit=2**13 - 1)
+        self.anchor_index = Pointwise(features, count, activation=False, limit=SCALES - 1, lowest=0)
+        self.other_hidden = Pointwise(features + 4 * count, features)
+        self.other_mu = Pointwise(features, count, activation=False, limit=2**13 - 1)
+        self.other_index = Pointwise(features, count, activation=False, limit=SCALES - 1, lowest=0)
+        with torch.no_grad():
+            for head in (self.anchor_mu, self.other_mu):
+                head.weight.mul_(0.1)
+            for head in (self.anchor_index, self.other_index):
+                head.weight.mul_(0.3)
+                head.bias.fill_(20 / BIAS_UNIT)
+
+
+class EntropyModel(nn.Module):
+    """Everything between latents and symbols. The attributes that are layers are the whole of the exact path."""
+
+    def __init__(self, groups: tuple[int, ...], features: int, hyper: int, narrow: int):
+        super().__init__()
+        self.latents, self.hyper_channels = sum(groups), hyper
+        self.hyper_analysis = HyperAnalysis(self.latents, features, hyper)
+        self.hyper = HyperSynthesis(hyper, narrow, features)
+        self.groups = nn.ModuleList(Group(sum(groups[:g]), count, features) for g, count in enumerate(groups))
+        self.z_mu = nn.Parameter(torch.zeros(rate.LEVELS, hyper))  # in steps
+        self.z_index = nn.Parameter(torch.full((rate.LEVELS, hyper), 24.0))
+
+    def analyse(self, y: torch.Tensor) -> torch.Tensor:
+        """z of latents y (B, h, w, N) in steps, any h and w."""
+        h, w = y.shape[1:3]
+        return self.hyper_analysis(F.pad(y, (0, 0, 0, -w % Z_STRIDE, 0, -h % Z_STRIDE)))
+
+    def walk(
+        self, z: torch.Tensor, level: torch.Tensor, height: int, width: int
+    ) -> Generator[Pass, torch.Tensor, torch.Tensor]:
+        """Yield each pass, be sent its y^ (B, n, channels) in units; return all of y^ (B, height, width, N)."""
+        h = self.hyper(z, level)[:, :height, :width]
+        known, seen = [], []
+        for group in self.groups:
+            channels = slice(group.known, group.known + group.count)
+            u = group.spatial(group.mix(torch.cat([h, *seen], -1)))
+            u_anchors, u_others = split(u)
+
+            features = group.anchor_hidden(u_anchors)
+            anchors = yield Pass(channels, True, *_heads(group.anchor_mu, group.anchor_index, features))
+            own = place(anchors.new_zeros(*h.shape[:3], group.count), anchors, True)
+
+            around = split(four_neighbours(_context(own)))[1]
+            features = group.other_hidden(torch.cat([u_others, around.to(u.dtype)], -1))
+            others = yield Pass(channels, False, *_heads(group.other_mu, group.other_index, features))
+            own = place(own, others, False)
+
+            known.append(own)
+            seen.append(_context(own).to(u.dtype))
+        return torch.cat(known, -1)
+
+
+def _heads(mu: nn.Module, index: nn.Module, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    with torch.autocast(features.device.type, enabled=False):  # mu needs more than bfloat16's eight bits
+        features = features.float()
+        return mu(features), index(features)
+
+
+def _context(y: torch.Tensor) -> torch.Tensor:
+    """What later passes see of y^: companded and on the activation grid."""
+    return round_through(compand(y)) if y.requires_grad else torch.round(compand(y))
+
+
+assert 0.75 * 128 + 0.1875 * 1024 + 0.0625 * 8192 <= ACTIVATION_MAX and 8 * Z_LIMIT <= ACTIVATION_MAX

@@ -1,0 +1,182 @@
+"""The codec as one module: transforms, gains and the context model, in the form that is trained.
+
+    x --analysis--> y (8-bit units) --* gain(q)--> steps --entropy model--> y^ (1/16 step)
+    y^ / 16 * step(q) --synthesis--> x^
+
+`gain` and `step` are separate tables (LEVELS, N), so the decoder may place its reconstruction points where it likes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+from rscodec.codec import rate, transforms
+from rscodec.codec.entropy import (
+    LATENT_LIMIT,
+    SCALES,
+    UNIT,
+    Z_LIMIT,
+    EntropyModel,
+    index_of,
+    scale_of,
+    split,
+)
+from rscodec.codec.integer import BIAS_UNIT, IntegerLayer, round_through
+
+
+@dataclass(frozen=True)
+class CodecConfig:
+    """Everything that is needed to rebuild the modules of a checkpoint."""
+
+    width: int = 128
+    encoder_blocks: int = 3
+    decoder_blocks: int = 3
+    tail: int = 32
+    groups: tuple[int, ...] = (16, 32, 48, 96)
+    features: int = 160
+    hyper: int = 64
+    narrow: int = 96
+
+    @property
+    def latents(self) -> int:
+        return sum(self.groups)
+
+    def as_dict(self) -> dict:
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: dict) -> CodecConfig:
+        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+
+
+SMALL = CodecConfig()
+MEDIUM = CodecConfig(
+    width=192, encoder_blocks=6, decoder_blocks=4, tail=48, groups=(16, 32, 48, 96, 128), features=224, narrow=128
+)
+CONFIGS = {"s": SMALL, "m": MEDIUM}
+TAIL = 3.0
+
+
+@dataclass
+class Coded:
+    """What one training pass gives: pixels, and bits per sample as the Gaussians estimate them."""
+
+    pixels: torch.Tensor
+    bits: torch.Tensor
+    z_bits: torch.Tensor = field(repr=False)
+
+
+class Codec(nn.Module):
+    """Trainable codec. `forward` is training only; files go through `rscodec.codec.coder`."""
+
+    def __init__(self, config: CodecConfig):
+        super().__init__()
+        self.config = config
+        n, c = config.latents, config.width
+        self.analysis = transforms.Analysis(c, n, config.encoder_blocks)
+        self.synthesis = transforms.Synthesis(c, n, config.decoder_blocks, config.tail)
+        self.entropy = EntropyModel(config.groups, config.features, config.hyper, config.narrow)
+        self.register_buffer("spread", torch.ones(n))
+        self.log_gain = nn.Parameter(torch.zeros(rate.LEVELS, n))
+        self.log_step = nn.Parameter(torch.zeros(rate.LEVELS, n))
+        self.log_trunk_in = nn.Parameter(torch.zeros(rate.LEVELS, c))
+        self.log_trunk_out = nn.Parameter(torch.zeros(rate.LEVELS, c))
+
+    def start_from_klt(self, components: torch.Tensor, deviations: torch.Tensor) -> None:
+        """Begin as a transform coder: components (N, 3, 16, 16) orthonormal, their standard deviations in 8-bit units.
+
+        At weight lambda the best uniform step of a high-rate quantiser is sqrt(26 / lambda): from D = step^2 / 12 per
+        coefficient, dD/dR = -2 ln 2 D, and 256 pixels and 768 samples a block. Components weaker than the distortion that
+        this allows begin as good as absent: their gain falls with the Wiener factor.
+        """
+        with torch.no_grad():
+            self.analysis.linear.weight.copy_(components)
+            self.synthesis.linear.weight.copy_(components)
+            self.spread.copy_(deviations.clamp(min=1.0))
+            levels = torch.arange(1, rate.LEVELS + 1, dtype=torch.float32)
+            step = torch.sqrt(26 / rate.weight(levels)).unsqueeze(1)
+            wiener = (1 - (step**2 / 12) / deviations.unsqueeze(0) ** 2).clamp(min=0.04).sqrt()
+            self.log_gain.copy_(torch.log(wiener / step))
+            self.log_step.copy_(torch.log(step / wiener))
+            middle = index_of(deviations / step[rate.LEVELS // 2]) / BIAS_UNIT
+            for group in self.entropy.groups:
+                for head in (group.anchor_index, group.other_index):
+                    head.bias.copy_(middle[group.known : group.known + group.count])
+
+    def analyse(self, x: torch.Tensor, quality: torch.Tensor) -> torch.Tensor:
+        """Pixels (B, 3, H, W) -> y in steps (B, H/16, W/16, N)."""
+        trunk = _map(rate.mix(self.log_trunk_in, quality).exp())
+        y = self.analysis(x, trunk, _map(self.spread.unsqueeze(0)))
+        return (y.float() * _map(rate.mix(self.log_gain, quality).exp())).permute(0, 2, 3, 1)
+
+    def synthesise(self, y: torch.Tensor, quality: torch.Tensor) -> torch.Tensor:
+        """y^ in units (B, h, w, N) -> pixels (B, 3, 16h, 16w), not clamped."""
+        trunk = _map(rate.mix(self.log_trunk_out, quality).exp())
+        physical = y.permute(0, 3, 1, 2) * _map(rate.mix(self.log_step, quality).exp() / UNIT)
+        return self.synthesis(physical, trunk, _map(self.spread.unsqueeze(0)))
+
+    def level(self, quality: torch.Tensor) -> torch.Tensor:
+        """What the hyper decoder is told of the quality: (B, channels) in activation units."""
+        return rate.mix(self.entropy.hyper.levels, quality) * BIAS_UNIT
+
+    def forward(self, x: torch.Tensor, quality: torch.Tensor) -> Coded:
+        """Everything the decoder sees is rounded (gradients straight through); the rate term sees uniform noise."""
+        entropy_precision = torch.autocast(x.device.type, enabled=torch.is_autocast_enabled(x.device.type) and not self.fake)
+        y = self.analyse(x, quality).float()
+        with entropy_precision:
+            z = self.entropy.analyse(y).float()
+            z_mu = rate.mix(self.entropy.z_mu, quality)[:, None, None]
+            z_scale = scale_of(rate.mix(self.entropy.z_index, quality).clamp(0, SCALES - 1))[:, None, None]
+            z_bits = gaussian_bits(z - z_mu, z_scale).flatten(1).sum(1)
+            z_hat = round_through(z).clamp(-Z_LIMIT, Z_LIMIT)
+
+            bits = z_bits
+            walk = self.entropy.walk(z_hat, self.level(quality), y.shape[1], y.shape[2])
+            rows = dict(zip((True, False), split(y), strict=True))
+            known = next(walk)
+            while True:
+                target = rows[known.anchors][..., known.channels]
+                residual = target - known.mu.float() / UNIT
+                scale = scale_of(known.index.float())
+                bits = bits + gaussian_bits(residual, scale).flatten(1).sum(1)
+                coded = known.index.detach() > 0.5
+                y_hat = known.mu + UNIT * torch.where(coded, residual + (residual.round() - residual).detach(), 0.0)
+                try:
+                    known = walk.send(y_hat.clamp(-LATENT_LIMIT, LATENT_LIMIT))
+                except StopIteration as end:
+                    y_hat = end.value
+                    break
+        return Coded(self.synthesise(y_hat, quality).float(), bits, z_bits)
+
+    @property
+    def fake(self) -> bool:
+        return self.entropy.hyper.first.fake
+
+    def set_fake(self, fake: bool) -> None:
+        """Switch every layer of the exact path to (or from) quantisation-aware training."""
+        for module in self.entropy.modules():
+            if isinstance(module, IntegerLayer):
+                module.fake = fake
+
+
+def gaussian_bits(residual: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    """-log2 of the mass that N(0, scale) puts on the unit interval around the residual: of the residual plus uniform noise
+    in training, of the rounded one otherwise. Past TAIL the cost goes on along its tangent: escapes cost no more, and a
+    scale that is far too small still has a gradient.
+    """
+    residual = residual + torch.rand_like(residual) - 0.5 if torch.is_grad_enabled() else residual.round()
+    inverse = 2**-0.5 / scale
+    distance = (residual.abs() - 0.5) * inverse
+    excess = F.relu(distance - TAIL)
+    distance = distance - excess
+    mass = 0.5 * (torch.erfc(distance) - torch.erfc(distance + inverse))
+    return excess * (2 * TAIL / math.log(2)) - torch.log2(mass)
+
+
+def _map(vector: torch.Tensor) -> torch.Tensor:
+    return vector[:, :, None, None]

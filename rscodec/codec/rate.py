@@ -1,0 +1,49 @@
+"""Quality: one checkpoint serves every rate.
+
+    q = 1 ... 8, continuous, kept on the wire in steps of 1/32
+    lambda(q) = 5e-4 * 800 ** ((q - 1) / 7)        the weight of 255^2 * MSE against bits per pixel
+
+Tables hold one row for each of the eight whole qualities (the *levels*); between two of them rows are mixed linearly.
+"""
+
+from __future__ import annotations
+
+import torch
+
+LEVELS = 8
+STEPS = 32  # wire steps between two levels
+QUALITY_MIN, QUALITY_MAX = 1.0, float(LEVELS)
+LAMBDA_MIN, LAMBDA_RATIO = 5e-4, 800.0
+
+
+def to_wire(quality: float) -> int:
+    """Quality as the header keeps it: 32 (q = 1) to 256 (q = 8)."""
+    if not QUALITY_MIN <= quality <= QUALITY_MAX:
+        raise ValueError(f"quality {quality} is outside {QUALITY_MIN:g}..{QUALITY_MAX:g}")
+    return round(quality * STEPS)
+
+
+def from_wire(steps: int) -> float:
+    """The quality that `to_wire` made `steps` of."""
+    return steps / STEPS
+
+
+def weight(quality: torch.Tensor) -> torch.Tensor:
+    """lambda(q), for the loss (bits per pixel) + lambda * 255^2 * MSE."""
+    return LAMBDA_MIN * LAMBDA_RATIO ** ((quality - 1) / (LEVELS - 1))
+
+
+def mix(table: torch.Tensor, quality: torch.Tensor) -> torch.Tensor:
+    """Rows of a (LEVELS, C) table mixed at qualities (B,) -> (B, C). Linear, so gradients reach both rows."""
+    position = (quality - 1).clamp(0, LEVELS - 1)
+    low = position.floor().clamp(max=LEVELS - 2)
+    fraction = (position - low).unsqueeze(1)
+    low = low.long()
+    return table[low] * (1 - fraction) + table[low + 1] * fraction
+
+
+def mix_exact(table: torch.Tensor, steps: int) -> torch.Tensor:
+    """`mix` for a table of integers at one wire quality: integers again, the same on every machine."""
+    low = min(steps // STEPS - 1, LEVELS - 2)
+    fraction = steps - (low + 1) * STEPS
+    return torch.round((table[low] * (STEPS - fraction) + table[low + 1] * fraction) / STEPS)

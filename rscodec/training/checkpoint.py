@@ -1,0 +1,37 @@
+"""Checkpoints: one file from which a run goes on exactly, and a moving average of the weights that can ship."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+import torch.nn as nn
+
+
+class Average:
+    """Exponential moving average of a module's parameters and buffers; the decay warms up with the steps taken."""
+
+    def __init__(self, module: nn.Module, decay: float):
+        self.decay, self.steps = decay, 0
+        self.state = {key: value.detach().clone() for key, value in module.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, module: nn.Module) -> None:
+        self.steps += 1
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        for key, value in module.state_dict().items():
+            if value.is_floating_point():
+                self.state[key].lerp_(value, 1 - decay)
+
+
+def save(path: Path, **parts) -> None:
+    """Write a checkpoint through a temporary file: a run killed here leaves the one before."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".part")
+    torch.save(parts, temporary)
+    os.replace(temporary, path)
+
+
+def load(path: Path) -> dict:
+    return torch.load(path, map_location="cpu", weights_only=True)

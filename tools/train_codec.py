@@ -1,0 +1,112 @@
+"""Train the codec. Runs on a CPU (bfloat16 where it has it) and on CUDA; goes on from its checkpoint when started again.
+
+    python tools/train_codec.py --shard local/shard.zip --model s --run local/s --steps 20000 --decay 5000
+
+Loss: (bits per pixel + lambda(q) * 255^2 * MSE) / sqrt(lambda(q)), one random quality per crop; the division keeps the high
+rates from owning the gradient. For the first tenth only the upper half of the qualities is drawn: good reconstructions first.
+`--fake` trains the last phase: the encoder is frozen, the exact path is rounded as it will be when it ships.
+The run folder holds checkpoint.pt (everything, for going on), average.pt (weights that can be exported) and log.txt.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import click
+import torch
+
+from rscodec.codec import rate
+from rscodec.codec.model import CONFIGS, Codec
+from rscodec.training import checkpoint
+from rscodec.training.data import Crops, load_shard
+from rscodec.training.loop import Plan, train
+
+
+def principal_components(crops: Crops, count: int, batches: int = 40) -> tuple[torch.Tensor, torch.Tensor]:
+    """The `count` strongest components of 16x16x3 blocks and their standard deviations (8-bit units)."""
+    blocks = []
+    for step in range(batches):
+        x = crops.at(2**40 + step).double() - 127.5
+        blocks.append(x.unfold(2, 16, 16).unfold(3, 16, 16).permute(0, 2, 3, 1, 4, 5).reshape(-1, 768))
+    blocks = torch.cat(blocks)
+    values, vectors = torch.linalg.eigh(blocks.T @ blocks / len(blocks))
+    order = values.argsort(descending=True)[:count]
+    return vectors[:, order].T.reshape(count, 3, 16, 16).float(), values[order].clamp(min=1e-3).sqrt().float()
+
+
+@click.command()
+@click.option("--shard", type=click.Path(exists=True, path_type=Path), required=True)
+@click.option("--model", type=click.Choice(sorted(CONFIGS)), default="s")
+@click.option("--run", type=click.Path(path_type=Path), required=True, help="Folder of this run.")
+@click.option("--start", type=click.Path(exists=True, path_type=Path), help="average.pt of an earlier run to start from.")
+@click.option("--steps", default=20000)
+@click.option("--decay", default=5000, help="Steps at the end over which the learning rate falls.")
+@click.option("--rate", "learning_rate", default=1e-3)
+@click.option("--batch", default=16)
+@click.option("--crop", default=128)
+@click.option("--average", default=0.999)
+@click.option("--fake", is_flag=True, help="Last phase: frozen encoder, rounded entropy path.")
+@click.option("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+@click.option("--threads", type=int)
+@click.option("--compile", "compiled", is_flag=True, help="torch.compile the transforms.")
+@click.option("--minutes", type=float, help="Stop (and save) after this long.")
+@click.option("--seed", default=0)
+def main(
+    shard, model, run, start, steps, decay, learning_rate, batch, crop, average, fake, device, threads, compiled, minutes, seed
+) -> None:
+    if threads:
+        torch.set_num_threads(threads)
+    torch.manual_seed(seed)
+    crops = Crops(load_shard(shard, seed), batch, crop, seed)
+    codec = Codec(CONFIGS[model])
+    if start:
+        codec.load_state_dict(checkpoint.load(start)["module"])
+    else:
+        codec.start_from_klt(*principal_components(crops, codec.config.latents))
+    codec.to(device, memory_format=torch.channels_last)
+    codec.set_fake(fake)
+    if fake:
+        for part in (codec.analysis, codec.entropy.hyper_analysis):
+            part.requires_grad_(False)
+        for table in (codec.log_gain, codec.log_trunk_in):
+            table.requires_grad_(False)
+    if compiled:
+        codec.analysis.compile()
+        codec.synthesis.compile()
+
+    def loss_of(images: torch.Tensor, step: int) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        x = images.to(device, memory_format=torch.channels_last).float() / 255
+        lowest = 4.0 if step < steps // 10 and not (start or fake) else rate.QUALITY_MIN
+        generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
+        quality = (lowest + (rate.QUALITY_MAX - lowest) * torch.rand(len(x), generator=generator)).to(device)
+        with torch.autocast(device, torch.bfloat16):
+            coded = codec(x, quality)
+        bpp = coded.bits / x[0, 0].numel()
+        mse = (255 * (coded.pixels - x)).square().flatten(1).mean(1)
+        weight = rate.weight(quality)
+        loss = ((bpp + weight * mse) / weight.sqrt()).mean()
+        high = quality > 5
+        figures = {"bpp": bpp.mean(), "psnr": (10 * torch.log10(255**2 / mse)).mean(), "z": coded.z_bits.mean() / x[0, 0].numel()}
+        figures |= {"mse_high": mse[high].mean() if high.any() else mse.mean()}
+        return loss, figures
+
+    run.mkdir(parents=True, exist_ok=True)
+    log_file = (run / "log.txt").open("a")
+
+    def log(line: str) -> None:
+        stamped = f"{time.strftime('%F %T')} {line}"
+        print(stamped, flush=True)
+        print(stamped, file=log_file, flush=True)
+
+    plan = Plan(steps, decay, learning_rate, average=average, minutes=minutes)
+    log(json.dumps({"model": model, "batch": batch, "crop": crop, "fake": fake, "seed": seed, "plan": vars(plan)}))
+    config = {"config": codec.config.as_dict()}
+    parameters = [parameter for parameter in codec.parameters() if parameter.requires_grad]
+    averaged = train(codec, parameters, crops.stream, loss_of, plan, run / "checkpoint.pt", log, config)
+    checkpoint.save(run / "average.pt", module=averaged.state, steps=averaged.steps, **config)
+
+
+if __name__ == "__main__":
+    main()
