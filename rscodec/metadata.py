@@ -1,0 +1,220 @@
+"""Everything rasterio can read about a dataset except its pixels, as a dictionary that JSON keeps exactly.
+
+    open dataset --read_metadata--> {"crs": ..., "transform": ..., ...} --write_metadata--> open, empty dataset
+                                      select_bands, crop
+
+Only what differs from the defaults is present, so a plain PNG, JPEG or TIFF has {}:
+
+    crs           "EPSG:32633" where that says it all, else WKT2       gcps_crs likewise
+    transform     [a, b, c, d, e, f] of the affine geotransform        gcps    [[row, col, x, y, z, id, info], ...]
+    rpcs          the RPC tags                                         nodata  the value as text, "nan" too
+    tags          {namespace: {key: value}}, "" is the default one     band_tags   the same, one for each band
+    descriptions, units, scales, offsets, colorinterp                  one for each band
+    masked        true if a dataset mask says which pixels are valid
+
+Left out is how the pixels were stored (driver, compression, interleaving): it is no property of the scene.
+Floats survive because JSON writes the shortest text that reads back as the same double.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from rasterio import Affine
+from rasterio.control import GroundControlPoint
+from rasterio.crs import CRS
+from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.errors import CRSError
+
+STORAGE_NAMESPACES = {"IMAGE_STRUCTURE", "DERIVED_SUBDATASETS", "SUBDATASETS", "RPC", "TIFF"}
+PER_BAND = ("band_tags", "descriptions", "units", "scales", "offsets", "colorinterp")
+RPC_TOLERANCE = 1e-13  # TIFF readers print RPCs with 15 digits
+
+
+def read_metadata(source, bands: tuple[int, ...]) -> dict:
+    """The metadata of an open rasterio dataset, as far as these bands (1-based) are concerned."""
+    points, points_crs = source.gcps
+    band_tags = [_read_tags(source, band) for band in bands]
+    chosen = {key: [getattr(source, key)[band - 1] for band in bands] for key in PER_BAND if key != "band_tags"}
+    nodata = source.nodatavals[bands[0] - 1]
+    metadata = {
+        "crs": _crs_text(source.crs),
+        "transform": None if source.transform.is_identity else list(source.transform)[:6],
+        "gcps": [[p.row, p.col, p.x, p.y, p.z or 0.0, p.id, p.info or ""] for p in points],
+        "gcps_crs": _crs_text(points_crs) if points else None,
+        "rpcs": source.tags(ns="RPC"),
+        "nodata": None if nodata is None else repr(float(nodata)),
+        "tags": _read_tags(source),
+        "band_tags": band_tags if any(band_tags) else None,
+        "descriptions": _unless_all(chosen["descriptions"], None),
+        "units": _unless_all([unit or None for unit in chosen["units"]], None),
+        "scales": _unless_all(chosen["scales"], 1.0),
+        "offsets": _unless_all(chosen["offsets"], 0.0),
+        "colorinterp": _unless_default([colour.name for colour in chosen["colorinterp"]], source.dtypes[0]),
+        "masked": any(source.mask_flag_enums[band - 1] == [MaskFlags.per_dataset] for band in bands),
+    }
+    return {key: value for key, value in metadata.items() if value}
+
+
+def write_metadata(target, metadata: dict) -> None:
+    """Give an open dataset that has no pixels yet this metadata; its nodata value was set when it was created."""
+    for namespace, items in metadata.get("tags", {}).items():
+        _write_tags(target, namespace, items)
+    for band, namespaces in enumerate(metadata.get("band_tags", []), 1):
+        for namespace, items in namespaces.items():
+            _write_tags(target, namespace, items, band)
+    if "crs" in metadata:
+        target.crs = parse_crs(metadata["crs"])
+    if "transform" in metadata:
+        target.transform = Affine(*metadata["transform"])
+    if "gcps" in metadata:
+        points = [GroundControlPoint(r, c, x, y, z, id, info) for r, c, x, y, z, id, info in metadata["gcps"]]
+        target.gcps = points, parse_crs(metadata.get("gcps_crs"))
+    if "rpcs" in metadata:
+        target.update_tags(ns="RPC", **metadata["rpcs"])
+    for key in ("descriptions", "units", "scales", "offsets"):
+        if key in metadata:
+            values = metadata[key]
+            setattr(target, key, [v or "" for v in values] if key == "units" else values)
+    colours = [ColorInterp[name] for name in metadata.get("colorinterp") or default_colours(target.count, target.dtypes[0])]
+    if colours != list(target.colorinterp):
+        target.colorinterp = colours
+
+
+def select_bands(metadata: dict, bands: tuple[int, ...], count: int, dtype: str) -> dict:
+    """The metadata of a dataset made of these bands (0-based) of a dataset with `count` bands."""
+    selected = dict(metadata)
+    for key in PER_BAND:
+        if key in metadata:
+            selected[key] = [metadata[key][band] for band in bands]
+    colours = metadata.get("colorinterp") or default_colours(count, dtype)
+    selected["colorinterp"] = _unless_default([colours[band] for band in bands], dtype)
+    defaults = {"band_tags": {}, "descriptions": None, "units": None, "scales": 1.0, "offsets": 0.0}
+    for key, default in defaults.items():
+        selected[key] = _unless_all(selected.get(key, []), default)
+    return {key: value for key, value in selected.items() if value}
+
+
+def crop_metadata(metadata: dict, col: int, row: int, width: int, height: int) -> dict:
+    """The metadata of a window: georeference moved, statistics of the whole scene dropped."""
+    cropped = dict(metadata)
+    if "transform" in metadata:
+        cropped["transform"] = list(Affine(*metadata["transform"]) * Affine.translation(col, row))[:6]
+    if "gcps" in metadata:
+        cropped["gcps"] = [[r - row, c - col, *rest] for r, c, *rest in metadata["gcps"]]
+    if "rpcs" in metadata:
+        moved = {"LINE_OFF": row, "SAMP_OFF": col}
+        cropped["rpcs"] = {
+            key: repr(float(text) - moved[key]) if key in moved else text for key, text in metadata["rpcs"].items()
+        }
+    if "band_tags" in metadata:
+        kept = [
+            {ns: {k: v for k, v in items.items() if not k.startswith("STATISTICS_")} for ns, items in tags.items()}
+            for tags in metadata["band_tags"]
+        ]
+        cropped["band_tags"] = [{ns: items for ns, items in tags.items() if items} for tags in kept]
+        if not any(cropped["band_tags"]):
+            del cropped["band_tags"]
+    return cropped
+
+
+def nodata_value(metadata: dict) -> float | None:
+    """The nodata value as a number."""
+    return float(metadata["nodata"]) if "nodata" in metadata else None
+
+
+def alpha_bands(metadata: dict) -> tuple[int, ...]:
+    """Indices (0-based) of the bands that say how opaque a pixel is; they are kept losslessly."""
+    return tuple(band for band, name in enumerate(metadata.get("colorinterp", [])) if name == "alpha")
+
+
+def default_colours(count: int, dtype: str) -> list[str]:
+    """What a dataset without further word means: RGB for three bytes, else no colours at all."""
+    if count == 3 and dtype == "uint8":
+        return ["red", "green", "blue"]
+    return ["gray"] + ["undefined"] * (count - 1)
+
+
+def description(width: int, height: int, bands: int, dtype: str, metadata: dict) -> dict:
+    """A dataset or a stream in the form that `differences` compares."""
+    return {"width": width, "height": height, "bands": bands, "dtype": dtype, **metadata}
+
+
+def differences(a: dict, b: dict) -> list[str]:
+    """One line for each thing that two descriptions do not share; none if they are the same but for pixels."""
+    return [
+        f"{key}: {_short(a.get(key))} is not {_short(b.get(key))}"
+        for key in sorted(a.keys() | b.keys())
+        if not _same(key, a.get(key), b.get(key))
+    ]
+
+
+def parse_crs(text: str | None) -> CRS | None:
+    return None if text is None else CRS.from_user_input(text)
+
+
+def _same(key: str, a, b) -> bool:
+    if a == b:
+        return True
+    if a is None or b is None:
+        return False
+    if key in ("crs", "gcps_crs"):
+        return parse_crs(a) == parse_crs(b)
+    if key == "rpcs":
+        return a.keys() == b.keys() and all(_same_numbers(a[name], b[name]) for name in a)
+    return False
+
+
+def _same_numbers(a: str, b: str) -> bool:
+    try:
+        return np.allclose([float(x) for x in a.split()], [float(x) for x in b.split()], RPC_TOLERANCE, 0)
+    except ValueError:
+        return a == b
+
+
+def _short(value) -> str:
+    text = repr(value)
+    return text if len(text) <= 160 else text[:157] + "..."
+
+
+def _crs_text(crs: CRS | None) -> str | None:
+    """AUTHORITY:CODE if it stands for exactly this CRS, else WKT2 (WKT1 where a CRS has no WKT2)."""
+    if not crs:
+        return None
+    authority = crs.to_authority(confidence_threshold=100)
+    if authority:
+        try:
+            if CRS.from_authority(*authority).to_wkt() == crs.to_wkt():
+                return ":".join(authority)
+        except CRSError:
+            pass
+    try:
+        return crs.to_wkt(version="WKT2_2019")
+    except CRSError:
+        return crs.to_wkt()
+
+
+def _read_tags(source, band: int = 0) -> dict[str, dict[str, str]]:
+    names = ["", *(name for name in source.tag_namespaces(band) if name not in STORAGE_NAMESPACES)]
+    tags = {name: source.tags(band, ns=name or None) for name in names}
+    if tags[""].get("AREA_OR_POINT") == "Area":  # what a TIFF says when nobody said anything
+        del tags[""]["AREA_OR_POINT"]
+    return {name: items for name, items in tags.items() if items}
+
+
+def _write_tags(target, namespace: str, items: dict[str, str], band: int = 0) -> None:
+    if namespace.startswith("xml:"):
+        # rasterio joins key and value by "=", but this namespace holds one bare document: split it at its first "=".
+        key, _, value = items[namespace].partition("=")
+        items = {key: value}
+    target.update_tags(band, ns=namespace or None, **items)
+
+
+def _unless_default(names: list[str], dtype: str) -> list[str] | None:
+    """Gray and undefined mean the same; a TIFF has gray first and undefined after it."""
+    colourless = ("gray", "undefined")
+    names = [colourless[i > 0] if name in colourless else name for i, name in enumerate(names)]
+    return None if names == default_colours(len(names), dtype) else names
+
+
+def _unless_all(values, default) -> list | None:
+    return None if all(value == default for value in values) else list(values)

@@ -1,0 +1,292 @@
+"""The one file that opens images. Everything goes by window, so memory does not depend on the scene.
+
+    RasterReader(path).read(col, row, w, h) -> pixels (B,h,w), classes (P,h,w)      GeoTIFF, PNG, JPEG, JP2, VRT, ...
+    RasterWriter(path, ...).write(pixels, col, row)                                 whatever driver GDAL can write
+
+A writer works on a temporary file beside its target and renames it at the end (bitstreams/atomic.py).
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import numpy as np
+import rasterio
+import rasterio.shutil
+from rasterio._err import CPLE_BaseError
+from rasterio.enums import ColorInterp
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.windows import Window
+
+from bitstreams.atomic import AtomicPath
+from bitstreams.errors import InputError, OutputError
+from bitstreams.wire import DTYPES
+from rscodec.metadata import alpha_bands, description, nodata_value, read_metadata, write_metadata
+from rscodec.radiometry import MAX_BANDS
+from rscodec.validity import classify, native
+
+CACHE_MEGABYTES = 256
+BLOCK = 512
+DRIVERS = {".tif": "GTiff", ".tiff": "GTiff", ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".jp2": "JP2OpenJPEG"}
+SIDECARS = (".aux.xml", ".msk", ".ovr")  # what GDAL would read together with the file
+
+
+class RasterReader:
+    """An image as the codec wants it: one dtype, windows with pixel classes, all metadata. A context manager.
+
+    bands: 1-based numbers of the bands to use, None for all. nodata: overrides the value that the file names.
+    Raises InputError, in words a user understands, for whatever cannot be coded.
+    """
+
+    def __init__(self, path, bands: tuple[int, ...] | None = None, nodata: float | None = None):
+        self.path = path
+        self._dataset = _open(path)
+        try:
+            self._bands = self._check(bands)
+            self.width, self.height, self.count = self._dataset.width, self._dataset.height, len(self._bands)
+            self.dtype = self._dataset.dtypes[self._bands[0] - 1]
+            with _gdal():
+                self.metadata = read_metadata(self._dataset, self._bands)
+            if nodata is not None:
+                self._override_nodata(nodata)
+            self.nodata = nodata_value(self.metadata)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def exact_bands(self) -> tuple[int, ...]:
+        """Indices (0-based) of the bands to keep losslessly: alpha."""
+        return alpha_bands(self.metadata)
+
+    @property
+    def coded_bands(self) -> tuple[int, ...]:
+        return tuple(band for band in range(self.count) if band not in self.exact_bands)
+
+    @property
+    def planes(self) -> int:
+        """Class planes as in Radiometry: 0 every pixel is valid, 1 shared by all coded bands, 2 one for each."""
+        by_value = self.nodata is not None or self.dtype.startswith("float")
+        if by_value and self.coded_bands:
+            return 1 if len(self.coded_bands) == 1 else 2
+        return 1 if "masked" in self.metadata and self.coded_bands else 0
+
+    def read(self, col: int, row: int, width: int, height: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """A window -> pixels (count,h,w), classes uint8 (P,h,w) of the coded bands (None if `planes` is 0)."""
+        if col < 0 or row < 0 or width < 1 or height < 1 or col + width > self.width or row + height > self.height:
+            raise InputError(
+                f"window {col} {row} {width} {height} is outside of {self.path}, which has {self.width}x{self.height} pixels"
+            )
+        window = Window(col, row, width, height)
+        mask = None
+        try:
+            with _gdal():
+                pixels = self._dataset.read(self._bands, window=window)
+                if "masked" in self.metadata:
+                    mask = self._dataset.read_masks(self._bands[self.coded_bands[0]], window=window)
+        except RasterioError as error:
+            raise InputError(f"cannot read {self.path} at {col} {row} {width} {height}: {_cause(error)}") from error
+        if not self.planes:
+            return pixels, None
+        classes = classify(pixels[list(self.coded_bands)], self.nodata, mask)
+        return pixels, classes if self.planes == 2 else classes[:1]
+
+    def close(self) -> None:
+        self._dataset.close()
+
+    def __enter__(self) -> RasterReader:
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self.close()
+
+    def _check(self, bands: tuple[int, ...] | None) -> tuple[int, ...]:
+        """The bands to read, after a look at everything that would make them unreadable."""
+        dataset, path = self._dataset, self.path
+        if dataset.count == 0:
+            parts = ", ".join(dataset.subdatasets[:3]) or "none"
+            raise InputError(f"{path} has no bands of its own: name one of its subdatasets ({parts})")
+        bands = tuple(dataset.indexes) if bands is None else tuple(bands)
+        missing = [band for band in bands if band not in dataset.indexes]
+        if missing or not bands or len(set(bands)) != len(bands):
+            raise InputError(f"bands {list(bands)} of {path}: name each band once, from 1 to {dataset.count}")
+        if len(bands) > MAX_BANDS:
+            raise InputError(f"{path} has {len(bands)} bands, at most {MAX_BANDS} can be coded: choose some with --bands")
+        dtypes = sorted({dataset.dtypes[band - 1] for band in bands})
+        if len(dtypes) > 1:
+            raise InputError(f"{path} mixes the types {', '.join(dtypes)}: choose bands of one type with --bands")
+        if dtypes[0] not in DTYPES.values():
+            raise InputError(f"{path} has {dtypes[0]} pixels: convert it to one of {', '.join(DTYPES.values())}")
+        for band in bands:
+            flags = dataset.mask_flag_enums[band - 1]
+            if dataset.colorinterp[band - 1] == ColorInterp.palette:
+                raise InputError(f"band {band} of {path} is a palette: expand it first (gdal_translate -expand rgb)")
+            if not flags:
+                raise InputError(f"band {band} of {path} has a mask of its own: write it into the pixels as nodata")
+        if len({repr(dataset.nodatavals[band - 1]) for band in bands}) > 1:
+            values = [dataset.nodatavals[band - 1] for band in bands]
+            raise InputError(f"the bands of {path} differ in nodata ({values}): choose bands that agree with --bands")
+        return bands
+
+    def _override_nodata(self, nodata: float) -> None:
+        if native(nodata, self.dtype) is None:
+            raise InputError(f"nodata {nodata} is no possible {self.dtype} pixel of {self.path}")
+        self.metadata["nodata"] = repr(float(nodata))
+
+
+class RasterWriter:
+    """A new image, written window by window. A context manager: renamed to `path` on success, gone on failure.
+
+    Drivers that cannot write windows (PNG, JPEG, COG, ...) are fed from a temporary GeoTIFF.
+    """
+
+    def __init__(
+        self,
+        path,
+        width: int,
+        height: int,
+        count: int,
+        dtype: str,
+        metadata: dict,
+        driver: str = "GTiff",
+        creation_options: dict | None = None,
+        overwrite: bool = False,
+    ):
+        self.path = Path(path)
+        self._metadata, self._driver, self._overwrite = metadata, driver, overwrite
+        self._options = {key.lower(): value for key, value in (creation_options or {}).items()}
+        self._shape = {"width": width, "height": height, "count": count, "dtype": dtype}
+
+    def __enter__(self) -> RasterWriter:
+        with ExitStack() as stack:
+            self._temporary = stack.enter_context(AtomicPath(self.path, self._overwrite))
+            with self._report_errors():
+                self._dataset = self._create()
+                stack.push(self._finish)
+                write_metadata(self._dataset, self._metadata)
+            self._stack = stack.pop_all()
+        return self
+
+    def write(self, pixels: np.ndarray, col: int, row: int) -> None:
+        """pixels (B,h,w) to the window whose upper left corner is at (col, row)."""
+        with self._report_errors():
+            self._dataset.write(pixels, window=Window(col, row, pixels.shape[2], pixels.shape[1]))
+
+    def write_mask(self, mask: np.ndarray, col: int, row: int) -> None:
+        """mask (h,w), nonzero where valid, to the dataset mask."""
+        with self._report_errors():
+            self._dataset.write_mask(mask != 0, window=Window(col, row, mask.shape[1], mask.shape[0]))
+
+    def __exit__(self, *exception) -> None:
+        self._stack.__exit__(*exception)
+
+    def _create(self):
+        with rasterio.Env() as environment:
+            if self._driver not in environment.drivers():
+                raise OutputError(f"cannot write {self.path}: GDAL has no driver {self._driver}")
+        nodata = native(nodata_value(self._metadata), self._shape["dtype"])
+        options = {
+            "tiled": True,
+            "blockxsize": _block(self._shape["width"]),
+            "blockysize": _block(self._shape["height"]),
+            "bigtiff": "IF_SAFER",
+            **(self._options if self._windowed else {}),
+            **self._shape,
+        }
+        return rasterio.open(self._pixels_path, "w", driver="GTiff", nodata=nodata, **options)
+
+    @property
+    def _windowed(self) -> bool:
+        return self._driver == "GTiff"
+
+    @property
+    def _pixels_path(self) -> Path:
+        suffix = "" if self._windowed else ".pixels"
+        return self._temporary.with_name(self._temporary.name + suffix)
+
+    def _finish(self, kind, error, trace) -> None:
+        """Close, and on success make the temporary file what it should be; AtomicPath renames or removes it next."""
+        if kind is not None:
+            self._dataset.close()
+            return
+        with self._report_errors():
+            self._dataset.close()
+            if not self._windowed:
+                rasterio.shutil.copy(self._pixels_path, self._temporary, driver=self._driver, **self._options)
+                rasterio.shutil.delete(self._pixels_path, driver="GTiff")
+        for suffix in SIDECARS:  # those of a file that is replaced
+            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+
+    @contextmanager
+    def _report_errors(self):
+        """Turn what GDAL raises, and what it only logs when a late write fails, into an OutputError."""
+        log = _ErrorLog()
+        logger = logging.getLogger("rasterio")
+        logger.addHandler(log)
+        try:
+            with _gdal():
+                yield
+        except (RasterioError, CPLE_BaseError) as error:
+            raise OutputError(f"cannot write {self.path}: {_cause(error)}") from error
+        finally:
+            logger.removeHandler(log)
+        if log.messages:
+            raise OutputError(f"cannot write {self.path}: {log.messages[0]}; is there space left on the disk?")
+
+
+def describe(path, bands: tuple[int, ...] | None = None, nodata: float | None = None) -> dict:
+    """Everything about a raster but its pixels, in the form that `metadata.differences` compares."""
+    with RasterReader(path, bands, nodata) as reader:
+        return description(reader.width, reader.height, reader.count, reader.dtype, reader.metadata)
+
+
+def driver_for(path) -> str:
+    """The GDAL driver for a file name's suffix; GTiff for those not known."""
+    return DRIVERS.get(Path(path).suffix.lower(), "GTiff")
+
+
+class _ErrorLog(logging.Handler):
+    def __init__(self):
+        super().__init__(logging.ERROR)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())
+
+
+@contextmanager
+def _gdal():
+    """GDAL with a bounded block cache, masks inside TIFFs, and no warning for an image without georeference."""
+    with warnings.catch_warnings(), rasterio.Env(GDAL_CACHEMAX=CACHE_MEGABYTES, GDAL_TIFF_INTERNAL_MASK=True):
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
+
+
+def _open(path):
+    try:
+        with _gdal():
+            return rasterio.open(path)
+    except RasterioError as error:
+        local = Path(path)
+        if local.is_dir():
+            raise InputError(f"{path} is a folder: name an image in it") from error
+        if local.is_file() and local.stat().st_size == 0:
+            raise InputError(f"{path} is empty") from error
+        if local.is_file():
+            raise InputError(f"{path} is not an image that GDAL can open: {_cause(error)}") from error
+        raise InputError(f"no such image: {path} ({_cause(error)})") from error
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost message, on one line: GDAL's own words rather than 'see previous exception'."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return " ".join(str(error).split())
+
+
+def _block(edge: int) -> int:
+    """A TIFF block: BLOCK pixels, or the multiple of 16 that holds a smaller image."""
+    return min(BLOCK, -(-edge // 16) * 16)

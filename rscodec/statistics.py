@@ -1,0 +1,148 @@
+"""What a scene holds, in one pass over its windows and in bounded memory: the source of its `Radiometry`.
+
+    windows (B,h,w) + classes --add--> min, max, mean, covariance (Chan's merge), percentiles --radiometry--> Radiometry
+
+Percentiles come from full histograms for integer types and, for floats, from a thinned sample whose size is bounded;
+its generator has a fixed seed, so the same scene gives the same file.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bitstreams.errors import InputError
+from rscodec.radiometry import MATRIX_ONE, Radiometry
+
+MAX_SAMPLE = 2**17  # pixels kept for the percentiles of float scenes
+LOW_PERCENT, HIGH_PERCENT = 0.1, 99.9
+MIN_INTEGER_SCALE = 16.0
+
+
+class Statistics:
+    """Statistics of the coded bands of a scene.
+
+    >>> statistics = Statistics("uint16", coded=4)
+    >>> for each window: statistics.add(pixels, classes)
+    >>> radiometry = statistics.radiometry(bands=4)
+    """
+
+    def __init__(self, dtype: str, coded: int):
+        self.dtype = dtype
+        self.coded = coded
+        self.planes = 0
+        self.low = np.full(coded, np.inf)
+        self.high = np.full(coded, -np.inf)
+        self.count = 0
+        self.mean = np.zeros(coded)
+        self.scatter = np.zeros((coded, coded))
+        if np.issubdtype(dtype, np.integer):
+            self._percentiles = _Histogram(dtype, coded)
+        else:
+            self._percentiles = _Sample(coded)
+
+    def add(self, pixels: np.ndarray, classes: np.ndarray | None = None) -> None:
+        """Coded bands (C,h,w) of a window, with class planes (P,h,w) where 0 is valid. Raises InputError on infinity."""
+        pixels = pixels.reshape(self.coded, -1)
+        valid = np.ones(pixels.shape, bool)
+        if classes is not None and classes.any():
+            valid = np.broadcast_to(classes.reshape(len(classes), -1) == 0, pixels.shape)
+            self.planes = max(self.planes, 1 if (classes == classes[:1]).all() else 2)
+        for band in range(self.coded):
+            values = pixels[band, valid[band]]
+            if values.size:
+                self.low[band] = min(self.low[band], values.min())
+                self.high[band] = max(self.high[band], values.max())
+        if np.isinf(self.low[np.isfinite(self.high)]).any() or np.isposinf(self.high).any() or np.isnan(self.high).any():
+            raise InputError("the scene has infinite pixels: replace them with NaN, or name them with --nodata inf")
+        self._percentiles.add(pixels, valid)
+        self._merge(pixels[:, valid.all(0)].astype(np.float64))
+
+    def _merge(self, values: np.ndarray) -> None:
+        """Mean and scatter of old and new pixels together, without cancellation (Chan, Golub, LeVeque 1979)."""
+        new = values.shape[1]
+        if not new or self.coded <= 3:
+            return
+        mean = values.mean(1)
+        centred = values - mean[:, None]
+        step = mean - self.mean
+        total = self.count + new
+        self.scatter += centred @ centred.T + np.outer(step, step) * (self.count * new / total)
+        self.mean += step * (new / total)
+        self.count = total
+
+    def radiometry(self, bands: int, exact: tuple[int, ...] = (), planes: int | None = None) -> Radiometry:
+        """The Radiometry of a scene with `bands` bands, `exact` of them lossless; planes None: as few as suffice."""
+        planes = self.planes if planes is None else planes
+        seen = self.high >= self.low
+        low, high = (np.where(seen, edge, 0.0) for edge in (self.low, self.high))
+        floor, ceiling = (np.where(seen, edge, 0.0) for edge in self._percentiles.edges())
+        if self.coded > 3:
+            offset = self.mean if self.count else (low / 2 + high / 2)
+            matrix = self._klt()
+        else:
+            offset, matrix = floor, None
+        scale = _scale(self.dtype, ceiling - floor, high / 4 - low / 4)
+        if self.dtype == "uint8":
+            scale, offset = 255.0, offset if self.coded > 3 else np.zeros(self.coded)
+        if self.dtype != "float64":  # as it is stored, so that encoder and decoder agree
+            scale, offset = float(np.float32(scale)), offset.astype(np.float32)
+        return Radiometry(self.dtype, bands, tuple(exact), planes, scale, tuple(offset.tolist()), matrix)
+
+    def _klt(self) -> np.ndarray:
+        """Eigenvectors as rows by falling variance, each with a positive sum, in steps of 1 / MATRIX_ONE."""
+        largest = np.abs(self.scatter).max()
+        _, vectors = np.linalg.eigh(self.scatter / largest if largest else self.scatter)
+        rows = vectors.T[::-1]
+        rows = rows * np.where(rows.sum(1, keepdims=True) < 0, -1, 1)
+        return np.rint(rows * MATRIX_ONE).astype(np.int16)
+
+
+def _scale(dtype: str, spread: np.ndarray, quarter_range: np.ndarray) -> float:
+    """Units of the scene for 1.0 of the network: the widest band's bulk, with an eye on outliers and flat scenes."""
+    scale = float(max(spread.max(initial=0.0), quarter_range.max(initial=0.0)))
+    if np.issubdtype(dtype, np.integer):
+        return max(scale, MIN_INTEGER_SCALE)
+    info = np.finfo(dtype)
+    return min(max(scale, float(info.tiny)), float(info.max)) if scale > 0 else 1.0
+
+
+class _Histogram:
+    """Exact percentiles of integer bands."""
+
+    def __init__(self, dtype: str, coded: int):
+        self.first = int(np.iinfo(dtype).min)
+        self.counts = np.zeros((coded, int(np.iinfo(dtype).max) - self.first + 1), np.int64)
+
+    def add(self, pixels: np.ndarray, valid: np.ndarray) -> None:
+        for counts, band, good in zip(self.counts, pixels, valid, strict=True):
+            counts += np.bincount(band[good].astype(np.int64) - self.first, minlength=counts.size)
+
+    def edges(self) -> tuple[np.ndarray, np.ndarray]:
+        cumulative = self.counts.cumsum(1)
+        return tuple(
+            self.first + np.array([np.searchsorted(band, band[-1] * percent / 100) for band in cumulative], float)
+            for percent in (LOW_PERCENT, HIGH_PERCENT)
+        )
+
+
+class _Sample:
+    """Percentiles of float bands: pixels are kept by chance, and half of them dropped when there are too many."""
+
+    def __init__(self, coded: int):
+        self.random = np.random.Generator(np.random.PCG64(0))
+        self.rate = 1.0
+        self.kept = np.empty((coded, 0))
+
+    def add(self, pixels: np.ndarray, valid: np.ndarray) -> None:
+        chosen = valid.any(0) & (self.random.random(pixels.shape[1]) < self.rate)
+        new = np.where(valid[:, chosen], pixels[:, chosen], np.nan).astype(np.float64)
+        self.kept = np.concatenate([self.kept, new], axis=1)
+        while self.kept.shape[1] > MAX_SAMPLE:
+            self.kept = self.kept[:, self.random.random(self.kept.shape[1]) < 0.5]
+            self.rate /= 2
+
+    def edges(self) -> tuple[np.ndarray, np.ndarray]:
+        known = [band[~np.isnan(band)] for band in self.kept]
+        edges = [np.percentile(band, [LOW_PERCENT, HIGH_PERCENT]) if band.size else (0.0, 0.0) for band in known]
+        low, high = np.array(edges, float).reshape(-1, 2).T
+        return low, high

@@ -1,0 +1,92 @@
+"""Which pixels hold a measurement, and how the others come back exactly.
+
+Every pixel of a coded band has a class. The codec stores the classes losslessly, fills all but VALID smoothly
+before the network, and restores them after it:
+
+    0 VALID    coded by the network, comes back close to what it was
+    1 NODATA   the nodata value, comes back as this value
+    2 NAN      not a number, comes back as NaN (nodata=NaN included)
+    3 MASKED   outside the dataset mask; its value meant nothing, comes back as nodata or else 0
+
+And one thing must never happen: that a VALID pixel comes back as the nodata value by accident.
+`protect_nodata` moves such a pixel by one step.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bitstreams.errors import InputError
+
+VALID, NODATA, NAN, MASKED = range(4)
+
+# GDAL takes a float, or a double, within this relative distance of the nodata value for the nodata value itself.
+FLOAT_TOLERANCE = 4 * 2.0**-23
+
+
+def classify(pixels: np.ndarray, nodata: float | None = None, mask: np.ndarray | None = None) -> np.ndarray:
+    """pixels (C,h,w), mask (h,w) nonzero where valid -> classes uint8 (C,h,w). Raises InputError on infinity."""
+    classes = np.zeros(pixels.shape, np.uint8)
+    if nodata is not None and not np.isnan(nodata):
+        classes[_is_nodata(pixels, nodata)] = NODATA
+    if np.issubdtype(pixels.dtype, np.floating):
+        classes[np.isnan(pixels)] = NAN
+        if np.isinf(pixels[classes == VALID]).any():
+            raise InputError("the scene has infinite pixels: replace them with NaN, or name them with --nodata inf")
+    if mask is not None:
+        classes[:, mask == 0] = MASKED
+    return classes
+
+
+def protect_nodata(pixels: np.ndarray, classes: np.ndarray | None, nodata: float | None) -> np.ndarray:
+    """Decoded pixels (C,h,w), classes (1,h,w), (C,h,w) or None -> pixels whose invalid ones are exact again.
+
+    Valid pixels that became equal to the nodata value are moved by one step, so that they stay valid.
+    """
+    pixels = pixels.copy()
+    value = native(nodata, pixels.dtype)
+    if value is not None and not np.isnan(value):
+        pixels[_is_nodata(pixels, nodata)] = _beside(value)
+    if classes is not None:
+        classes = np.broadcast_to(classes, pixels.shape)
+        background = pixels.dtype.type(0) if value is None else value
+        pixels[(classes == NODATA) | (classes == MASKED)] = background
+        if np.issubdtype(pixels.dtype, np.floating):
+            pixels[classes == NAN] = np.nan
+    return pixels
+
+
+def native(nodata: float | None, dtype: np.dtype) -> np.generic | None:
+    """The nodata value as a pixel of this type; None if there is none or no pixel can have it (-9999 in uint8)."""
+    dtype = np.dtype(dtype)
+    if nodata is None:
+        return None
+    if np.issubdtype(dtype, np.integer):
+        limits = np.iinfo(dtype)
+        holds = limits.min <= nodata <= limits.max and nodata == int(nodata)
+        return dtype.type(nodata) if holds else None
+    with np.errstate(over="ignore"):
+        value = dtype.type(nodata)
+    return None if np.isinf(value) and not np.isinf(nodata) else value
+
+
+def _is_nodata(pixels: np.ndarray, nodata: float) -> np.ndarray:
+    value = native(nodata, pixels.dtype)
+    if value is None:
+        return np.zeros(pixels.shape, bool)
+    if np.issubdtype(pixels.dtype, np.integer) or np.isinf(value):
+        return pixels == value
+    return (pixels == value) | (np.abs(pixels.astype(np.float64) - value) < FLOAT_TOLERANCE * abs(float(value)))
+
+
+def _beside(value: np.generic) -> np.generic:
+    """The nearest value that nobody takes for nodata: for integers one step away, for floats just out of tolerance."""
+    kind = value.dtype.type
+    if np.issubdtype(value.dtype, np.integer):
+        return kind(int(value) + (1 if value < np.iinfo(value.dtype).max else -1))
+    info = np.finfo(value.dtype)
+    if value == 0:
+        return info.tiny
+    if np.isinf(value):
+        return kind(np.copysign(info.max, value))
+    return kind(float(value) * (1 - 2 * FLOAT_TOLERANCE))
