@@ -1,10 +1,11 @@
 """The format of rscodec streams. SPEC.md is the contract; this package is its one implementation.
 
-    header.py     the fixed part, each field declared once        fields.py    kinds of fields
-    sections.py   metadata and radiometry                         index.py     the tile index
-    container.py  StreamReader, StreamWriter                      source.py    where a reader's bytes come from
-    planes.py     the lossless side of a tile                     atomic.py    outputs appear whole or not at all
-    wire.py       numbers        limits.py  limits        errors.py  errors        dump.py  a stream in words
+    wire.py       numbers          header.py     the fixed part, each field declared once
+    limits.py     limits           fields.py     kinds of fields
+    errors.py     errors           sections.py   the variable parts of the header
+    source.py     bytes come in    index.py      the tile index
+    atomic.py     bytes go out     container.py  StreamReader, StreamWriter
+    dump.py       in words         planes.py     the lossless side of a tile
 """
 
 from .container import StreamReader, StreamWriter

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from .errors import OutputError
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class AtomicPath:

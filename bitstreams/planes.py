@@ -67,7 +67,7 @@ def decode_planes(data: bytes, planes: int, bands: int, height: int, width: int,
         for c in present[:-1]:
             bits = np.unpackbits(next(stacks), axis=-1)
             if bits[:, width:].any() or (bits[:, :width].astype(bool) & (plane != present[-1])).any():
-                raise MaskDamaged("the class planes of a tile contradict each other; the stream is damaged")
+                raise _damaged("have pixels of two classes")
             plane[bits[:, :width].astype(bool)] = c
     for band, value in zip(exact, values, strict=True):
         band[:] = np.frombuffer(next(stacks) if value is None else value, kind).reshape(
@@ -90,6 +90,10 @@ def _above(rows: np.ndarray) -> np.ndarray:
     return np.concatenate([rows[:1], rows[1:] ^ rows[:-1]])
 
 
+def _damaged(how: str) -> MaskDamaged:
+    return MaskDamaged(f"the lossless planes of a tile {how}; decode the other tiles with --on-error nodata")
+
+
 class _Head:
     """Takes the head apart, byte by byte, then inflates the body."""
 
@@ -99,21 +103,21 @@ class _Head:
     def _take(self, length: int) -> bytes:
         data = self._data[self._at:self._at + length]
         if len(data) < length:
-            raise MaskDamaged("the planes of a tile are too short; the stream is damaged")
+            raise _damaged("are too short")
         self._at += length
         return data
 
     def class_set(self) -> list[int]:
         bits = self._take(1)[0]
         if not 0 < bits < 1 << CLASS_COUNT:
-            raise MaskDamaged(f"a class plane of a tile has the impossible set {bits:#x}; the stream is damaged")
+            raise _damaged(f"have the impossible class set {bits:#x}")
         return [c for c in range(CLASS_COUNT) if bits >> c & 1]
 
     def value(self, size: int) -> bytes | None:
         """The one value of an exact band; None if every pixel follows in the body."""
         kind = self._take(1)[0]
         if kind > ROWS:
-            raise MaskDamaged(f"an exact band of a tile has the unknown kind {kind}; the stream is damaged")
+            raise _damaged(f"have an exact band of the unknown kind {kind}")
         return self._take(size) if kind == CONSTANT else None
 
     def body(self, widths: list[int], height: int):
@@ -123,9 +127,9 @@ class _Head:
         try:
             plain = inflate(rest, size) if widths else rest
         except ValueError as problem:
-            raise MaskDamaged(f"the planes of a tile are unreadable: {problem}; the stream is damaged") from None
+            raise _damaged(f"are unreadable ({problem})") from None
         if filtered > ABOVE or len(plain) != size:
-            raise MaskDamaged("the planes of a tile do not have the size of the tile; the stream is damaged")
+            raise _damaged("do not have the size of the tile")
         parts = np.split(np.frombuffer(plain, np.uint8), np.cumsum(widths, dtype=int)[:-1] * height)
         stacks = (part.reshape(height, -1) for part in parts)
         return (np.bitwise_xor.accumulate(s, axis=0) if filtered else s for s in stacks)
