@@ -1,7 +1,7 @@
 """Smooth fill of invalid pixels, so that a collar or a cloud mask costs the network next to nothing.
 
-    valid pixels ----> averages of 2x2 valid ones ----> ... ----> 1x1      (push: a pyramid of weighted means)
-    holes        <---- bilinear, from the next level <---- ... <----       (pull: finer levels keep what they know)
+    valid pixels ----> averages of 2x2 valid ones ----> ... ----> 1x1   (push: weighted means)
+    holes        <---- bilinear, from the next level <---- ... <----    (pull: into the holes only)
 
 Valid pixels are never touched. What is filled in is thrown away by the decoder, which restores the originals.
 """
@@ -14,7 +14,7 @@ from rscodec.radiometry import to_dtype
 
 
 def fill_invalid(pixels: np.ndarray, invalid: np.ndarray) -> np.ndarray:
-    """pixels (B,h,w), invalid bool (1,h,w) or (B,h,w) -> the same type with finite, smooth values at invalid pixels.
+    """pixels (B,h,w), invalid bool (1,h,w) or (B,h,w) -> the same with smooth values at invalid pixels.
 
     A band without a valid pixel becomes zero.
     """

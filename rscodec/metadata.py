@@ -1,16 +1,19 @@
 """Everything rasterio can read about a dataset except its pixels, as a dictionary that JSON keeps exactly.
 
-    open dataset --read_metadata--> {"crs": ..., "transform": ..., ...} --write_metadata--> open, empty dataset
-                                      select_bands, crop
+    open dataset --read_metadata--> {"crs": ..., "transform": ..., ...} --write_metadata--> new dataset
+                                     select_bands, crop_metadata
 
 Only what differs from the defaults is present, so a plain PNG, JPEG or TIFF has {}:
 
-    crs           "EPSG:32633" where that says it all, else WKT2       gcps_crs likewise
-    transform     [a, b, c, d, e, f] of the affine geotransform        gcps    [[row, col, x, y, z, id, info], ...]
-    rpcs          the RPC tags                                         nodata  the value as text, "nan" too
-    tags          {namespace: {key: value}}, "" is the default one     band_tags   the same, one for each band
-    descriptions, units, scales, offsets, colorinterp                  one for each band
-    masked        true if a dataset mask says which pixels are valid
+    crs         "EPSG:32633" where that says it all, else WKT2
+    transform   [a, b, c, d, e, f] of the affine geotransform
+    gcps        [[row, col, x, y, z, id, info], ...], with gcps_crs like crs
+    rpcs        the RPC tags
+    nodata      the value as text, "nan" too
+    tags        {namespace: {key: value}}, "" is the default namespace
+    band_tags   the same for each band
+    descriptions, units, scales, offsets, colorinterp: a list each, one item for each band
+    masked      true if a dataset mask says which pixels are valid
 
 Left out is how the pixels were stored (driver, compression, interleaving): it is no property of the scene.
 Floats survive because JSON writes the shortest text that reads back as the same double.
@@ -26,7 +29,7 @@ from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import CRSError
 
 STORAGE_NAMESPACES = {"IMAGE_STRUCTURE", "DERIVED_SUBDATASETS", "SUBDATASETS", "RPC", "TIFF"}
-PER_BAND = ("band_tags", "descriptions", "units", "scales", "offsets", "colorinterp")
+PER_BAND = ("descriptions", "units", "scales", "offsets", "colorinterp")
 RPC_TOLERANCE = 1e-13  # TIFF readers print RPCs with 15 digits
 
 
@@ -34,7 +37,7 @@ def read_metadata(source, bands: tuple[int, ...]) -> dict:
     """The metadata of an open rasterio dataset, as far as these bands (1-based) are concerned."""
     points, points_crs = source.gcps
     band_tags = [_read_tags(source, band) for band in bands]
-    chosen = {key: [getattr(source, key)[band - 1] for band in bands] for key in PER_BAND if key != "band_tags"}
+    chosen = {key: [getattr(source, key)[band - 1] for band in bands] for key in PER_BAND}
     nodata = source.nodatavals[bands[0] - 1]
     metadata = {
         "crs": _crs_text(source.crs),
@@ -56,7 +59,7 @@ def read_metadata(source, bands: tuple[int, ...]) -> dict:
 
 
 def write_metadata(target, metadata: dict) -> None:
-    """Give an open dataset that has no pixels yet this metadata; its nodata value was set when it was created."""
+    """Give a new dataset, without pixels yet, this metadata. Its nodata value was set when it was created."""
     for namespace, items in metadata.get("tags", {}).items():
         _write_tags(target, namespace, items)
     for band, namespaces in enumerate(metadata.get("band_tags", []), 1):
@@ -75,7 +78,8 @@ def write_metadata(target, metadata: dict) -> None:
         if key in metadata:
             values = metadata[key]
             setattr(target, key, [v or "" for v in values] if key == "units" else values)
-    colours = [ColorInterp[name] for name in metadata.get("colorinterp") or default_colours(target.count, target.dtypes[0])]
+    names = metadata.get("colorinterp") or default_colours(target.count, target.dtypes[0])
+    colours = [ColorInterp[name] for name in names]
     if colours != list(target.colorinterp):
         target.colorinterp = colours
 
@@ -83,7 +87,7 @@ def write_metadata(target, metadata: dict) -> None:
 def select_bands(metadata: dict, bands: tuple[int, ...], count: int, dtype: str) -> dict:
     """The metadata of a dataset made of these bands (0-based) of a dataset with `count` bands."""
     selected = dict(metadata)
-    for key in PER_BAND:
+    for key in (*PER_BAND, "band_tags"):
         if key in metadata:
             selected[key] = [metadata[key][band] for band in bands]
     colours = metadata.get("colorinterp") or default_colours(count, dtype)
@@ -102,19 +106,13 @@ def crop_metadata(metadata: dict, col: int, row: int, width: int, height: int) -
     if "gcps" in metadata:
         cropped["gcps"] = [[r - row, c - col, *rest] for r, c, *rest in metadata["gcps"]]
     if "rpcs" in metadata:
-        moved = {"LINE_OFF": row, "SAMP_OFF": col}
-        cropped["rpcs"] = {
-            key: repr(float(text) - moved[key]) if key in moved else text for key, text in metadata["rpcs"].items()
-        }
+        rpcs = metadata["rpcs"]
+        moved = {"LINE_OFF": float(rpcs["LINE_OFF"]) - row, "SAMP_OFF": float(rpcs["SAMP_OFF"]) - col}
+        cropped["rpcs"] = rpcs | {key: repr(value) for key, value in moved.items()}
     if "band_tags" in metadata:
-        kept = [
-            {ns: {k: v for k, v in items.items() if not k.startswith("STATISTICS_")} for ns, items in tags.items()}
-            for tags in metadata["band_tags"]
-        ]
-        cropped["band_tags"] = [{ns: items for ns, items in tags.items() if items} for tags in kept]
-        if not any(cropped["band_tags"]):
-            del cropped["band_tags"]
-    return cropped
+        band_tags = [_without_statistics(tags) for tags in metadata["band_tags"]]
+        cropped["band_tags"] = band_tags if any(band_tags) else None
+    return {key: value for key, value in cropped.items() if value}
 
 
 def nodata_value(metadata: dict) -> float | None:
@@ -140,7 +138,7 @@ def description(width: int, height: int, bands: int, dtype: str, metadata: dict)
 
 
 def differences(a: dict, b: dict) -> list[str]:
-    """One line for each thing that two descriptions do not share; none if they are the same but for pixels."""
+    """One line for each thing in which two descriptions differ; none if only pixels can differ."""
     return [
         f"{key}: {_short(a.get(key))} is not {_short(b.get(key))}"
         for key in sorted(a.keys() | b.keys())
@@ -201,9 +199,17 @@ def _read_tags(source, band: int = 0) -> dict[str, dict[str, str]]:
     return {name: items for name, items in tags.items() if items}
 
 
+def _without_statistics(tags: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    kept = {
+        namespace: {key: value for key, value in items.items() if not key.startswith("STATISTICS_")}
+        for namespace, items in tags.items()
+    }
+    return {namespace: items for namespace, items in kept.items() if items}
+
+
 def _write_tags(target, namespace: str, items: dict[str, str], band: int = 0) -> None:
     if namespace.startswith("xml:"):
-        # rasterio joins key and value by "=", but this namespace holds one bare document: split it at its first "=".
+        # rasterio joins key and value by "=", but this namespace is one document: split it at its first "=".
         key, _, value = items[namespace].partition("=")
         items = {key: value}
     target.update_tags(band, ns=namespace or None, **items)

@@ -4,18 +4,18 @@ The network knows groups of three channels with values of about 0..1, 0.5 being 
 sixteen bands of some integer or float type. Between them stands a `Radiometry`, small enough to be stored in
 the file and exact enough that both sides compute the same numbers:
 
-    all bands (B,h,w) --split--> coded (C,h,w)                            exact (E,h,w), e.g. alpha: stored losslessly
+    all bands (B,h,w) --split--> coded (C,h,w)        exact (E,h,w): alpha, stored losslessly
                                    |
-                                   |  v = (pixels - offset) / scale       one scale, so an error has one size in DN
+                                   |  v = (pixels - offset) / scale    one scale: an error has one size in DN
               C <= 3               |                 C > 3
-        1 band : (v, v, v) <-------+-------> c = matrix @ v               KLT of the scene, rows by falling variance
-        2 bands: (v1, v2, v2)      |         (c0 c1 c2) (c3 c4 c5) ...    groups of three, zeros for missing ones
-        3 bands: (v1, v2, v3)      |         GREY_ROTATION.T @ group + 0.5
+        1 band : (v, v, v) <-------+-------> c = matrix @ v            KLT, rows by falling variance
+        2 bands: (v1, v2, v2)      |         (c0 c1 c2) (c3 c4 c5) ... threes, zeros for missing ones
+        3 bands: (v1, v2, v3)      |         GREY_ROTATION.T @ three + 0.5
                                    v
                         network channels (G,3,h,w) float32
 
-Behind the KLT the leading component of a group looks like luminance and the others like colour differences, as
-in the RGB imagery that the network was trained on. All rotations are orthonormal, hence keep squared errors.
+Behind the KLT the leading component of a group looks like luminance and the others like colour differences,
+as in the RGB imagery that the network was trained on. All rotations are orthonormal: squared errors stay.
 A `Radiometry` is made by `rscodec.statistics.Statistics` from what a scene holds.
 """
 
@@ -33,8 +33,8 @@ MATRIX_ONE = 2**14  # the KLT is stored as int16 in steps of 2**-14
 MATRIX_TOLERANCE = 0.01  # how far a stored KLT may be from orthonormal before it is called damaged
 GREY_ROTATION = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]]) / np.sqrt([[3], [2], [6]])
 
-# Packed form: flags u8, exact bands u16 (a bit each), then only what the flags announce. Real numbers are float32,
-# for float64 scenes float64: any offset and scale will do, as long as both sides use the same.
+# Packed form: flags u8, exact bands u16 (a bit each), then only what the flags announce. Real numbers are
+# float32, for float64 scenes float64: any offset and scale will do, as long as both sides use the same.
 FLAG_PLANES, FLAG_SCALE, FLAG_OFFSET, FLAG_MATRIX = 0b11, 4, 8, 16
 
 
@@ -136,10 +136,10 @@ class Radiometry:
 
     @classmethod
     def unpack(cls, data: bytes | None, dtype: str, bands: int) -> Radiometry:
-        """Read a radiometry section (None: the file has none). Raises RadiometryDamaged for what `pack` cannot write."""
+        """Read a radiometry section (None: absent). Raises RadiometryDamaged for what `pack` cannot write."""
         if data is None:
             if cls.needs_section(dtype, bands):
-                raise RadiometryDamaged(f"a file of {bands} {dtype} bands must have a radiometry section, this one has none")
+                raise RadiometryDamaged(f"the radiometry section is missing, {bands} {dtype} bands need it")
             return cls.default(dtype, bands)
         if len(data) < 3:
             raise RadiometryDamaged(f"the radiometry section has {len(data)} bytes, at least 3 are needed")
@@ -147,9 +147,9 @@ class Radiometry:
         exact = tuple(band for band in range(MAX_BANDS) if exact_bits >> band & 1)
         count = bands - len(exact)
         if any(band >= bands for band in exact) or flags & FLAG_PLANES == 3 or flags > 31:
-            raise RadiometryDamaged(f"the radiometry section has impossible flags {flags:#x} or lossless bands {exact}")
+            raise RadiometryDamaged(f"the radiometry section has flags {flags:#x}, lossless bands {exact}")
         if bool(flags & FLAG_MATRIX) != (count > 3):
-            raise RadiometryDamaged(f"a spectral transform belongs to more than 3 coded bands, this file has {count}")
+            raise RadiometryDamaged(f"a spectral transform is for more than 3 coded bands, not for {count}")
 
         real = np.dtype(_real(dtype))
         sizes = [
@@ -158,14 +158,14 @@ class Radiometry:
             2 * count * count if flags & FLAG_MATRIX else 0,
         ]
         if len(data) != 3 + sum(sizes):
-            raise RadiometryDamaged(f"the radiometry section has {len(data)} bytes instead of {3 + sum(sizes)}")
+            raise RadiometryDamaged(f"the radiometry section has {len(data)} bytes, not {3 + sum(sizes)}")
         start, middle, end = 3, 3 + sizes[0], 3 + sizes[0] + sizes[1]
         scale = float(np.frombuffer(data[start:middle], real)[0]) if sizes[0] else 255.0
         offset = np.frombuffer(data[middle:end], real).astype(float) if sizes[1] else np.zeros(count)
         matrix = np.frombuffer(data[end:], "<i2").astype(np.int16).reshape(count, count) if sizes[2] else None
 
         if not (np.isfinite(scale) and scale > 0 and np.isfinite(offset).all()):
-            raise RadiometryDamaged("the radiometry section has a scale or an offset that is no finite number above zero")
+            raise RadiometryDamaged("the radiometry section has an impossible scale or offset")
         if matrix is not None:
             klt = matrix.astype(np.float64) / MATRIX_ONE
             if np.abs(klt @ klt.T - np.eye(count)).max() > MATRIX_TOLERANCE:

@@ -1,7 +1,7 @@
 """The one file that opens images. Everything goes by window, so memory does not depend on the scene.
 
-    RasterReader(path).read(col, row, w, h) -> pixels (B,h,w), classes (P,h,w)      GeoTIFF, PNG, JPEG, JP2, VRT, ...
-    RasterWriter(path, ...).write(pixels, col, row)                                 whatever driver GDAL can write
+    RasterReader(path).read(col, row, w, h) -> pixels (B,h,w), classes (P,h,w)    whatever GDAL can read
+    RasterWriter(path, ...).write(pixels, col, row)                               whatever GDAL can write
 
 A writer works on a temporary file beside its target and renames it at the end (bitstreams/atomic.py).
 """
@@ -30,7 +30,7 @@ from rscodec.validity import classify, native
 
 CACHE_MEGABYTES = 256
 BLOCK = 512
-DRIVERS = {".tif": "GTiff", ".tiff": "GTiff", ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".jp2": "JP2OpenJPEG"}
+DRIVERS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".jp2": "JP2OpenJPEG"}
 SIDECARS = (".aux.xml", ".msk", ".ovr")  # what GDAL would read together with the file
 
 
@@ -68,18 +68,18 @@ class RasterReader:
 
     @property
     def planes(self) -> int:
-        """Class planes as in Radiometry: 0 every pixel is valid, 1 shared by all coded bands, 2 one for each."""
+        """Class planes as in Radiometry: 0 all valid, 1 shared by all coded bands, 2 one for each."""
         by_value = self.nodata is not None or self.dtype.startswith("float")
         if by_value and self.coded_bands:
             return 1 if len(self.coded_bands) == 1 else 2
         return 1 if "masked" in self.metadata and self.coded_bands else 0
 
     def read(self, col: int, row: int, width: int, height: int) -> tuple[np.ndarray, np.ndarray | None]:
-        """A window -> pixels (count,h,w), classes uint8 (P,h,w) of the coded bands (None if `planes` is 0)."""
-        if col < 0 or row < 0 or width < 1 or height < 1 or col + width > self.width or row + height > self.height:
-            raise InputError(
-                f"window {col} {row} {width} {height} is outside of {self.path}, which has {self.width}x{self.height} pixels"
-            )
+        """A window -> pixels (count,h,w), classes uint8 (P,h,w) of the coded bands, None if `planes` is 0."""
+        inside = 0 <= col < col + width <= self.width and 0 <= row < row + height <= self.height
+        where = f"window {col} {row} {width} {height} of {self.path}"
+        if not inside:
+            raise InputError(f"{where} is not inside its {self.width}x{self.height} pixels")
         window = Window(col, row, width, height)
         mask = None
         try:
@@ -88,7 +88,7 @@ class RasterReader:
                 if "masked" in self.metadata:
                     mask = self._dataset.read_masks(self._bands[self.coded_bands[0]], window=window)
         except RasterioError as error:
-            raise InputError(f"cannot read {self.path} at {col} {row} {width} {height}: {_cause(error)}") from error
+            raise InputError(f"cannot read {where}: {_cause(error)}") from error
         if not self.planes:
             return pixels, None
         classes = classify(pixels[list(self.coded_bands)], self.nodata, mask)
@@ -112,23 +112,23 @@ class RasterReader:
         bands = tuple(dataset.indexes) if bands is None else tuple(bands)
         missing = [band for band in bands if band not in dataset.indexes]
         if missing or not bands or len(set(bands)) != len(bands):
-            raise InputError(f"bands {list(bands)} of {path}: name each band once, from 1 to {dataset.count}")
+            raise InputError(f"bands {list(bands)} of {path}: name some of 1 to {dataset.count}, each once")
         if len(bands) > MAX_BANDS:
-            raise InputError(f"{path} has {len(bands)} bands, at most {MAX_BANDS} can be coded: choose some with --bands")
+            raise InputError(f"{path} has {len(bands)} bands: choose at most {MAX_BANDS} with --bands")
         dtypes = sorted({dataset.dtypes[band - 1] for band in bands})
         if len(dtypes) > 1:
-            raise InputError(f"{path} mixes the types {', '.join(dtypes)}: choose bands of one type with --bands")
+            raise InputError(f"{path} mixes {', '.join(dtypes)}: choose bands of one type with --bands")
         if dtypes[0] not in DTYPES.values():
-            raise InputError(f"{path} has {dtypes[0]} pixels: convert it to one of {', '.join(DTYPES.values())}")
+            raise InputError(f"{path} has {dtypes[0]} pixels: convert to one of {', '.join(DTYPES.values())}")
         for band in bands:
             flags = dataset.mask_flag_enums[band - 1]
             if dataset.colorinterp[band - 1] == ColorInterp.palette:
-                raise InputError(f"band {band} of {path} is a palette: expand it first (gdal_translate -expand rgb)")
+                raise InputError(f"band {band} of {path} is a palette: use gdal_translate -expand rgb")
             if not flags:
-                raise InputError(f"band {band} of {path} has a mask of its own: write it into the pixels as nodata")
-        if len({repr(dataset.nodatavals[band - 1]) for band in bands}) > 1:
-            values = [dataset.nodatavals[band - 1] for band in bands]
-            raise InputError(f"the bands of {path} differ in nodata ({values}): choose bands that agree with --bands")
+                raise InputError(f"band {band} of {path} has a mask of its own: turn it into nodata pixels")
+        nodata = [dataset.nodatavals[band - 1] for band in bands]
+        if len(set(map(repr, nodata))) > 1:
+            raise InputError(f"bands of {path} differ in nodata {nodata}: choose some with --bands")
         return bands
 
     def _override_nodata(self, nodata: float) -> None:
@@ -138,7 +138,7 @@ class RasterReader:
 
 
 class RasterWriter:
-    """A new image, written window by window. A context manager: renamed to `path` on success, gone on failure.
+    """A new image, written window by window. A context manager: at `path` on success, gone on failure.
 
     Drivers that cannot write windows (PNG, JPEG, COG, ...) are fed from a temporary GeoTIFF.
     """
@@ -208,7 +208,7 @@ class RasterWriter:
         return self._temporary.with_name(self._temporary.name + suffix)
 
     def _finish(self, kind, error, trace) -> None:
-        """Close, and on success make the temporary file what it should be; AtomicPath renames or removes it next."""
+        """Close, and on success finish the temporary file, which AtomicPath then renames."""
         if kind is not None:
             self._dataset.close()
             return
@@ -234,7 +234,7 @@ class RasterWriter:
         finally:
             logger.removeHandler(log)
         if log.messages:
-            raise OutputError(f"cannot write {self.path}: {log.messages[0]}; is there space left on the disk?")
+            raise OutputError(f"cannot write {self.path}: {log.messages[0]} (is the disk full?)")
 
 
 def describe(path, bands: tuple[int, ...] | None = None, nodata: float | None = None) -> dict:
@@ -259,8 +259,9 @@ class _ErrorLog(logging.Handler):
 
 @contextmanager
 def _gdal():
-    """GDAL with a bounded block cache, masks inside TIFFs, and no warning for an image without georeference."""
-    with warnings.catch_warnings(), rasterio.Env(GDAL_CACHEMAX=CACHE_MEGABYTES, GDAL_TIFF_INTERNAL_MASK=True):
+    """GDAL with a bounded block cache, masks inside TIFFs, and no word about images without georeference."""
+    options = {"GDAL_CACHEMAX": CACHE_MEGABYTES, "GDAL_TIFF_INTERNAL_MASK": True}
+    with warnings.catch_warnings(), rasterio.Env(**options):
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         yield
 

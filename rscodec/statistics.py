@@ -1,8 +1,8 @@
 """What a scene holds, in one pass over its windows and in bounded memory: the source of its `Radiometry`.
 
-    windows (B,h,w) + classes --add--> min, max, mean, covariance (Chan's merge), percentiles --radiometry--> Radiometry
+    coded bands (C,h,w), classes --add--> min, max, mean, covariance, percentiles --radiometry--> Radiometry
 
-Percentiles come from full histograms for integer types and, for floats, from a thinned sample whose size is bounded;
+Percentiles come from full histograms for integer types and, for floats, from a bounded, thinned sample;
 its generator has a fixed seed, so the same scene gives the same file.
 """
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from bitstreams.errors import InputError
 from rscodec.radiometry import MATRIX_ONE, Radiometry
+from rscodec.validity import NOT_FINITE
 
 MAX_SAMPLE = 2**17  # pixels kept for the percentiles of float scenes
 LOW_PERCENT, HIGH_PERCENT = 0.1, 99.9
@@ -41,7 +42,7 @@ class Statistics:
             self._percentiles = _Sample(coded)
 
     def add(self, pixels: np.ndarray, classes: np.ndarray | None = None) -> None:
-        """Coded bands (C,h,w) of a window, with class planes (P,h,w) where 0 is valid. Raises InputError on infinity."""
+        """Coded bands (C,h,w) of a window and class planes (P,h,w). Raises InputError on infinity."""
         pixels = pixels.reshape(self.coded, -1)
         valid = np.ones(pixels.shape, bool)
         if classes is not None and classes.any():
@@ -52,13 +53,13 @@ class Statistics:
             if values.size:
                 self.low[band] = min(self.low[band], values.min())
                 self.high[band] = max(self.high[band], values.max())
-        if np.isinf(self.low[np.isfinite(self.high)]).any() or np.isposinf(self.high).any() or np.isnan(self.high).any():
-            raise InputError("the scene has infinite pixels: replace them with NaN, or name them with --nodata inf")
+                if not np.isfinite([self.low[band], self.high[band]]).all():
+                    raise InputError(NOT_FINITE)
         self._percentiles.add(pixels, valid)
         self._merge(pixels[:, valid.all(0)].astype(np.float64))
 
     def _merge(self, values: np.ndarray) -> None:
-        """Mean and scatter of old and new pixels together, without cancellation (Chan, Golub, LeVeque 1979)."""
+        """Mean and scatter of old and new pixels together, without cancellation (Chan et al. 1979)."""
         new = values.shape[1]
         if not new or self.coded <= 3:
             return
@@ -71,7 +72,7 @@ class Statistics:
         self.count = total
 
     def radiometry(self, bands: int, exact: tuple[int, ...] = (), planes: int | None = None) -> Radiometry:
-        """The Radiometry of a scene with `bands` bands, `exact` of them lossless; planes None: as few as suffice."""
+        """The Radiometry of a scene of `bands` bands, `exact` of them lossless; planes None: the fewest."""
         planes = self.planes if planes is None else planes
         seen = self.high >= self.low
         low, high = (np.where(seen, edge, 0.0) for edge in (self.low, self.high))
@@ -98,7 +99,7 @@ class Statistics:
 
 
 def _scale(dtype: str, spread: np.ndarray, quarter_range: np.ndarray) -> float:
-    """Units of the scene for 1.0 of the network: the widest band's bulk, with an eye on outliers and flat scenes."""
+    """Units of the scene for 1.0 of the network: the bulk of the widest band, not too far below its range."""
     scale = float(max(spread.max(initial=0.0), quarter_range.max(initial=0.0)))
     if np.issubdtype(dtype, np.integer):
         return max(scale, MIN_INTEGER_SCALE)
@@ -119,14 +120,13 @@ class _Histogram:
 
     def edges(self) -> tuple[np.ndarray, np.ndarray]:
         cumulative = self.counts.cumsum(1)
-        return tuple(
-            self.first + np.array([np.searchsorted(band, band[-1] * percent / 100) for band in cumulative], float)
-            for percent in (LOW_PERCENT, HIGH_PERCENT)
-        )
+        shares = np.array([LOW_PERCENT, HIGH_PERCENT]) / 100
+        edges = [self.first + np.searchsorted(band, band[-1] * shares) for band in cumulative]
+        return _columns(edges)
 
 
 class _Sample:
-    """Percentiles of float bands: pixels are kept by chance, and half of them dropped when there are too many."""
+    """Percentiles of float bands: pixels are kept by chance, and half are dropped when there are too many."""
 
     def __init__(self, coded: int):
         self.random = np.random.Generator(np.random.PCG64(0))
@@ -143,6 +143,10 @@ class _Sample:
 
     def edges(self) -> tuple[np.ndarray, np.ndarray]:
         known = [band[~np.isnan(band)] for band in self.kept]
-        edges = [np.percentile(band, [LOW_PERCENT, HIGH_PERCENT]) if band.size else (0.0, 0.0) for band in known]
-        low, high = np.array(edges, float).reshape(-1, 2).T
-        return low, high
+        shares = [LOW_PERCENT, HIGH_PERCENT]
+        return _columns([np.percentile(band, shares) if band.size else (0.0, 0.0) for band in known])
+
+
+def _columns(edges: list) -> tuple[np.ndarray, np.ndarray]:
+    low, high = np.array(edges, float).reshape(-1, 2).T
+    return low, high

@@ -20,19 +20,20 @@ from bitstreams.errors import InputError
 
 VALID, NODATA, NAN, MASKED = range(4)
 
-# GDAL takes a float, or a double, within this relative distance of the nodata value for the nodata value itself.
+# GDAL takes a float, or a double, that is relatively this close to the nodata value for the nodata value.
 FLOAT_TOLERANCE = 4 * 2.0**-23
+NOT_FINITE = "the scene has infinite pixels: replace them with NaN, or name them with --nodata inf"
 
 
 def classify(pixels: np.ndarray, nodata: float | None = None, mask: np.ndarray | None = None) -> np.ndarray:
-    """pixels (C,h,w), mask (h,w) nonzero where valid -> classes uint8 (C,h,w). Raises InputError on infinity."""
+    """pixels (C,h,w), mask (h,w) nonzero where valid -> classes (C,h,w). Raises InputError on infinity."""
     classes = np.zeros(pixels.shape, np.uint8)
     if nodata is not None and not np.isnan(nodata):
         classes[_is_nodata(pixels, nodata)] = NODATA
     if np.issubdtype(pixels.dtype, np.floating):
         classes[np.isnan(pixels)] = NAN
         if np.isinf(pixels[classes == VALID]).any():
-            raise InputError("the scene has infinite pixels: replace them with NaN, or name them with --nodata inf")
+            raise InputError(NOT_FINITE)
     if mask is not None:
         classes[:, mask == 0] = MASKED
     return classes
@@ -57,7 +58,7 @@ def protect_nodata(pixels: np.ndarray, classes: np.ndarray | None, nodata: float
 
 
 def native(nodata: float | None, dtype: np.dtype) -> np.generic | None:
-    """The nodata value as a pixel of this type; None if there is none or no pixel can have it (-9999 in uint8)."""
+    """The nodata value as a pixel of this type; None if there is none or it cannot be (-9999 in uint8)."""
     dtype = np.dtype(dtype)
     if nodata is None:
         return None
@@ -76,11 +77,12 @@ def _is_nodata(pixels: np.ndarray, nodata: float) -> np.ndarray:
         return np.zeros(pixels.shape, bool)
     if np.issubdtype(pixels.dtype, np.integer) or np.isinf(value):
         return pixels == value
-    return (pixels == value) | (np.abs(pixels.astype(np.float64) - value) < FLOAT_TOLERANCE * abs(float(value)))
+    distance = np.abs(pixels.astype(np.float64) - float(value))
+    return (pixels == value) | (distance < FLOAT_TOLERANCE * abs(float(value)))
 
 
 def _beside(value: np.generic) -> np.generic:
-    """The nearest value that nobody takes for nodata: for integers one step away, for floats just out of tolerance."""
+    """The nearest value that nobody takes for nodata: integers go one step, floats out of tolerance."""
     kind = value.dtype.type
     if np.issubdtype(value.dtype, np.integer):
         return kind(int(value) + (1 if value < np.iinfo(value.dtype).max else -1))
