@@ -1,0 +1,92 @@
+"""What people really hand to `rscodec encode` and `decode`: each mistake has its line and its exit code."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.transform import from_origin
+
+
+def raster(path: Path, count: int = 3, dtype: str = "uint8", fill: float = 7) -> Path:
+    profile = dict(driver="GTiff", width=64, height=48, count=count, dtype=dtype, crs="EPSG:32632",
+                   transform=from_origin(500000, 5600000, 10, 10))
+    with rasterio.open(path, "w", **profile) as scene:
+        scene.write(np.full((count, 48, 64), fill, dtype))
+    return path
+
+
+def missing(folder: Path) -> Path:
+    return folder / "nowhere.tif"
+
+
+def empty(folder: Path) -> Path:
+    (folder / "empty.tif").write_bytes(b"")
+    return folder / "empty.tif"
+
+
+def not_an_image(folder: Path) -> Path:
+    (folder / "notes.tif").write_text("These are notes.\n" * 20)
+    return folder / "notes.tif"
+
+
+def a_folder(folder: Path) -> Path:
+    return folder
+
+
+def too_many_bands(folder: Path) -> Path:
+    return raster(folder / "many.tif", count=17)
+
+
+def complex_pixels(folder: Path) -> Path:
+    return raster(folder / "complex.tif", dtype="complex64")
+
+
+def infinite_pixels(folder: Path) -> Path:
+    return raster(folder / "infinite.tif", dtype="float32", fill=np.inf)
+
+
+@pytest.mark.parametrize("make, words", [
+    (missing, "nowhere.tif"), (empty, "empty.tif"), (not_an_image, "notes.tif"), (a_folder, ""),
+    (too_many_bands, "17"), (complex_pixels, "complex64"), (infinite_pixels, "infinit"),
+], ids=lambda value: getattr(value, "__name__", ""))
+def test_a_scene_that_cannot_be_coded_is_3(rscodec, tmp_path, make, words):
+    out = tmp_path / "out.bin"
+    result = rscodec("encode", make(tmp_path), "-o", out)
+    assert result.code == 3 and words in result.err and result.err.count("\n") == 1
+    assert result.out == "" and not out.exists() and not list(tmp_path.glob(".*"))
+
+
+def test_bands_that_are_not_there_are_3(rscodec, tmp_path):
+    result = rscodec("encode", raster(tmp_path / "a.tif"), "-o", tmp_path / "a.bin", "--bands", "1,4")
+    assert result.code == 3 and "a.tif" in result.err
+
+
+def test_an_existing_output_is_7_and_stays(rscodec, tmp_path):
+    out = tmp_path / "a.bin"
+    out.write_bytes(b"precious")
+    result = rscodec("encode", raster(tmp_path / "a.tif"), "-o", out)
+    assert result.code == 7 and "--overwrite" in result.err and out.read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("folder", ["nowhere", "a_file"])
+def test_an_output_without_a_folder_is_7(rscodec, tmp_path, folder):
+    (tmp_path / "a_file").write_bytes(b"")
+    result = rscodec("encode", raster(tmp_path / "a.tif"), "-o", tmp_path / folder / "a.bin")
+    assert result.code == 7 and folder in result.err and result.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["decode", "verify", "info"])
+@pytest.mark.parametrize("content, code", [(None, 3), (b"", 4), (os.urandom(200), 4),
+                                           (b"\xd2RSC\xff" + bytes(80), 4)],
+                         ids=["missing", "empty", "foreign", "future"])
+def test_what_is_not_a_stream_is_named(rscodec, tmp_path, command, content, code):
+    path = tmp_path / "a.bin"
+    if content is not None:
+        path.write_bytes(content)
+    result = rscodec(command, path, *(["-o", tmp_path / "a.tif"] if command == "decode" else []))
+    assert result.code == code and "a.bin" in result.err and result.err.count("\n") == 1
+    assert not (tmp_path / "a.tif").exists()
