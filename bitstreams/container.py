@@ -50,15 +50,14 @@ class StreamReader:
                 at = start.at
                 blobs[name] = start.section(name, limit)
                 self.parts[name] = (at, start.at - at)
-        start.checksum(0, "header", HeaderDamaged)
+        start.take_checked(0, 0, "header", HeaderDamaged)
         self.header = Header.from_wire(numbers)
         self.metadata = unpack_metadata(blobs["metadata"]) if "metadata" in blobs else {}
         self.radiometry = blobs.get("radiometry")
 
-        at = start.at
-        index = np.frombuffer(start.take(index_size(self.header), "tile index"), ENTRY)
-        self.parts["index"] = (at, start.at - at)
-        start.checksum(at, "tile index", IndexDamaged)
+        at, length = start.at, index_size(self.header)
+        index = np.frombuffer(start.take_checked(length, at, "tile index", IndexDamaged), ENTRY)
+        self.parts["index"] = (at, length)
         self.index = index.reshape(-1, self.header.entries)
         check_index(self.index, self.header)
         self.offsets = offsets(self.index, start.at)

@@ -43,10 +43,9 @@ def check_index(index: np.ndarray, header: Header, first: int = 0) -> None:
     """Refuse what no writer writes. `first` is the number of the first tile of `index`, for the message."""
     length = index["length"]
     groups = length[:, header.planes:] > 0
-    absent = ~groups.any(axis=1)
-    _refuse(groups.any(axis=1) != groups.all(axis=1), header, first, "some groups but not all")
     if header.groups:
-        unmasked = length[:, 0] == 0 if header.planes else True
+        absent, unmasked = ~groups.any(axis=1), length[:, 0] == 0 if header.planes else True
+        _refuse(~absent & ~groups.all(axis=1), header, first, "some groups but not all")
         _refuse(absent & unmasked, header, first, "neither groups nor planes that say why")
     stray = (length == 0) & ((index["crc_coded"] > 0) | (index["crc_decoded"] > 0))
     _refuse(stray.any(axis=1), header, first, "a checksum of nothing")

@@ -67,8 +67,9 @@ class Start:
             raise BadField(f"the length of the {name} section is zero or not written in its shortest form")
         return self.take(length, f"{name} section")
 
-    def checksum(self, since: int, part: str, error: type[BitstreamError]) -> None:
-        """The next four bytes must be the CRC-32 of everything from `since` to here."""
-        expected = zlib.crc32(self.data[since:self.at])
-        if struct.unpack("<I", self.take(4, part))[0] != expected:
+    def take_checked(self, length: int, since: int, part: str, error: type[BitstreamError]) -> bytes:
+        """The next bytes; after them must stand the CRC-32 of everything from `since` to their end."""
+        data = self.take(length + 4, part)
+        if struct.unpack("<I", data[length:])[0] != zlib.crc32(self.data[since:self.at - 4]):
             raise error(f"the {part} does not match its checksum: the stream is damaged; fetch it again")
+        return data[:length]

@@ -1,0 +1,77 @@
+"""Outputs appear whole or not at all."""
+
+import errno
+import os
+
+import pytest
+
+from bitstreams.atomic import AtomicPath
+from bitstreams.errors import OutputError
+
+
+def names(folder):
+    return sorted(p.name for p in folder.iterdir())
+
+
+def test_success_and_companions(tmp_path):
+    with AtomicPath(tmp_path / "a.png") as temporary:
+        assert temporary.parent == tmp_path
+        assert temporary.name.startswith(".a.png.") and temporary.suffix == ".part"
+        temporary.write_bytes(b"pixels")
+        temporary.with_name(temporary.name + ".aux.xml").write_bytes(b"tags")
+        assert "a.png" not in names(tmp_path)
+    assert names(tmp_path) == ["a.png", "a.png.aux.xml"]
+    assert (tmp_path / "a.png.aux.xml").read_bytes() == b"tags"
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_failure_leaves_nothing(tmp_path, error):
+    target = tmp_path / "a.tif"
+    target.write_bytes(b"as before")
+    with pytest.raises(error), AtomicPath(target, overwrite=True) as temporary:
+        temporary.write_bytes(b"half")
+        temporary.with_name(temporary.name + ".msk").write_bytes(b"half")
+        raise error
+    assert names(tmp_path) == ["a.tif"] and target.read_bytes() == b"as before"
+
+
+def test_overwrite(tmp_path):
+    target, link = tmp_path / "a.tif", tmp_path / "link.tif"
+    target.write_bytes(b"old")
+    link.symlink_to(target)
+    with pytest.raises(OutputError, match="--overwrite"), AtomicPath(target):
+        pass
+    with AtomicPath(link, overwrite=True) as temporary:
+        temporary.write_bytes(b"new")
+    assert target.read_bytes() == b"new" and link.is_symlink()
+
+
+def test_one_that_appears_meanwhile_is_kept(tmp_path):
+    target = tmp_path / "a.tif"
+    with pytest.raises(OutputError, match="exists"), AtomicPath(target) as temporary:
+        temporary.write_bytes(b"mine")
+        target.write_bytes(b"theirs")
+    assert names(tmp_path) == ["a.tif"] and target.read_bytes() == b"theirs"
+
+
+def test_places_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    os.mkfifo(tmp_path / "pipe")
+    for path, words in ((tmp_path / "no" / "a.tif", "no folder"), (tmp_path / "file" / "a.tif", "is a file"),
+                        (tmp_path, "is a folder"), (tmp_path / "pipe", "regular file")):
+        with pytest.raises(OutputError, match=words) as caught, AtomicPath(path, overwrite=True):
+            pass
+        assert caught.value.exit_code == 7 and "\n" not in str(caught.value)
+
+
+def test_a_full_disk(tmp_path):
+    with pytest.raises(OutputError, match="no space left"), AtomicPath(tmp_path / "a.tif") as temporary:
+        temporary.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert not names(tmp_path)
+
+
+def test_a_file_that_was_never_written(tmp_path):
+    with AtomicPath(tmp_path / "a.tif"):
+        pass
+    assert not names(tmp_path)

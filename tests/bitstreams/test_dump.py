@@ -1,0 +1,31 @@
+"""A stream in words: gapless, and the sums come out."""
+
+from bitstreams import StreamReader
+from bitstreams.dump import explain, totals
+
+
+def test_lines_cover_the_stream(scene, write):
+    for fields in (dict(), dict(flags={"planes"}, metadata={"crs": "x", "nodata": "0"}, radiometry=b"abc")):
+        data = write(scene(**fields))
+        lines = explain(StreamReader.from_bytes(data))
+        at = 0
+        for line in lines:
+            assert line.offset == at and line.value and line.meaning
+            at += line.size
+        assert at == len(data)
+        values = {line.field: line.value for line in lines}
+        assert values["model"] == "vec-1" and values["quality"] == "3" and values["width"] == "1000"
+        assert values["flags"] == ("metadata, radiometry, planes" if fields else "none")
+        assert values.get("metadata") == ("crs, nodata" if fields else None)
+
+
+def test_totals(scene, write):
+    header, _, _, tiles = made = scene(flags={"planes"}, metadata={"crs": "x"}, radiometry=b"abc")
+    data = write(made)
+    sums = totals(StreamReader.from_bytes(data))
+    coded = sum(len(data) for _, groups in tiles.values() for data, _ in groups)
+    parts = ("header", "metadata", "radiometry", "index", "planes", "groups")
+    assert sums["bytes_file"] == len(data) == sum(sums[f"bytes_{part}"] for part in parts)
+    assert sums["bytes_groups"] == coded == len(data) - sums["bytes_overhead"]
+    assert sums["tiles"] == 4 and sums["tiles_absent"] == 1
+    assert sums["rate_bpp_file"] == 8 * len(data) / (1000 * 700)
