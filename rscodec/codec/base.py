@@ -1,0 +1,47 @@
+"""What a codec is to the rest of the house: a thing that turns tiles into latents, latents into bytes, and back.
+
+    pixels (B, 3, H, W) --analyse--> y --encode--> [(payload, latents), ...]         one payload per item of the batch
+    payloads --decode--> latents (h, w, N) --synthesise--> pixels (3, 16h, 16w)
+
+Contract (tests/laws.py holds every row of the registry to it):
+- H and W are multiples of `stride`; pixels are float32, about 0..1, and may go beyond.
+- `decode(encode(y))` gives latents equal to those `encode` returned; if `portable`, on every machine.
+- Latents are a numpy array of a fixed dtype; their checksum is over its little-endian bytes in C order.
+- A pixel depends on no latent further than `halo` from its own, so tiles synthesised with that much of their neighbours
+  around them show no seam. Where the scene ends nothing stands in for the missing neighbours.
+- A damaged payload raises a BitstreamError or gives other latents (which the checksum catches); it never crashes.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+
+class TileCodec(ABC):
+    """One loaded model on one device."""
+
+    model: str  # its name in bitstreams.wire.MODELS
+    weights_hash: bytes  # 8 bytes: what a stream's header must hold for this model to decode it
+    portable: bool  # latents are the same on every machine
+    stride: int = 16
+    halo: int
+    channels: int  # of the latents
+    latent_dtype: np.dtype
+
+    @abstractmethod
+    def analyse(self, pixels: np.ndarray, quality: float) -> np.ndarray:
+        """Pixels (B, 3, H, W) -> y (B, h, w, N), float."""
+
+    @abstractmethod
+    def encode(self, y: np.ndarray, quality: float) -> list[tuple[bytes, np.ndarray]]:
+        """y (B, h, w, N) -> for each item its payload and the latents (h, w, N) that it decodes to."""
+
+    @abstractmethod
+    def decode(self, payloads: list[bytes], height: int, width: int, quality: float) -> list[np.ndarray]:
+        """Payloads of tiles of height x width latents -> their latents (h, w, N)."""
+
+    @abstractmethod
+    def synthesise(self, latents: np.ndarray, quality: float, fast: bool = False) -> np.ndarray:
+        """Latents (B, h, w, N) -> pixels (B, 3, 16h, 16w) float32, not clipped. `fast`: bfloat16, a few levels off."""

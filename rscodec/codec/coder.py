@@ -1,0 +1,99 @@
+"""Symbols <-> bytes, on CompressAI's range coder. The only file that touches it.
+
+One stream holds all symbols of a tile. The coder is fragile where nobody guards it, so it is guarded here:
+- it fails on an empty list and corrupts memory on a list of one: fewer than two symbols are written by hand, in less than
+  STATE_BYTES bytes, which a stream of the coder never has;
+- it reads on past the end of a damaged stream: the stream is given a tail of zeros longer than any such reading;
+- it converts its tables at every call: they are kept as lists, and cut behind the last that the call needs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bitstreams.errors import BitstreamError
+
+SYMBOL_LIMIT = 1500  # |symbol|; with |mu| < 512 steps every latent then fits 16 bits
+STATE_BYTES = 8
+# A hostile stream can make one escape of its n nibbles read 15 n more, a word each; a symbol reads two words at most.
+GUARD_PER_BYTE, GUARD_PER_SYMBOL = 128, 8
+
+
+class SymbolsDamaged(BitstreamError):
+    """A payload holds symbols that no encoder writes."""
+
+
+class SymbolCoder:
+    """Codes symbols with the frequency tables of a model: `frequencies` one after the other, symbols -reach..reach each."""
+
+    def __init__(self, frequencies: np.ndarray, reaches: np.ndarray):
+        lengths = 2 * reaches.astype(np.int64) + 2
+        if lengths.sum() != len(frequencies):
+            raise ValueError(f"tables of {len(frequencies)} entries where {lengths.sum()} are needed")
+        tables = np.split(frequencies.astype(np.int64), np.cumsum(lengths)[:-1])
+        self._tables = [[0, *np.cumsum(table).tolist()] for table in tables]
+        self._sizes = [len(table) for table in self._tables]
+        self._offsets = (-reaches.astype(np.int64)).tolist()
+
+    def encode(self, symbols: np.ndarray, indexes: np.ndarray) -> bytes:
+        """Symbols (n,) with the index of each one's table -> bytes."""
+        if len(symbols) < 2:
+            return b"".join(_zigzag(int(symbol)) for symbol in symbols)
+        from compressai.ans import RansEncoder
+
+        return RansEncoder().encode_with_indexes(
+            symbols.tolist(), indexes.tolist(), *self._up_to(int(indexes.max()))
+        )
+
+    def decoder(self, payload: bytes, most_symbols: int) -> SymbolDecoder:
+        """Something to read the symbols of one payload from, at most so many of them."""
+        return SymbolDecoder(self, payload, most_symbols)
+
+    def _up_to(self, index: int) -> tuple[list, list, list]:
+        return self._tables[: index + 1], self._sizes[: index + 1], self._offsets[: index + 1]
+
+
+class SymbolDecoder:
+    """Reads symbols in the order in which they were written."""
+
+    def __init__(self, coder: SymbolCoder, payload: bytes, most_symbols: int):
+        self._coder = coder
+        self._single = payload if len(payload) < STATE_BYTES else None
+        if self._single is None:
+            from compressai.ans import RansDecoder
+
+            self._stream = RansDecoder()
+            self._stream.set_stream(payload + bytes(GUARD_PER_BYTE * len(payload) + GUARD_PER_SYMBOL * most_symbols + 64))
+
+    def read(self, indexes: np.ndarray) -> np.ndarray:
+        """The next symbols, one for each table index."""
+        if not len(indexes):
+            return np.empty(0, np.int32)
+        if self._single is not None:
+            if len(indexes) > 1 or not self._single:
+                raise SymbolsDamaged("the payload has fewer symbols than its model asks for")
+            symbol, self._single = _unzigzag(self._single), b""
+            return np.array([symbol], np.int32)
+        values = self._stream.decode_stream(indexes.tolist(), *self._coder._up_to(int(indexes.max())))
+        symbols = np.array(values, np.int64)
+        if np.abs(symbols).max() > SYMBOL_LIMIT:
+            raise SymbolsDamaged("the payload holds a symbol that no encoder writes")
+        return symbols.astype(np.int32)
+
+    def finish(self) -> None:
+        """Nothing may be left of a payload that was written by hand (the coder's own cannot tell)."""
+        if self._single:
+            raise SymbolsDamaged("the payload has more symbols than its model asks for")
+
+
+def _zigzag(symbol: int) -> bytes:
+    value = 2 * symbol if symbol >= 0 else -2 * symbol - 1
+    return value.to_bytes(2, "little")
+
+
+def _unzigzag(data: bytes) -> int:
+    value = int.from_bytes(data, "little")
+    symbol = value // 2 if value % 2 == 0 else -(value + 1) // 2
+    if len(data) != 2 or abs(symbol) > SYMBOL_LIMIT:
+        raise SymbolsDamaged("the payload holds a symbol that no encoder writes")
+    return symbol

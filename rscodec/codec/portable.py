@@ -1,0 +1,228 @@
+"""The codec that ships: float transforms, and an entropy path of integers that is the same on every machine.
+
+    trained Codec --freeze--> tensors --safetensors--> PortableCodec
+
+A weights file holds the transforms in float16, and under `exact.` everything that the symbols depend on: the integers of
+each layer, the level vectors, the statistics of z and the frequency tables. Their hash is what a stream's header names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from bitstreams.errors import MissingWeights, WrongWeights
+from rscodec.codec import rate, transforms
+from rscodec.codec.base import TileCodec
+from rscodec.codec.coder import SYMBOL_LIMIT, SymbolCoder, SymbolsDamaged
+from rscodec.codec.entropy import SCALES, UNIT, Z_LIMIT, Z_STRIDE, Pass, split
+from rscodec.codec.integer import BIAS_UNIT, Exact, IntegerLayer, InexactModelError
+from rscodec.codec.model import Codec, CodecConfig
+from rscodec.codec.tables import gaussian_frequencies
+
+EXACT = "exact."
+HASH_BYTES = 8
+
+
+def freeze(codec: Codec) -> dict[str, torch.Tensor]:
+    """The tensors of a weights file. Raises InexactModelError where the exact path would not be exact."""
+    entropy = codec.entropy
+    tensors = {
+        key: value.detach().half() if value.numel() > 10_000 else value.detach().float()
+        for key, value in codec.state_dict().items()
+        if not key.startswith("entropy.") or key.startswith("entropy.hyper_analysis.")
+    }
+    for name, layer in entropy.named_modules():
+        if isinstance(layer, IntegerLayer):
+            tensors |= {f"{EXACT}{name}.{part}": value for part, value in layer.freeze().items()}
+    tensors[EXACT + "levels"] = torch.round(entropy.hyper.levels.detach() * BIAS_UNIT).to(torch.int32)
+    tensors[EXACT + "z_mu"] = torch.round(entropy.z_mu.detach()).to(torch.int32)
+    tensors[EXACT + "z_index"] = torch.round(entropy.z_index.detach()).clamp(0, SCALES - 1).to(torch.int32)
+    frequencies, reaches = gaussian_frequencies()
+    tensors[EXACT + "frequencies"] = torch.from_numpy(frequencies.astype(np.int32))
+    tensors[EXACT + "reaches"] = torch.from_numpy(reaches)
+    return {key: value.contiguous().cpu() for key, value in tensors.items()}
+
+
+def thaw(codec: Codec, tensors: dict[str, torch.Tensor]) -> None:
+    """Load a weights file into a trainable codec: the warm start."""
+    state = {key: value.float() for key, value in tensors.items() if not key.startswith(EXACT)}
+    codec.load_state_dict(state, strict=False)
+    with torch.no_grad():
+        codec.entropy.hyper.levels.copy_(tensors[EXACT + "levels"] / BIAS_UNIT)
+        codec.entropy.z_mu.copy_(tensors[EXACT + "z_mu"])
+        codec.entropy.z_index.copy_(tensors[EXACT + "z_index"])
+    for name, layer in codec.entropy.named_modules():
+        if isinstance(layer, IntegerLayer):
+            layer.thaw({part: tensors[f"{EXACT}{name}.{part}"] for part in ("weight", "bias", "shift")})
+
+
+def exact_hash(tensors: dict[str, torch.Tensor]) -> bytes:
+    """SHA-256, cut to 8 bytes, over name, type, shape and bytes of every tensor that symbols depend on."""
+    digest = hashlib.sha256()
+    for key in sorted(key for key in tensors if key.startswith(EXACT)):
+        value = tensors[key].contiguous().numpy()
+        digest.update(f"{key} {value.dtype.str} {value.shape}\n".encode())
+        digest.update(value.tobytes())
+    return digest.digest()[:HASH_BYTES]
+
+
+def write_weights(path: Path, model: str, config: CodecConfig, tensors: dict[str, torch.Tensor]) -> None:
+    save_file(tensors, path, {"format": "rscodec-1", "model": model, "config": json.dumps(config.as_dict())})
+
+
+def read_weights(path: Path) -> tuple[str, CodecConfig, dict[str, torch.Tensor]]:
+    """(model, config, tensors) of a weights file."""
+    try:
+        with safe_open(path, "pt") as file:
+            about = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}
+        return about["model"], CodecConfig.from_dict(json.loads(about["config"])), tensors
+    except FileNotFoundError:
+        raise MissingWeights(f"no weights at {path}; check the path given with --weights") from None
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as problem:
+        raise WrongWeights(f"{path} holds no rscodec weights ({problem}); give a .safetensors that was exported") from None
+
+
+class PortableCodec(TileCodec):
+    """See the module. Loads a weights file; encodes and decodes on the CPU or a GPU."""
+
+    portable = True
+    latent_dtype = np.dtype("<i2")
+
+    def __init__(self, path: Path, device: str = "cpu"):
+        self.model, self.config, tensors = read_weights(path)
+        self.weights_hash = exact_hash(tensors)
+        self.device = torch.device(device)
+        self.halo = transforms.halo(self.config.decoder_blocks)
+        self.channels = self.config.latents
+        try:
+            self._net = self._rebuild(tensors)
+        except (KeyError, RuntimeError, InexactModelError, ValueError) as problem:
+            raise WrongWeights(f"{path} does not hold a usable {self.model}: {problem}") from None
+
+    def _rebuild(self, tensors: dict[str, torch.Tensor]) -> Codec:
+        net = Codec(self.config)
+        state = net.state_dict()
+        floats = {key: value.float() for key, value in tensors.items() if not key.startswith(EXACT)}
+        net.load_state_dict(state | floats)
+        for name, layer in list(net.entropy.named_modules()):
+            if isinstance(layer, IntegerLayer):
+                frozen = {part: tensors[f"{EXACT}{name}.{part}"] for part in ("weight", "bias", "shift")}
+                parent, _, child = name.rpartition(".")
+                setattr(net.entropy.get_submodule(parent), child, Exact(layer, frozen))
+        self._levels, self._z_mu, self._z_index = (
+            tensors[EXACT + key].float().to(self.device) for key in ("levels", "z_mu", "z_index")
+        )
+        self._coder = SymbolCoder(tensors[EXACT + "frequencies"].numpy(), tensors[EXACT + "reaches"].numpy())
+        return net.eval().requires_grad_(False).to(self.device, memory_format=torch.channels_last)
+
+    @torch.inference_mode()
+    def analyse(self, pixels: np.ndarray, quality: float) -> np.ndarray:
+        x = torch.from_numpy(pixels).to(self.device, memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            return self._net.analyse(x, self._quality(quality, len(x))).float().cpu().numpy()
+
+    @torch.inference_mode()
+    def synthesise(self, latents: np.ndarray, quality: float, fast: bool = False) -> np.ndarray:
+        y = torch.from_numpy(latents).to(self.device).float()
+        with exactly(), torch.autocast(self.device.type, torch.bfloat16, enabled=fast):
+            return self._net.synthesise(y, self._quality(quality, len(y))).float().cpu().numpy()
+
+    @torch.inference_mode()
+    def encode(self, y: np.ndarray, quality: float) -> list[tuple[bytes, np.ndarray]]:
+        target = torch.from_numpy(y).to(self.device)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            z = self._net.entropy.analyse(target)
+        z_mu, z_index = self._z_model(quality)
+        z = torch.where(z_index > 0, z.float().round().clamp(-Z_LIMIT, Z_LIMIT), z_mu)
+        rows = dict(zip((True, False), split(target), strict=True))
+        coded = [_Column((z - z_mu).flatten(1), z_index.expand_as(z).flatten(1))]
+
+        def answer(known: Pass) -> torch.Tensor:
+            residual = rows[known.anchors][..., known.channels] - known.mu / UNIT
+            symbols = residual.round_().clamp_(-SYMBOL_LIMIT, SYMBOL_LIMIT).masked_fill_(known.index == 0, 0)
+            coded.append(_Column(symbols.flatten(1), known.index.flatten(1)))
+            return known.mu + UNIT * symbols
+
+        latents = self._walk(z, quality, *y.shape[1:3], answer)
+        return [
+            (self._coder.encode(*_coded(coded, item)), latents[item]) for item in range(len(latents))
+        ]
+
+    @torch.inference_mode()
+    def decode(self, payloads: list[bytes], height: int, width: int, quality: float) -> list[np.ndarray]:
+        z_height, z_width = -(-height // Z_STRIDE), -(-width // Z_STRIDE)
+        most = z_height * z_width * self.config.hyper + height * width * self.channels
+        decoders = [self._coder.decoder(payload, most) for payload in payloads]
+
+        def read(index: torch.Tensor) -> torch.Tensor:
+            indexes = index.flatten(1).cpu().numpy().astype(np.int32)
+            symbols = np.zeros(indexes.shape, np.float32)
+            for row, line, decoder in zip(symbols, indexes, decoders, strict=True):
+                coded = np.flatnonzero(line)
+                row[coded] = decoder.read(line[coded])
+            return torch.from_numpy(symbols).view(index.shape).to(self.device)
+
+        z_mu, z_index = self._z_model(quality)
+        z = read(z_index.expand(len(payloads), z_height, z_width, -1)) + z_mu
+        if z.abs().max() > Z_LIMIT:
+            raise SymbolsDamaged("the payload holds side information that no encoder writes")
+        latents = self._walk(z, quality, height, width, lambda known: known.mu + UNIT * read(known.index))
+        for decoder in decoders:
+            decoder.finish()
+        return list(latents)
+
+    def _walk(self, z: torch.Tensor, quality: float, height: int, width: int, answer) -> np.ndarray:
+        """Take the exact path, answering each pass; the latents (B, h, w, N) int16."""
+        level = rate.mix_exact(self._levels, rate.to_wire(quality)).expand(len(z), -1)
+        with exactly(), torch.autocast(self.device.type, enabled=False):
+            walk = self._net.entropy.walk(z, level, height, width)
+            known = next(walk)
+            while True:
+                try:
+                    known = walk.send(answer(known))
+                except StopIteration as end:
+                    return end.value.to(torch.int16).cpu().numpy()
+
+    def _z_model(self, quality: float) -> tuple[torch.Tensor, torch.Tensor]:
+        steps = rate.to_wire(quality)
+        return rate.mix_exact(self._z_mu, steps), rate.mix_exact(self._z_index, steps)
+
+    def _quality(self, quality: float, count: int) -> torch.Tensor:
+        return torch.full((count,), rate.from_wire(rate.to_wire(quality)), device=self.device)
+
+
+class _Column:
+    """Symbols and indexes of one pass for the whole batch: (B, n) each."""
+
+    def __init__(self, symbols: torch.Tensor, indexes: torch.Tensor):
+        self.symbols = symbols.cpu().numpy().astype(np.int32)
+        self.indexes = indexes.cpu().numpy().astype(np.int32)
+
+
+def _coded(columns: list[_Column], item: int) -> tuple[np.ndarray, np.ndarray]:
+    """What is written of one item: the symbols of all passes that have a scale, and their table indexes."""
+    symbols = np.concatenate([column.symbols[item] for column in columns])
+    indexes = np.concatenate([column.indexes[item] for column in columns])
+    coded = np.flatnonzero(indexes)
+    return symbols[coded], indexes[coded]
+
+
+@contextmanager
+def exactly():
+    """No TensorFloat-32 inside: it would round what the exact path counts on."""
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        before = torch.backends.cuda.matmul.allow_tf32
+        torch.backends.cuda.matmul.allow_tf32 = False
+        try:
+            yield
+        finally:
+            torch.backends.cuda.matmul.allow_tf32 = before

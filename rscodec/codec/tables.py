@@ -1,0 +1,37 @@
+"""Integer frequency tables of the Gaussians, made once when a model is exported and shipped with its weights.
+
+Table i covers the symbols -reach..reach of N(0, scale_of(i)), and one more entry stands for everything beyond (an escape,
+which the range coder follows with the number itself). Frequencies of a table add up to 2^16 and none is zero.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from rscodec.codec.entropy import SCALE_MAX, SCALE_MIN, SCALES
+
+PRECISION = 16
+TAIL_SIGMAS = 3.9  # an escape costs some 25 bits and happens once in ten thousand symbols
+
+
+def gaussian_frequencies() -> tuple[np.ndarray, np.ndarray]:
+    """(frequencies uint16, all tables one after the other; reach int16 of each table)."""
+    tables, reaches = [], []
+    for index in range(SCALES):
+        scale = SCALE_MIN * math.exp(index * math.log(SCALE_MAX / SCALE_MIN) / (SCALES - 1))
+        reach = max(1, math.ceil(TAIL_SIGMAS * scale))
+        edges = [0.5 * math.erfc(-(edge - 0.5) / scale * 2**-0.5) for edge in range(-reach, reach + 2)]
+        masses = np.diff(edges)
+        tables.append(to_frequencies(np.append(masses, max(1 - masses.sum(), 0.0))))
+        reaches.append(reach)
+    return np.concatenate(tables), np.array(reaches, np.int16)
+
+
+def to_frequencies(masses: np.ndarray) -> np.ndarray:
+    """Probabilities -> integers of at least 1 that add up to 2^16, the largest taking up the difference."""
+    total = 1 << PRECISION
+    frequencies = np.maximum(1, np.rint(masses * total)).astype(np.int64)
+    frequencies[frequencies.argmax()] += total - frequencies.sum()
+    return frequencies.astype(np.uint16)
