@@ -19,10 +19,11 @@ import numpy as np
 
 from .errors import MaskDamaged
 from .sections import inflate
+from .wire import CLASSES
 
 CONSTANT, ROWS = 0, 1  # kinds of an exact band
 PLAIN, ABOVE = 0, 1  # filters
-CLASS_COUNT = 4
+CLASS_COUNT = len(CLASSES)
 
 
 def encode_planes(classes: np.ndarray, exact: np.ndarray) -> bytes:
