@@ -9,9 +9,13 @@ One stream holds all symbols of a tile. The coder is fragile where nobody guards
 
 from __future__ import annotations
 
+import importlib.util
+from functools import cache
+from importlib.machinery import PathFinder
+
 import numpy as np
 
-from bitstreams.errors import BitstreamError
+from bitstreams.errors import BitstreamError, InputError
 
 SYMBOL_LIMIT = 1500  # |symbol|; with |mu| < 512 steps every latent then fits 16 bits
 STATE_BYTES = 8
@@ -39,11 +43,8 @@ class SymbolCoder:
         """Symbols (n,) with the index of each one's table -> bytes."""
         if len(symbols) < 2:
             return b"".join(_zigzag(int(symbol)) for symbol in symbols)
-        from compressai.ans import RansEncoder
-
-        return RansEncoder().encode_with_indexes(
-            symbols.tolist(), indexes.tolist(), *self._up_to(int(indexes.max()))
-        )
+        tables = self._up_to(int(indexes.max()))
+        return _ans().RansEncoder().encode_with_indexes(symbols.tolist(), indexes.tolist(), *tables)
 
     def decoder(self, payload: bytes, most_symbols: int) -> SymbolDecoder:
         """Something to read the symbols of one payload from, at most so many of them."""
@@ -60,9 +61,7 @@ class SymbolDecoder:
         self._coder = coder
         self._single = payload if len(payload) < STATE_BYTES else None
         if self._single is None:
-            from compressai.ans import RansDecoder
-
-            self._stream = RansDecoder()
+            self._stream = _ans().RansDecoder()
             self._stream.set_stream(payload + bytes(GUARD_PER_BYTE * len(payload) + GUARD_PER_SYMBOL * most_symbols + 64))
 
     def read(self, indexes: np.ndarray) -> np.ndarray:
@@ -84,6 +83,18 @@ class SymbolDecoder:
         """Nothing may be left of a payload that was written by hand (the coder's own cannot tell)."""
         if self._single:
             raise SymbolsDamaged("the payload has more symbols than its model asks for")
+
+
+@cache
+def _ans():
+    """CompressAI's coder alone: importing the package around it would take seconds, for models that nobody asked for."""
+    package = importlib.util.find_spec("compressai")
+    spec = package and PathFinder.find_spec("compressai.ans", package.submodule_search_locations)
+    if spec is None:
+        raise InputError("the range coder of CompressAI is not installed; run pip install compressai")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _zigzag(symbol: int) -> bytes:
