@@ -18,7 +18,8 @@ from cli.progress import progress
               help="Decode these pixels only, and read only the tiles they need.")
 @options.bands_option
 @click.option("--format", "driver", type=click.Choice(["GTiff", "COG", "PNG"], case_sensitive=False),
-              metavar="[GTiff|COG|PNG]", default="GTiff", show_default=True, help="Format of the output.")
+              metavar="[GTiff|COG|PNG]", show_default="PNG for .png, GTiff otherwise",
+              help="Format of the output.")
 @click.option("--co", "creation_options", type=options.CreationOption(), multiple=True,
               help="Creation option of the format, such as COMPRESS=DEFLATE; may be repeated.")
 @click.option("--on-error", type=click.Choice(["stop", "nodata"]), default="stop", show_default=True,
@@ -30,14 +31,15 @@ from cli.progress import progress
 @options.overwrite_option
 @options.quiet_option
 @options.debug_option
-def command(stream: Path, output: Path, creation_options: tuple[tuple[str, str], ...], quiet: bool,
-            **settings) -> None:
+def command(stream: Path, output: Path, driver: str | None, creation_options: tuple[tuple[str, str], ...],
+            quiet: bool, **settings) -> None:
     """Reconstruct the scene that STREAM holds."""
     from rscodec.api import decode_file
 
+    driver = driver or ("PNG" if output.suffix.lower() == ".png" else "GTiff")
     with progress("decode", quiet) as report:
-        result = decode_file(stream, output, creation_options=dict(creation_options), progress=report,
-                             **settings)
+        result = decode_file(stream, output, driver=driver, creation_options=dict(creation_options),
+                             progress=report, **settings)
     if not quiet:
         click.echo(f"{result.path}: {result.width} x {result.height} x {result.bands}, "
                    f"{result.seconds:.1f} s")

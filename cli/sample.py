@@ -25,16 +25,14 @@ from cli import options
 @options.debug_option
 def command(output: Path, size: int, bands: int, dtype: str, nodata: float | None, seed: int, overwrite: bool,
             quiet: bool) -> None:
-    """Write a GeoTIFF with terrain, water, fields, roads and roofs that never existed.
+    """Write an image with terrain, water, fields, roads and roofs that never existed.
 
     The same options give the same scene.
     """
-    from rscodec.raster import RasterWriter
     from rscodec.sample import synthesize
+    from rscodec.scene import Scene
 
     pixels, metadata = synthesize(size, bands, dtype, nodata, seed)
-    count, height, width = pixels.shape
-    with RasterWriter(output, width, height, count, dtype, metadata, overwrite=overwrite) as raster:
-        raster.write(pixels, 0, 0)
+    Scene(pixels, metadata=metadata).save(output, overwrite=overwrite)
     if not quiet:
-        click.echo(f"{output}: {width} x {height} x {count} {dtype}")
+        click.echo(f"{output}: {size} x {size} x {bands} {dtype}")

@@ -34,6 +34,12 @@ def test_options(rscodec, api, args, changes):
     assert api.calls[0][2] == {**DEFAULTS, **changes}
 
 
+def test_the_suffix_decides_where_no_format_is_given(rscodec, api):
+    rscodec("decode", "a.bin", "-o", "a.PNG")
+    rscodec("decode", "a.bin", "-o", "a.png", "--format", "COG")
+    assert [keywords["driver"] for _, _, keywords in api.calls] == ["PNG", "COG"]
+
+
 @pytest.mark.parametrize("args", [
     ["--window", "0", "0", "1", "x"], ["--format", "JPEG"], ["--co", "COMPRESS"], ["--on-error", "ignore"],
 ], ids=" ".join)
