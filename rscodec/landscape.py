@@ -113,7 +113,7 @@ class Landscape:
         self._layer("straw", 0.7 * dry, self.patches)
 
     def _farms(self) -> None:
-        """Strips along or across a parcel, each with its crop and rows; some parcels are irrigated circles."""
+        """Strips along or across a parcel, each with its crop and rows; some are irrigated circles."""
         lengthwise = self._lottery(41) < 0.5
         position = np.where(lengthwise, self.across, self.along)
         extent = np.where(lengthwise, ROW, self.length)
