@@ -27,8 +27,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bitstreams.errors import RadiometryDamaged
+from bitstreams.limits import MAX_BANDS
 
-MAX_BANDS = 16
 MATRIX_ONE = 2**14  # the KLT is stored as int16 in steps of 2**-14
 MATRIX_TOLERANCE = 0.01  # how far a stored KLT may be from orthonormal before it is called damaged
 GREY_ROTATION = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]]) / np.sqrt([[3], [2], [6]])

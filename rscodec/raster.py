@@ -23,9 +23,9 @@ from rasterio.windows import Window
 
 from bitstreams.atomic import AtomicPath
 from bitstreams.errors import InputError, OutputError
+from bitstreams.limits import MAX_BANDS
 from bitstreams.wire import DTYPES
 from rscodec.metadata import alpha_bands, description, nodata_value, read_metadata, write_metadata
-from rscodec.radiometry import MAX_BANDS
 from rscodec.validity import classify, native
 
 CACHE_MEGABYTES = 256

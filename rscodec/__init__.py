@@ -1,0 +1,34 @@
+"""rscodec: a learned codec for Earth-observation imagery.
+
+    import rscodec
+    data = rscodec.encode(pixels, quality=3)       # an array (bands, rows, columns), a Scene or the path of an image
+    scene = rscodec.decode(data)                   # scene.pixels, scene.mask, scene.metadata
+    with rscodec.open("scene.bin") as stream:
+        part = stream.read((2048, 2048, 512, 512))
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "encode": "rscodec.api",
+    "decode": "rscodec.api",
+    "open": "rscodec.api",
+    "encode_file": "rscodec.api",
+    "decode_file": "rscodec.api",
+    "verify_file": "rscodec.api",
+    "validate_files": "rscodec.api",
+    "Scene": "rscodec.scene",
+    "RscodecError": "bitstreams.errors",
+}
+__all__ = [*_WHERE, "__version__"]
+
+
+def __getattr__(name: str):
+    """Resolve the public names when they are first used, so that `import rscodec` is quick and loads no torch."""
+    if name not in _WHERE:
+        raise AttributeError(f"module 'rscodec' has no attribute {name!r}")
+    return getattr(import_module(_WHERE[name]), name)

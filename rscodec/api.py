@@ -1,0 +1,291 @@
+"""What a notebook user and the command line call.
+
+    encode(scene or array) -> bytes        encode_file(path, path)
+    decode(bytes) -> Scene                 decode_file(path, path)
+    open(path or get_bytes) -> OpenScene, which reads windows
+    verify_file, validate_files
+
+The network is loaded when it is first needed; opening a stream reads its header and index only.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bitstreams import StreamReader
+from bitstreams.dump import totals
+from bitstreams.errors import InputError, OutputError
+from bitstreams.wire import MAGIC
+from rscodec.metadata import crop_metadata, differences, select_bands
+from rscodec.raster import RasterReader, RasterWriter
+from rscodec.scene import Scene
+from rscodec.source import open_source
+from rscodec.tiles import Window
+from rscodec.validity import MASKED
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class EncodeReport:
+    path: str
+    bytes: int
+    bpp: float
+    quality: float
+    width: int
+    height: int
+    bands: int
+    seconds: float
+    sections: dict
+
+
+@dataclass(frozen=True)
+class DecodeReport:
+    """`tiles_bad`: (row, col, group) of damaged tiles that were left empty; group None is a tile's planes."""
+
+    path: str
+    width: int
+    height: int
+    bands: int
+    seconds: float
+    tiles_bad: list
+
+
+def encode(
+    scene,
+    quality: float = 3.0,
+    *,
+    bpp: float | None = None,
+    psnr: float | None = None,
+    model: str = "s",
+    weights: str | Path | None = None,
+    tile: int = 512,
+    device: str = "cpu",
+    threads: int | None = None,
+) -> bytes:
+    """A Scene, an array (rows, columns) or (bands, rows, columns), or the path of an image, as a stream.
+
+    `quality` is 1 to 8, continuous; `bpp` or `psnr` search for the quality that meets them.
+    """
+    buffer = io.BytesIO()
+    with open_source(scene) as source:
+        _encode(source, buffer, quality, bpp, psnr, model, weights, tile, device, threads)
+    return buffer.getvalue()
+
+
+def encode_file(
+    src: str | Path,
+    dst: str | Path,
+    *,
+    quality: float = 3.0,
+    bpp: float | None = None,
+    psnr: float | None = None,
+    model: str = "s",
+    weights: str | Path | None = None,
+    tile: int = 512,
+    bands: tuple[int, ...] | None = None,
+    nodata: float | None = None,
+    device: str = "cpu",
+    threads: int | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> EncodeReport:
+    """Encode an image file. Nothing appears at `dst` before it is complete."""
+    started = time.perf_counter()
+    with open_source(Path(src), bands, nodata) as source:
+        _encode(source, dst, quality, bpp, psnr, model, weights, tile, device, threads, overwrite, progress)
+    with StreamReader.from_path(dst) as reader:
+        header, sections = reader.header, totals(reader)
+    seconds = time.perf_counter() - started
+    return EncodeReport(
+        str(dst), sections["bytes_file"], sections["rate_bpp_file"], header.quality,
+        header.width, header.height, header.bands, seconds, sections,
+    )  # fmt: skip
+
+
+def decode(data: bytes, *, weights=None, device: str = "cpu", fast: bool = False, on_error: str = "stop") -> Scene:
+    """The whole scene that a stream holds."""
+    with OpenScene(StreamReader.from_bytes(data), weights, device, fast, on_error) as scene:
+        return scene.read()
+
+
+def open(source, *, size: int | None = None, weights=None, device: str = "cpu", fast: bool = False, on_error: str = "stop"):
+    """A stream to read windows from: a path, or a function get_bytes(offset, length) (then `size` in bytes, if known)."""
+    reader = StreamReader(source, size) if callable(source) else StreamReader.from_path(source)
+    return OpenScene(reader, weights, device, fast, on_error)
+
+
+class OpenScene:
+    """An open stream. A context manager."""
+
+    def __init__(self, reader: StreamReader, weights=None, device: str = "cpu", fast: bool = False, on_error: str = "stop"):
+        self._reader, self._options = reader, (weights, device, fast, on_error)
+        self._decoder = None
+        self.header, self.metadata = reader.header, reader.metadata
+
+    @property
+    def decoder(self):
+        if self._decoder is None:
+            from rscodec.decoder import SceneDecoder
+            from rscodec.weights import codec_for_decoding
+
+            weights, device, fast, on_error = self._options
+            self._decoder = SceneDecoder(self._reader, codec_for_decoding(self.header, weights, device), on_error, fast)
+        return self._decoder
+
+    @property
+    def bad(self) -> dict:
+        """Damaged tiles met so far, (row, col, group) -> why; only with on_error="nodata"."""
+        return self.decoder.bad
+
+    def read(self, window: tuple[int, int, int, int] | None = None, bands: tuple[int, ...] | None = None) -> Scene:
+        """A window (col, row, width, height) of some bands (1-based); all of both by default."""
+        header = self.header
+        whole = Window(0, 0, header.width, header.height)
+        window = whole if window is None else Window(*window)
+        pixels, classes = self.decoder.read(window)
+        metadata = self.metadata if window == whole else crop_metadata(self.metadata, *window)
+        if bands is not None:
+            chosen = check_bands(bands, header.bands)
+            coded = list(self.decoder.radiometry.coded)
+            if classes is not None and len(classes) > 1:
+                classes = classes[[coded.index(band) for band in chosen if band in coded]]
+            pixels, metadata = pixels[chosen], select_bands(metadata, chosen, header.bands, header.dtype)
+        return Scene(pixels, classes, metadata)
+
+    def close(self) -> None:
+        self._reader.close()
+
+    def __enter__(self) -> OpenScene:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+
+def decode_file(
+    src: str | Path,
+    dst: str | Path,
+    *,
+    window: tuple[int, int, int, int] | None = None,
+    bands: tuple[int, ...] | None = None,
+    driver: str = "GTiff",
+    creation_options: dict | None = None,
+    on_error: str = "stop",
+    fast: bool = False,
+    weights: str | Path | None = None,
+    device: str = "cpu",
+    threads: int | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> DecodeReport:
+    """Decode to an image file, window by window. Nothing appears at `dst` before it is complete."""
+    started = time.perf_counter()
+    _use_threads(threads)
+    with open(src, weights=weights, device=device, fast=fast, on_error=on_error) as scene:
+        header = scene.header
+        whole = Window(0, 0, header.width, header.height)
+        target = whole if window is None or window == () else Window(*window)
+        if target.width < 1 or target.height < 1 or target.overlap(whole) != target:
+            raise InputError(
+                f"window {' '.join(map(str, target))} is not inside {src}, which has {whole.width} x {whole.height} pixels"
+            )
+        metadata = scene.metadata if target == whole else crop_metadata(scene.metadata, *target)
+        chosen = list(range(header.bands))
+        if bands:
+            chosen = check_bands(bands, header.bands)
+            metadata = select_bands(metadata, chosen, header.bands, header.dtype)
+        shape = target.width, target.height, len(chosen), header.dtype
+        with RasterWriter(dst, *shape, metadata, driver, creation_options, overwrite) as writer:
+            pieces = [piece for block in scene.decoder.windows() if _some(piece := block.overlap(target))]
+            for done, piece in enumerate(pieces, 1):
+                pixels, classes = scene.decoder.read(piece)
+                col, row = piece.col - target.col, piece.row - target.row
+                writer.write(pixels[chosen], col, row)
+                if "masked" in metadata:
+                    valid = np.ones(pixels.shape[1:], bool) if classes is None else classes[0] != MASKED
+                    writer.write_mask(valid, col, row)
+                if progress:
+                    progress(done, len(pieces))
+        bad = sorted(scene.bad, key=str)
+    return DecodeReport(str(dst), target.width, target.height, len(chosen), time.perf_counter() - started, bad)
+
+
+def verify_file(
+    src: str | Path,
+    against: str | Path | None = None,
+    *,
+    weights: str | Path | None = None,
+    device: str = "cpu",
+    threads: int | None = None,
+    progress: Progress | None = None,
+):
+    """Decode all of a stream and report its checksums, and how it compares with the scene `against`."""
+    from rscodec.verify import verify
+    from rscodec.weights import codec_for_decoding
+
+    _use_threads(threads)
+    with StreamReader.from_path(src) as reader:
+        codec = codec_for_decoding(reader.header, weights, device)
+        if against is None:
+            return verify(reader, codec, None, progress)
+        nodata = reader.metadata.get("nodata")
+        with RasterReader(against) as raw:
+            same = raw.metadata.get("nodata") == nodata or nodata is None
+        with open_source(Path(against), None, None if same else float(nodata)) as source:
+            return verify(reader, codec, source, progress)
+
+
+def validate_files(scene: str | Path, other: str | Path) -> list[str]:
+    """Differences between a scene and a raster or a stream in anything but pixels, a line each."""
+    from rscodec.raster import describe
+    from rscodec.verify import describe_stream
+
+    with Path(other).open("rb") if Path(other).is_file() else io.BytesIO() as file:
+        is_stream = file.read(4) == MAGIC
+    if not is_stream:
+        return differences(describe(scene), describe(other))
+    with StreamReader.from_path(other) as reader:
+        return differences(describe(scene), describe_stream(reader))
+
+
+def check_bands(bands: tuple[int, ...], count: int) -> list[int]:
+    """1-based numbers -> 0-based indices, each there and named once."""
+    if len(set(bands)) != len(bands) or any(not 1 <= band <= count for band in bands):
+        raise InputError(f"bands {', '.join(map(str, bands))}: name some of 1 to {count}, each once")
+    return [band - 1 for band in bands]
+
+
+def _encode(
+    source, target, quality, bpp, psnr, model, weights, tile, device, threads, overwrite=False, progress=None
+) -> None:
+    from rscodec.encoder import SceneEncoder
+    from rscodec.search import quality_for_bpp, quality_for_psnr
+    from rscodec.weights import codec_for_encoding
+
+    if isinstance(target, (str, Path)) and Path(target).exists() and not overwrite:
+        raise OutputError(f"{target} exists; choose another name or give --overwrite")
+    _use_threads(threads)
+    codec = codec_for_encoding(model, weights, device)
+    if bpp is not None:
+        quality = quality_for_bpp(source, codec, tile, bpp)
+    elif psnr is not None:
+        quality = quality_for_psnr(source, codec, tile, psnr)
+    SceneEncoder(source, codec, tile).write(target, quality, overwrite, progress)
+
+
+def _use_threads(threads: int | None) -> None:
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)
+
+
+def _some(window: Window) -> bool:
+    return window.width > 0 and window.height > 0

@@ -1,0 +1,217 @@
+"""A stream into pixels, window by window.
+
+    StreamReader --payloads--> codec.decode --checksum--> latents of each tile (kept for its neighbours)
+      a window needs the tiles it touches and a halo of latents around them
+      codec.synthesise --crop--> network channels --radiometry.inverse--> pixels
+      planes: nodata, NaN, masks and lossless bands come back exactly
+
+Every pixel is computed from the same latents whatever window asks for it, so there are no seams.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+
+import numpy as np
+
+from bitstreams import StreamReader
+from bitstreams.errors import BitstreamError, InputError, TileDamaged
+from bitstreams.planes import decode_planes, planes_crc
+from rscodec.codec.base import TileCodec
+from rscodec.encoder import BLOCK_TILES, latents_crc
+from rscodec.metadata import nodata_value
+from rscodec.radiometry import Radiometry
+from rscodec.tiles import Grid, Window
+from rscodec.validity import VALID, native, protect_nodata
+
+CACHE_BYTES = 2**28  # of decoded latents
+BATCH_TILES = 4
+
+
+class SceneDecoder:
+    """Decodes windows of one stream with one codec.
+
+    With `on_error="nodata"` a damaged tile becomes nodata (NaN or 0 where the scene has no nodata value) and is listed in
+    `bad`; with "stop" it raises TileDamaged. Pixels of other tiles within a halo of a bad one lack its latents: they may
+    be a few levels off.
+    """
+
+    def __init__(self, reader: StreamReader, codec: TileCodec, on_error: str = "stop", fast: bool = False):
+        header = reader.header
+        self.reader, self.codec, self.on_error, self.fast = reader, codec, on_error, fast
+        self.radiometry = Radiometry.unpack(reader.radiometry, header.dtype, header.bands)
+        if self.radiometry.groups != header.groups:
+            raise BitstreamError(
+                f"the header has {header.groups} network groups where its bands need {self.radiometry.groups}; "
+                "the stream is not one that rscodec writes"
+            )
+        self.grid = Grid(header.width, header.height, header.tile, codec.stride)
+        self.nodata = nodata_value(reader.metadata)
+        self.bad: dict[tuple[int, int, int | None], str] = {}
+        self._latents: OrderedDict[tuple[int, int], np.ndarray | None] = OrderedDict()
+        tile_bytes = self.grid.edge**2 // codec.stride**2 * codec.channels * codec.latent_dtype.itemsize
+        self._capacity = max(16, CACHE_BYTES // (tile_bytes * max(1, header.groups)))
+
+    def windows(self) -> list[Window]:
+        """The scene in the pieces in which it is best decoded: row by row of tiles."""
+        return list(self.grid.blocks(BLOCK_TILES))
+
+    def read(self, window: Window) -> tuple[np.ndarray, np.ndarray | None]:
+        """Pixels (B, h, w) of a window, and class planes (P, h, w) where the scene has them."""
+        if window.width < 1 or window.height < 1 or window.overlap(self.grid.scene) != window:
+            raise InputError(
+                f"window {' '.join(map(str, window))} is not inside the scene of {self.grid.width} x {self.grid.height} pixels"
+            )
+        classes, exact, damaged = self._planes(window)
+        coded = self._coded(window)
+        damaged |= self._damage(window)
+        pixels = self.radiometry.merge(protect_nodata(coded, classes, self.nodata), exact)
+        if damaged.any():
+            pixels[:, damaged] = self._blank()
+        return pixels, classes
+
+    def tile_latents(self) -> Iterator[tuple[int, int, np.ndarray | None]]:
+        """(row, col, latents (G, h, w, N) or None) of every tile in order; damaged ones are None and in `bad`."""
+        for row in range(self.grid.rows):
+            for first in range(0, self.grid.cols, BATCH_TILES):
+                tiles = [(row, col) for col in range(first, min(first + BATCH_TILES, self.grid.cols))]
+                for (row, col), latents in self._load(tiles).items():
+                    yield row, col, latents
+
+    def _coded(self, window: Window) -> np.ndarray:
+        """The coded bands of a window, before anything invalid is put back."""
+        shape = window.height, window.width
+        if not self.radiometry.groups:
+            return np.zeros((0, *shape), self.radiometry.dtype)
+        region = self.grid.to_latents(window).grown(self.codec.halo, self.grid.latent_scene)
+        tiles = self._load(self.grid.touching(region))
+        if all(latents is None for latents in tiles.values()):
+            return np.zeros((len(self.radiometry.coded), *shape), self.radiometry.dtype)
+        field = np.zeros(
+            (self.radiometry.groups, region.height, region.width, self.codec.channels), self.codec.latent_dtype
+        )
+        for (row, col), latents in tiles.items():
+            if latents is not None:
+                whole = self.grid.to_latents(self.grid.tile(row, col))
+                part = whole.overlap(region)
+                field[(slice(None), *part.within(region))] = latents[(slice(None), *part.within(whole))]
+        channels = self.codec.synthesise(field, self.reader.header.quality, self.fast)
+        inside = window.within(self.grid.to_pixels(region))
+        return self.radiometry.inverse(channels[(slice(None), slice(None), *inside)])
+
+    def _load(self, tiles: list[tuple[int, int]]) -> dict[tuple[int, int], np.ndarray | None]:
+        """Latents of these tiles, from memory or decoded now, in batches of tiles of one shape."""
+        missing: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        for tile in tiles:
+            if tile in self._latents:
+                self._latents.move_to_end(tile)
+            else:
+                latents = self.grid.to_latents(self.grid.tile(*tile))
+                missing.setdefault((latents.height, latents.width), []).append(tile)
+        for shape, alike in missing.items():
+            for start in range(0, len(alike), BATCH_TILES):
+                self._latents |= self._decode(alike[start : start + BATCH_TILES], shape)
+        found = {tile: self._latents[tile] for tile in tiles}
+        while len(self._latents) > max(self._capacity, len(tiles)):
+            self._latents.popitem(last=False)
+        return found
+
+    def _decode(self, tiles: list[tuple[int, int]], shape: tuple[int, int]) -> dict[tuple[int, int], np.ndarray | None]:
+        """Decode tiles of one shape together; should that fail, one by one, so that each pays for itself only."""
+        try:
+            return self._decode_together(tiles, shape)
+        except BitstreamError as problem:
+            if len(tiles) > 1:
+                return {tile: latents for one in tiles for tile, latents in self._decode([one], shape).items()}
+            (tile,) = tiles
+            if not isinstance(problem, TileDamaged):
+                problem = TileDamaged(f"tile {tile}: {problem}", (*tile, 0))
+            self._note(problem)
+            return {tile: None}
+
+    def _decode_together(self, tiles: list[tuple[int, int]], shape: tuple[int, int]) -> dict:
+        groups = range(self.radiometry.groups)
+        payloads = {tile: [self.reader.payload(*tile, group) for group in groups] for tile in tiles}
+        present = [tile for tile in tiles if any(payloads[tile])]
+        result: dict = dict.fromkeys(tiles)
+        if not present:
+            return result
+        flat = [payload for tile in present for payload in payloads[tile]]
+        decoded = iter(self.codec.decode(flat, *shape, self.reader.header.quality))
+        for tile in present:
+            result[tile] = np.stack([next(decoded) for _ in groups])
+            for group in groups:
+                if latents_crc(result[tile][group]) != self.reader.entry(*tile, group).crc_decoded:
+                    raise TileDamaged(
+                        f"tile {tile}, group {group}: the latents are not those that were encoded; "
+                        + ("fetch the stream again" if self.codec.portable else f"{self.codec.model} is not portable: "
+                           "decode on the kind of machine that encoded"),
+                        (*tile, group),
+                    )
+        return result
+
+    def _planes(self, window: Window) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
+        """Class planes, lossless bands, and where they are unreadable (bool), for a window."""
+        shape = window.height, window.width
+        exact = np.zeros((len(self.radiometry.exact), *shape), self.radiometry.dtype)
+        damaged = np.zeros(shape, bool)
+        if not self.reader.header.planes:
+            return None, exact, damaged
+        classes = np.zeros((self.radiometry.plane_count, *shape), np.uint8)
+        for row, col in self._tiles_under(window):
+            tile = self.grid.tile(row, col)
+            part = tile.overlap(window)
+            target, source = part.within(window), (slice(None), *part.within(tile))
+            try:
+                tile_classes, tile_exact = self._tile_planes(row, col, tile)
+            except TileDamaged as problem:
+                self._note(problem)
+                damaged[target] = True
+                continue
+            classes[(slice(None), *target)] = tile_classes[source]
+            exact[(slice(None), *target)] = tile_exact[source]
+        return classes if len(classes) else None, exact, damaged
+
+    def _tile_planes(self, row: int, col: int, tile: Window) -> tuple[np.ndarray, np.ndarray]:
+        data = self.reader.planes(row, col)
+        counts = self.radiometry.plane_count, len(self.radiometry.exact)
+        try:
+            classes, exact = decode_planes(data, *counts, tile.height, tile.width, self.radiometry.dtype)
+        except BitstreamError as problem:
+            raise TileDamaged(f"tile ({row}, {col}): {problem}", (row, col, None)) from None
+        if data and planes_crc(classes, exact) != self.reader.entry(row, col, None).crc_decoded:
+            raise TileDamaged(f"tile ({row}, {col}): the planes are not those that were encoded", (row, col, None))
+        return classes, exact
+
+    def _tiles_under(self, window: Window) -> list[tuple[int, int]]:
+        return self.grid.touching(self.grid.to_latents(window))
+
+    def _note(self, problem: TileDamaged) -> None:
+        if self.on_error == "stop":
+            raise problem
+        self.bad.setdefault(problem.tile, str(problem))
+
+    def _damage(self, window: Window) -> np.ndarray:
+        """Where the pixels of a window belong to tiles whose latents are bad."""
+        damaged = np.zeros((window.height, window.width), bool)
+        for row, col in {tile[:2] for tile in self.bad}:
+            part = self.grid.tile(row, col).overlap(window)
+            if part.width > 0 and part.height > 0:
+                damaged[part.within(window)] = True
+        return damaged
+
+    def _blank(self):
+        """What a pixel of a damaged tile becomes."""
+        dtype = np.dtype(self.radiometry.dtype)
+        value = native(self.nodata, dtype)
+        if value is not None:
+            return value
+        return np.nan if np.issubdtype(dtype, np.floating) else 0
+
+
+def valid_pixels(classes: np.ndarray | None, shape: tuple[int, int], coded: int) -> np.ndarray:
+    """bool (C, h, w): which pixels of the coded bands hold a measurement."""
+    if classes is None:
+        return np.ones((coded, *shape), bool)
+    return np.broadcast_to(classes == VALID, (coded, *shape))

@@ -1,0 +1,126 @@
+"""A scene into a stream.
+
+    source --windows--> pixels, classes --fill--> radiometry.forward --> network channels (G, 3, h, w)
+      codec.analyse, on blocks of tiles with a border      ->  y
+      codec.encode, tile by tile                            ->  one payload per tile and group
+      classes and lossless bands                            ->  the planes of the tile
+                                                             => StreamWriter
+
+Bounded memory: what is held is a block of tiles, never the scene. Reading runs ahead in a thread.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from bitstreams import Header, StreamWriter
+from bitstreams.planes import encode_planes, planes_crc
+from rscodec.codec import rate
+from rscodec.codec.base import TileCodec
+from rscodec.fill import fill_invalid
+from rscodec.pipeline import ahead
+from rscodec.radiometry import Radiometry
+from rscodec.statistics import Statistics
+from rscodec.tiles import Grid, Window
+
+BLOCK_TILES = 2  # tiles side by side that go through the network together
+BORDER = 64  # pixels around a block that its latents may depend on
+
+Progress = Callable[[int, int], None]
+
+
+class SceneEncoder:
+    """Encodes one source with one codec. What depends on the scene alone is found out once, at construction."""
+
+    def __init__(self, source, codec: TileCodec, tile: int = 512):
+        self.source, self.codec = source, codec
+        self.grid = Grid(source.width, source.height, tile, codec.stride)
+        self.radiometry = self._radiometry()
+
+    def _radiometry(self) -> Radiometry:
+        source = self.source
+        if not (source.planes or source.exact_bands or Radiometry.needs_section(source.dtype, source.count)):
+            return Radiometry.default(source.dtype, source.count)
+        coded = list(source.coded_bands)
+        statistics = Statistics(source.dtype, len(coded))
+        if coded:
+            for pixels, classes in ahead(source.read(*window) for window in self.grid.blocks(BLOCK_TILES)):
+                statistics.add(pixels[coded], classes)
+        return statistics.radiometry(source.count, source.exact_bands)
+
+    def header(self, quality: float) -> Header:
+        planes = bool(self.radiometry.planes or self.radiometry.exact)
+        return Header(
+            arithmetic="integer-1" if self.codec.portable else "float",
+            model=self.codec.model,
+            weights_hash=self.codec.weights_hash,
+            quality=rate.from_wire(rate.to_wire(quality)),
+            width=self.grid.width,
+            height=self.grid.height,
+            bands=self.source.count,
+            dtype=self.source.dtype,
+            tile=self.grid.edge,
+            flags=frozenset({"planes"} if planes else ()),
+            groups=self.radiometry.groups,
+        )
+
+    def write(self, target, quality: float, overwrite: bool = False, progress: Progress | None = None) -> None:
+        """Encode to a path or a binary file. `progress` is told (tiles done, tiles in all)."""
+        radiometry = None if self.radiometry.is_default() else self.radiometry.pack()
+        done, total = 0, self.grid.rows * self.grid.cols
+        with StreamWriter(target, self.header(quality), self.source.metadata, radiometry, overwrite) as writer:
+            for row, col, planes, groups in self.tiles(quality):
+                writer.add(row, col, planes, groups)
+                done += 1
+                if progress:
+                    progress(done, total)
+
+    def tiles(self, quality: float) -> Iterator[tuple]:
+        """(row, col, planes, groups) of every tile, as StreamWriter.add takes them."""
+        edge = self.grid.edge
+        for block, outer, pixels, classes in ahead(self._read(block) for block in self.grid.blocks(BLOCK_TILES)):
+            y = self._analyse(outer, pixels, classes, quality)
+            y_window = self.grid.to_latents(outer)
+            for col in range(block.col // edge, -(-block.right // edge)):
+                tile = self.grid.tile(block.row // edge, col)
+                inside = (slice(None), *tile.within(outer))
+                planes = self._planes(pixels[inside], None if classes is None else classes[inside])
+                groups = []
+                if y is not None and (classes is None or (classes[inside] == 0).any()):
+                    latents = (slice(None), *self.grid.to_latents(tile).within(y_window))
+                    groups = [(payload, latents_crc(values)) for payload, values in self.codec.encode(y[latents], quality)]
+                yield block.row // edge, col, planes, groups
+
+    def _read(self, block: Window) -> tuple[Window, Window, np.ndarray, np.ndarray | None]:
+        outer = block.grown(BORDER, self.grid.scene)
+        return block, outer, *self.source.read(*outer)
+
+    def _analyse(self, outer: Window, pixels: np.ndarray, classes: np.ndarray | None, quality: float) -> np.ndarray | None:
+        """y of a block and its border; None where there is nothing to code."""
+        coded, _ = self.radiometry.split(pixels)
+        if not len(coded) or (classes is not None and (classes != 0).all()):
+            return None
+        if classes is not None and classes.any():
+            coded = fill_invalid(coded, classes != 0)
+        channels = self.radiometry.forward(coded)
+        stride = self.codec.stride
+        rim = ((0, 0), (0, 0), (0, -outer.height % stride), (0, -outer.width % stride))
+        return self.codec.analyse(np.pad(channels, rim, mode="edge"), quality)
+
+    def _planes(self, pixels: np.ndarray, classes: np.ndarray | None) -> tuple[bytes, int] | None:
+        """The lossless side of a tile with its checksum; None where the stream has no such thing."""
+        if not (self.radiometry.planes or self.radiometry.exact):
+            return None
+        _, exact = self.radiometry.split(pixels)
+        count = self.radiometry.plane_count
+        shape = (count, *pixels.shape[1:])
+        kept = np.zeros(shape, np.uint8) if classes is None else np.broadcast_to(classes[:count], shape)
+        return encode_planes(kept, exact), planes_crc(kept, exact)
+
+
+def latents_crc(latents: np.ndarray) -> int:
+    """crc_decoded of a group: over the little-endian bytes of its latents."""
+    return zlib.crc32(np.ascontiguousarray(latents, latents.dtype.newbyteorder("<")).tobytes())

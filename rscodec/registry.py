@@ -1,0 +1,47 @@
+"""What there is to choose from: literal rows, resolved only when used, so that reading this costs no import.
+
+A new codec is one file, one row here, and a line in bitstreams/wire.py and SPEC.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Row:
+    """`name` is what a user types, `target` the class as "module:attribute", `models` the wire names that it decodes."""
+
+    name: str
+    target: str
+    models: tuple[str, ...]
+    default_model: str | None  # the weights that ship; None: the user brings them
+    summary: str
+
+    def load(self) -> Any:
+        module, _, attribute = self.target.partition(":")
+        return getattr(import_module(module), attribute)
+
+
+CODECS = (
+    Row("s", "rscodec.codec.portable:PortableCodec", ("rsc-s-1",), "rsc-s-1", "small, portable, for any CPU"),
+    Row("vec", "rscodec.codec.portable:PortableCodec", ("vec-1",), None, "the tiny model of the frozen test vectors"),
+)
+
+
+def find(rows: tuple[Row, ...], name: str) -> Row:
+    """The row of that name; an unknown one is answered with those that exist."""
+    for row in rows:
+        if row.name == name:
+            return row
+    raise ValueError(f"unknown name {name!r}; there are {', '.join(row.name for row in rows)}")
+
+
+def find_model(rows: tuple[Row, ...], model: str) -> Row:
+    """The row that decodes streams of this model."""
+    for row in rows:
+        if model in row.models:
+            return row
+    raise ValueError(f"no codec here decodes {model!r}")

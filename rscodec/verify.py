@@ -1,0 +1,101 @@
+"""Is a stream sound, and how far is it from the scene it was made from?"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from bitstreams import StreamReader
+from rscodec.codec.base import TileCodec
+from rscodec.decoder import SceneDecoder, valid_pixels
+from rscodec.encoder import Progress
+from rscodec.metadata import description, differences
+from rscodec.metrics import Difference
+from rscodec.validity import MASKED
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """Checksums over all decoded latents (tiles in order, groups within) and over all pixels (windows in order)."""
+
+    tiles: int
+    tiles_bad: int
+    latents_crc32: int
+    pixels_crc32: int
+    psnr_db: float | None = None
+    max_abs_error: float | None = None
+    nodata_exact: bool | None = None
+    metadata_exact: bool | None = None
+
+    @property
+    def ok(self) -> bool:
+        return not self.tiles_bad and self.nodata_exact is not False and self.metadata_exact is not False
+
+
+def verify(reader: StreamReader, codec: TileCodec, against=None, progress: Progress | None = None) -> VerifyReport:
+    """Decode everything; `against` is the source to compare with."""
+    decoder = SceneDecoder(reader, codec, on_error="nodata")
+    latents_crc, pixels_crc = 0, 0
+    for _, _, latents in decoder.tile_latents():
+        if latents is not None:
+            latents_crc = zlib.crc32(latents.tobytes(), latents_crc)
+
+    compared = against is not None
+    same_shape = compared and _shape(against) == _shape_of(reader)
+    coded = list(decoder.radiometry.coded)
+    difference, nodata_exact = Difference(reader.header.dtype), same_shape
+    windows = decoder.windows()
+    for done, window in enumerate(windows, 1):
+        pixels, classes = decoder.read(window)
+        pixels_crc = zlib.crc32(np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<")).tobytes(), pixels_crc)
+        if same_shape:
+            original, original_classes = against.read(*window)
+            valid = valid_pixels(original_classes, original.shape[1:], len(coded))
+            difference.add(original[coded], pixels[coded], valid)
+            nodata_exact &= bool((valid == valid_pixels(classes, original.shape[1:], len(coded))).all())
+            nodata_exact &= _same_where(original[coded], pixels[coded], _restored(original_classes, valid))
+            exact = list(decoder.radiometry.exact)
+            nodata_exact &= bool((original[exact] == pixels[exact]).all())
+        if progress:
+            progress(done, len(windows))
+    return VerifyReport(
+        tiles=len(reader.index),
+        tiles_bad=len({tile[:2] for tile in decoder.bad}),
+        latents_crc32=latents_crc,
+        pixels_crc32=pixels_crc,
+        psnr_db=difference.psnr_db if same_shape else None,
+        max_abs_error=difference.largest if same_shape else None,
+        nodata_exact=nodata_exact if compared else None,
+        metadata_exact=not differences(describe_stream(reader), describe_source(against)) if compared else None,
+    )
+
+
+def describe_stream(reader: StreamReader) -> dict:
+    """A stream in the form that `rscodec.metadata.differences` compares."""
+    header = reader.header
+    return description(header.width, header.height, header.bands, header.dtype, reader.metadata)
+
+
+def describe_source(source) -> dict:
+    return description(source.width, source.height, source.count, source.dtype, source.metadata)
+
+
+def _restored(classes: np.ndarray | None, valid: np.ndarray) -> np.ndarray:
+    """Invalid pixels whose value is promised back: all but those under a dataset mask."""
+    if classes is None:
+        return np.zeros_like(valid)
+    return ~valid & (np.broadcast_to(classes, valid.shape) != MASKED)
+
+
+def _same_where(a: np.ndarray, b: np.ndarray, where: np.ndarray) -> bool:
+    return bool(((a == b) | ((a != a) & (b != b)))[where].all())
+
+
+def _shape(source) -> tuple:
+    return source.width, source.height, source.count, source.dtype
+
+
+def _shape_of(reader: StreamReader) -> tuple:
+    return reader.header.width, reader.header.height, reader.header.bands, reader.header.dtype

@@ -1,0 +1,59 @@
+"""From a model's name to its weights: those in the package, or a file that the user names.
+
+Beside each `NAME.safetensors` in rscodec/weights lies `NAME.json`, its manifest: SHA-256, licence, training data,
+command, configuration and measured figures.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from bitstreams import Header
+from bitstreams.errors import InputError, MissingWeights, WrongWeights
+from rscodec.codec.base import TileCodec
+from rscodec.registry import CODECS, find, find_model
+
+FOLDER = Path(__file__).parent / "weights"
+
+
+def shipped(model: str) -> Path:
+    """The weights file of a model in the package."""
+    path = FOLDER / f"{model}.safetensors"
+    if not path.exists():
+        raise MissingWeights(f"the weights {model} are not in this package; give them with --weights PATH")
+    return path
+
+
+def manifest(model: str) -> dict:
+    return json.loads((FOLDER / f"{model}.json").read_text())
+
+
+def codec_for_encoding(name: str, weights: str | Path | None = None, device: str = "cpu") -> TileCodec:
+    """The codec of a registry row, with the weights that ship or with others."""
+    try:
+        row = find(CODECS, name)
+    except ValueError as problem:
+        raise InputError(f"--model: {problem}") from None
+    if weights is None and row.default_model is None:
+        raise MissingWeights(f"no weights of the codec {name} ship with this package; give yours with --weights PATH")
+    path = Path(weights) if weights is not None else shipped(row.default_model)
+    codec = row.load()(path, device)
+    if codec.model not in row.models:
+        raise WrongWeights(f"{path} holds {codec.model}, which is not for the codec {name}; choose another --model")
+    return codec
+
+
+def codec_for_decoding(header: Header, weights: str | Path | None = None, device: str = "cpu") -> TileCodec:
+    """The codec that a stream asks for, or an error that names the model and hash it wants."""
+    wanted = f"{header.model} with hash {header.weights_hash.hex()}"
+    if weights is None and not (FOLDER / f"{header.model}.safetensors").exists():
+        raise MissingWeights(f"the stream needs the weights {wanted}, which this package has not; give them with --weights PATH")
+    path = Path(weights) if weights is not None else shipped(header.model)
+    codec = find_model(CODECS, header.model).load()(path, device)
+    if (codec.model, codec.weights_hash) != (header.model, header.weights_hash):
+        raise WrongWeights(
+            f"the stream needs the weights {wanted}, but {path} holds {codec.model} with hash "
+            f"{codec.weights_hash.hex()}; give the right ones with --weights PATH"
+        )
+    return codec
