@@ -37,7 +37,7 @@ class CodecConfig:
     encoder_blocks: int = 3
     decoder_blocks: int = 3
     tail: int = 32
-    groups: tuple[int, ...] = (16, 32, 48, 96)
+    groups: tuple[int, ...] = (16, 16, 32, 64, 192)
     features: int = 160
     hyper: int = 64
     narrow: int = 96
@@ -55,9 +55,7 @@ class CodecConfig:
 
 
 SMALL = CodecConfig()
-MEDIUM = CodecConfig(
-    width=192, encoder_blocks=6, decoder_blocks=4, tail=48, groups=(16, 32, 48, 96, 128), features=224, narrow=128
-)
+MEDIUM = CodecConfig(width=192, encoder_blocks=6, decoder_blocks=4, tail=48, features=224, narrow=128)
 CONFIGS = {"s": SMALL, "m": MEDIUM}
 TAIL = 3.0
 
