@@ -8,7 +8,6 @@ A writer works on a temporary file beside its target and renames it at the end (
 
 from __future__ import annotations
 
-import logging
 import warnings
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -17,7 +16,7 @@ import numpy as np
 import rasterio
 import rasterio.shutil
 from rasterio._err import CPLE_BaseError
-from rasterio.enums import ColorInterp
+from rasterio.enums import ColorInterp, Interleaving
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
@@ -187,16 +186,18 @@ class RasterWriter:
         with rasterio.Env() as environment:
             if self._driver not in environment.drivers():
                 raise OutputError(f"cannot write {self.path}: GDAL has no driver {self._driver}")
-        nodata = native(nodata_value(self._metadata), self._shape["dtype"])
+        nodata = nodata_value(self._metadata)
+        pixel = native(nodata, self._shape["dtype"])
         options = {
             "tiled": True,
             "blockxsize": _block(self._shape["width"]),
             "blockysize": _block(self._shape["height"]),
             "bigtiff": "IF_SAFER",
+            "nodata": nodata if pixel is None else pixel,
             **(self._options if self._windowed else {}),
             **self._shape,
         }
-        return rasterio.open(self._pixels_path, "w", driver="GTiff", nodata=nodata, **options)
+        return rasterio.open(self._pixels_path, "w", driver="GTiff", **options)
 
     @property
     def _windowed(self) -> bool:
@@ -217,24 +218,37 @@ class RasterWriter:
             if not self._windowed:
                 rasterio.shutil.copy(self._pixels_path, self._temporary, driver=self._driver, **self._options)
                 rasterio.shutil.delete(self._pixels_path, driver="GTiff")
+            if not self._complete():
+                raise OutputError(f"cannot write {self.path}: not all of it reached the disk, which may be full")
         for suffix in SIDECARS:  # those of a file that is replaced
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
 
+    def _complete(self) -> bool:
+        """Whether every block is in the file: GDAL keeps silent about a disk that is full when it closes a TIFF."""
+        size = self._temporary.stat().st_size
+        sparse = "sparse_ok" in self._options
+        with rasterio.open(self._temporary) as written:
+            if written.driver != "GTiff":
+                written.read(window=Window(0, written.height - 1, written.width, 1))
+                return True
+            for band in (1,) if written.interleaving == Interleaving.pixel else written.indexes:
+                for (row, col), _ in written.block_windows(band):
+                    start, length = (
+                        written.get_tag_item(f"BLOCK_{item}_{col}_{row}", "TIFF", bidx=band)
+                        for item in ("OFFSET", "SIZE")
+                    )
+                    if start is None and not sparse or start is not None and int(start) + int(length) > size:
+                        return False
+        return True
+
     @contextmanager
     def _report_errors(self):
-        """Turn what GDAL raises, and what it only logs when a late write fails, into an OutputError."""
-        log = _ErrorLog()
-        logger = logging.getLogger("rasterio")
-        logger.addHandler(log)
+        """Turn what GDAL raises into an OutputError."""
         try:
             with _gdal():
                 yield
-        except (RasterioError, CPLE_BaseError) as error:
+        except (RasterioError, CPLE_BaseError, ValueError) as error:
             raise OutputError(f"cannot write {self.path}: {_cause(error)}") from error
-        finally:
-            logger.removeHandler(log)
-        if log.messages:
-            raise OutputError(f"cannot write {self.path}: {log.messages[0]} (is the disk full?)")
 
 
 def describe(path, bands: tuple[int, ...] | None = None, nodata: float | None = None) -> dict:
@@ -246,15 +260,6 @@ def describe(path, bands: tuple[int, ...] | None = None, nodata: float | None = 
 def driver_for(path) -> str:
     """The GDAL driver for a file name's suffix; GTiff for those not known."""
     return DRIVERS.get(Path(path).suffix.lower(), "GTiff")
-
-
-class _ErrorLog(logging.Handler):
-    def __init__(self):
-        super().__init__(logging.ERROR)
-        self.messages: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.messages.append(record.getMessage())
 
 
 @contextmanager

@@ -1,0 +1,198 @@
+"""Bands to network channels and back, and the section that says how."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bitstreams.errors import InputError, RadiometryDamaged
+from rscodec.radiometry import GREY_ROTATION, MATRIX_ONE, Radiometry
+from rscodec.sample import synthesize
+from rscodec.statistics import Statistics
+
+DTYPES = ["uint8", "uint16", "int16", "float32", "float64"]
+
+
+def scene(bands: int, dtype: str, size: int = 96) -> np.ndarray:
+    return synthesize(size, bands, dtype)[0]
+
+
+def measured(pixels: np.ndarray, exact: tuple[int, ...] = (), classes: np.ndarray | None = None) -> Radiometry:
+    bands = len(pixels)
+    coded = [band for band in range(bands) if band not in exact]
+    statistics = Statistics(str(pixels.dtype), len(coded))
+    for row in range(0, pixels.shape[1], 32):
+        part = np.s_[:, row : row + 32]
+        statistics.add(pixels[coded][part], None if classes is None else classes[part])
+    return statistics.radiometry(bands, exact)
+
+
+def test_grey_rotation_is_orthonormal_and_starts_with_grey():
+    assert np.allclose(GREY_ROTATION @ GREY_ROTATION.T, np.eye(3), atol=1e-15)
+    assert np.allclose(GREY_ROTATION[0], 1 / np.sqrt(3))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("bands", [1, 2, 3, 4, 5, 6, 11, 16])
+def test_round_trip(bands: int, dtype: str):
+    pixels = scene(bands, dtype, 48)
+    radiometry = measured(pixels)
+    stored = Radiometry.unpack(radiometry.pack(), dtype, bands)
+    channels = radiometry.forward(pixels)
+    assert channels.shape == (-(-bands // 3), 3, 48, 48) and channels.dtype == np.float32
+    back = stored.inverse(channels)
+    assert back.dtype == pixels.dtype
+    if np.issubdtype(dtype, np.integer):
+        assert np.array_equal(back, pixels)
+    else:
+        assert np.abs(back - pixels).max() < 1e-6
+
+
+def test_plain_images_need_no_section():
+    pixels = scene(3, "uint8")
+    assert measured(pixels).is_default()
+    default = Radiometry.unpack(None, "uint8", 3)
+    assert np.array_equal(default.forward(pixels)[0], (pixels / 255).astype(np.float32))
+    assert default == Radiometry.default("uint8", 3) and default.groups == 1 and default.plane_count == 0
+
+
+def test_one_and_two_bands_are_replicated_and_averaged():
+    one = Radiometry.default("uint8", 1)
+    assert (one.forward(np.full((1, 2, 2), 51, np.uint8)) == np.float32(0.2)).all()
+    channels = np.array([0.1, 0.2, 0.3], np.float32).reshape(1, 3, 1, 1)
+    assert one.inverse(channels).item() == 51
+    assert Radiometry.default("uint8", 2).inverse(channels).ravel().tolist() == [26, 64]
+
+
+def test_values_beyond_the_type_are_clipped():
+    channels = np.array([-3.0, 0.5, 9.0], np.float32).reshape(1, 3, 1, 1)
+    assert Radiometry.default("uint8", 3).inverse(channels).ravel().tolist() == [0, 128, 255]
+    wide = Radiometry("int16", 3, scale=40000.0, offset=(0.0,) * 3)
+    assert wide.inverse(channels).ravel().tolist() == [-32768, 20000, 32767]
+
+
+def test_errors_keep_their_size_in_all_bands():
+    """One scale and orthonormal rotations: noise of the network is noise of the same power in every band."""
+    pixels = scene(10, "uint16")
+    radiometry = measured(pixels)
+    noise = np.random.default_rng(0).normal(0, 0.01, (4, 3, 96, 96)).astype(np.float32)
+    error = radiometry.inverse(radiometry.forward(pixels) + noise).astype(float) - pixels
+    assert np.allclose(error.std((1, 2)), 0.01 * radiometry.scale, rtol=0.05)
+
+
+def test_leading_component_holds_most_and_looks_grey():
+    radiometry = measured(scene(4, "uint16"))
+    leading = radiometry.matrix[0] / MATRIX_ONE
+    assert leading.sum() > 0
+    variances = radiometry.forward(scene(4, "uint16")).var((1, 2, 3))
+    assert variances[0] > 10 * variances[1]
+
+
+def test_lossless_bands_stay_outside():
+    pixels = np.concatenate([scene(3, "uint8"), np.full((1, 96, 96), 200, np.uint8)])
+    radiometry = measured(pixels, exact=(3,))
+    assert radiometry.coded == (0, 1, 2) and radiometry.groups == 1 and not radiometry.is_default()
+    stored = Radiometry.unpack(radiometry.pack(), "uint8", 4)
+    assert stored == radiometry
+    coded, exact = stored.split(pixels)
+    assert np.array_equal(stored.merge(stored.inverse(stored.forward(coded)), exact), pixels)
+
+
+def test_only_lossless_bands():
+    radiometry = Radiometry.unpack(Radiometry("uint8", 1, exact=(0,), planes=1).pack(), "uint8", 1)
+    assert radiometry.groups == 0 and radiometry.plane_count == 0 and radiometry.coded == ()
+
+
+def test_planes_are_as_few_as_suffice():
+    pixels = scene(4, "uint16")
+    classes = np.zeros(pixels.shape, np.uint8)
+    assert measured(pixels, classes=classes).planes == 0
+    classes[:, 10:20] = 1
+    assert (measured(pixels, classes=classes).planes, measured(pixels, classes=classes).plane_count) == (1, 1)
+    classes[2, 50] = 1
+    assert (measured(pixels, classes=classes).planes, measured(pixels, classes=classes).plane_count) == (2, 4)
+
+
+def test_invalid_pixels_do_not_count():
+    pixels = scene(4, "float32")
+    classes = np.zeros((1, 96, 96), np.uint8)
+    classes[:, :40] = 1
+    spoiled = pixels.copy()
+    spoiled[:, :40] = -9999
+    clean, dirty = measured(pixels[:, 40:]), measured(spoiled, classes=classes)
+    assert dirty.scale == pytest.approx(clean.scale, rel=1e-3)
+    assert np.allclose(dirty.offset, clean.offset, rtol=1e-4)
+    assert np.abs(dirty.matrix - clean.matrix).max() <= 1
+
+
+def test_windows_do_not_matter():
+    pixels = scene(5, "uint16")
+    whole = Statistics("uint16", 5)
+    whole.add(pixels)
+    assert np.array_equal(whole.radiometry(5).matrix, measured(pixels).matrix)
+    assert whole.radiometry(5).offset == measured(pixels).offset
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("bands", [1, 4])
+def test_constant_and_empty_scenes(dtype: str, bands: int):
+    pixels = np.full((bands, 8, 8), 7, dtype)
+    for classes in (None, np.ones((1, 8, 8), np.uint8)):
+        radiometry = measured(pixels, classes=classes)
+        stored = Radiometry.unpack(radiometry.pack(), dtype, bands)
+        assert np.allclose(stored.inverse(stored.forward(pixels)), pixels, rtol=1e-6, atol=0)
+
+
+def test_outliers_and_offsets_survive():
+    pixels = 1e6 + 1e-3 * scene(4, "float64")
+    pixels[:, 3, 3] = 3e6
+    radiometry = measured(pixels)
+    assert radiometry.scale == pytest.approx(2e6 / 4)
+    stored = Radiometry.unpack(radiometry.pack(), "float64", 4)
+    assert np.abs(stored.inverse(stored.forward(pixels)) - pixels).max() < 1e-6 * radiometry.scale
+
+
+def test_extreme_floats_stay_finite():
+    pixels = np.array([-3.4e38, 3.4e38, 0, 1], np.float32).reshape(1, 2, 2)
+    radiometry = measured(pixels)
+    assert np.isfinite(Radiometry.unpack(radiometry.pack(), "float32", 1).forward(pixels)).all()
+
+
+def test_many_float_pixels_are_sampled_within_bounds():
+    statistics = Statistics("float32", 1)
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        statistics.add(rng.random((1, 128, 128), np.float32))
+    radiometry = statistics.radiometry(1)
+    assert radiometry.scale == pytest.approx(0.998, abs=2e-3) and radiometry.offset[0] == pytest.approx(0.001, abs=1e-3)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_infinity_is_an_error(value: float):
+    with pytest.raises(InputError, match="infinite"):
+        Statistics("float32", 1).add(np.array([[[1, value]]], np.float32))
+
+
+def test_damaged_sections_are_named():
+    good = measured(scene(4, "uint16")).pack()
+    for bad in (b"", good[:2], good[:-1], good + b"\0", b"\xff" + good[1:], b"\x03" + good[1:]):
+        with pytest.raises(RadiometryDamaged):
+            Radiometry.unpack(bad, "uint16", 4)
+    with pytest.raises(RadiometryDamaged, match="missing"):
+        Radiometry.unpack(None, "uint16", 4)
+    nothing = good[:3] + np.array([np.nan], "<f4").tobytes() + good[7:]
+    with pytest.raises(RadiometryDamaged, match="scale"):
+        Radiometry.unpack(nothing, "uint16", 4)
+    skewed = good[:-32] + bytes(32)
+    with pytest.raises(RadiometryDamaged, match="orthonormal"):
+        Radiometry.unpack(skewed, "uint16", 4)
+
+
+def test_random_bytes_never_do_worse_than_an_error():
+    rng = np.random.default_rng(2)
+    for _ in range(300):
+        data = rng.integers(0, 256, rng.integers(0, 80), np.uint8).tobytes()
+        try:
+            Radiometry.unpack(data, "float32", int(rng.integers(1, 17)))
+        except RadiometryDamaged:
+            pass
