@@ -20,7 +20,7 @@ import numpy as np
 
 from . import wire
 from .atomic import AtomicPath
-from .errors import HeaderDamaged, IndexDamaged, MaskDamaged, TileDamaged, TrailingBytes
+from .errors import HeaderDamaged, IndexDamaged, MaskDamaged, TileDamaged, TrailingBytes, naming
 from .header import FIXED, Header, wire_numbers
 from .index import ENTRY, Entry, check_index, empty_index, index_size, offsets
 from .limits import MAX_METADATA_BYTES, MAX_RADIOMETRY_BYTES
@@ -35,8 +35,11 @@ class StreamReader:
 
     get_bytes(offset, length) returns that part of the stream, less where the stream ends: a file, a range
     request, anything. `size` is the length of the stream where it is known.
-    `parts` maps the name of each part to its (offset, size), for whoever explains the stream.
+    `parts` maps the name of each part to its (offset, size), for whoever explains the stream; `path` is None unless the
+    stream is a file.
     """
+
+    path: str | os.PathLike | None = None
 
     def __init__(self, get_bytes: Callable[[int, int], bytes], size: int | None = None):
         self._get_bytes, self.size = get_bytes, size
@@ -77,10 +80,13 @@ class StreamReader:
         """A reader that holds the file open: use it in a `with` block, or close it. Threads may share it."""
         source = FileSource(path)
         try:
-            return cls(source, source.size)
+            with naming(path):
+                reader = cls(source, source.size)
         except BaseException:
             source.close()
             raise
+        reader.path = path
+        return reader
 
     def close(self) -> None:
         if isinstance(self._get_bytes, FileSource):

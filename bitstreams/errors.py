@@ -12,6 +12,10 @@ A message is one line and says what is wrong, where, and what to do about it.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class RscodecError(Exception):
     """The root: `except RscodecError` catches whatever this project raises on purpose."""
@@ -114,3 +118,14 @@ class OutputError(RscodecError):
     """The output exists already, its folder is missing, or the disk is full."""
 
     exit_code = 7
+
+
+@contextmanager
+def naming(path: str | os.PathLike | None) -> Iterator[None]:
+    """What is wrong with a stream is said of its file: inside, "the header ..." becomes "scene.bin: the header ..."."""
+    try:
+        yield
+    except BitstreamError as problem:
+        if path is not None:
+            problem.args = (f"{path}: {problem}",)
+        raise
