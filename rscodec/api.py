@@ -20,7 +20,7 @@ import numpy as np
 
 from bitstreams import StreamReader
 from bitstreams.dump import totals
-from bitstreams.errors import InputError, OutputError
+from bitstreams.errors import InputError, OutputError, naming
 from bitstreams.wire import MAGIC
 from rscodec.metadata import crop_metadata, differences, select_bands
 from rscodec.raster import RasterReader, RasterWriter
@@ -149,7 +149,8 @@ class OpenScene:
         header = self.header
         whole = Window(0, 0, header.width, header.height)
         window = whole if window is None else Window(*window)
-        pixels, classes = self.decoder.read(window)
+        with naming(self._reader.path):
+            pixels, classes = self.decoder.read(window)
         metadata = self.metadata if window == whole else crop_metadata(self.metadata, *window)
         if bands is not None:
             chosen = check_bands(bands, header.bands)
@@ -188,7 +189,7 @@ def decode_file(
     """Decode to an image file, window by window. Nothing appears at `dst` before it is complete."""
     started = time.perf_counter()
     _use_threads(threads)
-    with open(src, weights=weights, device=device, fast=fast, on_error=on_error) as scene:
+    with open(src, weights=weights, device=device, fast=fast, on_error=on_error) as scene, naming(src):
         header = scene.header
         whole = Window(0, 0, header.width, header.height)
         target = whole if window is None or window == () else Window(*window)
@@ -231,7 +232,7 @@ def verify_file(
     from rscodec.weights import codec_for_decoding
 
     _use_threads(threads)
-    with StreamReader.from_path(src) as reader:
+    with StreamReader.from_path(src) as reader, naming(src):
         codec = codec_for_decoding(reader.header, weights, device)
         if against is None:
             return verify(reader, codec, None, progress)
