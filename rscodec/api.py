@@ -34,10 +34,12 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class EncodeReport:
+    """`quality`: the one that was used; None for a codec of a single rate."""
+
     path: str
     bytes: int
     bpp: float
-    quality: float
+    quality: float | None
     width: int
     height: int
     bands: int
@@ -99,12 +101,12 @@ def encode_file(
     """Encode an image file. Nothing appears at `dst` before it is complete."""
     started = time.perf_counter()
     with open_source(Path(src), bands, nodata) as source:
-        _encode(source, dst, quality, bpp, psnr, model, weights, tile, device, threads, overwrite, progress)
+        used = _encode(source, dst, quality, bpp, psnr, model, weights, tile, device, threads, overwrite, progress)
     with StreamReader.from_path(dst) as reader:
         header, sections = reader.header, totals(reader)
     seconds = time.perf_counter() - started
     return EncodeReport(
-        str(dst), sections["bytes_file"], sections["rate_bpp_file"], header.quality,
+        str(dst), sections["bytes_file"], sections["rate_bpp_file"], used,
         header.width, header.height, header.bands, seconds, sections,
     )  # fmt: skip
 
@@ -115,8 +117,9 @@ def decode(data: bytes, *, weights=None, device: str = "cpu", fast: bool = False
         return scene.read()
 
 
-def open(source, *, size: int | None = None, weights=None, device: str = "cpu", fast: bool = False, on_error: str = "stop"):
-    """A stream to read windows from: a path, or a function get_bytes(offset, length) (then `size` in bytes, if known)."""
+def open(source, *, size: int | None = None, weights=None, device: str = "cpu", fast: bool = False,
+         on_error: str = "stop") -> OpenScene:  # fmt: skip
+    """A stream to read windows from: a path, or a function get_bytes(offset, length) (with `size`, if it is known)."""
     reader = StreamReader(source, size) if callable(source) else StreamReader.from_path(source)
     return OpenScene(reader, weights, device, fast, on_error)
 
@@ -124,7 +127,8 @@ def open(source, *, size: int | None = None, weights=None, device: str = "cpu", 
 class OpenScene:
     """An open stream. A context manager."""
 
-    def __init__(self, reader: StreamReader, weights=None, device: str = "cpu", fast: bool = False, on_error: str = "stop"):
+    def __init__(self, reader: StreamReader, weights=None, device: str = "cpu", fast: bool = False,
+                 on_error: str = "stop"):  # fmt: skip
         self._reader, self._options = reader, (weights, device, fast, on_error)
         self._decoder = None
         self.header, self.metadata = reader.header, reader.metadata
@@ -195,7 +199,8 @@ def decode_file(
         target = whole if window is None or window == () else Window(*window)
         if target.width < 1 or target.height < 1 or target.overlap(whole) != target:
             raise InputError(
-                f"window {' '.join(map(str, target))} is not inside {src}, which has {whole.width} x {whole.height} pixels"
+                f"window {' '.join(map(str, target))} is not inside {src}, "
+                f"which has {whole.width} x {whole.height} pixels"
             )
         metadata = scene.metadata if target == whole else crop_metadata(scene.metadata, *target)
         chosen = list(range(header.bands))
@@ -265,7 +270,9 @@ def check_bands(bands: tuple[int, ...], count: int) -> list[int]:
 
 def _encode(
     source, target, quality, bpp, psnr, model, weights, tile, device, threads, overwrite=False, progress=None
-) -> None:
+) -> float | None:
+    """Encode to a path or a binary file; the quality that was used."""
+    from rscodec.codec.rate import from_wire, to_wire
     from rscodec.encoder import SceneEncoder
     from rscodec.search import quality_for_bpp, quality_for_psnr
     from rscodec.weights import codec_for_encoding
@@ -274,11 +281,14 @@ def _encode(
         raise OutputError(f"{target} exists; choose another name or give --overwrite")
     _use_threads(threads)
     codec = codec_for_encoding(model, weights, device)
+    if codec.fixed_rate and (bpp is not None or psnr is not None):
+        raise InputError(f"a checkpoint of {codec.model} has one rate; leave --bpp and --psnr away, or give another one")
     if bpp is not None:
         quality = quality_for_bpp(source, codec, tile, bpp)
     elif psnr is not None:
         quality = quality_for_psnr(source, codec, tile, psnr)
     SceneEncoder(source, codec, tile).write(target, quality, overwrite, progress)
+    return None if codec.fixed_rate else from_wire(to_wire(quality))
 
 
 def _use_threads(threads: int | None) -> None:

@@ -32,9 +32,9 @@ BATCH_TILES = 4
 class SceneDecoder:
     """Decodes windows of one stream with one codec.
 
-    With `on_error="nodata"` a damaged tile becomes nodata (NaN or 0 where the scene has no nodata value) and is listed in
-    `bad`; with "stop" it raises TileDamaged. Pixels of other tiles within a halo of a bad one lack its latents: they may
-    be a few levels off.
+    With `on_error="nodata"` a damaged tile becomes nodata (NaN or 0 where the scene has no nodata value) and is listed
+    in `bad`; with "stop" it raises TileDamaged. Pixels of other tiles within a halo of a bad one lack its latents: they
+    may be a few levels off.
     """
 
     def __init__(self, reader: StreamReader, codec: TileCodec, on_error: str = "stop", fast: bool = False):
@@ -61,7 +61,8 @@ class SceneDecoder:
         """Pixels (B, h, w) of a window, and class planes (P, h, w) where the scene has them."""
         if window.width < 1 or window.height < 1 or window.overlap(self.grid.scene) != window:
             raise InputError(
-                f"window {' '.join(map(str, window))} is not inside the scene of {self.grid.width} x {self.grid.height} pixels"
+                f"window {' '.join(map(str, window))} is not inside the scene, "
+                f"which has {self.grid.width} x {self.grid.height} pixels"
             )
         classes, exact, damaged = self._planes(window)
         coded = self._coded(window)

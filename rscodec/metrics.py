@@ -1,4 +1,9 @@
-"""Fidelity, defined once. On the scene's own numbers, over valid pixels, with the peak said."""
+"""Fidelity, defined once. On the scene's own numbers, over valid pixels, with the peak said.
+
+    PSNR, mean squared and largest error    Difference, window by window
+    MS-SSIM, also in dB                     ms_ssim
+    LPIPS                                   rscodec.lpips, which needs a network's weights
+"""
 
 from __future__ import annotations
 
@@ -8,7 +13,7 @@ import numpy as np
 
 
 def peak(dtype: str, low: float, high: float) -> float:
-    """The peak that a PSNR refers to: the range of an integer type, for floats the range of the original's valid pixels."""
+    """The peak that a PSNR refers to: the range of an integer type, for floats that of the original's valid pixels."""
     if np.issubdtype(dtype, np.integer):
         limits = np.iinfo(dtype)
         return float(limits.max - limits.min)
@@ -49,3 +54,38 @@ class Difference:
     @property
     def psnr_db(self) -> float:
         return psnr(self.mse, self.peak)
+
+
+MS_SSIM_EDGE = 161  # four halvings under a window of 11 need as much
+SQUARE = 256
+
+
+def ms_ssim(original: np.ndarray, decoded: np.ndarray, valid: np.ndarray, peak_value: float) -> float | None:
+    """MS-SSIM of pixels (B, H, W), the mean over bands. None where there is no place large enough to measure it.
+
+    Its windows know no invalid pixels, so a scene that has some is measured on its fully valid squares, averaged.
+    """
+    if valid.all():
+        squares = [np.s_[:, :, :]]
+    else:
+        corners = [(row, col) for row in range(0, valid.shape[1], SQUARE) for col in range(0, valid.shape[2], SQUARE)]
+        squares = [np.s_[:, row : row + SQUARE, col : col + SQUARE] for row, col in corners]
+    values = [
+        _ms_ssim(original[square], decoded[square], peak_value)
+        for square in squares
+        if valid[square].all() and min(original[square].shape[1:]) >= MS_SSIM_EDGE
+    ]
+    return float(np.mean(values)) if values and peak_value > 0 else None
+
+
+def _ms_ssim(a: np.ndarray, b: np.ndarray, peak_value: float) -> float:
+    import torch
+    from pytorch_msssim import ms_ssim as measure
+
+    x, y = (torch.from_numpy(side.astype(np.float64))[None] for side in (a, b))
+    return float(measure(x, y, data_range=peak_value))
+
+
+def in_db(similarity: float) -> float:
+    """A similarity of at most 1 as -10 log10(1 - similarity): linear to the eye where it nears 1."""
+    return math.inf if similarity >= 1 else -10 * math.log10(1 - similarity)

@@ -12,13 +12,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Row:
-    """`name` is what a user types, `target` the class as "module:attribute", `models` the wire names that it decodes."""
+    """`name` is what a user types, `target` a class as "module:attribute", `models` the wire names that it decodes."""
 
     name: str
     target: str
     models: tuple[str, ...]
     default_model: str | None  # the weights that ship; None: the user brings them
     summary: str
+    public: bool = True  # offered on the command line
 
     def load(self) -> Any:
         module, _, attribute = self.target.partition(":")
@@ -27,7 +28,14 @@ class Row:
 
 CODECS = (
     Row("s", "rscodec.codec.portable:PortableCodec", ("rsc-s-1",), "rsc-s-1", "small, portable, for any CPU"),
-    Row("vec", "rscodec.codec.portable:PortableCodec", ("vec-1",), None, "the tiny model of the frozen test vectors"),
+    Row(
+        "elic",
+        "rscodec.codec.elic:ElicCodec",
+        ("elic-official", "elic-chandelier"),
+        None,
+        "CompressAI's ELIC with a checkpoint of yours; not portable between kinds of machines",
+    ),
+    Row("vec", "rscodec.codec.portable:PortableCodec", ("vec-1",), None, "the tiny model of the frozen vectors", False),
 )
 
 

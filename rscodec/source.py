@@ -1,7 +1,7 @@
 """Where pixels come from: a file by windows, or an array in memory, behind the same few attributes.
 
 A source has width, height, count, dtype, metadata, nodata, exact_bands, coded_bands, planes and
-read(col, row, width, height) -> (pixels (count, h, w), class planes (P, h, w) or None); see rscodec.raster.RasterReader.
+read(col, row, width, height) -> (pixels (count, h, w), class planes (P, h, w) or None); see raster.RasterReader.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def codec_for_decoding(header: Header, weights: str | Path | None = None, device
     """The codec that a stream asks for, or an error that names the model and hash it wants."""
     wanted = f"{header.model} with hash {header.weights_hash.hex()}"
     if weights is None and not (FOLDER / f"{header.model}.safetensors").exists():
-        raise MissingWeights(f"the stream needs the weights {wanted}, which this package has not; give them with --weights PATH")
+        raise MissingWeights(f"the stream needs the weights {wanted}, which are not here; give them with --weights PATH")
     path = Path(weights) if weights is not None else shipped(header.model)
     codec = find_model(CODECS, header.model).load()(path, device)
     if (codec.model, codec.weights_hash) != (header.model, header.weights_hash):

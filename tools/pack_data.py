@@ -1,7 +1,7 @@
 """Pack training imagery into one shard, a zip of 8-bit RGB images that `rscodec.training.data` reads.
 
     RSCODEC_DATA=... python tools/pack_data.py --out local/shard.zip                  everything
-    RSCODEC_DATA=... python tools/pack_data.py --out local/gpu.zip --limit-mib 28     a random part, for a machine far away
+    RSCODEC_DATA=... python tools/pack_data.py --out local/gpu.zip --limit-mib 28     a random part, to take along
 
 JPEG tiles go in as they are. Of multispectral scenes go in 8-bit pictures: their visible bands, three random bands, and
 near infrared - red - green, each stretched between its 0.5 and 99.5 percentiles, in squares without nodata.
@@ -34,7 +34,8 @@ def jpeg_tiles(root: Path):
         if infrared.exists() and hash_share(path.name) < 0.25:
             visible = np.asarray(Image.open(path).convert("RGB"))
             near = np.asarray(Image.open(infrared).convert("L"))
-            yield f"{path.parent.name}_nrg_{path.stem}.jpg", as_jpeg(np.dstack([near, visible[..., 0], visible[..., 1]]))
+            picture = np.dstack([near, visible[..., 0], visible[..., 1]])
+            yield f"{path.parent.name}_nrg_{path.stem}.jpg", as_jpeg(picture)
 
 
 def hash_share(name: str) -> float:

@@ -1,11 +1,13 @@
-"""Train the codec. Runs on a CPU (bfloat16 where it has it) and on CUDA; goes on from its checkpoint when started again.
+"""Train the codec, on a CPU (in bfloat16 where it can) or on CUDA; goes on from its checkpoint when started again.
 
     python tools/train_codec.py --shard local/shard.zip --model s --run local/s --steps 20000 --decay 5000
+    python tools/train_codec.py ... --run local/s2 --start rscodec/weights/rsc-s-1.safetensors     a warm start
 
-Loss: (bits per pixel + lambda(q) * 255^2 * MSE) / sqrt(lambda(q)), one random quality per crop; the division keeps the high
-rates from owning the gradient. For the first tenth only the upper half of the qualities is drawn: good reconstructions first.
-`--fake` trains the last phase: the encoder is frozen, the exact path is rounded as it will be when it ships.
-The run folder holds checkpoint.pt (everything, for going on), average.pt (weights that can be exported) and log.txt.
+Loss: (bits per pixel + lambda(q) * 255^2 * MSE) / sqrt(lambda(q)), one random quality per crop; the division keeps the
+high rates from owning the gradient. For the first tenth only the upper half of the qualities is drawn: good
+reconstructions first. `--fake` trains the last phase: the encoder is frozen, the exact path is rounded as it will be
+when it ships. The run folder holds checkpoint.pt (everything, for going on), average.pt (weights that
+`tools/export_weights.py` can ship) and log.txt.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import torch
 
 from rscodec.codec import rate
 from rscodec.codec.model import CONFIGS, Codec
+from rscodec.codec.portable import read_weights, thaw
 from rscodec.training import checkpoint
 from rscodec.training.data import Crops, load_shard
 from rscodec.training.loop import Plan, train
@@ -36,11 +39,21 @@ def principal_components(crops: Crops, count: int, batches: int = 40) -> tuple[t
     return vectors[:, order].T.reshape(count, 3, 16, 16).float(), values[order].clamp(min=1e-3).sqrt().float()
 
 
+def warm_start(codec: Codec, start: Path) -> list[dict]:
+    """Load the weights of an earlier run, or ones that ship; returns how they were trained."""
+    if start.suffix == ".safetensors":
+        thaw(codec, read_weights(start)[2])
+        return json.loads(start.with_suffix(".json").read_text())["history"]
+    saved = checkpoint.load(start)
+    codec.load_state_dict(saved["module"])
+    return saved["history"]
+
+
 @click.command()
 @click.option("--shard", type=click.Path(exists=True, path_type=Path), required=True)
 @click.option("--model", type=click.Choice(sorted(CONFIGS)), default="s")
 @click.option("--run", type=click.Path(path_type=Path), required=True, help="Folder of this run.")
-@click.option("--start", type=click.Path(exists=True, path_type=Path), help="average.pt of an earlier run to start from.")
+@click.option("--start", type=click.Path(exists=True, path_type=Path), help="average.pt or .safetensors to start from.")
 @click.option("--steps", default=20000)
 @click.option("--decay", default=5000, help="Steps at the end over which the learning rate falls.")
 @click.option("--rate", "learning_rate", default=1e-3)
@@ -53,17 +66,15 @@ def principal_components(crops: Crops, count: int, batches: int = 40) -> tuple[t
 @click.option("--compile", "compiled", is_flag=True, help="torch.compile the transforms.")
 @click.option("--minutes", type=float, help="Stop (and save) after this long.")
 @click.option("--seed", default=0)
-def main(
-    shard, model, run, start, steps, decay, learning_rate, batch, crop, average, fake, device, threads, compiled, minutes, seed
-) -> None:
+def main(shard, model, run, start, steps, decay, learning_rate, batch, crop, average, fake, device, threads, compiled,
+         minutes, seed) -> None:  # fmt: skip
     if threads:
         torch.set_num_threads(threads)
     torch.manual_seed(seed)
     crops = Crops(load_shard(shard, seed), batch, crop, seed)
     codec = Codec(CONFIGS[model])
-    if start:
-        codec.load_state_dict(checkpoint.load(start)["module"])
-    else:
+    history = warm_start(codec, start) if start else []
+    if not start:
         codec.start_from_klt(*principal_components(crops, codec.config.latents))
     codec.to(device, memory_format=torch.channels_last)
     codec.set_fake(fake)
@@ -88,8 +99,12 @@ def main(
         weight = rate.weight(quality)
         loss = ((bpp + weight * mse) / weight.sqrt()).mean()
         high = quality > 5
-        figures = {"bpp": bpp.mean(), "psnr": (10 * torch.log10(255**2 / mse)).mean(), "z": coded.z_bits.mean() / x[0, 0].numel()}
-        figures |= {"mse_high": mse[high].mean() if high.any() else mse.mean()}
+        figures = {
+            "bpp": bpp.mean(),
+            "psnr": (10 * torch.log10(255**2 / mse)).mean(),
+            "z": coded.z_bits.mean() / x[0, 0].numel(),
+            "mse_high": mse[high].mean() if high.any() else mse.mean(),
+        }
         return loss, figures
 
     run.mkdir(parents=True, exist_ok=True)
@@ -101,11 +116,14 @@ def main(
         print(stamped, file=log_file, flush=True)
 
     plan = Plan(steps, decay, learning_rate, average=average, minutes=minutes)
-    log(json.dumps({"model": model, "batch": batch, "crop": crop, "fake": fake, "seed": seed, "plan": vars(plan)}))
+    sitting = {"model": model, "shard": shard.name, "batch": batch, "crop": crop, "fake": fake, "seed": seed}
+    sitting |= vars(plan)
+    log(json.dumps(sitting))
     config = {"config": codec.config.as_dict()}
     parameters = [parameter for parameter in codec.parameters() if parameter.requires_grad]
     averaged = train(codec, parameters, crops.stream, loss_of, plan, run / "checkpoint.pt", log, config)
-    checkpoint.save(run / "average.pt", module=averaged.state, steps=averaged.steps, **config)
+    history.append(sitting | {"seconds": round(averaged.seconds)})
+    checkpoint.save(run / "average.pt", module=averaged.state, history=history, **config)
 
 
 if __name__ == "__main__":

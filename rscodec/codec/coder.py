@@ -1,8 +1,8 @@
 """Symbols <-> bytes, on CompressAI's range coder. The only file that touches it.
 
 One stream holds all symbols of a tile. The coder is fragile where nobody guards it, so it is guarded here:
-- it fails on an empty list and corrupts memory on a list of one: fewer than two symbols are written by hand, in less than
-  STATE_BYTES bytes, which a stream of the coder never has;
+- it fails on an empty list and corrupts memory on a list of one: fewer than two symbols are written by hand, in less
+  than STATE_BYTES bytes, which a stream of the coder never has;
 - it reads on past the end of a damaged stream: the stream is given a tail of zeros longer than any such reading;
 - it converts its tables at every call: they are kept as lists, and cut behind the last that the call needs.
 """
@@ -28,7 +28,7 @@ class SymbolsDamaged(BitstreamError):
 
 
 class SymbolCoder:
-    """Codes symbols with the frequency tables of a model: `frequencies` one after the other, symbols -reach..reach each."""
+    """Codes symbols with the tables of a model: `frequencies` one after the other, of the symbols -reach..reach each."""
 
     def __init__(self, frequencies: np.ndarray, reaches: np.ndarray):
         lengths = 2 * reaches.astype(np.int64) + 2
@@ -62,7 +62,8 @@ class SymbolDecoder:
         self._single = payload if len(payload) < STATE_BYTES else None
         if self._single is None:
             self._stream = _ans().RansDecoder()
-            self._stream.set_stream(payload + bytes(GUARD_PER_BYTE * len(payload) + GUARD_PER_SYMBOL * most_symbols + 64))
+            guard = GUARD_PER_BYTE * len(payload) + GUARD_PER_SYMBOL * most_symbols + 64
+            self._stream.set_stream(payload + bytes(guard))
 
     def read(self, indexes: np.ndarray) -> np.ndarray:
         """The next symbols, one for each table index."""
@@ -87,7 +88,7 @@ class SymbolDecoder:
 
 @cache
 def _ans():
-    """CompressAI's coder alone: importing the package around it would take seconds, for models that nobody asked for."""
+    """CompressAI's coder alone: importing the package around it takes seconds, for models that nobody asked for."""
     package = importlib.util.find_spec("compressai")
     spec = package and PathFinder.find_spec("compressai.ans", package.submodule_search_locations)
     if spec is None:

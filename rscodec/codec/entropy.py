@@ -6,11 +6,12 @@
         a  : anchors      (row + column even)   mu, index = head_a(u)
         b  : non-anchors  (odd)                 mu, index = head_b(u, compand(y^ of the four anchors around))
 
-A *pass* is one group on one colour. Everything is integer (see integer.py): y^ and mu are in 1/16 of a quantisation step,
-index names one of the SCALES Gaussian tables. Symbols are round(y - mu); those of index 0 are not coded, they are zero.
+A *pass* is one group on one colour. Everything is integer (see integer.py): y^ and mu are in 1/16 of a quantisation
+step, index names one of the SCALES Gaussian tables. Symbols are round(y - mu); those of index 0 are not coded, they
+are zero.
 
-The walk over the passes is written once, as a generator: it yields what is known of a pass and is sent the latents of that
-pass. Training answers with rounded latents, the encoder with what it will write, the decoder with what it reads.
+The walk over the passes is written once, as a generator: it yields what is known of a pass and is sent the latents of
+that pass. Training answers with rounded latents, the encoder with what it will write, the decoder with what it reads.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ ANCHORS, OTHERS = ((0, 0), (1, 1)), ((0, 1), (1, 0))  # (row, column) phases of 
 
 
 def split(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """(B, H, W, C) -> the anchors (B, n, C) and the others (B, m, C), each as two interleaved grids, one after the other."""
+    """(B, H, W, C) -> the anchors (B, n, C) and the others (B, m, C), each as two interleaved grids in turn."""
     return tuple(torch.cat([x[:, r::2, c::2].flatten(1, 2) for r, c in phases], 1) for phases in (ANCHORS, OTHERS))
 
 
@@ -96,7 +97,7 @@ class Pass:
 
 
 class HyperAnalysis(nn.Module):
-    """y in steps (B, h, w, N), h and w multiples of 4 -> z (B, h/4, w/4, Z). Only the encoder runs it, so it is float."""
+    """y in steps (B, h, w, N), h and w multiples of 4 -> z (B, h/4, w/4, Z). Only the encoder runs it: it is float."""
 
     def __init__(self, latents: int, features: int, hyper: int):
         super().__init__()

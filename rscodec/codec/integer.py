@@ -12,9 +12,9 @@ the order of summation: not on threads, instruction set, batch size or device (T
     value      = max(value, value / 8)   where the layer has an activation, exact for the same reason
     out        = clamp(round(value))     round half to even, |out| <= the layer's limit
 
-The same module has three lives. *Float*: training, with real weights and no rounding. *Fake*: the last phase of training,
-weights and activations rounded on the grid they will have, gradients passed straight through. *Exact*: what encodes and
-decodes; only integers, made once by `freeze` when a model is exported. Activations are in the same unit in all three.
+The same layer has three lives. *Float*: training, with real weights and no rounding. *Fake*: the last phase of
+training, weights and activations rounded on the grid they will have, gradients passed straight through. *Exact*: what
+encodes and decodes; only integers, made once by `freeze` when a model is exported. Activations have one unit in all.
 """
 
 from __future__ import annotations

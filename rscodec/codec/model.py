@@ -89,8 +89,8 @@ class Codec(nn.Module):
         """Begin as a transform coder: components (N, 3, 16, 16) orthonormal, their standard deviations in 8-bit units.
 
         At weight lambda the best uniform step of a high-rate quantiser is sqrt(26 / lambda): from D = step^2 / 12 per
-        coefficient, dD/dR = -2 ln 2 D, and 256 pixels and 768 samples a block. Components weaker than the distortion that
-        this allows begin as good as absent: their gain falls with the Wiener factor.
+        coefficient, dD/dR = -2 ln 2 D, and 256 pixels and 768 samples a block. Components weaker than the distortion
+        that this allows begin as good as absent: their gain falls with the Wiener factor.
         """
         with torch.no_grad():
             self.analysis.linear.weight.copy_(components)
@@ -124,7 +124,8 @@ class Codec(nn.Module):
 
     def forward(self, x: torch.Tensor, quality: torch.Tensor) -> Coded:
         """Everything the decoder sees is rounded (gradients straight through); the rate term sees uniform noise."""
-        entropy_precision = torch.autocast(x.device.type, enabled=torch.is_autocast_enabled(x.device.type) and not self.fake)
+        mixed = torch.is_autocast_enabled(x.device.type) and not self.fake
+        entropy_precision = torch.autocast(x.device.type, enabled=mixed)
         y = self.analyse(x, quality).float()
         with entropy_precision:
             z = self.entropy.analyse(y).float()
@@ -163,9 +164,9 @@ class Codec(nn.Module):
 
 
 def gaussian_bits(residual: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
-    """-log2 of the mass that N(0, scale) puts on the unit interval around the residual: of the residual plus uniform noise
-    in training, of the rounded one otherwise. Past TAIL the cost goes on along its tangent: escapes cost no more, and a
-    scale that is far too small still has a gradient.
+    """-log2 of the mass that N(0, scale) puts on the unit interval around the residual: in training of the residual plus
+    uniform noise, otherwise of the rounded one. Past TAIL the cost goes on along its tangent: escapes cost no more, and
+    a scale that is far too small still has a gradient.
     """
     residual = residual + torch.rand_like(residual) - 0.5 if torch.is_grad_enabled() else residual.round()
     inverse = 2**-0.5 / scale

@@ -2,8 +2,9 @@
 
     trained Codec --freeze--> tensors --safetensors--> PortableCodec
 
-A weights file holds the transforms in float16, and under `exact.` everything that the symbols depend on: the integers of
-each layer, the level vectors, the statistics of z and the frequency tables. Their hash is what a stream's header names.
+A weights file holds the transforms in float16, and under `exact.` everything that the symbols depend on: the integers
+of each layer, the level vectors, the statistics of z and the frequency tables. Their hash is what a stream's header
+names.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from rscodec.codec import rate, transforms
 from rscodec.codec.base import TileCodec
 from rscodec.codec.coder import SYMBOL_LIMIT, SymbolCoder, SymbolsDamaged
 from rscodec.codec.entropy import SCALES, UNIT, Z_LIMIT, Z_STRIDE, Pass, split
-from rscodec.codec.integer import BIAS_UNIT, Exact, IntegerLayer, InexactModelError
+from rscodec.codec.integer import BIAS_UNIT, Exact, InexactModelError, IntegerLayer
 from rscodec.codec.model import Codec, CodecConfig
 from rscodec.codec.tables import gaussian_frequencies
 
@@ -88,7 +89,7 @@ def read_weights(path: Path) -> tuple[str, CodecConfig, dict[str, torch.Tensor]]
     except FileNotFoundError:
         raise MissingWeights(f"no weights at {path}; check the path given with --weights") from None
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as problem:
-        raise WrongWeights(f"{path} holds no rscodec weights ({problem}); give a .safetensors that was exported") from None
+        raise WrongWeights(f"{path} holds no rscodec weights ({problem}); give an exported .safetensors") from None
 
 
 class PortableCodec(TileCodec):

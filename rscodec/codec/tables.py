@@ -1,7 +1,7 @@
 """Integer frequency tables of the Gaussians, made once when a model is exported and shipped with its weights.
 
-Table i covers the symbols -reach..reach of N(0, scale_of(i)), and one more entry stands for everything beyond (an escape,
-which the range coder follows with the number itself). Frequencies of a table add up to 2^16 and none is zero.
+Table i covers the symbols -reach..reach of N(0, scale_of(i)), and one more entry stands for everything beyond (an
+escape, which the range coder follows with the number itself). Frequencies of a table add up to 2^16 and none is zero.
 """
 
 from __future__ import annotations

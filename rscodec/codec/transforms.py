@@ -11,8 +11,8 @@
                                                          x^ (3)
 
 The shortcut is initialised with the principal components of 16x16x3 blocks, so an untrained model is already a block
-transform coder and training goes into what a linear transform cannot do. `spread` is each component's standard deviation:
-it brings latents, which span three orders of magnitude, to a scale that a network likes.
+transform coder and training goes into what a linear transform cannot do. `spread` is each component's standard
+deviation: it brings latents, which span three orders of magnitude, to a scale that a network likes.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Block(nn.Module):
 
 
 class Analysis(nn.Module):
-    """Pixels (B, 3, H, W), H and W multiples of 16 -> latents (B, N, H/16, W/16) in 8-bit units, before the rate's gain."""
+    """Pixels (B, 3, H, W), H and W multiples of 16 -> latents (B, N, H/16, W/16) in 8-bit units, before the gain."""
 
     def __init__(self, width: int, latents: int, blocks: int):
         super().__init__()
@@ -86,5 +86,5 @@ class Synthesis(nn.Module):
 
 
 def halo(blocks: int) -> int:
-    """Latents around a tile that its pixels depend on: each block reaches one pixel of stride 8, the tail half a one more."""
+    """Latents around a tile that its pixels depend on: each block reaches one pixel of stride 8, the tail half a one."""
     return (blocks + 1 + 1) // 2

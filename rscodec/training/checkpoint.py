@@ -10,10 +10,13 @@ import torch.nn as nn
 
 
 class Average:
-    """Exponential moving average of a module's parameters and buffers; the decay warms up with the steps taken."""
+    """Exponential moving average of a module's parameters and buffers; the decay warms up with the steps taken.
+
+    `seconds` is how long the run that made it took.
+    """
 
     def __init__(self, module: nn.Module, decay: float):
-        self.decay, self.steps = decay, 0
+        self.decay, self.steps, self.seconds = decay, 0, 0.0
         self.state = {key: value.detach().clone() for key, value in module.state_dict().items()}
 
     @torch.no_grad()

@@ -51,15 +51,19 @@ def train(
     log: Callable[[str], None],
     extra: dict,
 ) -> checkpoint.Average:
-    """Train to plan.steps, going on from `path` where that exists; returns the average. `loss_of(batch, step)` is a scalar."""
+    """Train to plan.steps, going on from `path` where that exists; returns the average.
+
+    `loss_of(batch, step)` gives the loss and figures to log. `extra` is kept in the checkpoint.
+    """
     optimizer = torch.optim.Adam(parameters, lr=plan.rate)
     average = checkpoint.Average(module, plan.average)
-    first = 0
+    first, seconds = 0, 0.0
     if path.exists():
         saved = checkpoint.load(path)
         module.load_state_dict(saved["module"])
         optimizer.load_state_dict(saved["optimizer"])
         average.state, average.steps, first = saved["average"], saved["average_steps"], saved["step"]
+        seconds = saved.get("seconds", 0.0)
         log(f"resumed at step {first} from {path}")
 
     def keep(step: int) -> None:
@@ -70,6 +74,7 @@ def train(
             average=average.state,
             average_steps=average.steps,
             step=step,
+            seconds=seconds + time.monotonic() - started,
             **extra,
         )
 
@@ -101,4 +106,5 @@ def train(
         if plan.minutes and time.monotonic() - started > 60 * plan.minutes:
             break
     keep(step + 1)
+    average.seconds = seconds + time.monotonic() - started
     return average

@@ -1,0 +1,96 @@
+"""Turn a trained run into weights that ship: integers, tables, safetensors and a manifest with measured figures.
+
+    RSCODEC_DATA=... python tools/export_weights.py --run local/s --model rsc-s-1
+
+The float networks of the entropy path are rounded to the integer grid (`tools/train_codec.py --fake` prepares them for
+it), the bound of exact arithmetic is asserted, and the manifest gets bytes and PSNR of real streams of the held-out
+images for each whole quality. Weights that exist are only replaced with --overwrite: streams name them by their hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from pathlib import Path
+
+import click
+import numpy as np
+
+import rscodec
+from rscodec.codec.model import Codec, CodecConfig
+from rscodec.codec.portable import exact_hash, freeze, write_weights
+from rscodec.metrics import Difference
+from rscodec.scene import Scene
+from rscodec.training import checkpoint
+
+TRAINED_ON = [
+    {"name": "UC Merced Land Use", "files": "48 of 00-79 of each class", "terms": "public domain (USGS)"},
+    {"name": "NAIP 2018/2020, five Californian cities", "files": "481 tiles", "terms": "CC-BY 4.0 (USDA NAIP)"},
+    {"name": "NEON airborne RGB", "files": "66 tiles", "terms": "used through DeepForest (MIT)"},
+    {"name": "Landsat-8 and Sentinel-2 scenes", "files": "44 stacks, as 8-bit pictures", "terms": "open data (USGS, Copernicus)"},
+]
+HELD_OUT = ("test/ucmerced/*", "test/naip/*")
+
+
+def measure(weights: Path, codec: str, data: Path, pattern: str) -> list[dict]:
+    """Mean bits per pixel and mean PSNR over the images of a pattern (bands 1 to 3), for each whole quality."""
+    scenes = [Scene.load(path, (1, 2, 3)) for path in sorted(data.glob(pattern)) if path.suffix in (".png", ".tif")]
+    scenes = [Scene(scene.pixels) for scene in scenes]
+    figures = []
+    for quality in range(1, 9):
+        rates, psnrs = [], []
+        for scene in scenes:
+            stream = rscodec.encode(scene, quality, model=codec, weights=weights)
+            difference = Difference("uint8")
+            decoded = rscodec.decode(stream, weights=weights).pixels
+            difference.add(scene.pixels, decoded, np.ones(decoded.shape, bool))
+            rates.append(8 * len(stream) / decoded[0].size)
+            psnrs.append(difference.psnr_db)
+        figures.append({"quality": quality, "rate_bpp_file": round(float(np.mean(rates)), 4),
+                        "psnr_db_mean_of_images": round(float(np.mean(psnrs)), 3), "images": len(scenes)})  # fmt: skip
+        click.echo(f"{pattern} {figures[-1]}")
+    return figures
+
+
+@click.command()
+@click.option("--run", type=click.Path(exists=True, path_type=Path), required=True, help="Folder with average.pt.")
+@click.option("--model", required=True, help="Name of the weights, as in bitstreams/wire.py.")
+@click.option("--codec", default="s", show_default=True, help="Row of the registry that they are for.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("rscodec/weights"), show_default=True)
+@click.option("--overwrite", is_flag=True)
+def main(run: Path, model: str, codec: str, out: Path, overwrite: bool) -> None:
+    path = out / f"{model}.safetensors"
+    if path.exists() and not overwrite:
+        raise click.ClickException(f"{path} exists; give the new weights a new name, or --overwrite")
+    saved = checkpoint.load(run / "average.pt")
+    config = CodecConfig.from_dict(saved["config"])
+    trained = Codec(config)
+    trained.load_state_dict(saved["module"])
+    tensors = freeze(trained)
+    out.mkdir(parents=True, exist_ok=True)
+    write_weights(path, model, config, tensors)
+
+    data = Path(os.environ["RSCODEC_DATA"])
+    manifest = {
+        "model": model,
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "weights_hash": exact_hash(tensors).hex(),
+        "bytes": path.stat().st_size,
+        "parameters": sum(parameter.numel() for parameter in trained.parameters()),
+        "licence": "MIT, as the project",
+        "date": time.strftime("%Y-%m-%d"),
+        "config": config.as_dict(),
+        "trained_on": TRAINED_ON,
+        "command": "tools/pack_data.py, then tools/train_codec.py once for each entry of history",
+        "history": saved["history"],
+        "figures": {pattern: measure(path, codec, data, pattern) for pattern in HELD_OUT},
+        "figures_command": f"tools/export_weights.py --run {run} --model {model} --codec {codec}",
+    }
+    path.with_suffix(".json").write_text(json.dumps(manifest, indent=1) + "\n")
+    click.echo(f"{path}: {manifest['bytes']} bytes, hash {manifest['weights_hash']}")
+
+
+if __name__ == "__main__":
+    main()
