@@ -10,6 +10,7 @@ from bitstreams.limits import TILE_UNIT
 from cli import options
 from cli.output import print_json
 from cli.progress import progress
+from rscodec.registry import CODECS
 
 DEFAULT_QUALITY = 3.0
 
@@ -21,7 +22,8 @@ DEFAULT_QUALITY = 3.0
               help="Quality, continuous.")
 @click.option("--bpp", type=options.FiniteRange(0, min_open=True), help="Aim at so many bits per pixel.")
 @click.option("--psnr", type=options.FiniteRange(0, min_open=True), help="Aim at such a PSNR in dB.")
-@click.option("--model", type=click.Choice(["s", "elic"]), default="s", show_default=True, help="The codec.")
+@click.option("--model", type=click.Choice([row.name for row in CODECS if row.public]), default="s",
+              show_default=True, help="The codec.")
 @options.weights_option
 @click.option("--tile", type=options.TileEdge(), default=512, show_default=True,
               help=f"Tile edge in pixels, a multiple of {TILE_UNIT}.")
@@ -51,5 +53,6 @@ def command(scene: Path, output: Path, quality: float | None, bpp: float | None,
     if as_json:
         print_json(result)
     elif not quiet:
-        click.echo(f"{result.path}: {result.bytes} bytes, {result.bpp:.4f} bpp, quality {result.quality:g}, "
+        goal = "fixed rate" if result.quality is None else f"quality {result.quality:g}"
+        click.echo(f"{result.path}: {result.bytes} bytes, {result.bpp:.4f} bpp, {goal}, "
                    f"{result.width} x {result.height} x {result.bands}, {result.seconds:.1f} s")

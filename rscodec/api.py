@@ -282,7 +282,7 @@ def _encode(
     _use_threads(threads)
     codec = codec_for_encoding(model, weights, device)
     if codec.fixed_rate and (bpp is not None or psnr is not None):
-        raise InputError(f"a checkpoint of {codec.model} has one rate; leave --bpp and --psnr away, or give another one")
+        raise InputError(f"a checkpoint of {codec.model} has one rate; leave --bpp and --psnr away")
     if bpp is not None:
         quality = quality_for_bpp(source, codec, tile, bpp)
     elif psnr is not None:

@@ -57,7 +57,7 @@ class SceneEncoder:
             arithmetic="integer-1" if self.codec.portable else "float",
             model=self.codec.model,
             weights_hash=self.codec.weights_hash,
-            quality=rate.from_wire(rate.to_wire(quality)),
+            quality=rate.QUALITY_MIN if self.codec.fixed_rate else rate.from_wire(rate.to_wire(quality)),
             width=self.grid.width,
             height=self.grid.height,
             bands=self.source.count,

@@ -25,6 +25,7 @@ class TileCodec(ABC):
     model: str  # its name in bitstreams.wire.MODELS
     weights_hash: bytes  # 8 bytes: what a stream's header must hold for this model to decode it
     portable: bool  # latents are the same on every machine
+    fixed_rate: bool = False  # one operating point: quality means nothing
     stride: int = 16
     halo: int
     channels: int  # of the latents
