@@ -2,12 +2,14 @@
 
     warm-up 300 steps, flat, then a cosine to 1 % over the last `decay` steps
 
-A run is a function of its seed and step numbers, so a resumed one sees the batches it would have seen.
+Batches are a function of seed and step, and the random state is kept: on a CPU a run that was interrupted ends as one
+that was not. SIGTERM ends a sitting politely: the checkpoint is written first.
 """
 
 from __future__ import annotations
 
 import math
+import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -64,6 +66,8 @@ def train(
         optimizer.load_state_dict(saved["optimizer"])
         average.state, average.steps, first = saved["average"], saved["average_steps"], saved["step"]
         seconds = saved.get("seconds", 0.0)
+        if "random" in saved:
+            torch.set_rng_state(saved["random"])
         log(f"resumed at step {first} from {path}")
 
     def keep(step: int) -> None:
@@ -75,9 +79,12 @@ def train(
             average_steps=average.steps,
             step=step,
             seconds=seconds + time.monotonic() - started,
+            random=torch.get_rng_state(),
             **extra,
         )
 
+    asked_to_stop = []
+    before = signal.signal(signal.SIGTERM, lambda *_: asked_to_stop.append(True))
     step, skipped, sums, counted = first - 1, 0, {}, 0
     started = saved_at = time.monotonic()
     for step, batch in enumerate(batches(first, plan.steps), first):
@@ -103,8 +110,9 @@ def train(
         if time.monotonic() - saved_at > plan.save_seconds:
             keep(step + 1)
             saved_at = time.monotonic()
-        if plan.minutes and time.monotonic() - started > 60 * plan.minutes:
+        if asked_to_stop or (plan.minutes and time.monotonic() - started > 60 * plan.minutes):
             break
+    signal.signal(signal.SIGTERM, before)
     keep(step + 1)
     average.seconds = seconds + time.monotonic() - started
     return average

@@ -1,0 +1,108 @@
+"""The training loop: its schedule, its resume, its average, and that the codec learns at all."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from rscodec.codec import rate
+from rscodec.codec.model import Codec, CodecConfig
+from rscodec.training import checkpoint
+from rscodec.training.data import Crops, load_shard
+from rscodec.training.loop import WARM_UP, Plan, learning_rate, train
+
+TINY = CodecConfig(width=8, encoder_blocks=1, decoder_blocks=1, tail=8, groups=(4, 8), features=8, hyper=4, narrow=4)
+
+
+@pytest.fixture
+def shard(tmp_path):
+    """A shard of smooth pictures with some texture."""
+    rng = np.random.default_rng(1)
+    path = tmp_path / "shard.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(4):
+            ramp = np.add.outer(np.linspace(0, 90, 96), np.linspace(0, 90, 80))[..., None]
+            picture = np.clip(ramp + rng.normal(30, 12, (96, 80, 3)), 0, 255).astype(np.uint8)
+            buffer = io.BytesIO()
+            Image.fromarray(picture).save(buffer, "PNG")
+            archive.writestr(f"{number}.png", buffer.getvalue())
+    return path
+
+
+def run(shard, path, steps, until=None, interrupt_at=None):
+    torch.manual_seed(0)
+    crops = Crops(load_shard(shard), batch=2, size=32, seed=3)
+    codec = Codec(TINY)
+
+    def loss_of(images, step):
+        if step == interrupt_at:
+            os.kill(os.getpid(), signal.SIGTERM)
+        quality = torch.tensor([2.0, 6.5])
+        x = images.float() / 255
+        coded = codec(x, quality)
+        mse = (255 * (coded.pixels - x)).square().flatten(1).mean(1)
+        loss = ((coded.bits / 1024 + rate.weight(quality) * mse) / rate.weight(quality).sqrt()).mean()
+        return loss, {"mse": mse.mean()}
+
+    lines = []
+    plan = Plan(steps, decay=4, rate=3e-3, log_every=5)
+    average = train(codec, list(codec.parameters()), crops.stream, loss_of, plan, path, lines.append, {"config": {}})
+    return codec, average, lines
+
+
+def test_an_interrupted_run_ends_as_one_that_was_not(shard, tmp_path):
+    whole, whole_average, _ = run(shard, tmp_path / "whole.pt", 12)
+    run(shard, tmp_path / "parts.pt", 12, interrupt_at=5)
+    assert checkpoint.load(tmp_path / "parts.pt")["step"] == 6
+    parts, parts_average, lines = run(shard, tmp_path / "parts.pt", 12)
+    assert "resumed at step 6" in lines[0]
+    for key, value in whole.state_dict().items():
+        assert torch.equal(value, parts.state_dict()[key]), key
+    for key, value in whole_average.state.items():
+        assert torch.equal(value, parts_average.state[key]), key
+
+
+def test_training_lowers_the_loss(shard, tmp_path):
+    _, _, lines = run(shard, tmp_path / "run.pt", 60)
+    losses = [float(line.split("loss ")[1].split()[0]) for line in lines]
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_the_rate_warms_up_stays_and_falls():
+    plan = Plan(steps=2000, decay=500, rate=1e-3)
+    assert learning_rate(0, plan) == pytest.approx(1e-3 / WARM_UP)
+    assert learning_rate(WARM_UP, plan) == learning_rate(1499, plan) == 1e-3
+    assert learning_rate(1750, plan) == pytest.approx(0.5e-3, rel=0.02)
+    assert learning_rate(2000, plan) == pytest.approx(1e-5)
+
+
+def test_a_step_that_is_not_finite_changes_nothing(tmp_path):
+    module = torch.nn.Linear(1, 1)
+    before = {key: value.clone() for key, value in module.state_dict().items()}
+
+    def batches(first, last):
+        return iter([torch.ones(1, 1)] * (last - first))
+
+    train(module, list(module.parameters()), batches, lambda batch, step: (module(batch).sum() * float("nan"), {}),
+          Plan(3, 0), tmp_path / "nan.pt", lambda line: None, {})  # fmt: skip
+    assert all(torch.equal(value, before[key]) for key, value in module.state_dict().items())
+
+
+def test_crops_are_a_function_of_seed_and_step(shard):
+    pools = load_shard(shard)
+    one, two = (Crops(pools, batch=3, size=48, seed=5) for _ in range(2))
+    assert torch.equal(one.at(7), two.at(7))
+    assert not torch.equal(one.at(7), one.at(8))
+    assert [batch.shape for batch in one.stream(2, 5)] == [(3, 3, 48, 48)] * 3
+
+
+def test_crops_larger_than_every_image_are_refused(shard):
+    with pytest.raises(ValueError, match="no image of the shard"):
+        Crops(load_shard(shard), batch=1, size=128, seed=0)
