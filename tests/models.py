@@ -1,0 +1,64 @@
+"""Codecs for tests: untrained, but with every part at work, and the same for a seed.
+
+The linear shortcut holds cosines (16 x 16 pixels, grey and two colour differences), so pixels come back recognisably; the
+last layers of both transforms are not zero, so the networks between them matter, and latents reach every kind of table.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import torch
+
+from rscodec.codec.integer import BIAS_UNIT
+from rscodec.codec.model import SMALL, Codec, CodecConfig
+from rscodec.codec.portable import PortableCodec, freeze, write_weights
+from rscodec.radiometry import GREY_ROTATION
+
+TINY = CodecConfig(
+    width=12, encoder_blocks=1, decoder_blocks=2, tail=8, groups=(6, 12, 18), features=16, hyper=6, narrow=8
+)
+CONFIGS = {"vec-1": TINY, "rsc-s-1": SMALL}
+
+
+def build(config: CodecConfig = TINY, seed: int = 0) -> Codec:
+    """A trainable codec that is worth freezing."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        codec = Codec(config)
+        codec.start_from_klt(*cosines(config.latents))
+        with torch.no_grad():
+            for head, size in ((codec.analysis.head, 0.05), (codec.synthesis.head, 0.15)):
+                head.weight.normal_(0, size / head.weight.shape[1] ** 0.5)
+            codec.entropy.hyper.levels.normal_(0, 0.5)
+            codec.entropy.z_mu.normal_(0, 1)
+            codec.entropy.z_index.uniform_(8, 32)
+            codec.entropy.z_index[:, 0] = 0  # a channel that is never coded
+            for group in codec.entropy.groups:
+                for layer in (group.anchor_index, group.other_index):
+                    layer.weight.mul_(0.3)
+                    layer.bias.add_((10 + 6 * torch.randn_like(layer.bias)) / BIAS_UNIT)
+    return codec
+
+
+def write(path: Path, model: str = "vec-1", config: CodecConfig | None = None, seed: int = 0) -> Path:
+    """A weights file of such a codec."""
+    config = config or CONFIGS[model]
+    write_weights(path, model, config, freeze(build(config, seed)))
+    return path
+
+
+def load(folder: Path, device: str = "cpu", **options) -> PortableCodec:
+    return PortableCodec(write(folder / "weights.safetensors", **options), device)
+
+
+def cosines(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """(components (count, 3, 16, 16), orthonormal; what deviation, in 8-bit units, an image shows along each)."""
+    x = (torch.arange(16) + 0.5) * math.pi / 16
+    waves = torch.stack([torch.cos(f * x) * math.sqrt((2 if f else 1) / 16) for f in range(16)])
+    colours = torch.from_numpy(GREY_ROTATION).float()
+    deviation = {(u, v, c): 400 * 0.3 ** (c > 0) / (1 + u + v) ** 1.5 for u in range(16) for v in range(16) for c in range(3)}
+    strongest = sorted(deviation, key=deviation.get, reverse=True)[:count]
+    components = [torch.einsum("c,h,w->chw", colours[c], waves[u], waves[v]) for u, v, c in strongest]
+    return torch.stack(components), torch.tensor([deviation[key] for key in strongest])
