@@ -38,7 +38,7 @@ def freeze(codec: Codec) -> dict[str, torch.Tensor]:
     tensors = {
         key: value.detach().half() if value.numel() > 10_000 else value.detach().float()
         for key, value in codec.state_dict().items()
-        if not key.startswith("entropy.") or key.startswith("entropy.hyper_analysis.")
+        if not _becomes_integer(key)
     }
     for name, layer in entropy.named_modules():
         if isinstance(layer, IntegerLayer):
@@ -50,6 +50,11 @@ def freeze(codec: Codec) -> dict[str, torch.Tensor]:
     tensors[EXACT + "frequencies"] = torch.from_numpy(frequencies.astype(np.int32))
     tensors[EXACT + "reaches"] = torch.from_numpy(reaches)
     return {key: value.contiguous().cpu() for key, value in tensors.items()}
+
+
+def _becomes_integer(key: str) -> bool:
+    """Whether a trained parameter belongs to the exact path, so that a weights file holds integers in its place."""
+    return key.startswith("entropy.") and not key.startswith("entropy.hyper_analysis.")
 
 
 def thaw(codec: Codec, tensors: dict[str, torch.Tensor]) -> None:
@@ -111,9 +116,9 @@ class PortableCodec(TileCodec):
 
     def _rebuild(self, tensors: dict[str, torch.Tensor]) -> Codec:
         net = Codec(self.config)
-        state = net.state_dict()
+        replaced = {key: value for key, value in net.state_dict().items() if _becomes_integer(key)}
         floats = {key: value.float() for key, value in tensors.items() if not key.startswith(EXACT)}
-        net.load_state_dict(state | floats)
+        net.load_state_dict(replaced | floats)
         for name, layer in list(net.entropy.named_modules()):
             if isinstance(layer, IntegerLayer):
                 frozen = {part: tensors[f"{EXACT}{name}.{part}"] for part in ("weight", "bias", "shift")}
@@ -219,11 +224,22 @@ def _coded(columns: list[_Column], item: int) -> tuple[np.ndarray, np.ndarray]:
 
 @contextmanager
 def exactly():
-    """No TensorFloat-32 inside: it would round what the exact path counts on."""
-    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-        before = torch.backends.cuda.matmul.allow_tf32
-        torch.backends.cuda.matmul.allow_tf32 = False
-        try:
-            yield
-        finally:
-            torch.backends.cuda.matmul.allow_tf32 = before
+    """Products in full float32 inside, whatever the user asked of torch.
+
+    TensorFloat-32 or bfloat16 would round what the exact path counts on.
+    """
+    cuda, cudnn, mkldnn = torch.backends.cuda, torch.backends.cudnn, torch.backends.mkldnn
+    if hasattr(torch.backends, "fp32_precision"):  # torch 2.9 on, which refuses the older switches once these were used
+        name, full = "fp32_precision", "ieee"
+        switches = [cuda.matmul, cudnn.conv, mkldnn.matmul, mkldnn.conv]
+    else:
+        name, full = "allow_tf32", False
+        switches = [cuda.matmul, cudnn]
+    before = [getattr(switch, name) for switch in switches]
+    try:
+        for switch in switches:
+            setattr(switch, name, full)
+        yield
+    finally:
+        for switch, value in zip(switches, before, strict=True):
+            setattr(switch, name, value)
