@@ -38,6 +38,7 @@ def codec_for_encoding(name: str, weights: str | Path | None = None, device: str
     if weights is None and row.default_model is None:
         raise MissingWeights(f"no weights of the codec {name} ship with this package; give yours with --weights PATH")
     path = Path(weights) if weights is not None else shipped(row.default_model)
+    check_device(device)
     codec = row.load()(path, device)
     if codec.model not in row.models:
         raise WrongWeights(f"{path} holds {codec.model}, which is not for the codec {name}; choose another --model")
@@ -48,8 +49,9 @@ def codec_for_decoding(header: Header, weights: str | Path | None = None, device
     """The codec that a stream asks for, or an error that names the model and hash it wants."""
     wanted = f"{header.model} with hash {header.weights_hash.hex()}"
     if weights is None and not (FOLDER / f"{header.model}.safetensors").exists():
-        raise MissingWeights(f"the stream needs the weights {wanted}, which are not here; give them with --weights PATH")
+        raise MissingWeights(f"the stream needs the weights {wanted}, not here; give them with --weights PATH")
     path = Path(weights) if weights is not None else shipped(header.model)
+    check_device(device)
     codec = find_model(CODECS, header.model).load()(path, device)
     if (codec.model, codec.weights_hash) != (header.model, header.weights_hash):
         raise WrongWeights(
@@ -57,3 +59,11 @@ def codec_for_decoding(header: Header, weights: str | Path | None = None, device
             f"{codec.weights_hash.hex()}; give the right ones with --weights PATH"
         )
     return codec
+
+
+def check_device(device: str) -> None:
+    """Raise InputError for a GPU that is not there."""
+    import torch
+
+    if torch.device(device).type == "cuda" and not torch.cuda.is_available():
+        raise InputError(f"--device {device}: no CUDA device is usable here; use --device cpu")
