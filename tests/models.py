@@ -1,11 +1,12 @@
 """Codecs for tests: untrained, but with every part at work, and the same for a seed.
 
-The linear shortcut holds cosines (16 x 16 pixels, grey and two colour differences), so pixels come back recognisably; the
-last layers of both transforms are not zero, so the networks between them matter, and latents reach every kind of table.
+The linear shortcut holds cosines (16 x 16 pixels, grey and two colour differences), so pixels come back recognisably;
+the last layers of both transforms are not zero, so the networks between them matter.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from pathlib import Path
 
@@ -58,7 +59,8 @@ def cosines(count: int) -> tuple[torch.Tensor, torch.Tensor]:
     x = (torch.arange(16) + 0.5) * math.pi / 16
     waves = torch.stack([torch.cos(f * x) * math.sqrt((2 if f else 1) / 16) for f in range(16)])
     colours = torch.from_numpy(GREY_ROTATION).float()
-    deviation = {(u, v, c): 400 * 0.3 ** (c > 0) / (1 + u + v) ** 1.5 for u in range(16) for v in range(16) for c in range(3)}
+    axes = itertools.product(range(16), range(16), range(3))
+    deviation = {(u, v, c): 400 * 0.3 ** (c > 0) / (1 + u + v) ** 1.5 for u, v, c in axes}
     strongest = sorted(deviation, key=deviation.get, reverse=True)[:count]
     components = [torch.einsum("c,h,w->chw", colours[c], waves[u], waves[v]) for u, v, c in strongest]
     return torch.stack(components), torch.tensor([deviation[key] for key in strongest])
