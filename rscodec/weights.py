@@ -49,13 +49,13 @@ def codec_for_decoding(header: Header, weights: str | Path | None = None, device
     """The codec that a stream asks for, or an error that names the model and hash it wants."""
     wanted = f"{header.model} with hash {header.weights_hash.hex()}"
     if weights is None and not (FOLDER / f"{header.model}.safetensors").exists():
-        raise MissingWeights(f"the stream needs the weights {wanted}, not here; give them with --weights PATH")
+        raise MissingWeights(f"the stream needs {wanted}, which is not in this package; give it with --weights PATH")
     path = Path(weights) if weights is not None else shipped(header.model)
     check_device(device)
     codec = find_model(CODECS, header.model).load()(path, device)
     if (codec.model, codec.weights_hash) != (header.model, header.weights_hash):
         raise WrongWeights(
-            f"the stream needs the weights {wanted}, but {path} holds {codec.model} with hash "
+            f"the stream needs {wanted}, but {path} holds {codec.model} with hash "
             f"{codec.weights_hash.hex()}; give the right ones with --weights PATH"
         )
     return codec
