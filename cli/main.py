@@ -29,6 +29,7 @@ COMMANDS = (
     ("verify", "Decode everything and check it."),
     ("validate", "Compare all that is not pixels."),
     ("sample", "Make a synthetic Earth scene."),
+    ("eval", "Measure rate, distortion and speed."),
 )
 
 

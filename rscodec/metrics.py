@@ -2,7 +2,7 @@
 
     PSNR, mean squared and largest error    Difference, window by window
     MS-SSIM, also in dB                     ms_ssim
-    LPIPS                                   rscodec.lpips, which needs a network's weights
+    LPIPS                                   rscodec.perceptual, which needs the weights of a network
 """
 
 from __future__ import annotations

@@ -1,0 +1,93 @@
+"""`rscodec eval`: the codec and its rivals, measured on the same images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from cli import options
+from cli.output import print_json, print_table
+from cli.progress import progress
+
+
+class Names(click.ParamType):
+    """Names with commas between them."""
+
+    name = "names"
+
+    def convert(self, value, param, ctx) -> tuple[str, ...]:
+        return value if isinstance(value, tuple) else tuple(filter(None, (name.strip() for name in value.split(","))))
+
+
+class Bands(options.BandList):
+    """Bands counted from 1, or `all`."""
+
+    def convert(self, value, param, ctx) -> tuple[int, ...] | str:
+        return value if value == "all" else super().convert(value, param, ctx)
+
+
+images_argument = click.argument("images", nargs=-1, required=True)
+codecs_option = click.option("--codecs", type=Names(), default="rscodec:s", show_default=True,
+                             help="Our codecs: rscodec:MODEL, rscodec:MODEL@WEIGHTS; +1/2.5/4 sets the qualities.")
+anchors_option = click.option("--anchors", type=Names(), default="jpeg2000,bpg,vvc", show_default=True,
+                              help="What to compare with; NAME+P/P/P sets the parameters.")
+eval_bands_option = click.option("--bands", type=Bands(), default="1-3", show_default=True,
+                                 help="Bands to code, counted from 1, or all.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@options.debug_option
+def command() -> None:
+    """Measure rate, distortion and speed, ours and that of other codecs.
+
+    IMAGES are files, folders, or data sets under RSCODEC_DATA that the project lists, such as test/ucmerced.
+    """
+
+
+@command.command()
+@images_argument
+@codecs_option
+@anchors_option
+@click.option("--out", type=options.PATH, required=True, help="Folder for results.csv, bd.json, curves and report.")
+@eval_bands_option
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True,
+              help="Processes. More than one disturbs the times that are measured.")
+@click.option("--resume", is_flag=True, help="Go on with the results that --out holds.")
+@options.quiet_option
+@options.json_option
+@options.debug_option
+def rd(images: tuple[str, ...], codecs: tuple[str, ...], anchors: tuple[str, ...], out: Path,
+       bands: tuple[int, ...] | str, jobs: int, resume: bool, quiet: bool, as_json: bool) -> None:
+    """Code IMAGES at every operating point, and say how many bits are saved at equal quality.
+
+    Every row is on disk as soon as it is measured: an interrupted run goes on with --resume.
+    """
+    from eval.datasets import images as find_images
+    from eval.rd import rd as measure_all
+
+    with progress("measure", quiet) as report:
+        result = measure_all(find_images(list(images)), codecs, anchors, out, bands=None if bands == "all" else bands,
+                             jobs=jobs, resume=resume, progress=report)
+    if as_json:
+        print_json(result)
+    elif not quiet:
+        print_deltas(result)
+
+
+def print_deltas(result: dict) -> None:
+    head = ("set", "images", "codec", "against", "metric", "BD-rate %", "BD dB", "overlap", "least")
+    rows = [
+        (name, delta["images"], delta["codec"], delta["anchor"], delta["metric"],
+         _number(delta["bd_rate_percent"], "+.2f"), _number(delta["bd_quality_db"], "+.3f"),
+         f"{delta['overlap_mean']:.2f}", f"{delta['overlap_min']:.2f}")
+        for name, one in result["sets"].items()
+        for delta in one["deltas"]
+    ]
+    print_table([head, *rows], right=(1, 5, 6, 7, 8))
+    for name, reason in result["skipped"].items():
+        click.echo(f"skipped {name}: {reason}")
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)

@@ -1,0 +1,37 @@
+"""The codecs that people know, behind one contract. A new anchor is one file, and one row in ANCHORS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+
+from bitstreams.errors import InputError
+from eval.anchors.base import Anchor
+
+
+@dataclass(frozen=True)
+class Row:
+    """`name` is what a user types; `target` the class, "module:attribute", resolved when it is used."""
+
+    name: str
+    target: str
+    summary: str
+
+    def load(self) -> Anchor:
+        """The anchor, ready to run. Raises ToolMissing where its tool is not installed."""
+        module, _, attribute = self.target.partition(":")
+        return getattr(import_module(module), attribute)()
+
+
+ANCHORS = (
+    Row("jpeg2000", "eval.anchors.jpeg2000:Jpeg2000", "OpenJPEG 9/7; MCT for three bands"),
+    Row("jpeg2000-klt", "eval.anchors.jpeg2000:Jpeg2000Klt", "OpenJPEG 9/7 behind a KLT, for more than three bands"),
+)
+
+
+def find(name: str) -> Row:
+    """The row of that name; an unknown one is answered with those that exist."""
+    for row in ANCHORS:
+        if row.name == name:
+            return row
+    raise InputError(f"no anchor {name!r}; there are {', '.join(row.name for row in ANCHORS)}")

@@ -1,0 +1,84 @@
+"""Bjontegaard deltas: Akima interpolation by the bjontegaard package, per image, then averaged.
+
+    BD-rate   mean difference in rate, in %, over the qualities that both curves reach; negative: fewer bits
+    BD-PSNR   mean difference in quality, in dB, over the rates that both curves reach
+
+The overlap is how much of the anchor's own range both share, and is stated with every figure. An image whose curves
+share less than MIN_OVERLAP has no figure, and is counted.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+MIN_OVERLAP = 0.3
+METRICS = ("psnr_db", "ms_ssim_db")
+
+
+@dataclass(frozen=True)
+class Delta:
+    """A contender against an anchor, averaged over images."""
+
+    codec: str
+    anchor: str
+    metric: str
+    bd_rate_percent: float | None
+    bd_quality_db: float | None
+    overlap_mean: float
+    overlap_min: float
+    images: int
+    images_without_overlap: int
+
+
+def frontier(points: Iterable[tuple[float, float]]) -> np.ndarray:
+    """(rate, quality) sorted by rate, without those that another point beats: both columns rise, as Akima needs."""
+    kept: list[tuple[float, float]] = []
+    for rate, quality in sorted(point for point in points if all(map(math.isfinite, point))):
+        if not kept or (quality > kept[-1][1] and rate > kept[-1][0]):
+            kept.append((rate, quality))
+    return np.array(kept).reshape(-1, 2)
+
+
+def overlap(anchor: np.ndarray, other: np.ndarray) -> float:
+    """The part of the anchor's range of qualities that both share, 0 to 1."""
+    low, high = max(anchor[0, 1], other[0, 1]), min(anchor[-1, 1], other[-1, 1])
+    return max(0.0, high - low) / (anchor[-1, 1] - anchor[0, 1])
+
+
+def image_delta(anchor, other) -> tuple[float, float, float] | None:
+    """(BD-rate in %, BD-quality in dB, overlap) of two lists of (rate, quality); None without enough overlap."""
+    import bjontegaard
+
+    a, b = frontier(anchor), frontier(other)
+    if min(len(a), len(b)) < 3:
+        return None
+    shared = overlap(a, b)
+    if shared < MIN_OVERLAP:
+        return None
+    settings = {"method": "akima", "require_matching_points": False, "min_overlap": 0}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        rate = bjontegaard.bd_rate(a[:, 0], a[:, 1], b[:, 0], b[:, 1], **settings)
+        quality = bjontegaard.bd_psnr(a[:, 0], a[:, 1], b[:, 0], b[:, 1], **settings)
+    return float(rate), float(quality), shared
+
+
+def deltas(curves: dict[str, dict[str, list[tuple[float, float]]]], codec: str, anchor: str, metric: str) -> Delta:
+    """`curves[codec][image]` is a list of (rate, quality); images that both have are compared."""
+    images = sorted(curves[codec].keys() & curves[anchor].keys())
+    found = [delta for image in images if (delta := image_delta(curves[anchor][image], curves[codec][image]))]
+    rates, qualities, shared = np.array(found).reshape(-1, 3).T
+    return Delta(
+        codec, anchor, metric,
+        bd_rate_percent=float(rates.mean()) if found else None,
+        bd_quality_db=float(qualities.mean()) if found else None,
+        overlap_mean=float(shared.mean()) if found else 0.0,
+        overlap_min=float(shared.min()) if found else 0.0,
+        images=len(found),
+        images_without_overlap=len(images) - len(found),
+    )  # fmt: skip

@@ -1,0 +1,130 @@
+"""Whoever takes part in a measurement: a codec of ours or an anchor, behind the same two calls.
+
+    scene --encode(parameter)--> file's bytes --decode--> pixels (B, H, W)
+
+A codec is asked for as `rscodec:NAME`, `rscodec:NAME@WEIGHTS`, with `+QUALITY/QUALITY...` for other operating points
+than its own; an anchor as `NAME` or `NAME+PARAMETER/PARAMETER...`.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import rscodec
+from bitstreams import StreamReader
+from bitstreams.dump import totals
+from bitstreams.errors import InputError
+from eval import anchors
+from eval.anchors.base import Anchor
+from rscodec.decoder import SceneDecoder
+from rscodec.encoder import SceneEncoder
+from rscodec.fill import fill_invalid
+from rscodec.metadata import alpha_bands
+from rscodec.scene import Scene
+from rscodec.source import SceneSource
+from rscodec.tiles import Window
+from rscodec.weights import codec_for_encoding
+
+QUALITIES = (1, 2, 3, 4, 5, 6, 7, 8)
+OURS = "rscodec:"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Bytes of a file that are not coded pixels, by what they are for."""
+
+    header: int = 0
+    metadata: int = 0
+    mask: int = 0
+
+
+class OurCodec:
+    """A row of rscodec's registry with its weights."""
+
+    kind = "codec"
+
+    def __init__(self, name: str, weights: Path | None):
+        self._codec = codec_for_encoding(name, weights)
+        self.name = OURS + name
+        self.version = f"rscodec {rscodec.__version__}, {self._codec.model} {self._codec.weights_hash.hex()}"
+        self.command = "rscodec encode -q {parameter}" + (f" --model {name}" if name != "s" else "")
+        self.parameters = QUALITIES
+
+    def refuses(self, scene: Scene) -> str | None:
+        return None
+
+    def ceiling(self, scene: Scene) -> np.ndarray:
+        return scene.pixels
+
+    def encode(self, scene: Scene, parameter: float) -> bytes:
+        buffer = io.BytesIO()
+        SceneEncoder(SceneSource(pixels_only(scene)), self._codec).write(buffer, parameter)
+        return buffer.getvalue()
+
+    def decode(self, data: bytes, scene: Scene) -> np.ndarray:
+        reader = StreamReader.from_bytes(data)
+        header = reader.header
+        return SceneDecoder(reader, self._codec).read(Window(0, 0, header.width, header.height))[0]
+
+    def parts(self, data: bytes) -> Parts:
+        sums = totals(StreamReader.from_bytes(data))
+        header = sums["bytes_header"] + sums["bytes_radiometry"] + sums["bytes_index"]
+        return Parts(header, sums["bytes_metadata"], sums["bytes_planes"])
+
+
+class AnchorCodec:
+    """An anchor. Invalid pixels are filled smoothly for it, as for our network, and its mask costs it nothing."""
+
+    kind = "anchor"
+
+    def __init__(self, anchor: Anchor):
+        self._anchor = anchor
+        self.name, self.version, self.command = anchor.name, anchor.version, anchor.command
+        self.parameters = anchor.parameters
+
+    def refuses(self, scene: Scene) -> str | None:
+        return self._anchor.refuses(len(scene.pixels), str(scene.pixels.dtype))
+
+    def ceiling(self, scene: Scene) -> np.ndarray:
+        return self._anchor.ceiling(_filled(scene))
+
+    def encode(self, scene: Scene, parameter: float) -> bytes:
+        return self._anchor.encode(_filled(scene), parameter)
+
+    def decode(self, data: bytes, scene: Scene) -> np.ndarray:
+        return self._anchor.decode(data, scene.pixels.shape, str(scene.pixels.dtype))
+
+    def parts(self, data: bytes) -> Parts:
+        return Parts()
+
+
+def contender(spec: str) -> OurCodec | AnchorCodec:
+    """The contender that a specification names. Raises ToolMissing or MissingWeights where it cannot take part."""
+    name, _, points = spec.partition("+")
+    if name.startswith(OURS):
+        row, _, weights = name.removeprefix(OURS).partition("@")
+        found: OurCodec | AnchorCodec = OurCodec(row, Path(weights) if weights else None)
+    else:
+        found = AnchorCodec(anchors.find(name).load())
+    if points:
+        try:
+            found.parameters = tuple(float(point) for point in points.split("/"))
+        except ValueError:
+            raise InputError(f"{spec!r}: after + come numbers with / between them, such as {name}+24/60") from None
+    return found
+
+
+def pixels_only(scene: Scene) -> Scene:
+    """A scene without the metadata that no anchor carries either; what says which pixels are valid stays."""
+    kept = {key: value for key, value in scene.metadata.items() if key in ("nodata", "masked")}
+    if alpha_bands(scene.metadata):
+        kept["colorinterp"] = scene.metadata["colorinterp"]
+    return Scene(scene.pixels, scene.classes, kept)
+
+
+def _filled(scene: Scene) -> np.ndarray:
+    return scene.pixels if scene.mask.all() else fill_invalid(scene.pixels, ~scene.mask)

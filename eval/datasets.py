@@ -1,0 +1,87 @@
+"""Which images a measurement is of: a data set by name, checked against its committed list, or any files and folders.
+
+    "test/ucmerced" --eval/datasets/test_ucmerced.json (path, bytes, sha256 of each file; origin; licence)-->
+    $RSCODEC_DATA/test/ucmerced/... , each file what the list says it is
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from bitstreams.errors import InputError
+
+LISTS = Path(__file__).parent / "datasets"
+SUFFIXES = (".tif", ".tiff", ".png", ".jp2", ".jpg")
+
+
+@dataclass(frozen=True)
+class Image:
+    """`name` is what results say: set/file, so that rows of different machines are the same rows."""
+
+    name: str
+    path: Path
+
+
+def known() -> list[str]:
+    return sorted(json.loads(path.read_text())["name"] for path in LISTS.glob("*.json"))
+
+
+def images(sources: list[str]) -> list[Image]:
+    """The images of data sets, folders and files, in order, each once."""
+    found: dict[Path, Image] = {}
+    for source in sources:
+        for image in _of(source):
+            found.setdefault(image.path.resolve(), image)
+    return list(found.values())
+
+
+def _of(source: str) -> list[Image]:
+    path = Path(source)
+    if path.is_dir():
+        files = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
+        if not files:
+            raise InputError(f"{path} holds no image ({', '.join(SUFFIXES)})")
+        return [Image(f"{path.resolve().name}/{file.name}", file) for file in files]
+    if path.is_file():
+        return [Image(f"{path.resolve().parent.name}/{path.name}", path)]
+    if source in known():
+        return dataset(source)
+    raise InputError(f"{source} is no file, folder or data set; data sets are {', '.join(known())}")
+
+
+def dataset(name: str) -> list[Image]:
+    """A data set under $RSCODEC_DATA; a file that is missing or different is an error that names it."""
+    root = os.environ.get("RSCODEC_DATA")
+    listing = json.loads((LISTS / f"{name.replace('/', '_')}.json").read_text())
+    if not root:
+        raise InputError(f"{name} is found through RSCODEC_DATA, which is not set; origin: {listing['origin']}")
+    folder = Path(root) / name
+    return [Image(f"{name}/{entry['path']}", checked(folder / entry["path"], entry)) for entry in listing["files"]]
+
+
+def checked(path: Path, entry: dict) -> Path:
+    try:
+        data = path.read_bytes()
+    except OSError:
+        raise InputError(f"{path} is missing; its data set lists it") from None
+    if hashlib.sha256(data).hexdigest() != entry["sha256"]:
+        raise InputError(f"{path} is not the file that its data set lists (SHA-256 differs)")
+    return path
+
+
+def listing(name: str, folder: Path, origin: str, licence: str) -> dict:
+    """What a committed list says of the images of a folder."""
+    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
+    return {
+        "name": name,
+        "origin": origin,
+        "licence": licence,
+        "files": [
+            {"path": file.name, "bytes": file.stat().st_size, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+            for file in files
+        ],
+    }

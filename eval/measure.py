@@ -1,0 +1,124 @@
+"""One image at one operating point: encode to a file, decode the file, measure. One flat row of numbers.
+
+    scene --contender.encode--> a file on disk --contender.decode--> pixels --metrics--> Row
+
+Numbers carry their unit in their name. A blank cell was not measured: too small for MS-SSIM, no RGB picture for LPIPS.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from eval import niqe, spectral
+from rscodec.metrics import Difference, in_db, ms_ssim
+from rscodec.perceptual import MetricUnavailable, lpips_distance
+from rscodec.scene import Scene
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of results.csv. Rates are bits of the whole file over pixels that are valid in some band."""
+
+    image: str
+    bands: int
+    dtype: str
+    width: int
+    height: int
+    pixels_valid: int
+    codec: str
+    kind: str
+    parameter: float
+    bytes_file: int
+    bytes_header: int
+    bytes_metadata: int
+    bytes_mask: int
+    rate_bpp_file: float
+    peak: float
+    mse: float
+    psnr_db: float
+    psnr_db_bands: str
+    ms_ssim: float | None
+    ms_ssim_db: float | None
+    lpips: float | None
+    niqe: float | None
+    max_abs_error: float
+    spectral_angle_deg: float | None
+    ndvi_mae: float | None
+    ceiling_psnr_db: float
+    seconds_encode: float
+    seconds_decode: float
+    version: str
+    command: str
+
+    @property
+    def key(self) -> tuple:
+        """What makes a row the same measurement as another, so that it need not be repeated."""
+        return self.image, self.bands, self.codec, self.version, self.parameter
+
+
+def measure(scene: Scene, contender, parameter: float, image: str, ceiling_db: float) -> Row:
+    started = time.perf_counter()
+    data = contender.encode(scene, parameter)
+    encoded = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "file"
+        path.write_bytes(data)
+        size = path.stat().st_size
+        data = path.read_bytes()
+    read = time.perf_counter()
+    decoded = contender.decode(data, scene)
+    seconds_decode = time.perf_counter() - read
+    count, height, width = scene.pixels.shape
+    parts = contender.parts(data)
+    pixels_valid = int(scene.mask.any(0).sum())
+    return Row(
+        image=image, bands=count, dtype=str(scene.pixels.dtype), width=width, height=height, pixels_valid=pixels_valid,
+        codec=contender.name, kind=contender.kind, parameter=float(parameter),
+        bytes_file=size, bytes_header=parts.header, bytes_metadata=parts.metadata, bytes_mask=parts.mask,
+        rate_bpp_file=8 * size / pixels_valid, ceiling_psnr_db=ceiling_db,
+        seconds_encode=encoded - started, seconds_decode=seconds_decode,
+        version=contender.version, command=contender.command, **fidelity(scene, decoded),
+    )  # fmt: skip
+
+
+def difference(original: np.ndarray, decoded: np.ndarray, valid: np.ndarray) -> Difference:
+    found = Difference(str(original.dtype))
+    found.add(original, decoded, valid)
+    return found
+
+
+def fidelity(scene: Scene, decoded: np.ndarray) -> dict:
+    """Every metric of a decoded scene, by its column."""
+    original, valid = scene.pixels, scene.mask
+    if decoded.shape != original.shape or decoded.dtype != original.dtype:
+        raise ValueError(f"decoded {decoded.shape} {decoded.dtype} for {original.shape} {original.dtype}")
+    whole = difference(original, decoded, valid)
+    bands = [difference(*(side[[band]] for side in (original, decoded, valid))) for band in range(len(original))]
+    similarity = ms_ssim(original, decoded, valid, whole.peak)
+    named = spectral.red_and_infrared(scene.metadata, len(original))
+    picture = len(original) >= 3 and original.dtype == np.uint8 and bool(valid.all())
+    return {
+        "peak": whole.peak,
+        "mse": whole.mse,
+        "psnr_db": whole.psnr_db,
+        "psnr_db_bands": " ".join(f"{band.psnr_db:.4f}" for band in bands),
+        "ms_ssim": similarity,
+        "ms_ssim_db": None if similarity is None else in_db(similarity),
+        "lpips": _perhaps(lpips_distance, original[:3], decoded[:3]) if picture else None,
+        "niqe": _perhaps(niqe.niqe, decoded[:3]) if picture else None,
+        "max_abs_error": whole.largest,
+        "spectral_angle_deg": spectral.spectral_angle_deg(original, decoded, valid),
+        "ndvi_mae": spectral.ndvi_mae(original, decoded, valid, *named) if named else None,
+    }
+
+
+def _perhaps(metric, *pictures: np.ndarray) -> float | None:
+    try:
+        return metric(*pictures)
+    except MetricUnavailable:
+        return None

@@ -1,0 +1,138 @@
+"""Rate and distortion of every contender on every image: plan, resume, run, summarise.
+
+    images x contenders x parameters  -  what results.csv holds already  =  points to measure
+                                                                               |  --jobs processes
+    results.csv, a row at a time  <--------------------------------------------+
+        |--> bd.json: mean curves, BD-rates, what was skipped and why
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from bitstreams.atomic import AtomicPath
+from bitstreams.errors import OutputError
+from eval.anchors.base import ToolMissing
+from eval.contenders import contender
+from eval.datasets import Image
+from eval.measure import Row, difference, measure
+from eval.summary import summarise
+from eval.table import Table, read
+from rscodec.scene import Scene
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One measurement to make. `bands` as a user gives them: 1-based, or None for all."""
+
+    spec: str
+    parameter: float
+    image: Image
+    bands: tuple[int, ...] | None
+
+
+def rd(
+    images: list[Image], codecs: Iterable[str], anchors: Iterable[str], out: Path, *,
+    bands: tuple[int, ...] | None = (1, 2, 3), jobs: int = 1, resume: bool = False, progress: Progress | None = None,
+) -> dict:
+    """Measure, write results.csv and bd.json into `out`, and return what bd.json says."""
+    table_path = out / "results.csv"
+    if table_path.exists() and not resume:
+        raise OutputError(f"{table_path} exists; give --resume to go on with it, or another --out")
+    taking_part, skipped = line_up([*codecs, *anchors])
+    points, refused = plan(taking_part, images, bands, read(table_path))
+    with Table(table_path) as table:
+        for done, row in enumerate(measured(points, jobs), 1):
+            table.add(row)
+            if progress:
+                progress(done, len(points))
+    names = [taking_part[spec].name for spec in taking_part]
+    wanted = {image.name for image in images}
+    rows = [row for row in read(table_path) if row.image in wanted and row.codec in names]
+    report = summarise(rows) | {"skipped": skipped | refused}
+    with AtomicPath(out / "bd.json", overwrite=True) as path:
+        path.write_text(json.dumps(report, indent=1) + "\n")
+    return report
+
+
+def line_up(specs: Iterable[str]) -> tuple[dict, dict[str, str]]:
+    """(contenders by specification, why others cannot take part)."""
+    found, skipped = {}, {}
+    for spec in dict.fromkeys(specs):
+        try:
+            found[spec] = contender(spec)
+        except ToolMissing as problem:
+            skipped[spec] = str(problem)
+    return found, skipped
+
+
+def plan(found: dict, images: list[Image], bands, rows: list[Row]) -> tuple[list[Point], dict[str, str]]:
+    """(points that no row covers, image by image; refusals in words)."""
+    done = {row.key for row in rows}
+    points, refused = [], {}
+    for image in images:
+        scene = load(image.path, bands)
+        for spec, one in found.items():
+            if reason := one.refuses(scene):
+                refused[f"{one.name} on {image.name}"] = reason
+                continue
+            for parameter in one.parameters:
+                if (image.name, len(scene.pixels), one.name, one.version, float(parameter)) not in done:
+                    points.append(Point(spec, float(parameter), image, bands))
+    return points, refused
+
+
+def measured(points: list[Point], jobs: int) -> Iterator[Row]:
+    """The rows of the points, as they come."""
+    if jobs == 1:
+        yield from map(row_of, points)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, context, initializer=_one_thread) as pool:
+        waiting = [pool.submit(row_of, point) for point in points]
+        try:
+            for future in as_completed(waiting):
+                yield future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def row_of(point: Point) -> Row:
+    scene, one = load(point.image.path, point.bands), _contender(point.spec)
+    ceiling = _ceiling_db(point.spec, point.image.path, point.bands)
+    return measure(scene, one, point.parameter, point.image.name, ceiling)
+
+
+@lru_cache(maxsize=2)
+def load(path: Path, bands: tuple[int, ...] | None) -> Scene:
+    """A scene with those of the bands that it has."""
+    scene = Scene.load(path)
+    if bands is None or len(scene.pixels) <= min(bands, default=1):
+        return scene
+    there = tuple(band for band in bands if band <= len(scene.pixels))
+    return Scene.load(path, there) if len(there) < len(scene.pixels) else scene
+
+
+_contender = lru_cache(maxsize=None)(contender)
+
+
+@lru_cache(maxsize=64)
+def _ceiling_db(spec: str, path: Path, bands: tuple[int, ...] | None) -> float:
+    scene = load(path, bands)
+    return difference(scene.pixels, _contender(spec).ceiling(scene), scene.mask).psnr_db
+
+
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+

@@ -1,0 +1,97 @@
+"""From rows to what is quoted: mean curves and BD-rates, for each set of images and for all together.
+
+A set is a folder of images at one number of bands. Every average says what it is of: psnr_db_image_mean is the mean of
+the images' PSNRs, psnr_db_of_mean_mse the PSNR of the mean of their squared errors.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import asdict
+
+import numpy as np
+
+from eval.bd import METRICS, deltas
+from eval.measure import Row
+from rscodec.metrics import psnr
+
+MEANS = ("rate_bpp_file", "psnr_db", "ms_ssim", "ms_ssim_db", "lpips", "niqe", "spectral_angle_deg", "ndvi_mae",
+         "max_abs_error", "ceiling_psnr_db", "seconds_encode", "seconds_decode")  # fmt: skip
+
+
+def sets(rows: list[Row]) -> dict[str, list[Row]]:
+    """Rows by set; where there are several sets of the same kind of pixels, also all of them together."""
+    found, kinds = defaultdict(list), defaultdict(list)
+    for row in rows:
+        kind = f"{row.bands} x {row.dtype}"
+        found[f"{row.image.rpartition('/')[0] or '.'}, {kind}"].append(row)
+        kinds[kind].append(row)
+    together = {
+        f"all, {kind}": members
+        for kind, members in kinds.items()
+        if len({row.image.rpartition("/")[0] for row in members}) > 1
+    }
+    return dict(found) | together
+
+
+def summarise(rows: list[Row]) -> dict:
+    """{"sets": {name: {"images", "peak", "curves", "deltas"}}}, ready for JSON."""
+    return {"sets": {name: _summary(members) for name, members in sets(rows).items()}}
+
+
+def _summary(rows: list[Row]) -> dict:
+    by_codec: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        by_codec[row.codec].append(row)
+    return {
+        "images": len({row.image for row in rows}),
+        "peak": sorted({row.peak for row in rows}),
+        "curves": {codec: curve(members) for codec, members in by_codec.items()},
+        "deltas": [asdict(delta) for delta in all_deltas(rows)],
+    }
+
+
+def curve(rows: list[Row]) -> dict:
+    """Mean over images at each parameter, by rising rate, and who made them."""
+    by_parameter: dict[float, list[Row]] = defaultdict(list)
+    for row in rows:
+        by_parameter[row.parameter].append(row)
+    points = [_mean(parameter, members) for parameter, members in by_parameter.items()]
+    first = rows[0]
+    return {"kind": first.kind, "version": first.version, "command": first.command,
+            "points": sorted(points, key=lambda point: point["rate_bpp_file"])}  # fmt: skip
+
+
+def _mean(parameter: float, rows: list[Row]) -> dict:
+    point = {"parameter": parameter, "images": len(rows)}
+    for name in MEANS:
+        values = [value for row in rows if (value := getattr(row, name)) is not None and math.isfinite(value)]
+        label = "psnr_db_image_mean" if name == "psnr_db" else name
+        point[label] = float(np.mean(values)) if values else None
+    of_mean = psnr(float(np.mean([row.mse for row in rows])), max(row.peak for row in rows))
+    point["psnr_db_of_mean_mse"] = of_mean if math.isfinite(of_mean) else None
+    return point
+
+
+def all_deltas(rows: list[Row]) -> list:
+    """Every codec against every anchor, and the anchors against the first of them."""
+    anchors = list(dict.fromkeys(row.codec for row in rows if row.kind == "anchor"))
+    codecs = list(dict.fromkeys(row.codec for row in rows if row.kind == "codec"))
+    pairs = [(codec, anchor) for codec in codecs for anchor in anchors]
+    pairs += [(anchor, anchors[0]) for anchor in anchors[1:]]
+    return [
+        deltas(curves_of(rows, metric), codec, anchor, metric) for metric in METRICS for codec, anchor in pairs
+    ]
+
+
+def curves_of(rows: list[Row], metric: str) -> dict[str, dict[str, list[tuple[float, float]]]]:
+    """codec -> image -> [(rate, quality)], where the metric was measured."""
+    curves: dict = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        value = getattr(row, metric)
+        if value is not None:
+            curves[row.codec][row.image].append((row.rate_bpp_file, value))
+    for row in rows:
+        curves[row.codec]  # a codec without a value of this metric has no curves, but is there
+    return curves

@@ -1,0 +1,68 @@
+"""LPIPS (AlexNet, version 0.1): the metric's own layers come with its package, the ImageNet trunk has to be found.
+
+    $RSCODEC_METRIC_WEIGHTS, or metric-weights beside $RSCODEC_DATA    alexnet_features.pth: no network needed
+    else                                                              the package's own download
+    else                                                              MetricUnavailable, which reports show by name
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from bitstreams.errors import RscodecError
+
+TRUNK = "alexnet_features.pth"
+
+
+class MetricUnavailable(RscodecError):
+    """A metric needs a file that is neither here nor to be had."""
+
+
+def weights_folder() -> Path | None:
+    """The folder with the metrics' own weights, if there is one."""
+    for variable, inside in (("RSCODEC_METRIC_WEIGHTS", "."), ("RSCODEC_DATA", "../metric-weights")):
+        value = os.environ.get(variable)
+        if value and (Path(value) / inside).is_dir():
+            return Path(value) / inside
+    return None
+
+
+@cache
+def _network():
+    import lpips
+    import torch
+
+    folder = weights_folder()
+    trunk = folder / TRUNK if folder else None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torchvision's renamed arguments, inside lpips
+        if trunk is None or not trunk.is_file():
+            try:
+                return lpips.LPIPS(net="alex", verbose=False)
+            except OSError as problem:
+                raise MetricUnavailable(
+                    f"LPIPS needs AlexNet's trunk: its download failed ({problem}); "
+                    f"put {TRUNK} into a folder and name it in RSCODEC_METRIC_WEIGHTS"
+                ) from None
+        network = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False)
+    state = torch.load(trunk, map_location="cpu", weights_only=True)
+    ours = network.net.state_dict()
+    for key in ours:  # sliceN.K.weight <- features.K.weight
+        ours[key] = state["features." + key.split(".", 1)[1]]
+    network.net.load_state_dict(ours)
+    return network.eval()
+
+
+def lpips_distance(original: np.ndarray, decoded: np.ndarray) -> float:
+    """LPIPS of two uint8 RGB pictures (3, H, W); 0 is identical."""
+    import torch
+
+    network = _network()
+    a, b = (torch.from_numpy(side.astype(np.float32))[None] / 127.5 - 1 for side in (original, decoded))
+    with torch.inference_mode():
+        return float(network(a, b))
