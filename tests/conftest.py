@@ -39,6 +39,22 @@ def real_data() -> Callable[[str], Path]:
     return find
 
 
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A weights file of the tiny untrained model (tests/models.py)."""
+    from tests import models
+
+    return models.write(tmp_path_factory.mktemp("weights") / "vec-1.safetensors")
+
+
+@pytest.fixture(scope="session")
+def tiny(tiny_weights: Path):
+    """The codec of `tiny_weights`."""
+    from rscodec.codec.portable import PortableCodec
+
+    return PortableCodec(tiny_weights)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("gpu"):
         import torch

@@ -32,6 +32,8 @@ def build(config: CodecConfig = TINY, seed: int = 0) -> Codec:
         with torch.no_grad():
             for head, size in ((codec.analysis.head, 0.05), (codec.synthesis.head, 0.15)):
                 head.weight.normal_(0, size / head.weight.shape[1] ** 0.5)
+            for block in (*codec.synthesis.blocks, codec.synthesis.tail):
+                block.spatial.weight.mul_(2)  # so that what is far away is seen
             codec.entropy.hyper.levels.normal_(0, 0.5)
             codec.entropy.z_mu.normal_(0, 1)
             codec.entropy.z_index.uniform_(8, 32)
