@@ -16,7 +16,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from bitstreams import StreamReader
-from bitstreams.errors import BitstreamError, InputError, TileDamaged
+from bitstreams.errors import BadField, BitstreamError, InputError, MaskDamaged, TileDamaged
 from bitstreams.planes import decode_planes, planes_crc
 from rscodec.codec.base import TileCodec
 from rscodec.encoder import BLOCK_TILES, latents_crc
@@ -42,7 +42,7 @@ class SceneDecoder:
         self.reader, self.codec, self.on_error, self.fast = reader, codec, on_error, fast
         self.radiometry = Radiometry.unpack(reader.radiometry, header.dtype, header.bands)
         if self.radiometry.groups != header.groups:
-            raise BitstreamError(
+            raise BadField(
                 f"the header has {header.groups} network groups where its bands need {self.radiometry.groups}; "
                 "the stream is not one that rscodec writes"
             )
@@ -180,9 +180,9 @@ class SceneDecoder:
         try:
             classes, exact = decode_planes(data, *counts, tile.height, tile.width, self.radiometry.dtype)
         except BitstreamError as problem:
-            raise TileDamaged(f"tile ({row}, {col}): {problem}", (row, col, None)) from None
+            raise MaskDamaged(f"tile ({row}, {col}): {problem}", (row, col, None)) from None
         if data and planes_crc(classes, exact) != self.reader.entry(row, col, None).crc_decoded:
-            raise TileDamaged(f"tile ({row}, {col}): the planes are not those that were encoded", (row, col, None))
+            raise MaskDamaged(f"tile ({row}, {col}): the planes are not those that were encoded", (row, col, None))
         return classes, exact
 
     def _tiles_under(self, window: Window) -> list[tuple[int, int]]:

@@ -1,0 +1,123 @@
+"""Streams cut open: change any byte, then make the checksums right around the damage.
+
+    31 bytes of header | sections | crc || index | crc || payloads
+
+Works on streams that are already damaged, so it believes nothing: what cannot be found is left as it is.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import fields
+
+import numpy as np
+
+from bitstreams.header import FIXED, Header
+from bitstreams.index import ENTRY
+from bitstreams.sections import pack_section
+
+SECTION_BITS = 0b011  # of flags: metadata, radiometry
+PLANES_BIT = 0b100
+
+
+def _places() -> dict[str, tuple[int, str]]:
+    """Offset and struct code of every field of the fixed header."""
+    places, at = {"magic": (0, "4s"), "version": (4, "B")}, 5
+    for field in fields(Header):
+        code = field.metadata["kind"].code
+        places[field.name] = at, code
+        at += struct.calcsize("<" + code)
+    return places
+
+
+PLACES = _places()
+
+
+def field(data: bytes, name: str):
+    """The wire number of a header field."""
+    offset, code = PLACES[name]
+    return struct.unpack_from("<" + code, data, offset)[0]
+
+
+def patch(data: bytes, **numbers) -> bytes:
+    """The stream with other wire numbers in its header."""
+    data = bytearray(data)
+    for name, number in numbers.items():
+        offset, code = PLACES[name]
+        struct.pack_into("<" + code, data, offset, number)
+    return bytes(data)
+
+
+def with_section(data: bytes, name: str, content: bytes, packed: bool = False) -> bytes:
+    """A stream without sections, with this one; `packed`: the content brings its own length."""
+    bit = 1 << ("metadata", "radiometry").index(name)
+    data = patch(data, flags=field(data, "flags") & ~SECTION_BITS | bit)
+    return data[: FIXED.size] + (content if packed else pack_section(content)) + data[FIXED.size :]
+
+
+def without_sections(data: bytes) -> bytes:
+    """The stream with neither metadata nor radiometry."""
+    crc, _ = layout(data)
+    return patch(data, flags=field(data, "flags") & ~SECTION_BITS)[: FIXED.size] + data[crc:]
+
+
+def layout(data: bytes) -> tuple[int | None, int | None]:
+    """Where the checksums of header and index stand; None: beyond the end."""
+    at = FIXED.size
+    if len(data) < at + 4:
+        return None, None
+    for _ in range((field(data, "flags") & SECTION_BITS).bit_count()):
+        length = shift = 0
+        while at < len(data) and shift < 35:
+            length |= (data[at] & 127) << shift
+            shift, at = shift + 7, at + 1
+            if data[at - 1] < 128:
+                break
+        at += length
+    if at + 4 > len(data):
+        return None, None
+    edge = 64 * field(data, "tile")
+    tiles = -(-field(data, "width") // edge) * -(-field(data, "height") // edge) if edge else 0
+    entries = field(data, "groups") + bool(field(data, "flags") & PLANES_BIT)
+    end = at + 4 + tiles * entries * ENTRY.itemsize
+    return at, end if end + 4 <= len(data) else None
+
+
+def index_of(data: bytes) -> np.ndarray:
+    """The entries of the index, one after the other; none if the index is not all there."""
+    crc, end = layout(data)
+    return np.frombuffer(data[crc + 4 : end] if end else b"", ENTRY).copy()
+
+
+def with_index(data: bytes, entries: np.ndarray) -> bytes:
+    """The stream with other entries, as many as before."""
+    crc, end = layout(data)
+    return data[: crc + 4] + entries.tobytes() + data[end:]
+
+
+def payloads_of(data: bytes) -> list[bytes]:
+    """The payloads as the index cuts them."""
+    _, end = layout(data)
+    if end is None:
+        return []
+    ends = end + 4 + np.cumsum(index_of(data)["length"], dtype=np.int64)
+    return [data[stop - length : stop] for stop, length in zip(ends, index_of(data)["length"], strict=True)]
+
+
+def repair(data: bytes, crc_decoded: Callable[[int, bytes], int | None] = lambda number, payload: None) -> bytes:
+    """Right checksums for header, index and payloads; where crc_decoded(entry, payload) knows one, of that too."""
+    crc, end = layout(data)
+    if end is not None:
+        entries = index_of(data)
+        for number, payload in enumerate(payloads_of(data)):
+            if payload:
+                entries["crc_coded"][number] = zlib.crc32(payload)
+                known = crc_decoded(number, payload)
+                entries["crc_decoded"][number] = entries["crc_decoded"][number] if known is None else known
+        data = with_index(data, entries)
+        data = data[:end] + struct.pack("<I", zlib.crc32(entries.tobytes())) + data[end + 4 :]
+    if crc is not None:
+        data = data[:crc] + struct.pack("<I", zlib.crc32(data[:crc])) + data[crc + 4 :]
+    return data

@@ -1,0 +1,159 @@
+"""The failed vectors: what is done to a passed one, which error names it, and some of its words.
+
+`stage` says how far a reader gets: "open" fails on header and index, "decode" when the scene is read.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from surgery import index_of, layout, patch, payloads_of, repair, with_index, with_section, without_sections
+
+from bitstreams.limits import MAX_METADATA_BYTES
+
+
+class Row(NamedTuple):
+    topic: str
+    base: str  # the topic of the passed vector that is damaged
+    error: str
+    words: str
+    damage: Callable[[bytes], bytes]
+    stage: str = "open"
+    weights: bool = True  # whether the reader is given the right ones
+
+
+def fields(**numbers) -> Callable[[bytes], bytes]:
+    """Other numbers in the header, under a right checksum."""
+    return lambda data: repair(patch(data, **numbers))
+
+
+def section(name: str, content: bytes, packed: bool = False) -> Callable[[bytes], bytes]:
+    return lambda data: repair(with_section(without_sections(data), name, content, packed))
+
+
+def entry(number: int, repaired: bool = True, **numbers) -> Callable[[bytes], bytes]:
+    """Other numbers in one entry of the index, whose own checksum is right unless not repaired."""
+
+    def damage(data: bytes) -> bytes:
+        entries = index_of(data)
+        for name, value in numbers.items():
+            entries[name][number] = value
+        changed = with_index(data, entries)
+        return changed if not repaired else _index_crc(changed)
+
+    return damage
+
+
+def payload(number: int, change: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+    """Another payload with a right crc_coded, but with the crc_decoded of what was there."""
+
+    def damage(data: bytes) -> bytes:
+        _, end = layout(data)
+        entries, payloads = index_of(data), payloads_of(data)
+        payloads[number] = change(payloads[number])
+        entries["length"] = [len(part) for part in payloads]
+        entries[entries["length"] == 0] = 0
+        return repair(with_index(data, entries)[: end + 4] + b"".join(payloads))
+
+    return damage
+
+
+def flip(from_end: int) -> Callable[[bytes], bytes]:
+    """One bit, so many bytes before the end, and no checksum repaired."""
+    return lambda data: data[:-from_end] + bytes([data[-from_end] ^ 16]) + data[len(data) - from_end + 1 :]
+
+
+def random_bytes(count: int) -> Callable[[bytes], bytes]:
+    return lambda _: np.random.default_rng(count).bytes(count)
+
+
+def _index_crc(data: bytes) -> bytes:
+    crc, end = layout(data)
+    return data[:end] + struct.pack("<I", zlib.crc32(data[crc + 4 : end])) + data[end + 4 :]
+
+
+def _nan_scale(data: bytes) -> bytes:
+    """A radiometry section with flags, lossless bands and the scale NaN."""
+    return section("radiometry", struct.pack("<BHf", 4, 0, float("nan")))(data)
+
+
+BOMB = zlib.compress(b'{"a":"' + bytes(MAX_METADATA_BYTES).replace(b"\0", b" ") + b'"}', 9)
+SKEWED = struct.pack("<BH16h", 16, 0, *[9000] * 16)
+
+DAMAGES = (
+    Row("empty", "plain_rgb", "NotAStream", "does not begin with", lambda data: b""),
+    Row("bad_magic", "plain_rgb", "NotAStream", "does not begin with", lambda data: b"RIFF" + data[4:]),
+    Row("future_version", "plain_rgb", "FutureVersion", "version 2", fields(version=2)),
+    Row("version_0", "plain_rgb", "BadField", "version is 0", fields(version=0)),
+    Row("future_arithmetic", "plain_rgb", "FutureVersion", "arithmetic is 0x3", fields(arithmetic=3)),
+    Row("unknown_model", "plain_rgb", "UnknownModel", "model is 0x7fff", fields(model=0x7FFF)),
+    Row("truncated_header", "plain_rgb", "Truncated", "byte 20, inside its header", lambda data: data[:20]),
+    Row("truncated_section", "georeferenced", "Truncated", "metadata section", lambda data: data[:60]),
+    Row("truncated_index", "plain_rgb", "Truncated", "tile index", lambda data: data[:45]),
+    Row("header_crc", "plain_rgb", "HeaderDamaged", "does not match", lambda data: patch(data, width=65)),
+    Row("quality_31", "plain_rgb", "BadField", "quality is 31", fields(quality=31)),
+    Row("quality_257", "plain_rgb", "BadField", "quality is 257", fields(quality=257)),
+    Row("width_0", "plain_rgb", "BadField", "width is 0", fields(width=0)),
+    Row("too_high", "plain_rgb", "LimitExceeded", "height is 1048577", fields(height=2**20 + 1)),
+    Row("bands_0", "plain_rgb", "BadField", "bands is 0", fields(bands=0)),
+    Row("bands_17", "plain_rgb", "LimitExceeded", "bands is 17", fields(bands=17)),
+    Row("unknown_dtype", "plain_rgb", "BadField", "dtype is 0x6", fields(dtype=6)),
+    Row("tile_0", "plain_rgb", "BadField", "tile is 0", fields(tile=0)),
+    Row("tile_33", "plain_rgb", "LimitExceeded", "tile is 33", fields(tile=33)),
+    Row("too_many_tiles", "plain_rgb", "LimitExceeded", "tiles", fields(width=2**20, height=2**20)),
+    Row("unknown_flag", "plain_rgb", "BadField", "flags is 0x08", fields(flags=8)),
+    Row("groups_7", "plain_rgb", "LimitExceeded", "groups is 7", fields(bands=16, groups=7)),
+    Row("groups_above_bands", "plain_rgb", "BadField", "too many for 3 bands", fields(groups=2)),
+    Row("groups_below_bands", "plain_rgb", "RadiometryDamaged", "is missing", fields(bands=6), "decode"),
+    Row("groups_0", "plain_rgb", "BadField", "without any content", fields(groups=0)),
+    Row("section_too_long", "plain_rgb", "LimitExceeded", "metadata section",
+        section("metadata", b"\xff\xff\xff\x7f", True)),
+    Row("section_length_0", "plain_rgb", "BadField", "is zero", section("metadata", b"\0", True)),
+    Row("section_length_padded", "plain_rgb", "BadField", "shortest", section("radiometry", b"\x83\0abc", True)),
+    Row("metadata_bomb", "plain_rgb", "MetadataDamaged", "inflates to more", section("metadata", BOMB)),
+    Row("metadata_not_zlib", "plain_rgb", "MetadataDamaged", "zlib", section("metadata", b"{}")),
+    Row("metadata_cut", "plain_rgb", "MetadataDamaged", "no end", section("metadata", zlib.compress(b'{"a":1}')[:-1])),
+    Row("metadata_not_json", "plain_rgb", "MetadataDamaged", "cannot be read",
+        section("metadata", zlib.compress(b"{a:1}"))),
+    Row("metadata_nan", "plain_rgb", "MetadataDamaged", "NaN", section("metadata", zlib.compress(b'{"a":NaN}'))),
+    Row("metadata_no_object", "plain_rgb", "MetadataDamaged", "not an object",
+        section("metadata", zlib.compress(b"[1]"))),
+    Row("radiometry_missing", "uint16", "RadiometryDamaged", "is missing",
+        lambda data: repair(without_sections(data)), "decode"),
+    Row("radiometry_short", "plain_rgb", "RadiometryDamaged", "2 bytes", section("radiometry", b"\0\0"), "decode"),
+    Row("radiometry_scale_nan", "plain_rgb", "RadiometryDamaged", "impossible scale", _nan_scale, "decode"),
+    Row("radiometry_band_9", "plain_rgb", "RadiometryDamaged", "lossless bands (9,)",
+        section("radiometry", struct.pack("<BH", 0, 1 << 9)), "decode"),
+    Row("radiometry_skewed", "four_bands", "RadiometryDamaged", "not orthonormal",
+        section("radiometry", SKEWED), "decode"),
+    Row("radiometry_contradicts", "alpha", "BadField", "network groups",
+        section("radiometry", struct.pack("<BH", 0, 0b1111)), "decode"),
+    Row("index_crc", "many_tiles", "IndexDamaged", "does not match", entry(3, repaired=False, crc_decoded=1)),
+    Row("index_no_groups", "plain_rgb", "IndexDamaged", "neither groups nor planes", entry(0, length=0)),
+    Row("index_some_groups", "twelve_bands", "IndexDamaged", "some groups but not all", entry(2, length=0)),
+    Row("index_crc_of_nothing", "nodata", "IndexDamaged", "checksum of nothing", entry(0, length=0)),
+    Row("index_too_long", "plain_rgb", "LimitExceeded", "above the limit", entry(0, length=2**31)),
+    Row("trailing_bytes", "plain_rgb", "TrailingBytes", "3 bytes follow", lambda data: data + b"end"),
+    Row("payload_crc", "plain_rgb", "TileDamaged", "do not match their checksum", flip(5), "decode"),
+    Row("payload_cut_off", "many_tiles", "TileDamaged", "cut off", lambda data: data[:-9], "decode"),
+    Row("payload_random", "plain_rgb", "TileDamaged", "tile (0, 0)", payload(0, random_bytes(80)), "decode"),
+    Row("payload_all_ones", "plain_rgb", "TileDamaged", "tile (0, 0)",
+        payload(0, lambda data: b"\xff" * 64), "decode"),
+    Row("payload_too_short", "plain_rgb", "TileDamaged", "fewer symbols", payload(0, lambda data: b"\1\0"), "decode"),
+    Row("payload_halved", "four_bands", "TileDamaged", "tile (0, 0)", payload(1, lambda data: data[:12]), "decode"),
+    Row("latents_crc", "plain_rgb", "TileDamaged", "not those that were encoded", entry(0, crc_decoded=1), "decode"),
+    Row("planes_crc", "many_tiles", "MaskDamaged", "do not match their checksum", entry(0, crc_coded=1), "decode"),
+    Row("planes_class_set", "nodata", "MaskDamaged", "impossible class set",
+        payload(0, lambda data: b"\0" + data[1:]), "decode"),
+    Row("planes_cut", "alpha", "MaskDamaged", "unreadable", payload(0, lambda data: data[:-3]), "decode"),
+    Row("planes_missing", "alpha", "MaskDamaged", "too short", payload(0, lambda data: b""), "decode"),
+    Row("planes_of_another", "nodata", "MaskDamaged", "not those that were encoded",
+        payload(0, lambda data: b"\1"), "decode"),
+    Row("wrong_weights", "plain_rgb", "WrongWeights", "0123456789abcdef",
+        fields(weights_hash=bytes.fromhex("0123456789abcdef")), "decode"),
+    Row("missing_weights", "plain_rgb", "MissingWeights", "vec-1", lambda data: data, "decode", weights=False),
+)  # fmt: skip
