@@ -8,6 +8,8 @@ specification says; the frozen vectors are held against both.
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 from safetensors import safe_open
 
@@ -66,6 +68,10 @@ class Reference:
         lengths = 2 * self.w["exact.reaches"].astype(int) + 2
         tables = np.split(self.w["exact.frequencies"].astype(int), np.cumsum(lengths)[:-1])
         self.tables = [np.append(0, np.cumsum(table)) for table in tables]
+        digest = hashlib.sha256()
+        for key, value in sorted(self.w.items()):
+            digest.update(f"{key} {value.dtype.str} {value.shape}\n".encode() + value.tobytes())
+        self.weights_hash = digest.digest()[:8]
         self.group_count = len({key.split(".")[2] for key in self.w if key.startswith("exact.groups.")})
 
     def decode(self, payload: bytes, height: int, width: int, quality: int) -> tuple[np.ndarray, bool]:

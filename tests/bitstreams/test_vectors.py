@@ -68,6 +68,7 @@ def test_latents_as_the_specification_says(folder: Path, reference: Reference):
     crc = 0
     with StreamReader.from_path(folder / "stream.bin") as reader:
         header = reader.header
+        assert header.weights_hash == reference.weights_hash
         for row, col in np.ndindex(reader.grid):
             height = -(-min(header.tile, header.height - row * header.tile) // 16)
             width = -(-min(header.tile, header.width - col * header.tile) // 16)
