@@ -45,12 +45,18 @@ def _of(source: str) -> list[Image]:
         files = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
         if not files:
             raise InputError(f"{path} holds no image ({', '.join(SUFFIXES)})")
-        return [Image(f"{path.resolve().name}/{file.name}", file) for file in files]
+        return [Image(_name(file), file) for file in files]
     if path.is_file():
-        return [Image(f"{path.resolve().parent.name}/{path.name}", path)]
+        return [Image(_name(path), path)]
     if source in known():
         return dataset(source)
     raise InputError(f"{source} is no file, folder or data set; data sets are {', '.join(known())}")
+
+
+def _name(path: Path) -> str:
+    """The same as the data set would give it, where the file lies under RSCODEC_DATA; else folder/file."""
+    path, root = path.resolve(), Path(os.environ.get("RSCODEC_DATA") or path).resolve()
+    return path.relative_to(root).as_posix() if root in path.parents else f"{path.parent.name}/{path.name}"
 
 
 def dataset(name: str) -> list[Image]:

@@ -11,7 +11,7 @@ from eval.anchors.base import Anchor
 
 @dataclass(frozen=True)
 class Row:
-    """`name` is what a user types; `target` the class, "module:attribute", resolved when it is used."""
+    """`name` is what a user types; `target` makes the anchor, "module:attribute", resolved when it is used."""
 
     name: str
     target: str
@@ -26,6 +26,13 @@ class Row:
 ANCHORS = (
     Row("jpeg2000", "eval.anchors.jpeg2000:Jpeg2000", "OpenJPEG 9/7; MCT for three bands"),
     Row("jpeg2000-klt", "eval.anchors.jpeg2000:Jpeg2000Klt", "OpenJPEG 9/7 behind a KLT, for more than three bands"),
+    Row("bpg", "eval.anchors.bpg:bpg", "HEVC intra 4:4:4 10 bit: bpgenc on PATH, else its payload by x265"),
+    Row("vvc", "eval.anchors.vvc:vvc", "VTM 4:4:4 on PATH, else libvvenc 4:2:0"),
+    Row("jpeg", "eval.anchors.picture:Jpeg", "libjpeg-turbo, 4:4:4, optimised tables"),
+    Row("webp", "eval.anchors.picture:Webp", "libwebp, 4:2:0"),
+    Row("avif", "eval.anchors.picture:Avif", "AV1 intra in AVIF, 4:4:4"),
+    Row("jpegxl", "eval.anchors.jpegxl:JpegXl", "libjxl, VarDCT"),
+    Row("lerc", "eval.anchors.lerc:Lerc", "LERC in a GeoTIFF: the largest error is bounded"),
 )
 
 

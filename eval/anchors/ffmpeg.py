@@ -1,0 +1,44 @@
+"""The ffmpeg binary that comes with imageio-ffmpeg: one frame in, a bare stream out, and back.
+
+Planes go in and come out in the pixel format that the coder keeps, and no colour range is flagged on either side, so
+ffmpeg converts nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from eval.anchors.base import ToolMissing, run
+
+
+@cache
+def binary() -> str:
+    try:
+        import imageio_ffmpeg
+
+        return imageio_ffmpeg.get_ffmpeg_exe()
+    except (ImportError, RuntimeError):
+        raise ToolMissing("no ffmpeg: pip install imageio-ffmpeg") from None
+
+
+@cache
+def version(encoder: str) -> str:
+    """ffmpeg's version, once it has said that it holds the encoder."""
+    if not re.search(rf"^ V\S+ {encoder} ", run([binary(), "-hide_banner", "-encoders"]).decode(), re.M):
+        raise ToolMissing(f"{binary()} has no {encoder}; install the imageio-ffmpeg wheel for this platform")
+    return "ffmpeg " + run([binary(), "-version"]).decode().split()[2]
+
+
+def encode(planes: bytes, width: int, height: int, pixel_format: str, encoder: list[str], container: str) -> bytes:
+    raw = ["-f", "rawvideo", "-pix_fmt", pixel_format, "-s", f"{width}x{height}", "-i", "pipe:0"]
+    return run([*_quiet(), *raw, "-frames:v", "1", *encoder, "-pix_fmt", pixel_format, "-f", container, "pipe:1"], planes)
+
+
+def decode(stream: bytes, container: str, pixel_format: str) -> bytes:
+    out = ["-frames:v", "1", "-f", "rawvideo", "-pix_fmt", pixel_format, "pipe:1"]
+    return run([*_quiet(), "-f", container, "-i", "pipe:0", *out], stream)
+
+
+def _quiet() -> list[str]:
+    return [binary(), "-hide_banner", "-loglevel", "error", "-threads", "1"]

@@ -1,0 +1,83 @@
+"""JPEG, WebP and AVIF, as Pillow writes them: formats of pictures, grey or RGB, 8 bits a sample.
+
+    1 or 3 bands    one picture
+    other counts    one grey picture a band
+"""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+
+from eval.anchors.base import Anchor, Shape, ToolMissing, bundle, unbundle
+
+
+class Picture(Anchor):
+    feature: str  # what Pillow calls the library
+    format: str
+    options: dict
+
+    def __init__(self) -> None:
+        import PIL
+        from PIL import features
+
+        if not features.check(self.feature):
+            raise ToolMissing(f"{self.name}: this Pillow was built without {self.feature}; pip install a newer pillow")
+        self.version = f"{self.feature} {features.version(self.feature)}, Pillow {PIL.__version__}"
+        words = ", ".join(f"{key}={value!r}" for key, value in self.options.items())
+        self.command = f"PIL.Image.save('x.{self.name}', quality={{parameter}}, {words})"
+
+    def refuses(self, bands: int, dtype: str) -> str | None:
+        return None if dtype == "uint8" else f"codes uint8, not {dtype}"
+
+    def encode(self, pixels: np.ndarray, parameter: float) -> bytes:
+        if len(pixels) == 3:
+            return self._save(np.ascontiguousarray(pixels.transpose(1, 2, 0)), parameter)
+        streams = [self._save(band, parameter) for band in pixels]
+        return streams[0] if len(streams) == 1 else bundle(b"", streams)
+
+    def decode(self, data: bytes, shape: Shape, dtype: str) -> np.ndarray:
+        if shape[0] == 3:
+            return np.ascontiguousarray(_load(data, "RGB").transpose(2, 0, 1))
+        streams = [data] if shape[0] == 1 else unbundle(data)[1]
+        return np.stack([_load(stream, "L") for stream in streams])
+
+    def _save(self, image: np.ndarray, quality: float) -> bytes:
+        from PIL import Image
+
+        buffer = io.BytesIO()
+        Image.fromarray(image).save(buffer, self.format, quality=int(quality), **self.options)
+        return buffer.getvalue()
+
+
+class Jpeg(Picture):
+    name, feature, format = "jpeg", "jpg", "JPEG"
+    parameters = (5, 10, 20, 35, 50, 65, 80, 90, 95)
+    options = {"subsampling": 0, "optimize": True}
+
+
+class Webp(Picture):
+    """Its colour conversion halves the chroma: what lossy WebP does at its best quality stands for the ceiling."""
+
+    name, feature, format = "webp", "webp", "WEBP"
+    parameters = (1, 5, 15, 30, 50, 70, 82, 90, 96)
+    options = {"method": 6}
+
+    def ceiling(self, pixels: np.ndarray) -> np.ndarray:
+        return self.decode(self.encode(pixels, 100), pixels.shape, "uint8")
+
+
+class Avif(Picture):
+    name, feature, format = "avif", "avif", "AVIF"
+    parameters = (10, 20, 30, 40, 50, 60, 70, 80, 90)
+    options = {"subsampling": "4:4:4", "speed": 4}
+
+    def ceiling(self, pixels: np.ndarray) -> np.ndarray:
+        return self.decode(self.encode(pixels, 100), pixels.shape, "uint8")
+
+
+def _load(data: bytes, mode: str) -> np.ndarray:
+    from PIL import Image
+
+    return np.asarray(Image.open(io.BytesIO(data)).convert(mode))
