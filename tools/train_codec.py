@@ -27,6 +27,9 @@ from rscodec.training.data import Crops, load_shard
 from rscodec.training.loop import Plan, train
 
 
+LINEAR_SHARE = 0.2
+
+
 def principal_components(crops: Crops, count: int, batches: int = 40) -> tuple[torch.Tensor, torch.Tensor]:
     """The `count` strongest components of 16x16x3 blocks and their standard deviations (8-bit units)."""
     blocks = []
@@ -37,6 +40,13 @@ def principal_components(crops: Crops, count: int, batches: int = 40) -> tuple[t
     values, vectors = torch.linalg.eigh(blocks.T @ blocks / len(blocks))
     order = values.argsort(descending=True)[:count]
     return vectors[:, order].T.reshape(count, 3, 16, 16).float(), values[order].clamp(min=1e-3).sqrt().float()
+
+
+def parameter_groups(codec: Codec) -> list[tuple[float, list[torch.nn.Parameter]]]:
+    """What is trained, with its share of the learning rate: the KLT starts near its goal, and its weights are small."""
+    named = [(name, parameter) for name, parameter in codec.named_parameters() if parameter.requires_grad]
+    linear = [parameter for name, parameter in named if ".linear." in name]
+    return [(1.0, [parameter for name, parameter in named if ".linear." not in name]), (LINEAR_SHARE, linear)]
 
 
 def warm_start(codec: Codec, start: Path) -> list[dict]:
@@ -120,8 +130,7 @@ def main(shard, model, run, start, steps, decay, learning_rate, batch, crop, ave
     sitting |= vars(plan)
     log(json.dumps(sitting))
     config = {"config": codec.config.as_dict()}
-    parameters = [parameter for parameter in codec.parameters() if parameter.requires_grad]
-    averaged = train(codec, parameters, crops.stream, loss_of, plan, run / "checkpoint.pt", log, config)
+    averaged = train(codec, parameter_groups(codec), crops.stream, loss_of, plan, run / "checkpoint.pt", log, config)
     history.append(sitting | {"seconds": round(averaged.seconds)})
     checkpoint.save(run / "average.pt", module=averaged.state, history=history, **config)
 

@@ -45,7 +45,7 @@ def learning_rate(step: int, plan: Plan) -> float:
 
 def train(
     module: nn.Module,
-    parameters: list[nn.Parameter],
+    groups: list[tuple[float, list[nn.Parameter]]],
     batches: Callable[[int, int], Iterator[torch.Tensor]],
     loss_of: Callable[[torch.Tensor, int], tuple[torch.Tensor, dict[str, torch.Tensor]]],
     plan: Plan,
@@ -55,9 +55,11 @@ def train(
 ) -> checkpoint.Average:
     """Train to plan.steps, going on from `path` where that exists; returns the average.
 
-    `loss_of(batch, step)` gives the loss and figures to log. `extra` is kept in the checkpoint.
+    `groups` are parameters with the share of the learning rate that they get, `loss_of(batch, step)` gives the loss and
+    figures to log, `extra` is kept in the checkpoint.
     """
-    optimizer = torch.optim.Adam(parameters, lr=plan.rate)
+    optimizer = torch.optim.Adam([{"params": parameters, "share": share} for share, parameters in groups])
+    parameters = [parameter for _, some in groups for parameter in some]
     average = checkpoint.Average(module, plan.average)
     first, seconds = 0, 0.0
     if path.exists():
@@ -89,7 +91,7 @@ def train(
     started = saved_at = time.monotonic()
     for step, batch in enumerate(batches(first, plan.steps), first):
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, plan)
+            group["lr"] = group["share"] * learning_rate(step, plan)
         loss, figures = loss_of(batch, step)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()

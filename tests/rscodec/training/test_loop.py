@@ -53,7 +53,7 @@ def run(shard, path, steps, until=None, interrupt_at=None):
 
     lines = []
     plan = Plan(steps, decay=4, rate=3e-3, log_every=5)
-    average = train(codec, list(codec.parameters()), crops.stream, loss_of, plan, path, lines.append, {"config": {}})
+    average = train(codec, [(1.0, list(codec.parameters()))], crops.stream, loss_of, plan, path, lines.append, {"config": {}})
     return codec, average, lines
 
 
@@ -83,6 +83,18 @@ def test_the_rate_warms_up_stays_and_falls():
     assert learning_rate(2000, plan) == pytest.approx(1e-5)
 
 
+def test_a_group_gets_its_share_of_the_rate(tmp_path):
+    full, tenth = torch.nn.Linear(1, 1, bias=False), torch.nn.Linear(1, 1, bias=False)
+    module = torch.nn.ModuleList([full, tenth])
+    before = [layer.weight.item() for layer in module]
+    train(module, [(1.0, list(full.parameters())), (0.1, list(tenth.parameters()))],
+          lambda first, last: iter([torch.ones(1, 1)] * (last - first)),
+          lambda batch, step: (sum(layer(batch).sum() for layer in module), {}),
+          Plan(3, 0), tmp_path / "shares.pt", lambda line: None, {})  # fmt: skip
+    moved = [abs(layer.weight.item() - start) for layer, start in zip(module, before, strict=True)]
+    assert moved[0] > 0 and moved[1] == pytest.approx(moved[0] / 10, rel=1e-3)
+
+
 def test_a_step_that_is_not_finite_changes_nothing(tmp_path):
     module = torch.nn.Linear(1, 1)
     before = {key: value.clone() for key, value in module.state_dict().items()}
@@ -90,7 +102,8 @@ def test_a_step_that_is_not_finite_changes_nothing(tmp_path):
     def batches(first, last):
         return iter([torch.ones(1, 1)] * (last - first))
 
-    train(module, list(module.parameters()), batches, lambda batch, step: (module(batch).sum() * float("nan"), {}),
+    groups = [(1.0, list(module.parameters()))]
+    train(module, groups, batches, lambda batch, step: (module(batch).sum() * float("nan"), {}),
           Plan(3, 0), tmp_path / "nan.pt", lambda line: None, {})  # fmt: skip
     assert all(torch.equal(value, before[key]) for key, value in module.state_dict().items())
 
