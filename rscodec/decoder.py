@@ -23,7 +23,7 @@ from rscodec.encoder import BLOCK_TILES, latents_crc
 from rscodec.metadata import nodata_value
 from rscodec.radiometry import Radiometry
 from rscodec.tiles import Grid, Window
-from rscodec.validity import VALID, native, protect_nodata
+from rscodec.validity import MASKED, VALID, native, protect_nodata
 
 CACHE_BYTES = 2**28  # of decoded latents
 BATCH_TILES = 4
@@ -70,6 +70,8 @@ class SceneDecoder:
         pixels = self.radiometry.merge(protect_nodata(coded, classes, self.nodata), exact)
         if damaged.any():
             pixels[:, damaged] = self._blank()
+            if classes is not None:
+                classes[:, damaged] = MASKED
         return pixels, classes
 
     def tile_latents(self) -> Iterator[tuple[int, int, np.ndarray | None]]:
