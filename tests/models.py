@@ -21,6 +21,7 @@ TINY = CodecConfig(
     width=12, encoder_blocks=1, decoder_blocks=2, tail=8, groups=(6, 12, 18), features=16, hyper=6, narrow=8
 )
 CONFIGS = {"vec-1": TINY, "rsc-s-1": SMALL}
+TILE = 64  # pixels: small scenes have many tiles
 
 
 def build(config: CodecConfig = TINY, seed: int = 0) -> Codec:

@@ -1,0 +1,87 @@
+"""Scenes and streams of the tiny model for the tests of the pipeline."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from bitstreams import StreamReader, StreamWriter
+from rscodec.sample import synthesize
+from rscodec.scene import Scene
+from rscodec.source import SceneSource
+from tests.models import TILE
+
+
+@pytest.fixture(scope="session")
+def make_scene() -> Callable[..., Scene]:
+    """make_scene(size=(200, 150), bands=3, dtype="uint8", nodata=None): a synthetic scene, made once."""
+    made = {}
+
+    def make(size=(200, 150), bands=3, dtype="uint8", nodata=None) -> Scene:
+        key = size, bands, dtype, nodata
+        if key not in made:
+            made[key] = synthesize(size, bands, dtype, nodata)
+        pixels, metadata = made[key]
+        return Scene(pixels.copy(), None, dict(metadata))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def to_stream(tiny) -> Callable[..., bytes]:
+    """to_stream(scene, quality=5, tile=TILE): the scene encoded with the tiny model."""
+    from rscodec.encoder import SceneEncoder
+
+    def encode(scene: Scene, quality: float = 5, tile: int = TILE) -> bytes:
+        target = io.BytesIO()
+        SceneEncoder(SceneSource(scene), tiny, tile).write(target, quality)
+        return target.getvalue()
+
+    return encode
+
+
+@pytest.fixture(scope="session")
+def to_decoder(tiny) -> Callable:
+    """to_decoder(stream, **options): a SceneDecoder with the tiny model."""
+    from rscodec.decoder import SceneDecoder
+
+    return lambda data, **options: SceneDecoder(StreamReader.from_bytes(data), tiny, **options)
+
+
+@pytest.fixture(scope="session")
+def rewrite() -> Callable[..., bytes]:
+    """rewrite(stream, change): the stream with change(row, col, planes, groups) in place of each tile, checksums right.
+
+    planes is (bytes, crc) or None, groups a list of (bytes, crc); change returns both.
+    """
+
+    def make(data: bytes, change: Callable) -> bytes:
+        reader, target = StreamReader.from_bytes(data), io.BytesIO()
+        header = reader.header
+        with StreamWriter(target, header, reader.metadata, reader.radiometry) as writer:
+            for row, col in np.ndindex(*reader.grid):
+                planes = (reader.planes(row, col), reader.entry(row, col, None).crc_decoded) if header.planes else None
+                groups = [
+                    (reader.payload(row, col, group), reader.entry(row, col, group).crc_decoded)
+                    for group in range(header.groups)
+                ]
+                writer.add(row, col, *change(row, col, planes, groups))
+        return target.getvalue()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def flip() -> Callable[..., bytes]:
+    """flip(stream, row, col, group): with one bit of that payload flipped."""
+
+    def make(data: bytes, row: int, col: int, group: int | None) -> bytes:
+        entry = StreamReader.from_bytes(data).entry(row, col, group)
+        damaged = bytearray(data)
+        damaged[entry.offset + entry.length // 2] ^= 4
+        return bytes(damaged)
+
+    return make

@@ -1,0 +1,219 @@
+"""What a notebook user calls: arrays, scenes and paths in; scenes, windows and reports out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import rasterio
+
+import rscodec
+from bitstreams import StreamReader
+from bitstreams.errors import InputError, MissingWeights, NotAStream, OutputError, TileDamaged, WrongWeights
+from rscodec import api
+from rscodec.scene import Scene
+from tests import models
+from tests.models import TILE
+
+
+@pytest.fixture
+def options(tiny_weights) -> dict:
+    return {"model": "vec", "weights": tiny_weights, "tile": TILE}
+
+
+@pytest.fixture(scope="module")
+def scene(make_scene) -> Scene:
+    return make_scene((150, 100), 4, "uint16", 0)
+
+
+@pytest.fixture
+def files(scene, tmp_path, options):
+    """(image, stream) on disk."""
+    scene.save(tmp_path / "scene.tif")
+    api.encode_file(tmp_path / "scene.tif", tmp_path / "scene.bin", **options)
+    return tmp_path / "scene.tif", tmp_path / "scene.bin"
+
+
+def test_a_scene_there_and_back(scene, options, tiny_weights):
+    data = rscodec.encode(scene, 5, **options)
+    back = rscodec.decode(data, weights=tiny_weights)
+    assert isinstance(back, Scene) and back.pixels.shape == scene.pixels.shape
+    assert back.metadata == scene.metadata
+    assert np.array_equal(back.mask, scene.pixels != 0)
+
+
+def test_arrays_scenes_and_paths_give_the_same_latents(scene, files, options):
+    plain = Scene(np.maximum(scene.pixels, 1))
+    assert rscodec.encode(plain, **options) == rscodec.encode(plain.pixels, **options)
+    assert rscodec.encode(plain.pixels[0], **options) == rscodec.encode(plain.pixels[:1], **options)
+    assert rscodec.encode(str(files[0]), **options) == rscodec.encode(files[0], **options) == files[1].read_bytes()
+
+
+def test_a_rate_and_a_psnr_can_be_asked_for(scene, options):
+    few, many = (rscodec.encode(scene.pixels, bpp=bpp, **options) for bpp in (2, 4))
+    assert len(few) < len(many) <= 4 * 150 * 100 / 8
+    assert len(rscodec.encode(scene.pixels, psnr=30, **options)) < len(rscodec.encode(scene.pixels, psnr=50, **options))
+
+
+def test_windows_and_bands(scene, files, tiny_weights):
+    whole = rscodec.decode(files[1].read_bytes(), weights=tiny_weights)
+    with rscodec.open(files[1], weights=tiny_weights) as stream:
+        assert stream.header.bands == 4 and stream.metadata == scene.metadata
+        part = stream.read((30, 20, 70, 60), bands=(4, 2))
+        assert np.abs(part.pixels.astype(int) - whole.pixels[[3, 1], 20:80, 30:100]).max() <= 1
+        assert part.metadata["transform"][2] == scene.metadata["transform"][2] + 30
+        assert part.metadata["descriptions"] == [scene.metadata["descriptions"][band] for band in (3, 1)]
+        assert np.array_equal(part.mask, part.pixels != 0)
+        assert not stream.bad
+
+
+@pytest.mark.parametrize("bands", [(0,), (5,), (1, 1)])
+def test_bands_that_are_not_there(files, tiny_weights, bands):
+    with rscodec.open(files[1], weights=tiny_weights) as stream:
+        with pytest.raises(InputError, match="name some of 1 to 4"):
+            stream.read(bands=bands)
+
+
+def test_any_function_that_gives_bytes_will_do(files, tiny_weights):
+    """A window of a large scene costs a few range requests, and opening none but the header's."""
+    data, requests = files[1].read_bytes(), []
+
+    def get_bytes(offset: int, length: int) -> bytes:
+        requests.append((offset, length))
+        return data[offset : offset + length]
+
+    with rscodec.open(get_bytes, weights=tiny_weights) as stream:
+        assert len(requests) == 1
+        part = stream.read((0, 0, 8, 8))
+    assert sum(length for _, length in requests[1:]) < len(data) / 2
+    with rscodec.open(files[1], weights=tiny_weights) as stream:
+        assert np.array_equal(stream.read((0, 0, 8, 8)).pixels, part.pixels)
+
+
+def test_opening_needs_no_weights_until_pixels_are_asked_for(files):
+    with rscodec.open(files[1]) as stream:
+        assert stream.header.model == "vec-1"
+        with pytest.raises(MissingWeights):
+            stream.read((0, 0, 8, 8))
+
+
+def test_files_there_and_back(files, options, tiny_weights, tmp_path):
+    source, stream = files
+    report = api.encode_file(source, tmp_path / "again.bin", quality=4.01, **options)
+    assert report.quality == 4 and report.bytes == (tmp_path / "again.bin").stat().st_size
+    assert report.bpp == pytest.approx(8 * report.bytes / 15000)
+    assert (report.width, report.height, report.bands) == (150, 100, 4)
+    assert report.sections["bytes_file"] == report.bytes
+
+    back = api.decode_file(stream, tmp_path / "back.tif", weights=tiny_weights)
+    assert (back.width, back.height, back.bands, back.tiles_bad) == (150, 100, 4, [])
+    assert api.validate_files(source, stream) == api.validate_files(source, tmp_path / "back.tif") == []
+    with rasterio.open(tmp_path / "back.tif") as a, rasterio.open(source) as b:
+        assert np.array_equal(a.read() == 0, b.read() == 0)
+    assert api.verify_file(stream, source, weights=tiny_weights).ok
+
+
+def test_a_window_of_a_file_is_a_file(files, tiny_weights, tmp_path):
+    api.decode_file(files[1], tmp_path / "part.tif", window=(40, 30, 70, 50), bands=(2, 1), weights=tiny_weights)
+    whole = rscodec.decode(files[1].read_bytes(), weights=tiny_weights).pixels[[1, 0], 30:80, 40:110]
+    with rasterio.open(tmp_path / "part.tif") as part:
+        assert np.abs(part.read().astype(int) - whole).max() <= 1
+        with rasterio.open(files[0]) as source:
+            assert part.transform @ (0, 0) == source.transform @ (40, 30)
+
+
+@pytest.mark.parametrize("driver, suffix", [("COG", "tif"), ("PNG", "png"), ("GTiff", "tif")])
+def test_formats(make_scene, options, tiny_weights, tmp_path, driver, suffix):
+    make_scene((100, 70)).save(tmp_path / "scene.tif")
+    api.encode_file(tmp_path / "scene.tif", tmp_path / "a.bin", **options)
+    api.decode_file(tmp_path / "a.bin", tmp_path / f"back.{suffix}", driver=driver, weights=tiny_weights)
+    with rasterio.open(tmp_path / f"back.{suffix}") as back:
+        assert (back.width, back.height, back.count) == (100, 70, 3)
+        assert back.driver == ("PNG" if driver == "PNG" else "GTiff")
+
+
+def test_bands_and_nodata_of_a_file(files, options, tiny_weights, tmp_path):
+    api.encode_file(files[0], tmp_path / "part.bin", bands=(3, 1), nodata=500, **options)
+    with StreamReader.from_path(tmp_path / "part.bin") as reader:
+        assert reader.header.bands == 2 and reader.metadata["nodata"] == "500.0"
+    report = api.verify_file(tmp_path / "part.bin", files[0], weights=tiny_weights)
+    assert not report.ok  # the file has four bands
+
+
+def test_validate_names_the_differences(files, tmp_path, scene):
+    other = Scene(scene.pixels, None, scene.metadata | {"crs": "EPSG:4326"})
+    other.save(tmp_path / "other.tif")
+    for pair in ((tmp_path / "other.tif", files[1]), (files[0], tmp_path / "other.tif")):
+        lines = api.validate_files(*pair)
+        assert lines and any("crs" in line for line in lines)
+
+
+def test_validate_of_something_that_is_not_there(files, tmp_path):
+    with pytest.raises(InputError, match="nowhere"):
+        api.validate_files(files[0], tmp_path / "nowhere.bin")
+
+
+def test_outputs_are_not_overwritten_unasked(files, options, tiny_weights, tmp_path):
+    before = files[1].read_bytes()
+    with pytest.raises(OutputError, match="exists.*--overwrite"):
+        api.encode_file(files[0], files[1], **options)
+    with pytest.raises(OutputError, match="exists.*--overwrite"):
+        api.decode_file(files[1], files[0], weights=tiny_weights)
+    assert files[1].read_bytes() == before
+    api.encode_file(files[0], files[1], quality=2, overwrite=True, **options)
+    assert files[1].read_bytes() != before
+
+
+def test_a_damaged_file(files, tiny_weights, tmp_path, flip):
+    (tmp_path / "bad.bin").write_bytes(flip(files[1].read_bytes(), 0, 1, 1))
+    with pytest.raises(TileDamaged, match=r"bad\.bin.*tile \(0, 1\), group 1|bad\.bin.*tile \(0, 1\).*group 1"):
+        api.decode_file(tmp_path / "bad.bin", tmp_path / "out.tif", weights=tiny_weights)
+    assert not (tmp_path / "out.tif").exists()
+    report = api.decode_file(tmp_path / "bad.bin", tmp_path / "out.tif", on_error="nodata", weights=tiny_weights)
+    assert report.tiles_bad == [(0, 1, 1)]
+    assert api.verify_file(tmp_path / "bad.bin", weights=tiny_weights).tiles_bad == 1
+
+
+def test_a_damaged_tile_lies_outside_the_mask_of_the_output(make_scene, options, tiny_weights, tmp_path, flip):
+    from rscodec.validity import MASKED
+
+    scene = make_scene((150, 100))
+    scene.classes = np.zeros((1, 100, 150), np.uint8)
+    scene.classes[:, :10, :10] = MASKED
+    scene.metadata["masked"] = True
+    (tmp_path / "bad.bin").write_bytes(flip(rscodec.encode(scene, **options), 1, 1, 0))
+    api.decode_file(tmp_path / "bad.bin", tmp_path / "out.tif", on_error="nodata", weights=tiny_weights)
+    with rasterio.open(tmp_path / "out.tif") as out:
+        mask = out.read_masks(1) == 0
+    assert mask[64:100, 64:128].all() and mask.sum() == 100 + 36 * 64
+
+
+def test_foreign_bytes_and_other_weights(scene, options, tmp_path):
+    with pytest.raises(NotAStream):
+        rscodec.decode(b"\x89PNG" * 100)
+    other = models.write(tmp_path / "other.safetensors", seed=1)
+    with pytest.raises(WrongWeights):
+        rscodec.decode(rscodec.encode(scene, **options), weights=other)
+
+
+def test_threads_are_used_as_asked(files, tiny_weights):
+    import torch
+
+    reports = [api.verify_file(files[1], weights=tiny_weights, threads=threads) for threads in (1, 2)]
+    assert torch.get_num_threads() == 2
+    assert reports[0].latents_crc32 == reports[1].latents_crc32
+
+
+def test_progress_reaches_its_end(files, options, tiny_weights, tmp_path):
+    told = []
+    api.encode_file(files[0], tmp_path / "a.bin", progress=lambda *now: told.append(now), **options)
+    assert told[-1] == (6, 6)
+    told.clear()
+    api.decode_file(files[1], tmp_path / "a.tif", progress=lambda *now: told.append(now), weights=tiny_weights)
+    assert told and told[-1][0] == told[-1][1] == len(told)
+
+
+def test_the_public_names_are_there():
+    for name in rscodec.__all__:
+        assert getattr(rscodec, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        rscodec.nothing  # noqa: B018

@@ -1,0 +1,90 @@
+"""Rows: one name each, models that the wire knows, classes that load; and the way from a name to its weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bitstreams import Header
+from bitstreams.errors import InputError, MissingWeights, WrongWeights
+from bitstreams.wire import MODELS
+from rscodec import weights
+from rscodec.codec.base import TileCodec
+from rscodec.registry import CODECS, find, find_model
+from tests import models
+
+
+def header(codec, **changes) -> Header:
+    fields = dict(model=codec.model, weights_hash=codec.weights_hash, quality=3.0, width=8, height=8, bands=1,
+                  dtype="uint8", groups=1)
+    return Header(**fields | changes)
+
+
+def test_names_and_models_are_there_once():
+    names = [row.name for row in CODECS]
+    claimed = [model for row in CODECS for model in row.models]
+    assert len(set(names)) == len(names) and len(set(claimed)) == len(claimed)
+    assert set(claimed) <= set(MODELS.values())
+    assert all(row.default_model in (None, *row.models) for row in CODECS)
+
+
+@pytest.mark.parametrize("row", CODECS, ids=lambda row: row.name)
+def test_a_row_names_a_codec(row):
+    assert issubclass(row.load(), TileCodec)
+
+
+def test_unknown_names_are_answered_with_the_known():
+    with pytest.raises(ValueError, match=CODECS[0].name):
+        find(CODECS, "jpeg")
+    with pytest.raises(ValueError, match="no codec"):
+        find_model(CODECS, "rsc-xl-9")
+    with pytest.raises(InputError, match="--model: unknown name 'jpeg'"):
+        weights.codec_for_encoding("jpeg")
+
+
+def test_a_codec_without_weights_of_its_own_asks_for_them():
+    with pytest.raises(MissingWeights, match="--weights PATH"):
+        weights.codec_for_encoding("vec")
+
+
+def test_weights_of_another_codec_are_refused(tiny_weights):
+    with pytest.raises(WrongWeights, match="holds vec-1, which is not for the codec s"):
+        weights.codec_for_encoding("s", tiny_weights)
+
+
+def test_a_stream_gets_the_weights_it_names(tiny, tiny_weights):
+    assert weights.codec_for_decoding(header(tiny), tiny_weights).weights_hash == tiny.weights_hash
+
+
+def test_a_stream_whose_weights_do_not_ship_says_which_it_wants(tiny):
+    with pytest.raises(MissingWeights, match=f"vec-1 with hash {tiny.weights_hash.hex()}.*--weights PATH"):
+        weights.codec_for_decoding(header(tiny))
+
+
+def test_other_weights_of_the_same_model_are_refused(tiny, tmp_path):
+    other = models.write(tmp_path / "other.safetensors", seed=1)
+    with pytest.raises(WrongWeights, match=f"needs vec-1 with hash {tiny.weights_hash.hex()}.*other.safetensors holds"):
+        weights.codec_for_decoding(header(tiny), other)
+
+
+def test_weights_of_another_model_are_refused(tiny, tmp_path):
+    other = models.write(tmp_path / "small.safetensors", "rsc-s-1", models.TINY)
+    with pytest.raises(WrongWeights, match="holds rsc-s-1"):
+        weights.codec_for_decoding(header(tiny), other)
+
+
+def test_only_the_transforms_may_differ(tiny, tmp_path):
+    """Weights with another synthesis but the same exact path decode the same latents, so their hash is the same."""
+    codec = models.build()
+    codec.synthesis.head.weight.data.mul_(0.5)
+    models.write_weights(tmp_path / "tuned.safetensors", "vec-1", codec.config, models.freeze(codec))
+    tuned = weights.codec_for_decoding(header(tiny), tmp_path / "tuned.safetensors")
+    y = np.random.default_rng(0).normal(0, 4, (1, 4, 4, tiny.channels)).astype(np.float32)
+    (payload, latents), = tiny.encode(y, 3)
+    assert np.array_equal(tuned.decode([payload], 4, 4, 3)[0], latents)
+
+
+def test_a_gpu_that_is_not_there_is_no_matter_of_weights(tiny_weights, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(InputError, match="no CUDA device"):
+        weights.codec_for_encoding("vec", tiny_weights, "cuda")

@@ -1,0 +1,82 @@
+"""Finding the quality for a rate or a PSNR: met, and not by more than a wire step."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bitstreams import StreamReader
+from bitstreams.errors import InputError
+from rscodec import search
+from rscodec.codec.rate import STEPS
+from rscodec.decoder import valid_pixels
+from rscodec.metrics import Difference
+from rscodec.scene import Scene
+from rscodec.source import SceneSource
+from tests.models import TILE
+
+
+@pytest.fixture(scope="module")
+def scene(make_scene) -> Scene:
+    return make_scene((150, 100))
+
+
+def bpp(data: bytes) -> float:
+    header = StreamReader.from_bytes(data).header
+    return 8 * len(data) / (header.width * header.height)
+
+
+def psnr(scene: Scene, decoder) -> float:
+    difference = Difference(str(scene.pixels.dtype))
+    pixels, classes = decoder.read(decoder.grid.scene)
+    difference.add(scene.pixels, pixels, valid_pixels(classes, pixels.shape[1:], len(pixels)))
+    return difference.psnr_db
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_the_highest_quality_within_a_rate(scene, to_stream, tiny, share):
+    low, high = (bpp(to_stream(scene, quality)) for quality in (1, 8))
+    target = low + share * (high - low)
+    quality = search.quality_for_bpp(SceneSource(scene), tiny, TILE, target)
+    assert bpp(to_stream(scene, quality)) <= target < bpp(to_stream(scene, quality + 1 / STEPS))
+
+
+@pytest.mark.parametrize("target", [24, 27.5])
+def test_the_lowest_quality_that_reaches_a_psnr(scene, to_stream, to_decoder, tiny, target):
+    quality = search.quality_for_psnr(SceneSource(scene), tiny, TILE, target)
+    reached = psnr(scene, to_decoder(to_stream(scene, quality)))
+    missed = psnr(scene, to_decoder(to_stream(scene, quality - 1 / STEPS)))
+    assert missed < target + 0.02 and reached >= target - 0.02  # windows of the search may round another way
+
+
+def test_targets_out_of_reach_give_the_end_that_is_nearest(scene, tiny):
+    source = SceneSource(scene)
+    assert search.quality_for_bpp(source, tiny, TILE, 1e-6) == 1
+    assert search.quality_for_bpp(source, tiny, TILE, 99) == 8
+    assert search.quality_for_psnr(source, tiny, TILE, 1) == 1
+    assert search.quality_for_psnr(source, tiny, TILE, 99) == 8
+
+
+def test_a_large_scene_is_judged_by_a_sample(make_scene, tiny, monkeypatch):
+    """As many tiles as the sample has, spread over the scene."""
+    monkeypatch.setattr(search, "SAMPLE_TILES", 4)
+    source = SceneSource(make_scene((500, 300)))
+    parts = search._sample(source, TILE)
+    windows = [(part._window.col, part._window.row) for part in parts]
+    assert len(set(windows)) == 4 and {part.width for part in parts} == {TILE}
+    assert {row for _, row in windows} != {0}
+    pixels, _ = parts[2].read(3, 4, 10, 8)
+    col, row = windows[2]
+    assert np.array_equal(pixels, source.read(col + 3, row + 4, 10, 8)[0])
+
+
+def test_psnr_is_over_valid_pixels(make_scene, to_stream, to_decoder, tiny):
+    scene = make_scene((130, 130), 3, "uint16", 0)
+    target = psnr(scene, to_decoder(to_stream(scene, 4)))
+    assert abs(search.quality_for_psnr(SceneSource(scene), tiny, TILE, target - 0.001) - 4) <= 2 / STEPS
+
+
+def test_lossless_bands_have_no_psnr(tiny):
+    scene = Scene(np.zeros((1, 20, 20), np.uint8), None, {"colorinterp": ["alpha"]})
+    with pytest.raises(InputError, match="no PSNR"):
+        search.quality_for_psnr(SceneSource(scene), tiny, TILE, 30)
