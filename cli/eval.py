@@ -49,30 +49,37 @@ def command() -> None:
 @images_argument
 @codecs_option
 @anchors_option
-@click.option("--out", type=options.PATH, required=True, help="Folder for results.csv, bd.json, curves and report.")
+@click.option("--out", type=options.PATH, required=True, help="Folder for results, curves and report.")
 @eval_bands_option
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True,
               help="Processes. More than one disturbs the times that are measured.")
+@click.option("--pictures", type=click.IntRange(min=0), default=4, show_default=True,
+              help="How many images the report lets one look at.")
 @click.option("--resume", is_flag=True, help="Go on with the results that --out holds.")
 @options.quiet_option
 @options.json_option
 @options.debug_option
 def rd(images: tuple[str, ...], codecs: tuple[str, ...], anchors: tuple[str, ...], out: Path,
-       bands: tuple[int, ...] | str, jobs: int, resume: bool, quiet: bool, as_json: bool) -> None:
+       bands: tuple[int, ...] | str, jobs: int, pictures: int, resume: bool, quiet: bool, as_json: bool) -> None:
     """Code IMAGES at every operating point, and say how many bits are saved at equal quality.
 
     Every row is on disk as soon as it is measured: an interrupted run goes on with --resume.
     """
     from eval.datasets import images as find_images
+    from eval.plots import write_curves
     from eval.rd import rd as measure_all
+    from eval.report import write_report
 
     with progress("measure", quiet) as report:
         result = measure_all(find_images(list(images)), codecs, anchors, out, bands=None if bands == "all" else bands,
                              jobs=jobs, resume=resume, progress=report)
+    write_curves(result.summary, out)
+    page = write_report(result, out, pictures)
     if as_json:
-        print_json(result)
+        print_json(result.summary)
     elif not quiet:
-        print_deltas(result)
+        print_deltas(result.summary)
+        click.echo(f"the report is {page}")
 
 
 def print_deltas(result: dict) -> None:

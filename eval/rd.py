@@ -4,6 +4,7 @@
                                                                                |  --jobs processes
     results.csv, a row at a time  <--------------------------------------------+
         |--> bd.json: mean curves, BD-rates, what was skipped and why
+        |--> eval.plots, eval.report
 """
 
 from __future__ import annotations
@@ -39,11 +40,22 @@ class Point:
     bands: tuple[int, ...] | None
 
 
+@dataclass(frozen=True)
+class Result:
+    """`summary` is what bd.json says; the rest is what a report needs to show pictures. By name."""
+
+    summary: dict
+    rows: list[Row]
+    images: dict[str, Image]
+    contenders: dict
+    bands: tuple[int, ...] | None
+
+
 def rd(
     images: list[Image], codecs: Iterable[str], anchors: Iterable[str], out: Path, *,
     bands: tuple[int, ...] | None = (1, 2, 3), jobs: int = 1, resume: bool = False, progress: Progress | None = None,
-) -> dict:
-    """Measure, write results.csv and bd.json into `out`, and return what bd.json says."""
+) -> Result:
+    """Measure, and write results.csv and bd.json into `out`."""
     table_path = out / "results.csv"
     if table_path.exists() and not resume:
         raise OutputError(f"{table_path} exists; give --resume to go on with it, or another --out")
@@ -54,13 +66,13 @@ def rd(
             table.add(row)
             if progress:
                 progress(done, len(points))
-    names = [taking_part[spec].name for spec in taking_part]
-    wanted = {image.name for image in images}
-    rows = [row for row in read(table_path) if row.image in wanted and row.codec in names]
-    report = summarise(rows) | {"skipped": skipped | refused}
+    contenders = {one.name: one for one in taking_part.values()}
+    asked = {image.name: image for image in images}
+    rows = [row for row in read(table_path) if row.image in asked and row.codec in contenders]
+    summary = summarise(rows) | {"skipped": skipped | refused}
     with AtomicPath(out / "bd.json", overwrite=True) as path:
-        path.write_text(json.dumps(report, indent=1) + "\n")
-    return report
+        path.write_text(json.dumps(summary, indent=1) + "\n")
+    return Result(summary, rows, asked, contenders, bands)
 
 
 def line_up(specs: Iterable[str]) -> tuple[dict, dict[str, str]]:

@@ -26,12 +26,12 @@ def bpg() -> Anchor:
 
 
 class X265Payload(Video):
-    """`-tune psnr`, because psycho-visual terms cost 8 to 15 % at equal PSNR; `info=0`, because the SEI is no picture."""
+    """`-tune psnr`: psycho-visual terms cost 8 to 15 % at equal PSNR; `info=0`: no signature of the encoder."""
 
     name = "bpg (x265 payload)"
     parameters = QUANTISERS
     command = ("ffmpeg -f rawvideo -pix_fmt yuv444p10le " + " ".join(X265)
-               + " -x265-params qp={parameter}:ipratio=1:info=0 -f hevc; BT.709 full range by our own rounding")  # fmt: skip
+               + " -x265-params qp={parameter}:ipratio=1:info=0 -f hevc; BT.709 full range by our own rounding")
 
     def __init__(self) -> None:
         self.version = f"libx265 in {ffmpeg.version('libx265')}"

@@ -32,7 +32,8 @@ def version(encoder: str) -> str:
 
 def encode(planes: bytes, width: int, height: int, pixel_format: str, encoder: list[str], container: str) -> bytes:
     raw = ["-f", "rawvideo", "-pix_fmt", pixel_format, "-s", f"{width}x{height}", "-i", "pipe:0"]
-    return run([*_quiet(), *raw, "-frames:v", "1", *encoder, "-pix_fmt", pixel_format, "-f", container, "pipe:1"], planes)
+    out = ["-frames:v", "1", *encoder, "-pix_fmt", pixel_format, "-f", container, "pipe:1"]
+    return run([*_quiet(), *raw, *out], planes)
 
 
 def decode(stream: bytes, container: str, pixel_format: str) -> bytes:

@@ -47,7 +47,7 @@ class Picture(Anchor):
         from PIL import Image
 
         buffer = io.BytesIO()
-        Image.fromarray(image).save(buffer, self.format, quality=int(quality), **self.options)
+        Image.fromarray(image).save(buffer, self.format, quality=round(quality), **self.options)
         return buffer.getvalue()
 
 

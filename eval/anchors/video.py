@@ -40,10 +40,10 @@ class Video(Anchor):
 
     def encode(self, pixels: np.ndarray, parameter: float) -> bytes:
         if _colour(pixels.shape, pixels.dtype):
-            return self.encode_frame(self.to_planes(pixels), int(parameter))
+            return self.encode_frame(self.to_planes(pixels), round(parameter))
         scales = [yuv.scale_of(band) for band in pixels]
         planes = [yuv.to_luma(band, scale) for band, scale in zip(pixels, scales, strict=True)]
-        streams = [self.encode_frame([plane], int(parameter)) for plane in planes]
+        streams = [self.encode_frame([plane], round(parameter)) for plane in planes]
         if len(streams) == 1 and pixels.dtype == np.uint8:
             return streams[0]
         return bundle(b"".join(scale.tobytes() for scale in scales), streams)

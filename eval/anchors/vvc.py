@@ -32,7 +32,7 @@ class Vvenc(Video):
     name = "vvc (vvenc 4:2:0)"
     parameters = QUANTISERS
     command = ("ffmpeg -f rawvideo -pix_fmt yuv420p10le " + " ".join(VVENC)
-               + " -qp {parameter} -qpa 0 -f vvc; BT.709 full range by our own rounding, chroma by 2 x 2 means")  # fmt: skip
+               + " -qp {parameter} -qpa 0 -f vvc; BT.709 full range by our own rounding, chroma by 2 x 2 means")
 
     def __init__(self) -> None:
         self.version = f"libvvenc in {ffmpeg.version('libvvenc')}"
@@ -67,7 +67,7 @@ class Vtm(Video):
     name = "vvc (VTM 4:4:4)"
     parameters = QUANTISERS
     command = ("EncoderAppStatic -c encoder_intra_vtm.cfg --InputChromaFormat=444 --InputBitDepth=10 --QP={parameter} "
-               "--FramesToBeEncoded=1 --ConformanceWindowMode=1; BT.709 full range by our own rounding")  # fmt: skip
+               "--FramesToBeEncoded=1 --ConformanceWindowMode=1; BT.709 full range by our own rounding")
 
     def __init__(self) -> None:
         tool = Path(shutil.which("EncoderAppStatic")).resolve()

@@ -1,0 +1,97 @@
+"""What the report lets people look at: a few images, each by every contender at nearly the same rate.
+
+    rows of an image --interpolate the parameter at the wanted bpp--> encode, decode --> PNG, kept in OUT/pictures
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+
+from eval.measure import Row, difference
+from rscodec.scene import Scene
+
+RATES = (0.3, 1.0)
+EDGE = 512
+
+
+def parameter_for(rows: list[Row], rate: float) -> float:
+    """Where the rate of an image's rows would meet `rate`: linear between them, in the logarithm of the rate."""
+    ordered = sorted(rows, key=lambda row: row.rate_bpp_file)
+    rates = [np.log(row.rate_bpp_file) for row in ordered]
+    return float(np.interp(np.log(rate), rates, [row.parameter for row in ordered]))
+
+
+def choose(rows: list[Row], count: int) -> list[str]:
+    """`count` images spread over all that there are."""
+    names = sorted({row.image for row in rows})
+    return [names[at * len(names) // count] for at in range(min(count, len(names)))]
+
+
+def show(scene: Scene, pixels: np.ndarray) -> np.ndarray:
+    """The middle of a scene as a uint8 picture (h, w, 3), stretched as the original's percentiles say."""
+    height, width = pixels.shape[1:]
+    top, left = max(0, (height - EDGE) // 2), max(0, (width - EDGE) // 2)
+    shown = [0, 1, 2] if len(pixels) >= 3 else [0, 0, 0]
+    window = np.s_[:, top : top + EDGE, left : left + EDGE]
+    picture = pixels[shown][window].transpose(1, 2, 0)
+    if pixels.dtype == np.uint8:
+        return picture
+    valid = scene.mask.all(0)
+    low, high = np.percentile(scene.pixels[shown][:, valid], [1, 99]) if valid.any() else (0.0, 1.0)
+    stretched = (picture.astype(np.float64) - low) * (255 / max(high - low, 1e-9))
+    return np.clip(np.rint(np.nan_to_num(stretched)), 0, 255).astype(np.uint8)
+
+
+def pictures(result, out: Path, count: int) -> list[dict]:
+    """[{"image", "original", "rates": [{"rate", "views": [{"codec", "bpp", "psnr_db", "parameter", "png"}]}]}]"""
+    from eval.rd import load
+
+    found = []
+    for name in choose(result.rows, count):
+        scene = load(result.images[name].path, result.bands)
+        rates = []
+        for rate in RATES:
+            views = []
+            for codec, contender in result.contenders.items():
+                rows = [row for row in result.rows if row.image == name and row.codec == codec]
+                if rows:
+                    views.append(_view(scene, contender, parameter_for(rows, rate), out / "pictures", name))
+            rates.append({"rate": rate, "views": views})
+        found.append({"image": name, "original": _uri(_png(show(scene, scene.pixels))), "rates": rates})
+    return found
+
+
+def _view(scene: Scene, contender, parameter: float, folder: Path, name: str) -> dict:
+    """One decoded picture; what it cost and how good it is are kept in its file's name, so that it is made once."""
+    label = re.sub(r"\W+", "-", f"{name} {contender.name} {contender.version}")
+    stem = f"{label[:80]}-{hashlib.sha256(label.encode()).hexdigest()[:8]}-{parameter:.3f}"
+    kept = sorted(folder.glob(f"{stem}_*_*.png"))
+    if not kept:
+        data = contender.encode(scene, parameter)
+        decoded = contender.decode(data, scene)
+        bpp = 8 * len(data) / scene.mask.any(0).sum()
+        quality = difference(scene.pixels, decoded, scene.mask).psnr_db
+        folder.mkdir(exist_ok=True)
+        kept = [folder / f"{stem}_{bpp:.4f}_{quality:.3f}.png"]
+        kept[0].write_bytes(_png(show(scene, decoded)))
+    bpp, quality = kept[0].stem.rsplit("_", 2)[1:]
+    return {"codec": contender.name, "parameter": round(parameter, 3), "bpp": float(bpp), "psnr_db": float(quality),
+            "png": _uri(kept[0].read_bytes())}  # fmt: skip
+
+
+def _png(picture: np.ndarray) -> bytes:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def _uri(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode()
