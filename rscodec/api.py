@@ -23,6 +23,7 @@ from bitstreams.dump import totals
 from bitstreams.errors import InputError, OutputError, naming
 from bitstreams.wire import MAGIC
 from rscodec.metadata import crop_metadata, differences, select_bands
+from rscodec.metadata_form import stream_metadata
 from rscodec.raster import RasterReader, RasterWriter
 from rscodec.scene import Scene
 from rscodec.source import open_source
@@ -131,7 +132,7 @@ class OpenScene:
                  on_error: str = "stop"):  # fmt: skip
         self._reader, self._options = reader, (weights, device, fast, on_error)
         self._decoder = None
-        self.header, self.metadata = reader.header, reader.metadata
+        self.header = reader.header
 
     @property
     def decoder(self):
@@ -142,6 +143,10 @@ class OpenScene:
             weights, device, fast, on_error = self._options
             self._decoder = SceneDecoder(self._reader, codec_for_decoding(self.header, weights, device), on_error, fast)
         return self._decoder
+
+    @property
+    def metadata(self) -> dict:
+        return stream_metadata(self._reader)
 
     @property
     def bad(self) -> dict:
@@ -155,7 +160,7 @@ class OpenScene:
         window = whole if window is None else Window(*window)
         with naming(self._reader.path):
             pixels, classes = self.decoder.read(window)
-        metadata = self.metadata if window == whole else crop_metadata(self.metadata, *window)
+            metadata = self.metadata if window == whole else crop_metadata(self.metadata, *window)
         if bands is not None:
             chosen = check_bands(bands, header.bands)
             coded = list(self.decoder.radiometry.coded)
@@ -241,7 +246,7 @@ def verify_file(
         codec = codec_for_decoding(reader.header, weights, device)
         if against is None:
             return verify(reader, codec, None, progress)
-        nodata = reader.metadata.get("nodata")
+        nodata = stream_metadata(reader).get("nodata")
         with RasterReader(against) as raw:
             same = raw.metadata.get("nodata") == nodata or nodata is None
         with open_source(Path(against), None, None if same else float(nodata)) as source:
@@ -257,7 +262,7 @@ def validate_files(scene: str | Path, other: str | Path) -> list[str]:
         is_stream = file.read(4) == MAGIC
     if not is_stream:
         return differences(describe(scene), describe(other))
-    with StreamReader.from_path(other) as reader:
+    with StreamReader.from_path(other) as reader, naming(other):
         return differences(describe(scene), describe_stream(reader))
 
 

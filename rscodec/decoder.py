@@ -21,6 +21,7 @@ from bitstreams.planes import decode_planes, planes_crc
 from rscodec.codec.base import TileCodec
 from rscodec.encoder import BLOCK_TILES, latents_crc
 from rscodec.metadata import nodata_value
+from rscodec.metadata_form import stream_metadata
 from rscodec.radiometry import Radiometry
 from rscodec.tiles import Grid, Window
 from rscodec.validity import MASKED, VALID, native, protect_nodata
@@ -47,7 +48,7 @@ class SceneDecoder:
                 "the stream is not one that rscodec writes"
             )
         self.grid = Grid(header.width, header.height, header.tile, codec.stride)
-        self.nodata = nodata_value(reader.metadata)
+        self.nodata = nodata_value(stream_metadata(reader))
         self.bad: dict[tuple[int, int, int | None], str] = {}
         self._latents: OrderedDict[tuple[int, int], np.ndarray | None] = OrderedDict()
         tile_bytes = self.grid.edge**2 // codec.stride**2 * codec.channels * codec.latent_dtype.itemsize

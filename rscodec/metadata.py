@@ -71,7 +71,7 @@ def write_metadata(target, metadata: dict) -> None:
         target.transform = Affine(*metadata["transform"])
     if "gcps" in metadata:
         points = [GroundControlPoint(r, c, x, y, z, id, info) for r, c, x, y, z, id, info in metadata["gcps"]]
-        target.gcps = points, parse_crs(metadata.get("gcps_crs"))
+        target.gcps = points, parse_crs(metadata.get("gcps_crs")) or CRS()
     if "rpcs" in metadata:
         target.update_tags(ns="RPC", **metadata["rpcs"])
     for key in ("descriptions", "units", "scales", "offsets"):
@@ -156,7 +156,10 @@ def _same(key: str, a, b) -> bool:
     if a is None or b is None:
         return False
     if key in ("crs", "gcps_crs"):
-        return parse_crs(a) == parse_crs(b)
+        try:
+            return parse_crs(a) == parse_crs(b)
+        except CRSError:
+            return False
     if key == "rpcs":
         return a.keys() == b.keys() and all(_same_numbers(a[name], b[name]) for name in a)
     return False

@@ -12,6 +12,7 @@ from rscodec.codec.base import TileCodec
 from rscodec.decoder import SceneDecoder, valid_pixels
 from rscodec.encoder import Progress
 from rscodec.metadata import description, differences
+from rscodec.metadata_form import stream_metadata
 from rscodec.metrics import Difference
 from rscodec.validity import MASKED
 
@@ -75,7 +76,7 @@ def verify(reader: StreamReader, codec: TileCodec, against=None, progress: Progr
 def describe_stream(reader: StreamReader) -> dict:
     """A stream in the form that `rscodec.metadata.differences` compares."""
     header = reader.header
-    return description(header.width, header.height, header.bands, header.dtype, reader.metadata)
+    return description(header.width, header.height, header.bands, header.dtype, stream_metadata(reader))
 
 
 def describe_source(source) -> dict:

@@ -368,3 +368,9 @@ def test_sparse_scenes_are_read_by_window(tmp_path: Path):
         writer.write(pixels(), 4000, 4000)
     with RasterReader(tmp_path / "a.tif") as reader:
         assert np.array_equal(reader.read(4000, 4000, 40, 30)[0], pixels())
+
+
+def test_points_without_a_reference_system(tmp_path: Path):
+    metadata = {"gcps": [[0.0, 0.0, 1.0, 2.0, 3.0, "1", ""]]}
+    Scene(pixels(), metadata=metadata).save(tmp_path / "a.tif")
+    assert Scene.load(tmp_path / "a.tif").metadata == metadata

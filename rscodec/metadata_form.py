@@ -1,0 +1,98 @@
+"""The form of the metadata of a stream: what a reader may rely on, key by key. Keys that it does not know are kept.
+
+A checksum says that the bytes are those that were written, not that whoever wrote them meant well.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from rasterio.enums import ColorInterp
+
+from bitstreams import StreamReader
+from bitstreams.errors import MetadataDamaged
+
+
+def stream_metadata(reader: StreamReader) -> dict:
+    """The metadata of a stream, or MetadataDamaged where a known key holds what no scene has."""
+    for key, has_form in FORMS.items():
+        if key in reader.metadata and not has_form(reader.metadata[key], reader.header.bands):
+            raise MetadataDamaged(f"the metadata have an impossible {key}; the stream is not one that rscodec writes")
+    return reader.metadata
+
+
+def _is_text(value, bands: int = 0) -> bool:
+    return isinstance(value, str)
+
+
+def _is_number(value, bands: int = 0) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _reads_as_number(value, bands: int = 0) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return isinstance(value, str)
+
+
+def _is_colour(value, bands: int = 0) -> bool:
+    return value in ColorInterp.__members__ if isinstance(value, str) else False
+
+
+def _is_true(value, bands: int) -> bool:
+    return value is True
+
+
+def _is_transform(value, bands: int) -> bool:
+    return isinstance(value, list) and len(value) == 6 and all(map(_is_number, value))
+
+
+def _is_point(value) -> bool:
+    """[row, col, x, y, z, id, info]"""
+    whole = isinstance(value, list) and len(value) == 7
+    return whole and all(map(_is_number, value[:5])) and all(map(_is_text, value[5:]))
+
+
+def _are_points(value, bands: int) -> bool:
+    return isinstance(value, list) and all(map(_is_point, value))
+
+
+def _are_texts(value, bands: int = 0) -> bool:
+    return isinstance(value, dict) and all(map(_is_text, value.values()))
+
+
+def _are_rpcs(value, bands: int) -> bool:
+    return _are_texts(value) and all(_reads_as_number(value.get(key)) for key in ("LINE_OFF", "SAMP_OFF"))
+
+
+def _are_tags(value, bands: int = 0) -> bool:
+    return isinstance(value, dict) and all(map(_are_texts, value.values()))
+
+
+def _per_band(has_form: Callable) -> Callable:
+    return lambda value, bands: isinstance(value, list) and len(value) == bands and all(map(has_form, value))
+
+
+def _or_none(has_form: Callable) -> Callable:
+    return lambda value: value is None or has_form(value)
+
+
+FORMS = {
+    "crs": _is_text,
+    "transform": _is_transform,
+    "gcps": _are_points,
+    "gcps_crs": _is_text,
+    "rpcs": _are_rpcs,
+    "nodata": _reads_as_number,
+    "tags": _are_tags,
+    "band_tags": _per_band(_are_tags),
+    "descriptions": _per_band(_or_none(_is_text)),
+    "units": _per_band(_or_none(_is_text)),
+    "scales": _per_band(_is_number),
+    "offsets": _per_band(_is_number),
+    "colorinterp": _per_band(_is_colour),
+    "masked": _is_true,
+}

@@ -1,0 +1,139 @@
+"""Ways to damage a stream. Each takes (rng, data, others) and gives bytes; the stream may be damaged already."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+from surgery import PLACES, field, index_of, layout, patch, payloads_of, with_index, with_section
+
+from bitstreams.header import FIXED
+
+NUMBERS = [name for name, (_, code) in PLACES.items() if code != "8s" and name not in ("magic", "version")]
+SMALL = (0, 1, 2, 3, 7, 8, 31, 32, 33, 63, 64, 127, 128, 255, 256)
+TELLING = (*SMALL, 1000, 2047, 4096, 65535, 2**20, 2**20 + 1, 2**31, 2**32 - 1)
+JSON_BYTES = b'0123456789-+.eE"{}[]:,\\untrfalse '
+
+
+def flips(rng, data: bytes, others) -> bytes:
+    """Some bits, anywhere, or all of them in the first bytes."""
+    data = bytearray(data)
+    reach = len(data) if rng.random() < 0.5 else min(len(data), 120)
+    for at in rng.integers(0, max(reach, 1), rng.integers(1, 9)):
+        if at < len(data):
+            data[at] ^= 1 << int(rng.integers(8))
+    return bytes(data)
+
+
+def overwritten(rng, data: bytes, others) -> bytes:
+    """A run of noise, zeros or ones."""
+    at, length = _run(rng, data, 32)
+    return data[:at] + _filling(rng, length) + data[at + length :]
+
+
+def cut(rng, data: bytes, others) -> bytes:
+    """The end is missing, or a run in the middle."""
+    if rng.random() < 0.5:
+        return data[: rng.integers(0, len(data) + 1)]
+    at, length = _run(rng, data, 64)
+    return data[:at] + data[at + length :]
+
+
+def inserted(rng, data: bytes, others) -> bytes:
+    """A run of noise, or of bytes that are there already."""
+    at, length = _run(rng, data, 64)
+    run = data[at : at + length] if rng.random() < 0.5 else _filling(rng, length)
+    return data[:at] + run + data[at:]
+
+
+def spliced(rng, data: bytes, others) -> bytes:
+    """The beginning of this stream and the end of another one."""
+    other = others[rng.integers(len(others))]
+    return data[: rng.integers(0, len(data) + 1)] + other[rng.integers(0, len(other)) :]
+
+
+def numbered(rng, data: bytes, others) -> bytes:
+    """Header fields with telling values, or values that are nearly right."""
+    if len(data) < FIXED.size:
+        return data
+    for name in rng.choice(NUMBERS, rng.integers(1, 4)):
+        size = {"B": 1, "H": 2, "I": 4}[PLACES[name][1]]
+        near = max(0, field(data, name) + int(rng.integers(-3, 4)))
+        value = near if rng.random() < 0.5 else int(rng.choice(TELLING))
+        data = patch(data, **{name: value % 256**size})
+    return data
+
+
+def lengthened(rng, data: bytes, others) -> bytes:
+    """Lengths of the index, or the length byte of a section."""
+    entries = index_of(data)
+    if rng.random() < 0.2 and len(data) > FIXED.size:
+        return data[: FIXED.size] + bytes([rng.integers(256)]) + data[FIXED.size + 1 :]
+    if not len(entries):
+        return data
+    for at in rng.integers(0, len(entries), rng.integers(1, 3)):
+        near = max(0, int(entries["length"][at]) + int(rng.integers(-8, 9)))
+        entries["length"][at] = near if rng.random() < 0.7 else int(rng.choice(TELLING))
+    return with_index(data, entries)
+
+
+def restuffed(rng, data: bytes, others) -> bytes:
+    """Payloads of another content and length, with an index that knows it."""
+    _, end = layout(data)
+    entries, payloads = index_of(data), payloads_of(data)
+    if end is None or not payloads:
+        return data
+    for at in rng.integers(0, len(payloads), rng.integers(1, 3)):
+        content = payloads[at]
+        kind = rng.integers(4)
+        if kind == 0:
+            content = _filling(rng, int(rng.choice([1, 2, 4, 7, 8, 9, 12, 16, 64, 300])))
+        elif kind == 1 and content:
+            content = overwritten(rng, content, others)
+        elif kind == 2:
+            content = content[: rng.integers(0, len(content) + 1)]
+        else:
+            content = payloads[rng.integers(len(payloads))]
+        payloads[at], entries["length"][at] = content, len(content)
+    return with_index(data, entries)[: end + 4] + b"".join(payloads)
+
+
+def reworded(rng, data: bytes, others) -> bytes:
+    """Metadata whose text is damaged, not its compression."""
+    crc, _ = layout(data)
+    if crc is None or not field(data, "flags") & 1:
+        return data
+    at, length, shift = FIXED.size, 0, 0
+    while at < crc:
+        length |= (data[at] & 127) << shift
+        shift, at = shift + 7, at + 1
+        if data[at - 1] < 128:
+            break
+    try:
+        text = bytearray(zlib.decompressobj().decompress(data[at : at + length], 2**20))
+    except zlib.error:
+        return data
+    for _ in range(rng.integers(1, 5)):
+        start = int(rng.integers(0, len(text) + 1))
+        stop = start + int(rng.integers(0, 4))
+        text[start:stop] = bytes(rng.choice(list(JSON_BYTES), rng.integers(0, 4)).astype(np.uint8))
+    packed = zlib.compress(bytes(text), 9)
+    return with_metadata(data, packed, at + length)
+
+
+def with_metadata(data: bytes, packed: bytes, end: int) -> bytes:
+    """Another metadata section in the place of the one that ends at `end`; what follows stays."""
+    flags = field(data, "flags")
+    bare = patch(data, flags=flags & ~1)[: FIXED.size] + data[end:]
+    return patch(with_section(bare, "metadata", packed), flags=flags)
+
+
+MUTATIONS = (flips, overwritten, cut, inserted, spliced, numbered, lengthened, restuffed, reworded)
+
+
+def _run(rng, data: bytes, longest: int) -> tuple[int, int]:
+    return int(rng.integers(0, len(data) + 1)), int(rng.integers(1, longest + 1))
+
+
+def _filling(rng, length: int) -> bytes:
+    return (rng.bytes(length), bytes(length), b"\xff" * length)[rng.integers(3)]
