@@ -29,6 +29,7 @@ from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import CRSError
 
 STORAGE_NAMESPACES = {"IMAGE_STRUCTURE", "DERIVED_SUBDATASETS", "SUBDATASETS", "RPC", "TIFF"}
+COLOURS = frozenset(ColorInterp.__members__)
 PER_BAND = ("descriptions", "units", "scales", "offsets", "colorinterp")
 RPC_TOLERANCE = 1e-13  # TIFF readers print RPCs with 15 digits
 

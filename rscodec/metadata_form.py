@@ -8,10 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from rasterio.enums import ColorInterp
-
 from bitstreams import StreamReader
 from bitstreams.errors import MetadataDamaged
+from rscodec.metadata import COLOURS
 
 
 def stream_metadata(reader: StreamReader) -> dict:
@@ -39,7 +38,7 @@ def _reads_as_number(value, bands: int = 0) -> bool:
 
 
 def _is_colour(value, bands: int = 0) -> bool:
-    return value in ColorInterp.__members__ if isinstance(value, str) else False
+    return isinstance(value, str) and value in COLOURS
 
 
 def _is_true(value, bands: int) -> bool:
