@@ -15,7 +15,8 @@ import pytest
 
 import rscodec
 from bitstreams import StreamReader, errors
-from tests.bitstreams.reference import Reference
+from rscodec.codec.coder import SYMBOL_LIMIT, SymbolCoder
+from tests.bitstreams.reference import Rans, Reference
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "bitstreams" / "vectors"
 WEIGHTS = FOLDER / "vec-1.safetensors"
@@ -80,6 +81,17 @@ def test_latents_as_the_specification_says(folder: Path, reference: Reference):
                     assert zlib.crc32(latents.tobytes()) == reader.entry(row, col, group).crc_decoded
                     crc = zlib.crc32(latents.tobytes(), crc)
     assert crc == expected(folder)["latents_crc32"]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3000])
+def test_symbols_as_the_specification_says(count: int, reference: Reference):
+    """Of every table, escapes as far as they go, and the short form, which no vector has."""
+    coder = SymbolCoder(reference.w["exact.frequencies"], reference.w["exact.reaches"])
+    rng = np.random.default_rng(count)
+    symbols = np.clip(np.rint(rng.standard_cauchy(count) * 20), -SYMBOL_LIMIT, SYMBOL_LIMIT).astype(np.int32)
+    indexes = rng.integers(0, 64, count).astype(np.int32)
+    rans = Rans(coder.encode(symbols, indexes), reference.tables)
+    assert [rans.symbol(index) for index in indexes.tolist()] == symbols.tolist() and rans.used_up
 
 
 @pytest.mark.parametrize("folder", PASSED, ids=name)
