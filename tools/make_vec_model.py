@@ -3,7 +3,7 @@
     python tools/make_vec_model.py bitstreams/vectors/vec-1.safetensors
 
 A transform coder of 20 discrete cosines, trained for some seconds on a synthetic scene so that every part of the codec
-does something: heads are not zero, scales follow the quality, and some symbols of z and y are not coded at all.
+does something: heads are not zero, scales follow the quality, and some symbols are not coded at all.
 """
 
 from __future__ import annotations
@@ -70,7 +70,6 @@ def main(path: str) -> None:
         codec.entropy.z_mu.uniform_(-4, 4)
     train(codec, torch.from_numpy(pixels) / 255.0)
     with torch.no_grad():
-        codec.entropy.z_index[0, ::2] = 0  # not coded at the lowest quality
         for group in codec.entropy.groups[1:]:
             for head in (group.anchor_index, group.other_index):
                 head.bias -= UNCODED / BIAS_UNIT

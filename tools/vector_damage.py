@@ -143,7 +143,7 @@ DAMAGES = (
     Row("payload_random", "plain_rgb", "TileDamaged", "tile (0, 0)", payload(0, random_bytes(80)), "decode"),
     Row("payload_all_ones", "plain_rgb", "TileDamaged", "tile (0, 0)",
         payload(0, lambda data: b"\xff" * 64), "decode"),
-    Row("payload_too_short", "plain_rgb", "TileDamaged", "fewer symbols", payload(0, lambda data: b"\1\0"), "decode"),
+    Row("payload_too_short", "plain_rgb", "TileDamaged", "shorter than any", payload(0, lambda data: b"\1\0"), "decode"),
     Row("payload_halved", "four_bands", "TileDamaged", "tile (0, 0)", payload(1, lambda data: data[:12]), "decode"),
     Row("latents_crc", "plain_rgb", "TileDamaged", "not those that were encoded", entry(0, crc_decoded=1), "decode"),
     Row("planes_crc", "many_tiles", "MaskDamaged", "do not match their checksum", entry(0, crc_coded=1), "decode"),

@@ -1,8 +1,8 @@
 """Symbols <-> bytes, on CompressAI's range coder. The only file that touches it.
 
 One stream holds all symbols of a tile. The coder is fragile where nobody guards it, so it is guarded here:
-- it fails on an empty list and corrupts memory on a list of one: fewer than two symbols are written by hand, in less
-  than STATE_BYTES bytes, which a stream of the coder never has;
+- it fails on an empty list and corrupts memory on a list of one: such lists are refused (models code every symbol of
+  z, so that no tile has so few);
 - it reads on past the end of a damaged stream: the stream is given a tail of zeros longer than any such reading;
 - it converts its tables at every call: they are kept as lists, and cut behind the last that the call needs.
 """
@@ -28,7 +28,7 @@ class SymbolsDamaged(BitstreamError):
 
 
 class SymbolCoder:
-    """Codes symbols with the tables of a model: `frequencies` one after the other, of the symbols -reach..reach each."""
+    """Codes symbols with the tables of a model: `frequencies`, table after table, of the symbols -reach..reach."""
 
     def __init__(self, frequencies: np.ndarray, reaches: np.ndarray):
         lengths = 2 * reaches.astype(np.int64) + 2
@@ -40,9 +40,9 @@ class SymbolCoder:
         self._offsets = (-reaches.astype(np.int64)).tolist()
 
     def encode(self, symbols: np.ndarray, indexes: np.ndarray) -> bytes:
-        """Symbols (n,) with the index of each one's table -> bytes."""
+        """Symbols (n,), two at least, with the index of each one's table -> bytes."""
         if len(symbols) < 2:
-            return b"".join(_zigzag(int(symbol)) for symbol in symbols)
+            raise ValueError(f"the range coder cannot write {len(symbols)} symbols")
         tables = self._up_to(int(indexes.max()))
         return _ans().RansEncoder().encode_with_indexes(symbols.tolist(), indexes.tolist(), *tables)
 
@@ -58,32 +58,22 @@ class SymbolDecoder:
     """Reads symbols in the order in which they were written."""
 
     def __init__(self, coder: SymbolCoder, payload: bytes, most_symbols: int):
+        if len(payload) < STATE_BYTES:
+            raise SymbolsDamaged("the payload is shorter than any that an encoder writes")
         self._coder = coder
-        self._single = payload if len(payload) < STATE_BYTES else None
-        if self._single is None:
-            self._stream = _ans().RansDecoder()
-            guard = GUARD_PER_BYTE * len(payload) + GUARD_PER_SYMBOL * most_symbols + 64
-            self._stream.set_stream(payload + bytes(guard))
+        self._stream = _ans().RansDecoder()
+        guard = GUARD_PER_BYTE * len(payload) + GUARD_PER_SYMBOL * most_symbols + 64
+        self._stream.set_stream(payload + bytes(guard))
 
     def read(self, indexes: np.ndarray) -> np.ndarray:
         """The next symbols, one for each table index."""
         if not len(indexes):
             return np.empty(0, np.int32)
-        if self._single is not None:
-            if len(indexes) > 1 or not self._single:
-                raise SymbolsDamaged("the payload has fewer symbols than its model asks for")
-            symbol, self._single = _unzigzag(self._single), b""
-            return np.array([symbol], np.int32)
         values = self._stream.decode_stream(indexes.tolist(), *self._coder._up_to(int(indexes.max())))
         symbols = np.array(values, np.int64)
         if np.abs(symbols).max() > SYMBOL_LIMIT:
             raise SymbolsDamaged("the payload holds a symbol that no encoder writes")
         return symbols.astype(np.int32)
-
-    def finish(self) -> None:
-        """Nothing may be left of a payload that was written by hand (the coder's own cannot tell)."""
-        if self._single:
-            raise SymbolsDamaged("the payload has more symbols than its model asks for")
 
 
 @cache
@@ -96,16 +86,3 @@ def _ans():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-def _zigzag(symbol: int) -> bytes:
-    value = 2 * symbol if symbol >= 0 else -2 * symbol - 1
-    return value.to_bytes(2, "little")
-
-
-def _unzigzag(data: bytes) -> int:
-    value = int.from_bytes(data, "little")
-    symbol = value // 2 if value % 2 == 0 else -(value + 1) // 2
-    if len(data) != 2 or abs(symbol) > SYMBOL_LIMIT:
-        raise SymbolsDamaged("the payload holds a symbol that no encoder writes")
-    return symbol

@@ -166,7 +166,7 @@ class Exact(nn.Module):
             nchw = F.conv2d(x.permute(0, 3, 1, 2), self.weight, self.bias, padding=1, groups=x.shape[-1])
             value = nchw.permute(0, 2, 3, 1).mul_(self.scale)
         if extra_bias is not None:
-            value.add_(extra_bias)
+            value.round_().add_(extra_bias)
         if self.activation:
-            value = torch.maximum(value, value * 0.125)
+            value = F.leaky_relu_(value, 0.125)
         return value.round_().clamp_(self.lowest, self.limit)

@@ -164,9 +164,9 @@ class Codec(nn.Module):
 
 
 def gaussian_bits(residual: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
-    """-log2 of the mass that N(0, scale) puts on the unit interval around the residual: in training of the residual plus
-    uniform noise, otherwise of the rounded one. Past TAIL the cost goes on along its tangent: escapes cost no more, and
-    a scale that is far too small still has a gradient.
+    """-log2 of the mass that N(0, scale) puts on the unit interval around the residual: plus uniform noise in training,
+    rounded otherwise. Past TAIL the cost goes on along its tangent: escapes cost no more, and a scale that is far too
+    small still has a gradient.
     """
     residual = residual + torch.rand_like(residual) - 0.5 if torch.is_grad_enabled() else residual.round()
     inverse = 2**-0.5 / scale

@@ -45,7 +45,7 @@ def freeze(codec: Codec) -> dict[str, torch.Tensor]:
             tensors |= {f"{EXACT}{name}.{part}": value for part, value in layer.freeze().items()}
     tensors[EXACT + "levels"] = torch.round(entropy.hyper.levels.detach() * BIAS_UNIT).to(torch.int32)
     tensors[EXACT + "z_mu"] = torch.round(entropy.z_mu.detach()).to(torch.int32)
-    tensors[EXACT + "z_index"] = torch.round(entropy.z_index.detach()).clamp(0, SCALES - 1).to(torch.int32)
+    tensors[EXACT + "z_index"] = torch.round(entropy.z_index.detach()).clamp(1, SCALES - 1).to(torch.int32)
     frequencies, reaches = gaussian_frequencies()
     tensors[EXACT + "frequencies"] = torch.from_numpy(frequencies.astype(np.int32))
     tensors[EXACT + "reaches"] = torch.from_numpy(reaches)
@@ -108,6 +108,7 @@ class PortableCodec(TileCodec):
         self.weights_hash = exact_hash(tensors)
         self.device = torch.device(device)
         self.halo = transforms.halo(self.config.decoder_blocks)
+        self.border = transforms.border(self.config.encoder_blocks)
         self.channels = self.config.latents
         try:
             self._net = self._rebuild(tensors)
@@ -127,6 +128,8 @@ class PortableCodec(TileCodec):
         self._levels, self._z_mu, self._z_index = (
             tensors[EXACT + key].float().to(self.device) for key in ("levels", "z_mu", "z_index")
         )
+        if self._z_index.min() < 1 or self.config.hyper < 2:
+            raise ValueError("a tile could have fewer than the two symbols that the range coder needs")
         self._coder = SymbolCoder(tensors[EXACT + "frequencies"].numpy(), tensors[EXACT + "reaches"].numpy())
         return net.eval().requires_grad_(False).to(self.device, memory_format=torch.channels_last)
 
@@ -148,7 +151,7 @@ class PortableCodec(TileCodec):
         with torch.autocast(self.device.type, torch.bfloat16):
             z = self._net.entropy.analyse(target)
         z_mu, z_index = self._z_model(quality)
-        z = torch.where(z_index > 0, z.float().round().clamp(-Z_LIMIT, Z_LIMIT), z_mu)
+        z = z.float().round().clamp(-Z_LIMIT, Z_LIMIT)
         rows = dict(zip((True, False), split(target), strict=True))
         coded = [_Column((z - z_mu).flatten(1), z_index.expand_as(z).flatten(1))]
 
@@ -182,8 +185,6 @@ class PortableCodec(TileCodec):
         if z.abs().max() > Z_LIMIT:
             raise SymbolsDamaged("the payload holds side information that no encoder writes")
         latents = self._walk(z, quality, height, width, lambda known: known.mu + UNIT * read(known.index))
-        for decoder in decoders:
-            decoder.finish()
         return list(latents)
 
     def _walk(self, z: torch.Tensor, quality: float, height: int, width: int, answer) -> np.ndarray:

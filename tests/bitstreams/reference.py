@@ -20,9 +20,8 @@ class Rans:
     """The symbols of one payload, one by one."""
 
     def __init__(self, payload: bytes, tables: list[np.ndarray]):
-        self.tables, self.payload, self.short = tables, payload, len(payload) < 8
-        if not self.short:
-            self.state, self.at = int.from_bytes(payload[:8], "little"), 8
+        self.tables, self.payload = tables, payload
+        self.state, self.at = int.from_bytes(payload[:8], "little"), 8
 
     def _drop(self, state: int) -> None:
         if state < 1 << 31:
@@ -36,9 +35,6 @@ class Rans:
         return low
 
     def symbol(self, index: int) -> int:
-        if self.short:
-            (value,), self.payload = np.frombuffer(self.payload, "<u2"), b""
-            return int(value) // 2 if value % 2 == 0 else -(int(value) + 1) // 2
         starts = self.tables[index]
         reach = (len(starts) - 3) // 2
         low = self.state & 0xFFFF
@@ -56,7 +52,7 @@ class Rans:
 
     @property
     def used_up(self) -> bool:
-        return not self.payload if self.short else (self.at, self.state) == (len(self.payload), 1 << 31)
+        return (self.at, self.state) == (len(self.payload), 1 << 31)
 
 
 class Reference:
@@ -128,7 +124,7 @@ class Reference:
     def _finish(self, name, value, level=None, activation=True, low=-POINTWISE_LIMIT, high=POINTWISE_LIMIT):
         value = (value + self.w[f"exact.{name}.bias"]) / 2.0 ** self.w[f"exact.{name}.shift"]
         if level is not None:
-            value = (value.astype(np.float32) + level.astype(np.float32)).astype(np.float64)
+            value = np.rint(value) + level
         if activation:
             value = np.maximum(value, value / 8)
         return np.clip(np.round(value), low, high)
