@@ -27,7 +27,6 @@ from rscodec.statistics import Statistics
 from rscodec.tiles import Grid, Window
 
 BLOCK_TILES = 2  # tiles side by side that go through the network together
-BORDER = 64  # pixels around a block that its latents may depend on
 
 Progress = Callable[[int, int], None]
 
@@ -95,7 +94,7 @@ class SceneEncoder:
                 yield block.row // edge, col, planes, groups
 
     def _read(self, block: Window) -> tuple[Window, Window, np.ndarray, np.ndarray | None]:
-        outer = block.grown(BORDER, self.grid.scene)
+        outer = block.grown(self.codec.border * self.codec.stride, self.grid.scene)
         return block, outer, *self.source.read(*outer)
 
     def _analyse(self, outer: Window, pixels: np.ndarray, classes: np.ndarray | None, quality: float) -> np.ndarray | None:

@@ -96,10 +96,9 @@ class Radiometry:
     def forward(self, coded: np.ndarray) -> np.ndarray:
         """Coded bands (C,h,w), all of them finite -> network channels (G,3,h,w) float32."""
         count, height, width = coded.shape
-        offset = np.array(self.offset).reshape(-1, 1, 1)
-        values = (coded.astype(np.float64) - offset) / self.scale
+        values = (coded.astype(self._working) - self._offsets()) / self._working(self.scale)
         if self.matrix is None:
-            return values[list(_REPLICATION[count])].astype(np.float32)[None]
+            return values[list(_REPLICATION[count])].astype(np.float32, copy=False)[None]
         components = np.zeros((self.groups * 3, height * width))
         components[:count] = self._klt() @ values.reshape(count, -1)
         channels = GREY_ROTATION.T @ components.reshape(self.groups, 3, -1) + 0.5
@@ -109,15 +108,25 @@ class Radiometry:
         """Network channels (G,3,h,w) -> coded bands (C,h,w): rounded to nearest, clipped to the type."""
         height, width = channels.shape[2:]
         count = len(self.coded)
-        channels = channels.astype(np.float64)
-        if self.matrix is None:
+        channels = channels.astype(self._working, copy=False)
+        if count == 3:
+            values = channels[0]
+        elif self.matrix is None:
             replication = np.array(_REPLICATION[count])
             values = np.stack([channels[0, replication == band].mean(0) for band in range(count)])
         else:
             components = GREY_ROTATION @ (channels.reshape(self.groups, 3, -1) - 0.5)
             values = np.linalg.inv(self._klt()) @ components.reshape(self.groups * 3, -1)[:count]
             values = values.reshape(count, height, width)
-        return to_dtype(values * self.scale + np.array(self.offset).reshape(-1, 1, 1), self.dtype)
+        return to_dtype(values * self._working(self.scale) + self._offsets(), self.dtype)
+
+    @property
+    def _working(self) -> type[np.floating]:
+        """What to compute in: eight bits leave room enough in float32, unless a matrix is to be inverted."""
+        return np.float32 if self.dtype == "uint8" and self.matrix is None else np.float64
+
+    def _offsets(self) -> np.ndarray:
+        return np.array(self.offset, self._working).reshape(-1, 1, 1)
 
     def _klt(self) -> np.ndarray:
         return self.matrix.astype(np.float64) / MATRIX_ONE

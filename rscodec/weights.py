@@ -7,12 +7,13 @@ command, configuration and measured figures.
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from pathlib import Path
 
 from bitstreams import Header
 from bitstreams.errors import InputError, MissingWeights, WrongWeights
 from rscodec.codec.base import TileCodec
-from rscodec.registry import CODECS, find, find_model
+from rscodec.registry import CODECS, Row, find, find_model
 
 FOLDER = Path(__file__).parent / "weights"
 
@@ -39,7 +40,7 @@ def codec_for_encoding(name: str, weights: str | Path | None = None, device: str
         raise MissingWeights(f"no weights of the codec {name} ship with this package; give yours with --weights PATH")
     path = Path(weights) if weights is not None else shipped(row.default_model)
     check_device(device)
-    codec = row.load()(path, device)
+    codec = _load(row, path, device)
     if codec.model not in row.models:
         raise WrongWeights(f"{path} holds {codec.model}, which is not for the codec {name}; choose another --model")
     return codec
@@ -52,7 +53,7 @@ def codec_for_decoding(header: Header, weights: str | Path | None = None, device
         raise MissingWeights(f"the stream needs {wanted}, which is not in this package; give it with --weights PATH")
     path = Path(weights) if weights is not None else shipped(header.model)
     check_device(device)
-    codec = find_model(CODECS, header.model).load()(path, device)
+    codec = _load(find_model(CODECS, header.model), path, device)
     if (codec.model, codec.weights_hash) != (header.model, header.weights_hash):
         raise WrongWeights(
             f"the stream needs {wanted}, but {path} holds {codec.model} with hash "
@@ -67,3 +68,14 @@ def check_device(device: str) -> None:
 
     if torch.device(device).type == "cuda" and not torch.cuda.is_available():
         raise InputError(f"--device {device}: no CUDA device is usable here; use --device cpu")
+
+
+def _load(row: Row, path: Path, device: str) -> TileCodec:
+    """The codec in a file, kept for the next call as long as the file does not change."""
+    about = path.stat() if path.exists() else None
+    return _loaded(row, path.absolute(), device, about and (about.st_ino, about.st_mtime_ns, about.st_size))
+
+
+@lru_cache(maxsize=2)
+def _loaded(row: Row, path: Path, device: str, _version: tuple | None) -> TileCodec:
+    return row.load()(path, device)

@@ -8,7 +8,8 @@ Contract (tests/laws.py holds every row of the registry to it):
 - `decode(encode(y))` gives latents equal to those `encode` returned; if `portable`, on every machine.
 - Latents are a numpy array of a fixed dtype; their checksum is over its little-endian bytes in C order.
 - A pixel depends on no latent further than `halo` from its own, so tiles synthesised with that much of their neighbours
-  around them show no seam. Where the scene ends nothing stands in for the missing neighbours.
+  around them show no seam. Where the scene ends nothing stands in for the missing neighbours. The other way round, a
+  latent depends on pixels up to `border` latents' worth away (in good approximation: this is not what decoding rests on).
 - A damaged payload raises a BitstreamError or gives other latents (which the checksum catches); it never crashes.
 """
 
@@ -28,6 +29,7 @@ class TileCodec(ABC):
     fixed_rate: bool = False  # one operating point: quality means nothing
     stride: int = 16
     halo: int
+    border: int
     channels: int  # of the latents
     latent_dtype: np.dtype
 

@@ -39,6 +39,7 @@ class ElicCodec(TileCodec):
     portable = False
     fixed_rate = True
     halo = 9  # g_s reaches 4 pixels at stride 16, 4 at stride 8, 7 at stride 4 and 4 at stride 2: 8.25 latents
+    border = 4  # g_a reaches 8.25 latents too, but hardly anything comes from that far
     latent_dtype = np.dtype("<f4")
 
     def __init__(self, path: Path, device: str = "cpu"):

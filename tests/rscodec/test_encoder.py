@@ -10,7 +10,7 @@ import pytest
 from bitstreams import StreamReader
 from bitstreams.dump import totals
 from bitstreams.errors import InputError
-from rscodec.encoder import BLOCK_TILES, BORDER, SceneEncoder
+from rscodec.encoder import BLOCK_TILES, SceneEncoder
 from rscodec.scene import Scene
 from rscodec.source import SceneSource
 from tests.models import TILE
@@ -64,8 +64,9 @@ def test_what_is_read_is_bounded_by_the_tile_and_not_by_the_scene(make_scene, ti
     source = Watched(make_scene((500, 300)))
     SceneEncoder(source, tiny, TILE).write(io.BytesIO(), 3)
     assert len(source.windows) == 5 * 4
-    assert max(width for _, _, width, _ in source.windows) <= BLOCK_TILES * TILE + 2 * BORDER
-    assert max(height for _, _, _, height in source.windows) <= TILE + 2 * BORDER
+    border = tiny.border * tiny.stride
+    assert max(width for _, _, width, _ in source.windows) <= BLOCK_TILES * TILE + 2 * border
+    assert max(height for _, _, _, height in source.windows) <= TILE + 2 * border
 
 
 def test_progress_counts_every_tile(make_scene, tiny):

@@ -88,3 +88,13 @@ def test_a_gpu_that_is_not_there_is_no_matter_of_weights(tiny_weights, monkeypat
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(InputError, match="no CUDA device"):
         weights.codec_for_encoding("vec", tiny_weights, "cuda")
+
+
+def test_a_codec_is_loaded_once_for_each_file(tiny_weights, tmp_path):
+    path = tmp_path / "copy.safetensors"
+    path.write_bytes(tiny_weights.read_bytes())
+    first = weights.codec_for_encoding("vec", path)
+    assert weights.codec_for_encoding("vec", str(path)) is first
+    path.unlink()
+    path.write_bytes(tiny_weights.read_bytes())
+    assert weights.codec_for_encoding("vec", path) is not first

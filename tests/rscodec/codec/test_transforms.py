@@ -74,3 +74,16 @@ def test_quality_changes_the_gain_smoothly():
     with torch.no_grad():
         size = net.analyse(x, torch.linspace(1, 8, 29)).abs().flatten(1).sum(1)
     assert (size.diff() > 0).all() and (size[1:] / size[:-1]).max() < 1.5
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 3, 6])
+def test_the_border_is_enough(blocks: int):
+    """The latents of a tile follow from its pixels and `border` latents' worth around it."""
+    net = models.build(replace(models.TINY, encoder_blocks=blocks)).eval().requires_grad_(False)
+    border, quality = 16 * transforms.border(blocks), torch.tensor([4.0])
+    pixels = torch.rand(1, 3, 2 * border + 48, 2 * border + 64, generator=torch.manual_seed(2))
+    changed = 1 - pixels
+    inside = (..., slice(16, 32 + 2 * border), slice(16, 48 + 2 * border))  # a tile of 1 x 2 latents and its border
+    changed[inside] = pixels[inside]
+    tile = (..., slice(1 + border // 16, 2 + border // 16), slice(1 + border // 16, 3 + border // 16), slice(None))
+    assert torch.equal(net.analyse(pixels, quality)[tile], net.analyse(changed, quality)[tile])

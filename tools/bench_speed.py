@@ -1,0 +1,140 @@
+"""How fast are we beside CompressAI's ELIC, on one machine, in one process, on the same image?
+
+    python tools/bench_speed.py --threads 2
+
+Ours goes from file to file (GeoTIFF in, stream out; stream in, GeoTIFF out), theirs from tensor to strings and back, in
+memory. The two take turns, and each turn gives one ratio, so a busy machine slows both sides of it. Theirs is
+Elic2022Official in its published size with random weights: its time hardly depends on them; its rate and quality do, and
+are not looked at. Models are loaded, and everything has run once, before the first measurement.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+
+import rscodec
+from rscodec.sample import synthesize
+from rscodec.scene import Scene
+
+MAIN, LATENTS = 192, 320  # N and M of Elic2022Official as published
+
+
+class Theirs:
+    """compress() and decompress() in memory."""
+
+    def __init__(self, pixels: np.ndarray):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            from compressai.models import Elic2022Official
+
+        torch.manual_seed(0)
+        self.net = Elic2022Official(MAIN, LATENTS).eval()
+        self.net.update()
+        self.x = torch.from_numpy(pixels)[None].float() / 255
+
+    @torch.inference_mode()
+    def encode(self) -> None:
+        self.coded = self.net.compress(self.x)
+
+    @torch.inference_mode()
+    def decode(self) -> None:
+        self.net.decompress(self.coded["strings"], self.coded["shape"])
+
+
+class Ours:
+    """Files in a folder, by the functions behind `rscodec encode` and `rscodec decode`."""
+
+    def __init__(self, folder: Path, scene: Scene, model: str, weights: Path | None, quality: float):
+        self.scene, self.stream, self.back = folder / "scene.tif", folder / "scene.bin", folder / "back.tif"
+        self.options = {"weights": weights, "overwrite": True}
+        self.model, self.quality = model, quality
+        scene.save(self.scene)
+
+    def encode(self) -> None:
+        rscodec.encode_file(self.scene, self.stream, quality=self.quality, model=self.model, **self.options)
+
+    def decode(self) -> None:
+        rscodec.decode_file(self.stream, self.back, **self.options)
+
+    def decode_fast(self) -> None:
+        rscodec.decode_file(self.stream, self.back, fast=True, **self.options)
+
+
+def seconds(work: Callable[[], None]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def machine() -> str:
+    """The processor, and what of it is used."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    capability = torch.backends.cpu.get_cpu_capability()
+    return (
+        f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} cores, "
+        f"{torch.get_num_threads()} threads, {capability}, torch {torch.__version__}, load {os.getloadavg()[0]:.1f}"
+    )
+
+
+@click.command()
+@click.option("--size", type=click.IntRange(64), default=1024, show_default=True, help="Edge of the scene.")
+@click.option("--repeats", type=click.IntRange(1), default=5, show_default=True, help="Pairs of each kind.")
+@click.option("--model", default="s", show_default=True, help="Ours: a row of the registry.")
+@click.option("--weights", type=click.Path(exists=True, path_type=Path), help="Ours, if not those that ship.")
+@click.option("--quality", default=3.0, show_default=True, help="Ours.")
+@click.option("--threads", type=click.IntRange(1), help="CPU threads of both; all cores by default.")
+def main(size: int, repeats: int, model: str, weights: Path | None, quality: float, threads: int | None) -> None:
+    """Print medians of both, and the median of the paired ratios."""
+    if size % 64:
+        raise click.UsageError(f"--size {size} is not a multiple of 64, which theirs needs")
+    if threads:
+        torch.set_num_threads(threads)
+    pixels, metadata = synthesize(size)
+    scene = Scene(pixels, metadata=metadata)
+    with tempfile.TemporaryDirectory() as folder:
+        ours, theirs = Ours(Path(folder), scene, model, weights, quality), Theirs(scene.pixels)
+        pairs = {
+            "encode": (ours.encode, theirs.encode),
+            "decode": (ours.decode, theirs.decode),
+            "decode --fast": (ours.decode_fast, theirs.decode),
+        }
+        for pair in pairs.values():
+            for work in pair:
+                work()
+        times = {name: [] for name in pairs}
+        for _ in range(repeats):
+            for name, pair in pairs.items():
+                times[name].append([seconds(work) for work in pair])
+        rate = 8 * ours.stream.stat().st_size / size**2
+
+    megapixels = size**2 / 1e6
+    click.echo(machine())
+    click.echo(f"{size} x {size} x 3 uint8, {repeats} pairs; ours: {model}, quality {quality:g}, {rate:.3f} bpp")
+    click.echo(f"{'':14}{'ours':>16}{'ELIC':>16}{'ratio':>8}{'lowest':>8}{'highest':>8}")
+    for name, pairs_of in times.items():
+        ratios = [other / own for own, other in pairs_of]
+        columns = [
+            f"{statistics.median(column):7.3f} s {megapixels / statistics.median(column):5.2f} MP/s"
+            for column in zip(*pairs_of, strict=True)
+        ]
+        click.echo(
+            f"{name:14}{columns[0]:>22}{columns[1]:>22}"
+            f"{statistics.median(ratios):8.1f}{min(ratios):8.1f}{max(ratios):8.1f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
