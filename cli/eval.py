@@ -82,6 +82,40 @@ def rd(images: tuple[str, ...], codecs: tuple[str, ...], anchors: tuple[str, ...
         click.echo(f"the report is {page}")
 
 
+@command.command()
+@click.argument("image")
+@codecs_option
+@anchors_option
+@eval_bands_option
+@click.option("--repeats", type=click.IntRange(min=1), default=3, show_default=True, help="Runs of each, in turn.")
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads of ours.")
+@options.quiet_option
+@options.json_option
+@options.debug_option
+def speed(image: str, codecs: tuple[str, ...], anchors: tuple[str, ...], bands: tuple[int, ...] | str, repeats: int,
+          threads: int, quiet: bool, as_json: bool) -> None:
+    """Time every codec on IMAGE: megapixels per second, peak memory, and ratios to the first one named.
+
+    They run in turn, each in its own process. Take a scene of some megapixels, such as `rscodec sample` makes.
+    """
+    from eval.datasets import images as find_images
+    from eval.speed import speed as measure_speed
+
+    path = find_images([image])[0].path
+    with progress("time", quiet) as report:
+        rows, skipped = measure_speed(path, [*codecs, *anchors], bands=None if bands == "all" else bands,
+                                      repeats=repeats, threads=threads, progress=report)
+    if as_json:
+        print_json({"rows": rows, "skipped": skipped})
+        return
+    head = ("codec", "parameter", "encode Mpx/s", "decode Mpx/s", "encode time", "decode time", "peak MiB")
+    print_table([head, *(
+        (row.codec, f"{row.parameter:g}", f"{row.encode_mpx_s:.3f}", f"{row.decode_mpx_s:.3f}",
+         f"{row.encode_time_ratio:.2f} x", f"{row.decode_time_ratio:.2f} x", f"{row.peak_mib:.0f}") for row in rows
+    )], right=(1, 2, 3, 4, 5, 6))
+    print_skipped(skipped)
+
+
 def print_deltas(result: dict) -> None:
     head = ("set", "images", "codec", "against", "metric", "BD-rate %", "BD dB", "overlap", "least")
     rows = [
@@ -92,7 +126,11 @@ def print_deltas(result: dict) -> None:
         for delta in one["deltas"]
     ]
     print_table([head, *rows], right=(1, 5, 6, 7, 8))
-    for name, reason in result["skipped"].items():
+    print_skipped(result["skipped"])
+
+
+def print_skipped(skipped: dict[str, str]) -> None:
+    for name, reason in skipped.items():
         click.echo(f"skipped {name}: {reason}")
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bitstreams.errors import CheckError
 from eval import niqe, spectral
 from rscodec.metrics import Difference, in_db, ms_ssim
 from rscodec.perceptual import MetricUnavailable, lpips_distance
@@ -58,7 +59,7 @@ class Row:
     @property
     def key(self) -> tuple:
         """What makes a row the same measurement as another, so that it need not be repeated."""
-        return self.image, self.bands, self.codec, self.version, self.parameter
+        return self.image, self.bands, self.codec, self.version, self.command, self.parameter
 
 
 def measure(scene: Scene, contender, parameter: float, image: str, ceiling_db: float) -> Row:
@@ -96,7 +97,7 @@ def fidelity(scene: Scene, decoded: np.ndarray) -> dict:
     """Every metric of a decoded scene, by its column."""
     original, valid = scene.pixels, scene.mask
     if decoded.shape != original.shape or decoded.dtype != original.dtype:
-        raise ValueError(f"decoded {decoded.shape} {decoded.dtype} for {original.shape} {original.dtype}")
+        raise CheckError(f"decoded {decoded.shape} {decoded.dtype} for {original.shape} {original.dtype}")
     whole = difference(original, decoded, valid)
     bands = [difference(*(side[[band]] for side in (original, decoded, valid))) for band in range(len(original))]
     similarity = ms_ssim(original, decoded, valid, whole.peak)

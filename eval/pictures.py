@@ -30,7 +30,8 @@ def parameter_for(rows: list[Row], rate: float) -> float:
 def choose(rows: list[Row], count: int) -> list[str]:
     """`count` images spread over all that there are."""
     names = sorted({row.image for row in rows})
-    return [names[at * len(names) // count] for at in range(min(count, len(names)))]
+    count = min(count, len(names))
+    return [names[at * len(names) // count] for at in range(count)]
 
 
 def show(scene: Scene, pixels: np.ndarray) -> np.ndarray:

@@ -97,7 +97,8 @@ def plan(found: dict, images: list[Image], bands, rows: list[Row]) -> tuple[list
                 refused[f"{one.name} on {image.name}"] = reason
                 continue
             for parameter in one.parameters:
-                if (image.name, len(scene.pixels), one.name, one.version, float(parameter)) not in done:
+                key = image.name, len(scene.pixels), one.name, one.version, one.command, float(parameter)
+                if key not in done:
                     points.append(Point(spec, float(parameter), image, bands))
     return points, refused
 

@@ -17,6 +17,7 @@ import numpy as np
 from bitstreams.errors import RscodecError
 
 TRUNK = "alexnet_features.pth"
+EDGE = 64  # AlexNet's pooling leaves nothing of less
 
 
 class MetricUnavailable(RscodecError):
@@ -58,10 +59,12 @@ def _network():
     return network.eval()
 
 
-def lpips_distance(original: np.ndarray, decoded: np.ndarray) -> float:
-    """LPIPS of two uint8 RGB pictures (3, H, W); 0 is identical."""
+def lpips_distance(original: np.ndarray, decoded: np.ndarray) -> float | None:
+    """LPIPS of two uint8 RGB pictures (3, H, W); 0 is identical. None under EDGE pixels a side."""
     import torch
 
+    if min(original.shape[1:]) < EDGE:
+        return None
     network = _network()
     a, b = (torch.from_numpy(side.astype(np.float32))[None] / 127.5 - 1 for side in (original, decoded))
     with torch.inference_mode():

@@ -18,7 +18,7 @@ from eval.anchors.base import Anchor, ToolMissing, run
 from eval.anchors.video import Video, planes_of
 
 QUANTISERS = (50, 46, 42, 38, 35, 32, 28, 24, 20)
-VVENC = ["-c:v", "libvvenc", "-preset", "slower"]
+VVENC = ["-c:v", "libvvenc", "-preset", "slower", "-g", "1"]
 
 
 def vvc() -> Anchor:
@@ -27,7 +27,10 @@ def vvc() -> Anchor:
 
 
 class Vvenc(Video):
-    """4:2:0: the chroma of a colour picture is halved by us; a single band has constant chroma."""
+    """4:2:0: the chroma of a colour picture is halved by us; a single band has constant chroma.
+
+    `-g 1` says that every picture is intra; without it the headers list reference pictures, 108 bytes of them.
+    """
 
     name = "vvc (vvenc 4:2:0)"
     parameters = QUANTISERS

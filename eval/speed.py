@@ -1,0 +1,107 @@
+"""How fast each contender is, and how much memory it takes: paired runs, so that a busy machine slows all alike.
+
+    repeats x (contender after contender, each in its own process) --> seconds, megapixels/s, peak memory
+      ratio to the first contender: the median over repeats of the ratio within a repeat
+
+A process encodes and decodes once to warm up and is then timed. Tools that anchors start count towards time and memory.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from eval.rd import line_up, load
+
+
+@dataclass(frozen=True)
+class Run:
+    seconds_encode: float
+    seconds_decode: float
+    peak_mib: float
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Medians over repeats; `_ratio`: this one's time over the first contender's, in pairs."""
+
+    codec: str
+    parameter: float
+    megapixels: float
+    encode_mpx_s: float
+    decode_mpx_s: float
+    encode_time_ratio: float
+    decode_time_ratio: float
+    peak_mib: float
+    repeats: int
+    version: str
+
+
+def speed(
+    image: Path, specs: list[str], *, bands: tuple[int, ...] | None = (1, 2, 3), repeats: int = 3, threads: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[list[Speed], dict[str, str]]:
+    """(a row a contender, in their order; why others did not run). Each runs at the middle one of its parameters."""
+    found, skipped = line_up(specs)
+    scene = load(image, bands)
+    for spec in list(found):
+        if reason := found[spec].refuses(scene):
+            skipped[found.pop(spec).name] = reason
+    runs: dict[str, list[Run]] = {spec: [] for spec in found}
+    for repeat in range(repeats):
+        for number, spec in enumerate(found):
+            runs[spec].append(in_own_process(image, bands, spec, middle(found[spec]), threads))
+            if progress:
+                progress(repeat * len(found) + number + 1, repeats * len(found))
+    megapixels = scene.pixels.shape[1] * scene.pixels.shape[2] / 1e6
+    first = next(iter(runs.values()), [])
+    return [summarise(found[spec], made, first, megapixels) for spec, made in runs.items()], skipped
+
+
+def middle(contender) -> float:
+    return contender.parameters[len(contender.parameters) // 2]
+
+
+def in_own_process(image: Path, bands, spec: str, parameter: float, threads: int) -> Run:
+    """One process after another: nothing is shared but the machine."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(timed, (image, bands, spec, parameter, threads))
+
+
+def timed(image: Path, bands, spec: str, parameter: float, threads: int) -> Run:
+    import torch
+
+    from eval.contenders import contender
+
+    torch.set_num_threads(threads)
+    scene, one = load(image, bands), contender(spec)
+    one.decode(one.encode(scene, parameter), scene)
+    started = time.perf_counter()
+    data = one.encode(scene, parameter)
+    encoded = time.perf_counter()
+    one.decode(data, scene)
+    decoded = time.perf_counter()
+    most = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return Run(encoded - started, decoded - encoded, most / 1024)
+
+
+def summarise(contender, runs: list[Run], first: list[Run], megapixels: float) -> Speed:
+    def median(pick: Callable[[Run], float]) -> float:
+        return statistics.median(map(pick, runs))
+
+    def ratio(pick: Callable[[Run], float]) -> float:
+        return statistics.median(pick(mine) / pick(other) for mine, other in zip(runs, first, strict=True))
+
+    return Speed(
+        contender.name, middle(contender), megapixels,
+        encode_mpx_s=megapixels / median(lambda run: run.seconds_encode),
+        decode_mpx_s=megapixels / median(lambda run: run.seconds_decode),
+        encode_time_ratio=ratio(lambda run: run.seconds_encode),
+        decode_time_ratio=ratio(lambda run: run.seconds_decode),
+        peak_mib=median(lambda run: run.peak_mib), repeats=len(runs), version=contender.version,
+    )  # fmt: skip

@@ -1,0 +1,66 @@
+"""Our codec as a contender: what is in its file, and what is left out for all; anchors get filled pixels."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from bitstreams import StreamReader
+from bitstreams.errors import MissingWeights
+from eval.anchors.base import Anchor
+from eval.contenders import AnchorCodec, contender, pixels_only
+from eval.measure import measure
+from rscodec.sample import synthesize
+from rscodec.scene import Scene
+
+
+@pytest.fixture
+def ours(tiny_weights):
+    return contender(f"rscodec:vec@{tiny_weights}+2/5")
+
+
+@pytest.fixture
+def scene() -> Scene:
+    pixels, metadata = synthesize((90, 70), 3, "uint16", 0, 1)
+    return Scene(pixels, (pixels == 0).astype(np.uint8), metadata | {"nodata": "0.0"})
+
+
+def test_what_is_measured_is_the_stream(ours, scene):
+    assert ours.parameters == (2, 5) and "vec-1" in ours.version
+    data = ours.encode(scene, 5)
+    row = measure(scene, ours, 5, "set/scene.tif", math.inf)
+    assert row.bytes_file == len(data)
+    parts, reader = ours.parts(data), StreamReader.from_bytes(data)
+    assert parts.header + parts.metadata + parts.mask + reader.index["length"][:, 1:].sum() == len(data)
+    assert parts.mask > 0
+
+
+def test_metadata_that_no_anchor_carries_is_left_out(scene):
+    assert "crs" in scene.metadata
+    bare = pixels_only(scene)
+    assert bare.metadata == {"nodata": "0.0"}
+    assert (bare.mask == scene.mask).all()
+
+
+def test_weights_are_asked_for():
+    with pytest.raises(MissingWeights):
+        contender("rscodec:s@/no/such.safetensors")
+
+
+def test_an_anchor_gets_filled_pixels(scene):
+    class Keeper(Anchor):
+        name, version, command, parameters = "keeper", "1", "{parameter}", (1,)
+
+        def encode(self, pixels, parameter):
+            self.pixels = pixels
+            return b"x"
+
+        def decode(self, data, shape, dtype):
+            return self.pixels
+
+    keeper = Keeper()
+    row = measure(scene, AnchorCodec(keeper), 1, "set/scene.tif", math.inf)
+    assert not scene.mask.all() and (keeper.pixels > 0).all()
+    assert row.mse == 0 and row.pixels_valid == scene.mask.any(0).sum()

@@ -1,0 +1,134 @@
+"""A run that is cut off goes on where it was; what it says is what was measured."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from bitstreams.errors import InputError, OutputError
+from eval import anchors, contenders, datasets, rd, table
+from eval.anchors.base import ToolMissing
+from rscodec.scene import Scene
+from tests.eval.conftest import Offset
+
+
+class Other(Offset):
+    name = "other"
+    offsets = (2, 2, 2, 2)
+
+
+class Missing(Offset):
+    def __init__(self):
+        raise ToolMissing("missing: install it")
+
+
+class Choosy(Offset):
+    name = "choosy"
+
+    def refuses(self, bands: int, dtype: str) -> str | None:
+        return "takes nothing"
+
+
+@pytest.fixture(autouse=True)
+def fakes(monkeypatch):
+    rows = tuple(anchors.Row(name, f"tests.eval.test_rd:{name.capitalize()}", "")
+                 for name in ("offset", "other", "missing", "choosy"))
+    monkeypatch.setattr(anchors, "ANCHORS", rows)
+    for cached in (rd.load, rd._contender, rd._ceiling_db):
+        cached.cache_clear()
+
+
+@pytest.fixture
+def images(tmp_path) -> list[datasets.Image]:
+    rng = np.random.default_rng(0)
+    (tmp_path / "set").mkdir()
+    for number in range(2):
+        Scene(rng.integers(40, 200, (4, 20, 30)).astype(np.uint8)).save(tmp_path / "set" / f"{number}.tif")
+    return datasets.images([str(tmp_path / "set")])
+
+
+def run(images, out, **settings):
+    return rd.rd(images, ["offset"], ["other", "missing", "choosy"], out, **settings)
+
+
+def test_a_row_a_point_and_skips_by_name(images, tmp_path):
+    result = run(images, tmp_path / "out")
+    assert len(result.rows) == 2 * 2 * 4
+    assert all(row.bands == 3 and row.rate_bpp_file == 8 * row.bytes_file / 600 for row in result.rows)
+    assert result.summary["skipped"]["missing"] == "missing: install it"
+    assert result.summary["skipped"]["choosy on set/0.tif"] == "takes nothing"
+    assert json.loads((tmp_path / "out" / "bd.json").read_text()) == result.summary
+    (one,) = result.summary["sets"].values()
+    first = one["curves"]["offset"]["points"][0]
+    assert (first["rate_bpp_file"], first["images"]) == (800 / 600, 2)
+    assert first["psnr_db_image_mean"] == pytest.approx(10 * math.log10(255**2 / (50 / 3)))
+
+
+def test_all_bands(images, tmp_path):
+    assert {row.bands for row in run(images, tmp_path / "out", bands=None).rows} == {4}
+
+
+def test_a_cut_off_run_goes_on(images, tmp_path, monkeypatch):
+    whole = run(images, tmp_path / "whole")
+    path = tmp_path / "out" / "results.csv"
+    path.parent.mkdir()
+    text = (tmp_path / "whole" / "results.csv").read_bytes()
+    path.write_bytes(text[: int(len(text) * 0.6)])  # killed while writing a line
+    kept = len(table.read(path))
+    with pytest.raises(OutputError, match="--resume"):
+        run(images, tmp_path / "out")
+    measured = []
+    real = rd.row_of
+    monkeypatch.setattr(rd, "row_of", lambda point: measured.append(point) or real(point))
+    resumed = run(images, tmp_path / "out", resume=True)
+    assert 0 < kept and len(measured) == 16 - kept
+    assert sorted(row.key for row in resumed.rows) == sorted(row.key for row in whole.rows)
+    measured.clear()
+    run(images, tmp_path / "out", resume=True)
+    assert not measured
+
+
+def test_rows_survive_the_table(images, tmp_path):
+    for row in run(images, tmp_path / "out").rows:
+        assert row.lpips is None or row.lpips > 0
+        assert type(row.bands) is int and type(row.mse) is float and row.ms_ssim is None
+
+
+def test_another_table_is_not_overwritten(tmp_path):
+    (tmp_path / "results.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(InputError, match="other columns"):
+        table.read(tmp_path / "results.csv")
+
+
+def test_operating_points_in_a_specification():
+    assert contenders.contender("offset+1/2.5").parameters == (1, 2.5)
+    with pytest.raises(InputError, match="numbers"):
+        contenders.contender("offset+a")
+    with pytest.raises(InputError, match="there are offset"):
+        contenders.contender("nothing")
+
+
+def test_a_file_that_is_not_the_listed_one(tmp_path, monkeypatch):
+    (tmp_path / "a.png").write_bytes(b"a")
+    listing = datasets.listing("x/y", tmp_path, "here", "none")
+    assert datasets.checked(tmp_path / "a.png", listing["files"][0]) == tmp_path / "a.png"
+    (tmp_path / "a.png").write_bytes(b"b")
+    with pytest.raises(InputError, match="SHA-256"):
+        datasets.checked(tmp_path / "a.png", listing["files"][0])
+    with pytest.raises(InputError, match="missing"):
+        datasets.checked(tmp_path / "b.png", listing["files"][0])
+    monkeypatch.delenv("RSCODEC_DATA", raising=False)
+    with pytest.raises(InputError, match="RSCODEC_DATA"):
+        datasets.images(["test/naip"])
+    with pytest.raises(InputError, match="test/ucmerced"):
+        datasets.images(["no/such"])
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", datasets.known())
+def test_the_data_is_what_the_lists_say(name, real_data):
+    real_data(name)
+    assert datasets.dataset(name)

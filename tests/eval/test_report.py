@@ -1,0 +1,123 @@
+"""The report in a real browser: what moves moves, what sorts sorts, and nothing complains."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from eval import plots, rd, report
+from eval.datasets import images
+from eval.pictures import choose, parameter_for
+from rscodec.scene import Scene
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+# What a visitor would do, and what the page then shows.
+VISIT = """
+<script>
+const errors = [];
+addEventListener("error", (event) => errors.push(event.message));
+addEventListener("load", () => {
+  const seen = { errors, below: document.getElementById("below").naturalWidth };
+  const act = (id, value, kind) => {
+    const found = document.getElementById(id);
+    if (value === true) found.checked = true; else found.value = value;
+    found.dispatchEvent(new Event(kind));
+  };
+  const column = (at) => [...document.querySelectorAll("#deltas tbody tr")].map((row) => row.cells[at].textContent);
+  seen.before = getComputedStyle(document.getElementById("above")).clipPath;
+  act("split", "20", "input");
+  seen.after = getComputedStyle(document.getElementById("above")).clipPath;
+  const head = document.querySelectorAll("#deltas th")[3];
+  head.click();
+  seen.rising = column(3);
+  head.click();
+  seen.falling = column(3);
+  const narrow = document.getElementById("stage").getBoundingClientRect().width;
+  act("zoom", "4", "input");
+  seen.zoom = document.getElementById("stage").getBoundingClientRect().width / narrow;
+  act("difference", true, "change");
+  seen.blend = getComputedStyle(document.getElementById("above")).mixBlendMode;
+  act("metric", "psnr_db_of_mean_mse", "change");
+  const dot = document.querySelector("#chart circle");
+  dot.dispatchEvent(new PointerEvent("pointerenter", { clientX: 9, clientY: 9 }));
+  seen.tip = document.getElementById("tip").textContent;
+  seen.legend = document.getElementById("legend").textContent;
+  seen.skipped = document.getElementById("skipped").textContent;
+  const pre = document.createElement("pre");
+  pre.id = "seen";
+  pre.textContent = JSON.stringify(seen);
+  document.body.append(pre);
+});
+</script>
+"""
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report")
+    rng = np.random.default_rng(0)
+    (folder / "set").mkdir()
+    for number in range(2):
+        ramp = np.add.outer(np.arange(48), np.arange(64)) + rng.integers(0, 40, (3, 48, 64))
+        Scene(ramp.astype(np.uint8)).save(folder / "set" / f"{number}.tif")
+    found = images([str(folder / "set")])
+    return folder, rd.rd(found, [], ["jpeg+10/30/60/90", "jpeg2000+40/20/10/5", "jpeg2000-klt"], folder / "out")
+
+
+def test_curves_are_drawn(result):
+    folder, found = result
+    written = plots.write_curves(found.summary, folder / "out")
+    assert [path.suffix for path in written] == [".png", ".svg"]
+    assert all(path.stat().st_size > 5000 for path in written)
+
+
+def test_the_report_is_one_file_without_a_network(result):
+    folder, found = result
+    text = report.write_report(found, folder / "out", 1).read_text()
+    assert not re.findall(r"""(?:src|href)=["'](?!data:)|url\(|@import|fetch\(""", text)
+    assert "{{" not in text
+    again = report.write_report(found, folder / "out", 1).read_text()
+    assert again == text  # pictures come from the folder where they are kept
+
+
+def test_data_cannot_end_its_element():
+    html = report.page({"name": "</script><b>", "value": float("inf")})
+    assert "</script><b>" not in html and '"value": null' in html
+
+
+def test_the_report_in_a_browser(result):
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if not browser:
+        pytest.skip("no chromium on PATH: apt install chromium")
+    folder, found = result
+    page = report.write_report(found, folder / "out", 2)
+    visit = folder / "visit.html"
+    visit.write_text(page.read_text().replace("<head>", "<head>" + VISIT))
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+             "--disable-background-networking", "--disable-component-update", "--timeout=5000",
+             "--enable-logging=stderr", f"--user-data-dir={folder / 'profile'}", "--dump-dom"]  # fmt: skip
+    run = subprocess.run([browser, *flags, visit.as_uri()], capture_output=True, text=True, timeout=120)
+    seen = json.loads(re.search(r'<pre id="seen">(.*?)</pre>', run.stdout, re.S)[1].replace("&amp;", "&"))
+    assert seen["errors"] == [] and "CONSOLE" not in run.stderr
+    assert seen["below"] == 64
+    assert seen["before"] == "inset(0px 50% 0px 0px)" and seen["after"] == "inset(0px 80% 0px 0px)"
+    rates = [float(text) for text in seen["rising"]]
+    assert len(rates) >= 1 and rates == sorted(rates)
+    assert seen["falling"] == seen["rising"][::-1]
+    assert seen["zoom"] == pytest.approx(2) and seen["blend"] == "difference"
+    assert "bpp" in seen["tip"] and "PSNR of the mean MSE" in seen["tip"]
+    assert "jpeg2000" in seen["legend"] and "more than three bands" in seen["skipped"]
+
+
+def test_pictures_are_chosen_and_matched(result):
+    _, found = result
+    assert choose(found.rows, 9) == ["set/0.tif", "set/1.tif"]
+    rows = [row for row in found.rows if row.image == "set/0.tif" and row.codec == "jpeg"]
+    assert parameter_for(rows, rows[1].rate_bpp_file) == pytest.approx(rows[1].parameter)
+    assert parameter_for(rows, 1e-3) == min(row.parameter for row in rows)
