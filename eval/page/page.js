@@ -149,6 +149,10 @@ function look() {
   $("below").src = right.png;
   $("leftCaption").textContent = caption(left);
   $("rightCaption").textContent = caption(right);
+  arrange();
+}
+
+function arrange() {
   const difference = $("difference").checked, zoom = $("zoom").value, split = $("split").value;
   $("stage").classList.toggle("difference", difference);
   $("stage").style.filter = difference ? `brightness(${$("gain").value})` : "none";
@@ -171,9 +175,10 @@ if (data.pictures.length) {
   fill($("image"), data.pictures.map((picture, at) => [at, picture.image]));
   fill($("rate"), data.pictures[0].rates.map((rate, at) => [at, `about ${rate.rate} bpp`]));
   for (const id of ["image", "rate"]) $(id).addEventListener("change", chooseViews);
-  for (const id of ["left", "right", "difference"]) $(id).addEventListener("change", look);
-  for (const id of ["zoom", "gain", "split"]) $(id).addEventListener("input", look);
-  $("below").addEventListener("load", look);
+  for (const id of ["left", "right"]) $(id).addEventListener("change", look);
+  $("difference").addEventListener("change", arrange);
+  for (const id of ["zoom", "gain", "split"]) $(id).addEventListener("input", arrange);
+  $("below").addEventListener("load", arrange);
   chooseViews();
 } else {
   $("browser").hidden = true;
