@@ -37,8 +37,8 @@ def build(config: CodecConfig = TINY, seed: int = 0) -> Codec:
                 block.spatial.weight.mul_(2)  # so that what is far away is seen
             codec.entropy.hyper.levels.normal_(0, 0.5)
             codec.entropy.z_mu.normal_(0, 1)
-            codec.entropy.z_index.uniform_(8, 32)
-            codec.entropy.z_index[:, 0] = 0  # a channel that is never coded
+            codec.entropy.z_index.uniform_(0.25, 1)
+            codec.entropy.z_index[:, 0] = 0  # a channel that is always what it is expected to be
             for group in codec.entropy.groups:
                 for layer in (group.anchor_index, group.other_index):
                     layer.weight.mul_(0.3)

@@ -162,7 +162,7 @@ class EntropyModel(nn.Module):
         self.hyper = HyperSynthesis(hyper, narrow, features)
         self.groups = nn.ModuleList(Group(sum(groups[:g]), count, features) for g, count in enumerate(groups))
         self.z_mu = nn.Parameter(torch.zeros(rate.LEVELS, hyper))  # in steps
-        self.z_index = nn.Parameter(torch.full((rate.LEVELS, hyper), 24.0))
+        self.z_index = nn.Parameter(torch.full((rate.LEVELS, hyper), 24.0 / BIAS_UNIT))
 
     def analyse(self, y: torch.Tensor) -> torch.Tensor:
         """z of latents y (B, h, w, N) in steps, any h and w."""

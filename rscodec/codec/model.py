@@ -130,7 +130,8 @@ class Codec(nn.Module):
         with entropy_precision:
             z = self.entropy.analyse(y).float()
             z_mu = rate.mix(self.entropy.z_mu, quality)[:, None, None]
-            z_scale = scale_of(rate.mix(self.entropy.z_index, quality).clamp(0, SCALES - 1))[:, None, None]
+            z_index = BIAS_UNIT * rate.mix(self.entropy.z_index, quality)
+            z_scale = scale_of(z_index.clamp(0, SCALES - 1))[:, None, None]
             z_bits = gaussian_bits(z - z_mu, z_scale).flatten(1).sum(1)
             z_hat = round_through(z).clamp(-Z_LIMIT, Z_LIMIT)
 

@@ -45,7 +45,7 @@ def freeze(codec: Codec) -> dict[str, torch.Tensor]:
             tensors |= {f"{EXACT}{name}.{part}": value for part, value in layer.freeze().items()}
     tensors[EXACT + "levels"] = torch.round(entropy.hyper.levels.detach() * BIAS_UNIT).to(torch.int32)
     tensors[EXACT + "z_mu"] = torch.round(entropy.z_mu.detach()).to(torch.int32)
-    tensors[EXACT + "z_index"] = torch.round(entropy.z_index.detach()).clamp(1, SCALES - 1).to(torch.int32)
+    tensors[EXACT + "z_index"] = torch.round(entropy.z_index.detach() * BIAS_UNIT).clamp(1, SCALES - 1).to(torch.int32)
     frequencies, reaches = gaussian_frequencies()
     tensors[EXACT + "frequencies"] = torch.from_numpy(frequencies.astype(np.int32))
     tensors[EXACT + "reaches"] = torch.from_numpy(reaches)
@@ -64,7 +64,7 @@ def thaw(codec: Codec, tensors: dict[str, torch.Tensor]) -> None:
     with torch.no_grad():
         codec.entropy.hyper.levels.copy_(tensors[EXACT + "levels"] / BIAS_UNIT)
         codec.entropy.z_mu.copy_(tensors[EXACT + "z_mu"])
-        codec.entropy.z_index.copy_(tensors[EXACT + "z_index"])
+        codec.entropy.z_index.copy_(tensors[EXACT + "z_index"] / BIAS_UNIT)
     for name, layer in codec.entropy.named_modules():
         if isinstance(layer, IntegerLayer):
             layer.thaw({part: tensors[f"{EXACT}{name}.{part}"] for part in ("weight", "bias", "shift")})
