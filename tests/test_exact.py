@@ -1,0 +1,195 @@
+"""One stream, many machines: the same latents on all of them, and pixels within one level.
+
+Every environment is a process of its own whose libraries were told to use an older instruction set (tests/machine.py),
+with one thread and with two. Each encodes, then each decodes what any of them wrote.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rscodec.sample import synthesize
+from rscodec.weights import FOLDER
+
+CAPABILITIES = ("default", "avx2", "avx512")  # of torch's own kernels
+INSTRUCTIONS = {"SSE41": "COMPATIBLE", "AVX2": "AVX2", "AVX512_CORE": "AVX512"}  # oneDNN's name: MKL's name
+ENVIRONMENTS = [f"{torch}-{onednn}" for torch, onednn in itertools.product(CAPABILITIES, INSTRUCTIONS)]
+THREADS = (1, 2)
+SCENES = {
+    "small": {"size": (100, 80)},
+    "large": {"size": 512},
+    "deep": {"size": 200, "bands": 4, "dtype": "uint16"},
+    "wide": {"size": 1024},
+}
+SHIPPED = FOLDER / "rsc-s-1.safetensors"
+
+
+class Machine:
+    """A process of tests/machine.py: `send` a request, `receive` its answer."""
+
+    def __init__(self, root: Path, environment: str | None = None):
+        settings = {key: value for key, value in os.environ.items()
+                    if key not in ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_CBWR")}
+        settings |= {"OMP_NUM_THREADS": "2", "MKL_DYNAMIC": "FALSE", "OMP_WAIT_POLICY": "passive"}
+        if environment:
+            torch, onednn = environment.split("-")
+            settings |= {"ATEN_CPU_CAPABILITY": torch, "ONEDNN_MAX_CPU_ISA": onednn,
+                         "MKL_CBWR": INSTRUCTIONS[onednn]}
+        self._process = subprocess.Popen([sys.executable, "-m", "tests.machine"], cwd=root, env=settings, text=True,
+                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def send(self, do: str, **request) -> None:
+        self._process.stdin.write(json.dumps({"do": do, **request}, default=str) + "\n")
+        self._process.stdin.flush()
+
+    def receive(self):
+        line = self._process.stdout.readline()
+        assert line, f"the process ended with {self._process.wait()}"
+        return json.loads(line)
+
+    def ask(self, do: str, **request):
+        self.send(do, **request)
+        return self.receive()
+
+    def close(self) -> None:
+        with self._process as process:  # which closes its pipes and waits for it
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def native(root: Path):
+    machine = Machine(root)
+    yield machine
+    machine.close()
+
+
+@pytest.fixture(scope="module")
+def machines(root: Path, native: Machine):
+    """Those that this CPU can be, by name."""
+    best = native.ask("capability").lower()
+    best = CAPABILITIES.index(best) if best in CAPABILITIES else 0
+    able = dict(zip(INSTRUCTIONS, CAPABILITIES, strict=True))
+    there = {name: Machine(root, name) for name in ENVIRONMENTS
+             if max(CAPABILITIES.index(name.split("-")[0]), CAPABILITIES.index(able[name.split("-")[1]])) <= best}
+    yield there
+    for machine in there.values():
+        machine.close()
+
+
+@pytest.fixture(params=ENVIRONMENTS)
+def name(request, machines) -> str:
+    if request.param not in machines:
+        pytest.skip(f"this CPU cannot be {request.param}")
+    return request.param
+
+
+def ask_all(machines: dict[str, Machine], do: str, requests: list[dict]) -> dict[str, list]:
+    """The answers of every machine to all requests; they work at the same time."""
+    for machine in machines.values():
+        for request in requests:
+            machine.send(do, **request)
+    return {name: [machine.receive() for _ in requests] for name, machine in machines.items()}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Weights and scenes for all machines."""
+    from tests import models
+
+    folder = tmp_path_factory.mktemp("exact")
+    models.write(folder / "untrained.safetensors", "rsc-s-1")
+    for name, options in SCENES.items():
+        np.save(folder / f"{name}.npy", synthesize(**options)[0])
+    return folder
+
+
+@pytest.fixture(scope="module", params=["untrained", "shipped"])
+def weights(request, folder) -> Path:
+    if request.param == "untrained":
+        return folder / "untrained.safetensors"
+    if not SHIPPED.exists():
+        pytest.skip(f"{SHIPPED.name} is not in this package")
+    return SHIPPED
+
+
+def decoding(stream: Path, weights: Path, **settings) -> dict:
+    return {"stream": stream, "pixels": stream.with_suffix(".npy"), "weights": weights, **settings}
+
+
+@pytest.fixture(scope="module")
+def matrix(weights, folder, native, machines) -> tuple[list[dict], dict[str, list]]:
+    """What the native machine, and then all of them, find in the small scene as each of them encoded it."""
+    for name, machine in machines.items():
+        for threads in THREADS:
+            machine.send("encode", scene=folder / "small.npy", stream=folder / f"{weights.stem}-{name}-{threads}.bin",
+                         weights=weights, quality=4, tile=64, threads=threads)
+    for machine in machines.values():
+        assert [machine.receive() for _ in THREADS] == [None] * len(THREADS)
+    different = {path.read_bytes(): path for path in folder.glob(f"{weights.stem}-*.bin")}.values()
+    expected = [native.ask("decode", **decoding(stream, weights)) for stream in different]
+    requests = [decoding(stream, weights, threads=threads) for threads in THREADS for stream in different]
+    return expected * len(THREADS), ask_all(machines, "decode", requests)
+
+
+@pytest.fixture(scope="module")
+def whole_tiles(weights, folder, native, machines) -> tuple[list[dict], dict[str, list]]:
+    """The same of two scenes as the native machine encoded them: one large tile, and sixteen bits."""
+    requests, expected = [], []
+    for scene in ("large", "deep"):
+        stream = folder / f"{scene}.{weights.stem}.bin"
+        native.ask("encode", scene=folder / f"{scene}.npy", stream=stream, weights=weights, quality=5, tile=512)
+        for threads in THREADS:
+            requests.append(decoding(stream, weights, threads=threads))
+            expected.append(native.ask("decode", **requests[-1]))
+    return expected, ask_all(machines, "decode", requests)
+
+
+def assert_same(expected: list[dict], found: list[dict]) -> None:
+    for there, here in zip(expected, found, strict=True):
+        assert here["tiles_bad"] == there["tiles_bad"] == 0
+        assert here["latents_crc32"] == there["latents_crc32"]
+        assert here["apart"] <= 1
+
+
+def test_every_machine_decodes_what_any_machine_encoded(matrix, name):
+    expected, found = matrix
+    assert_same(expected, found[name])
+
+
+def test_whole_tiles_and_other_types(whole_tiles, name):
+    """Products of another size take other paths through the libraries; sixteen bits have another bound."""
+    expected, found = whole_tiles
+    assert_same(expected, found[name])
+
+
+def test_floats_on_the_entropy_path_would_be_noticed(folder, native, machines):
+    """The same check with real numbers where the integers are: at home the stream decodes, elsewhere it does not."""
+    prints = ask_all(machines, "fingerprint", [{}])
+    unlike = {name: machines[name] for name, answer in prints.items() if answer != [native.ask("fingerprint")]}
+    if not unlike:
+        pytest.skip("on this CPU float products are the same in every environment")
+    weights, stream = folder / "untrained.safetensors", folder / "floats.bin"
+    native.ask("encode", scene=folder / "wide.npy", stream=stream, weights=weights, quality=5, tile=512, floats=True)
+    request = decoding(stream, weights, floats=True)
+    assert native.ask("decode", **request)["tiles_bad"] == 0
+    answers = ask_all(unlike, "decode", [request])
+    assert any(answer["tiles_bad"] for (answer,) in answers.values())
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("scene", ["small", "large", "deep"])
+@pytest.mark.parametrize("there, back", [("cpu", "cuda"), ("cuda", "cpu"), ("cuda", "cuda")])
+def test_a_gpu_is_a_machine_like_any_other(scene, there, back, weights, folder, native):
+    stream = folder / f"{scene}-{there}-{back}.bin"
+    native.ask("encode", scene=folder / f"{scene}.npy", stream=stream, weights=weights, quality=5, tile=128,
+               device=there)
+    home, away = decoding(stream, weights), decoding(stream, weights, device=back)
+    assert_same([native.ask("decode", **home)], [native.ask("decode", **away)])
