@@ -4,8 +4,8 @@
 
 Ours goes from file to file (GeoTIFF in, stream out; stream in, GeoTIFF out), theirs from tensor to strings and back, in
 memory. The two take turns, and each turn gives one ratio, so a busy machine slows both sides of it. Theirs is
-Elic2022Official in its published size with random weights: its time hardly depends on them; its rate and quality do, and
-are not looked at. Models are loaded, and everything has run once, before the first measurement.
+Elic2022Official in its published size with random weights: its time hardly depends on them; its rate and quality do, so
+they are not looked at. Models are loaded, and everything has run once, before the first measurement.
 """
 
 from __future__ import annotations

@@ -11,13 +11,14 @@ from compressai.models import Elic2022Chandelier, Elic2022Official
 from safetensors.torch import save_file
 
 import rscodec
-from bitstreams.errors import BitstreamError, InputError, MissingWeights, WrongWeights
+from bitstreams.errors import InputError, MissingWeights, WrongWeights
 from rscodec.codec.elic import ElicCodec
-from rscodec.codec.model import Codec, CodecConfig
+from rscodec.codec.model import Codec
 from rscodec.codec.portable import freeze, write_weights
+from tests.laws import LAWS, pixels_come_back
+from tests.models import TINY
 
 KINDS = {"elic-official": Elic2022Official, "elic-chandelier": Elic2022Chandelier}
-TINY = CodecConfig(width=8, encoder_blocks=1, decoder_blocks=1, tail=8, groups=(2, 4), features=8, hyper=4, narrow=8)
 
 
 def network(kind: str) -> torch.nn.Module:
@@ -25,6 +26,7 @@ def network(kind: str) -> torch.nn.Module:
     net = KINDS[kind](8, 24, [4, 8, 12])
     with torch.no_grad():
         net.g_a[-2].weight *= 200  # untrained latents are next to nothing
+        net.g_s[-1].weight /= 100
     return net
 
 
@@ -57,15 +59,15 @@ def scene(height: int, width: int) -> np.ndarray:
 
 
 def test_a_scene_goes_through_the_container(checkpoint: Path):
-    pixels = scene(150, 205)
+    pixels = scene(100, 140)
     data = rscodec.encode(pixels, model="elic", weights=checkpoint, tile=64)
     with rscodec.open(lambda start, length: data[start : start + length], weights=checkpoint) as stream:
         header = stream.header
-        part = stream.read(window=(60, 30, 70, 50))
+        part = stream.read(window=(50, 30, 70, 50))
     assert (header.model, header.arithmetic, header.quality) == (checkpoint.name.partition(".")[0], "float", 1.0)
     whole = rscodec.decode(data, weights=checkpoint).pixels
     assert whole.shape == pixels.shape
-    crop = whole[:, 30:80, 60:130].astype(int)
+    crop = whole[:, 30:80, 50:120].astype(int)
     assert np.abs(crop - part.pixels).max() <= 1
 
 
@@ -98,24 +100,10 @@ def test_no_pixel_depends_on_a_latent_beyond_the_halo(codec: ElicCodec):
     assert not difference[..., 16 * (codec.halo + 1) :, :].any()
 
 
-def test_damage_crashes_nothing(codec: ElicCodec, y: np.ndarray):
-    payload, latents = codec.encode(y[:1], 1.0)[0]
-    random = np.random.default_rng(4)
-    damaged = [b"", payload[:1], payload[:31], payload[:-1], payload[: len(payload) // 2], bytes(len(payload)),
-               b"\xff" * len(payload)]
-    for _ in range(25):
-        spoilt = bytearray(payload)
-        spoilt[random.integers(len(spoilt))] ^= 1 << random.integers(8)
-        damaged.append(bytes(spoilt))
-    changed = 0
-    for data in damaged:
-        try:
-            (decoded,) = codec.decode([data], 7, 5, 1.0)
-        except BitstreamError:
-            continue
-        assert decoded.shape == latents.shape
-        changed += not np.array_equal(decoded, latents)
-    assert changed > 10  # not all: some of a tile lies beyond the scene, and is cropped
+@pytest.mark.parametrize("law", [law for law in LAWS if law is not pixels_come_back], ids=lambda law: law.__name__)
+def test_the_law_holds(codec: ElicCodec, law):
+    """All but that pixels come back, which takes training."""
+    law(codec)
 
 
 def test_checkpoints_of_every_form_are_the_same(codec: ElicCodec, tmp_path: Path):
