@@ -47,6 +47,8 @@ class SceneDecoder:
                 f"the header has {header.groups} network groups where its bands need {self.radiometry.groups}; "
                 "the stream is not one that rscodec writes"
             )
+        if header.arithmetic != codec.arithmetic:
+            raise BadField(f"the header names the arithmetic {header.arithmetic}, but {codec.model} has {codec.arithmetic}")
         self.grid = Grid(header.width, header.height, header.tile, codec.stride)
         self.nodata = nodata_value(stream_metadata(reader))
         self.bad: dict[tuple[int, int, int | None], str] = {}

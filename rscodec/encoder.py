@@ -53,7 +53,7 @@ class SceneEncoder:
     def header(self, quality: float) -> Header:
         planes = bool(self.radiometry.planes or self.radiometry.exact)
         return Header(
-            arithmetic="integer-1" if self.codec.portable else "float",
+            arithmetic=self.codec.arithmetic,
             model=self.codec.model,
             weights_hash=self.codec.weights_hash,
             quality=rate.QUALITY_MIN if self.codec.fixed_rate else rate.from_wire(rate.to_wire(quality)),

@@ -9,7 +9,7 @@ Contract (tests/laws.py holds every row of the registry to it):
 - Latents are a numpy array of a fixed dtype; their checksum is over its little-endian bytes in C order.
 - A pixel depends on no latent further than `halo` from its own, so tiles synthesised with that much of their neighbours
   around them show no seam. Where the scene ends nothing stands in for the missing neighbours. The other way round, a
-  latent depends on pixels up to `border` latents' worth away (in good approximation: this is not what decoding rests on).
+  latent depends on pixels up to `border` latents' worth away (approximately: decoding does not rest on it).
 - A damaged payload raises a BitstreamError or gives other latents (which the checksum catches); it never crashes.
 """
 
@@ -32,6 +32,11 @@ class TileCodec(ABC):
     border: int
     channels: int  # of the latents
     latent_dtype: np.dtype
+
+    @property
+    def arithmetic(self) -> str:
+        """What a stream's header says of the entropy path: its name in bitstreams.wire.ARITHMETICS."""
+        return "integer-1" if self.portable else "float"
 
     @abstractmethod
     def analyse(self, pixels: np.ndarray, quality: float) -> np.ndarray:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from bitstreams import StreamReader
-from bitstreams.errors import BitstreamError, InputError, MaskDamaged, TileDamaged
+from bitstreams.errors import BadField, BitstreamError, InputError, MaskDamaged, TileDamaged
+from rscodec.decoder import SceneDecoder
 from rscodec.scene import Scene
 from rscodec.tiles import Window
 
@@ -258,13 +261,11 @@ def test_a_damaged_tile_is_marked_invalid_where_the_scene_has_classes(masked, to
     assert (classes[:, 64:128, 64:128] != 0).all()
 
 
-def test_groups_that_do_not_fit_the_bands(stream, tiny):
-    """A header of three bands that has two groups."""
-    from dataclasses import replace
-
-    from rscodec.decoder import SceneDecoder
-
+@pytest.mark.parametrize("field, value, words", [
+    ("groups", 2, "2 network groups"), ("arithmetic", "float", "arithmetic float"),
+])  # fmt: skip
+def test_a_header_that_does_not_fit_its_bands_or_model(stream, tiny, field: str, value, words: str):
     reader = StreamReader.from_bytes(stream)
-    reader.header = replace(reader.header, groups=2)
-    with pytest.raises(BitstreamError, match="2 network groups"):
+    reader.header = replace(reader.header, **{field: value})
+    with pytest.raises(BadField, match=words):
         SceneDecoder(reader, tiny)
