@@ -10,14 +10,16 @@ from __future__ import annotations
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from bitstreams.errors import CheckError
 from eval import niqe, spectral
+from rscodec import perceptual
 from rscodec.metrics import Difference, in_db, ms_ssim
-from rscodec.perceptual import MetricUnavailable, lpips_distance
+from rscodec.perceptual import lpips_distance
 from rscodec.scene import Scene
 
 
@@ -102,7 +104,7 @@ def fidelity(scene: Scene, decoded: np.ndarray) -> dict:
     bands = [difference(*(side[[band]] for side in (original, decoded, valid))) for band in range(len(original))]
     similarity = ms_ssim(original, decoded, valid, whole.peak)
     named = spectral.red_and_infrared(scene.metadata, len(original))
-    picture = len(original) >= 3 and original.dtype == np.uint8 and bool(valid.all())
+    picture = is_picture(*original.shape, str(original.dtype)) and bool(valid.all())
     return {
         "peak": whole.peak,
         "mse": whole.mse,
@@ -110,16 +112,26 @@ def fidelity(scene: Scene, decoded: np.ndarray) -> dict:
         "psnr_db_bands": " ".join(f"{band.psnr_db:.4f}" for band in bands),
         "ms_ssim": similarity,
         "ms_ssim_db": None if similarity is None else in_db(similarity),
-        "lpips": _perhaps(lpips_distance, original[:3], decoded[:3]) if picture else None,
-        "niqe": _perhaps(niqe.niqe, decoded[:3]) if picture else None,
+        "lpips": lpips_distance(original[:3], decoded[:3]) if picture and "lpips" not in unavailable() else None,
+        "niqe": niqe.niqe(decoded[:3]) if picture and "niqe" not in unavailable() else None,
         "max_abs_error": whole.largest,
         "spectral_angle_deg": spectral.spectral_angle_deg(original, decoded, valid),
         "ndvi_mae": spectral.ndvi_mae(original, decoded, valid, *named) if named else None,
     }
 
 
-def _perhaps(metric, *pictures: np.ndarray) -> float | None:
-    try:
-        return metric(*pictures)
-    except MetricUnavailable:
-        return None
+def is_picture(bands: int, height: int, width: int, dtype: str) -> bool:
+    """Whether the first three bands can be judged as an RGB picture."""
+    return bands >= 3 and dtype == "uint8" and min(height, width) >= perceptual.EDGE
+
+
+@cache
+def unavailable() -> dict[str, str]:
+    """Metrics whose weights are not to be had, and why; found out once, since it may mean a failed download."""
+    reasons = {}
+    for name, load in (("lpips", perceptual.network), ("niqe", niqe.model)):
+        try:
+            load()
+        except perceptual.MetricUnavailable as problem:
+            reasons[name] = str(problem)
+    return reasons

@@ -21,7 +21,8 @@ SHAPES = np.arange(0.2, 10, 0.001)
 
 
 @cache
-def _model() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def model() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean and covariance of pristine features, and the window they were taken with."""
     folder = weights_folder()
     path = folder / MODEL if folder else None
     if path is None or not path.is_file():
@@ -41,7 +42,7 @@ def niqe(picture: np.ndarray) -> float | None:
     """NIQE of a uint8 RGB picture (3, H, W); None under 192 pixels a side, where there are too few blocks."""
     from scipy.ndimage import correlate
 
-    mean_pristine, covariance_pristine, window = _model()
+    mean_pristine, covariance_pristine, window = model()
     rows, cols = picture.shape[1] // BLOCK, picture.shape[2] // BLOCK
     if min(rows, cols) < 2:
         return None

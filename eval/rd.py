@@ -22,7 +22,7 @@ from bitstreams.errors import OutputError
 from eval.anchors.base import ToolMissing
 from eval.contenders import contender
 from eval.datasets import Image
-from eval.measure import Row, difference, measure
+from eval.measure import Row, difference, is_picture, measure, unavailable
 from eval.summary import summarise
 from eval.table import Table, read
 from rscodec.scene import Scene
@@ -69,7 +69,7 @@ def rd(
     contenders = {one.name: one for one in taking_part.values()}
     asked = {image.name: image for image in images}
     rows = [row for row in read(table_path) if row.image in asked and row.codec in contenders]
-    summary = summarise(rows) | {"skipped": skipped | refused}
+    summary = summarise(rows) | {"skipped": skipped | refused | metrics_left_out(rows)}
     with AtomicPath(out / "bd.json", overwrite=True) as path:
         path.write_text(json.dumps(summary, indent=1) + "\n")
     return Result(summary, rows, asked, contenders, bands)
@@ -101,6 +101,12 @@ def plan(found: dict, images: list[Image], bands, rows: list[Row]) -> tuple[list
                 if key not in done:
                     points.append(Point(spec, float(parameter), image, bands))
     return points, refused
+
+
+def metrics_left_out(rows: list[Row]) -> dict[str, str]:
+    """Why pictures have no LPIPS or no NIQE, if so."""
+    pictures = [row for row in rows if is_picture(row.bands, row.height, row.width, row.dtype)]
+    return unavailable() if any(None in (row.lpips, row.niqe) for row in pictures) else {}
 
 
 def measured(points: list[Point], jobs: int) -> Iterator[Row]:

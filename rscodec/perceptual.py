@@ -34,7 +34,8 @@ def weights_folder() -> Path | None:
 
 
 @cache
-def _network():
+def network():
+    """The metric with its weights, loaded once."""
     import lpips
     import torch
 
@@ -50,22 +51,20 @@ def _network():
                     f"LPIPS needs AlexNet's trunk: its download failed ({problem}); "
                     f"put {TRUNK} into a folder and name it in RSCODEC_METRIC_WEIGHTS"
                 ) from None
-        network = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False)
+        found = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False)
     state = torch.load(trunk, map_location="cpu", weights_only=True)
-    ours = network.net.state_dict()
+    ours = found.net.state_dict()
     for key in ours:  # sliceN.K.weight <- features.K.weight
         ours[key] = state["features." + key.split(".", 1)[1]]
-    network.net.load_state_dict(ours)
-    return network.eval()
+    found.net.load_state_dict(ours)
+    return found.eval()
 
 
-def lpips_distance(original: np.ndarray, decoded: np.ndarray) -> float | None:
-    """LPIPS of two uint8 RGB pictures (3, H, W); 0 is identical. None under EDGE pixels a side."""
+def lpips_distance(original: np.ndarray, decoded: np.ndarray) -> float:
+    """LPIPS of two uint8 RGB pictures (3, H, W); 0 is identical. EDGE pixels a side at least."""
     import torch
 
-    if min(original.shape[1:]) < EDGE:
-        return None
-    network = _network()
+    measure = network()
     a, b = (torch.from_numpy(side.astype(np.float32))[None] / 127.5 - 1 for side in (original, decoded))
     with torch.inference_mode():
-        return float(network(a, b))
+        return float(measure(a, b))

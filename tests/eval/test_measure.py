@@ -126,7 +126,7 @@ def picture() -> np.ndarray:
 def test_lpips_of_known_pictures(monkeypatch, real_data):
     folder = real_data("../metric-weights")
     monkeypatch.setenv("RSCODEC_METRIC_WEIGHTS", str(folder))
-    perceptual._network.cache_clear()
+    perceptual.network.cache_clear()
     assert perceptual.lpips_distance(picture(), picture()) == 0
     assert perceptual.lpips_distance(picture(), picture()[:, ::-1].copy()) == pytest.approx(0.519435, rel=1e-3)
 
@@ -137,8 +137,21 @@ def test_niqe_of_a_known_picture(monkeypatch, real_data):
     assert measuring.niqe.niqe(noise) == pytest.approx(36.5065, rel=1e-3)
 
 
+def test_a_metric_without_weights_is_named(monkeypatch, tmp_path):
+    def fail():
+        raise perceptual.MetricUnavailable("no trunk")
+
+    monkeypatch.setattr(perceptual, "network", fail)
+    monkeypatch.setattr(measuring.niqe, "model", fail)
+    measuring.unavailable.cache_clear()
+    assert measuring.unavailable() == {"lpips": "no trunk", "niqe": "no trunk"}
+    found = measuring.fidelity(Scene(picture()[:, :70, :70]), picture()[:, :70, :70])
+    assert found["lpips"] is found["niqe"] is None
+    measuring.unavailable.cache_clear()
+
+
 def test_without_weights_niqe_says_so(monkeypatch, tmp_path):
     monkeypatch.setenv("RSCODEC_METRIC_WEIGHTS", str(tmp_path))
-    measuring.niqe._model.cache_clear()
+    measuring.niqe.model.cache_clear()
     with pytest.raises(perceptual.MetricUnavailable, match="RSCODEC_METRIC_WEIGHTS"):
         measuring.niqe.niqe(picture())

@@ -67,7 +67,7 @@ def result(tmp_path_factory):
         ramp = np.add.outer(np.arange(48), np.arange(64)) + rng.integers(0, 40, (3, 48, 64))
         Scene(ramp.astype(np.uint8)).save(folder / "set" / f"{number}.tif")
     found = images([str(folder / "set")])
-    return folder, rd.rd(found, [], ["jpeg+10/30/60/90", "jpeg2000+40/20/10/5", "jpeg2000-klt"], folder / "out")
+    return folder, rd.rd(found, [], ["jpeg+10/30/60/90", "jpeg2000+40/20/10/5", "jpeg2000-klt"], folder / "out", jobs=2)
 
 
 def test_curves_are_drawn(result):
