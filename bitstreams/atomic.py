@@ -15,7 +15,7 @@ from pathlib import Path
 
 from .errors import OutputError
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk, the quota, the largest file allowed
 
 
 class AtomicPath:
