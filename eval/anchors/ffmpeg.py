@@ -7,7 +7,9 @@ ffmpeg converts nothing.
 from __future__ import annotations
 
 import re
+import tempfile
 from functools import cache
+from pathlib import Path
 
 from eval.anchors.base import ToolMissing, run
 
@@ -32,8 +34,12 @@ def version(encoder: str) -> str:
 
 def encode(planes: bytes, width: int, height: int, pixel_format: str, encoder: list[str], container: str) -> bytes:
     raw = ["-f", "rawvideo", "-pix_fmt", pixel_format, "-s", f"{width}x{height}", "-i", "pipe:0"]
-    out = ["-frames:v", "1", *encoder, "-pix_fmt", pixel_format, "-f", container, "pipe:1"]
-    return run([*_quiet(), *raw, *out], planes)
+    """The stream goes through a file: libvvenc prints its warnings to standard output, among whatever else is there."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "stream"
+        out = ["-frames:v", "1", *encoder, "-pix_fmt", pixel_format, "-f", container, str(path)]
+        run([*_quiet(), *raw, *out], planes)
+        return path.read_bytes()
 
 
 def decode(stream: bytes, container: str, pixel_format: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 import numpy as np
 import pytest
@@ -76,6 +77,12 @@ def test_video_flags_no_range_on_one_side_only(name):
     anchor = load(name)
     decoded = anchor.decode(anchor.encode(pixels, 22), pixels.shape, "uint8")
     assert decoded[:, :, :28].max() <= 3 and decoded[:, :, 36:].min() >= 252
+
+
+@pytest.mark.parametrize("name", ["bpg", "vvc"])
+def test_a_stream_holds_no_words_of_its_coder(name):
+    """libvvenc prints warnings to standard output; in a stream they would be rate."""
+    assert not re.search(rb"[A-Za-z ]{16,}", load(name).encode(scene("grey"), 40))
 
 
 def test_an_unknown_anchor_is_answered_with_the_known_ones():
