@@ -48,7 +48,7 @@ class SceneDecoder:
                 "the stream is not one that rscodec writes"
             )
         if header.arithmetic != codec.arithmetic:
-            raise BadField(f"the header names the arithmetic {header.arithmetic}, but {codec.model} has {codec.arithmetic}")
+            raise BadField(f"the header has the arithmetic {header.arithmetic}, {codec.model} has {codec.arithmetic}")
         self.grid = Grid(header.width, header.height, header.tile, codec.stride)
         self.nodata = nodata_value(stream_metadata(reader))
         self.bad: dict[tuple[int, int, int | None], str] = {}

@@ -90,15 +90,16 @@ class SceneEncoder:
                 groups = []
                 if y is not None and (classes is None or (classes[inside] == 0).any()):
                     latents = (slice(None), *self.grid.to_latents(tile).within(y_window))
-                    groups = [(payload, latents_crc(values)) for payload, values in self.codec.encode(y[latents], quality)]
+                    coded = self.codec.encode(y[latents], quality)
+                    groups = [(payload, latents_crc(values)) for payload, values in coded]
                 yield block.row // edge, col, planes, groups
 
     def _read(self, block: Window) -> tuple[Window, Window, np.ndarray, np.ndarray | None]:
         outer = block.grown(self.codec.border * self.codec.stride, self.grid.scene)
         return block, outer, *self.source.read(*outer)
 
-    def _analyse(self, outer: Window, pixels: np.ndarray, classes: np.ndarray | None, quality: float) -> np.ndarray | None:
-        """y of a block and its border; None where there is nothing to code."""
+    def _analyse(self, outer: Window, pixels: np.ndarray, classes: np.ndarray | None, quality: float):
+        """y (G, h, w, N) of a block and its border; None where there is nothing to code."""
         coded, _ = self.radiometry.split(pixels)
         if not len(coded) or (classes is not None and (classes != 0).all()):
             return None

@@ -26,7 +26,6 @@ from rscodec.training import checkpoint
 from rscodec.training.data import Crops, load_shard
 from rscodec.training.loop import Plan, train
 
-
 LINEAR_SHARE = 0.2
 
 

@@ -38,7 +38,7 @@ def load_shard(path: str | Path, seed: int = 0) -> tuple[list[np.ndarray], list[
 
 
 class Crops:
-    """Batches (B, 3, size, size) uint8, each a function of seed and step: a resumed run sees what it would have seen."""
+    """Batches (B, 3, size, size) uint8, each a function of seed and step, so that a resumed run sees the same."""
 
     def __init__(self, pools: tuple[list[np.ndarray], list[np.ndarray]], batch: int, size: int, seed: int):
         self.pools = [[image for image in pool if min(image.shape[:2]) >= size] for pool in pools]

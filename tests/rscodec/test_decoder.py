@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bitstreams import StreamReader
-from bitstreams.errors import BadField, BitstreamError, InputError, MaskDamaged, TileDamaged
+from bitstreams.errors import BadField, InputError, MaskDamaged, TileDamaged
 from rscodec.decoder import SceneDecoder
 from rscodec.scene import Scene
 from rscodec.tiles import Window

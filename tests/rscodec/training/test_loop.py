@@ -53,7 +53,8 @@ def run(shard, path, steps, until=None, interrupt_at=None):
 
     lines = []
     plan = Plan(steps, decay=4, rate=3e-3, log_every=5)
-    average = train(codec, [(1.0, list(codec.parameters()))], crops.stream, loss_of, plan, path, lines.append, {"config": {}})
+    groups = [(1.0, list(codec.parameters()))]
+    average = train(codec, groups, crops.stream, loss_of, plan, path, lines.append, {"config": {}})
     return codec, average, lines
 
 
