@@ -1,6 +1,6 @@
-"""Whoever takes part in a measurement: a codec of ours or an anchor, behind the same two calls.
+"""Whoever takes part in a measurement: a codec of ours or an anchor, behind the same calls.
 
-    scene --encode(parameter)--> file's bytes --decode--> pixels (B, H, W)
+    scene --prepare, not timed--> scene --encode(parameter)--> file's bytes --decode--> pixels (B, H, W)
 
 A codec is asked for as `rscodec:NAME`, `rscodec:NAME@WEIGHTS`, with `+QUALITY/QUALITY...` for other operating points
 than its own; an anchor as `NAME` or `NAME+PARAMETER/PARAMETER...`.
@@ -57,12 +57,16 @@ class OurCodec:
     def refuses(self, scene: Scene) -> str | None:
         return None
 
+    def prepare(self, scene: Scene) -> Scene:
+        """Without the metadata that no anchor carries either; what says which pixels are valid stays."""
+        return pixels_only(scene)
+
     def ceiling(self, scene: Scene) -> np.ndarray:
         return scene.pixels
 
     def encode(self, scene: Scene, parameter: float) -> bytes:
         buffer = io.BytesIO()
-        SceneEncoder(SceneSource(pixels_only(scene)), self._codec).write(buffer, parameter)
+        SceneEncoder(SceneSource(scene), self._codec).write(buffer, parameter)
         return buffer.getvalue()
 
     def decode(self, data: bytes, scene: Scene) -> np.ndarray:
@@ -85,15 +89,24 @@ class AnchorCodec:
         self._anchor = anchor
         self.name, self.version, self.command = anchor.name, anchor.version, anchor.command
         self.parameters = anchor.parameters
+        self._prepared: tuple[Scene, Scene] | None = None
 
     def refuses(self, scene: Scene) -> str | None:
         return self._anchor.refuses(len(scene.pixels), str(scene.pixels.dtype))
 
+    def prepare(self, scene: Scene) -> Scene:
+        """With invalid pixels filled; remembered for the next operating point."""
+        if self._prepared is None or self._prepared[0] is not scene:
+            invalid = ~scene.mask
+            filled = fill_invalid(scene.pixels, invalid) if invalid.any() else scene.pixels
+            self._prepared = scene, Scene(filled, scene.classes, scene.metadata)
+        return self._prepared[1]
+
     def ceiling(self, scene: Scene) -> np.ndarray:
-        return self._anchor.ceiling(_filled(scene))
+        return self._anchor.ceiling(scene.pixels)
 
     def encode(self, scene: Scene, parameter: float) -> bytes:
-        return self._anchor.encode(_filled(scene), parameter)
+        return self._anchor.encode(scene.pixels, parameter)
 
     def decode(self, data: bytes, scene: Scene) -> np.ndarray:
         return self._anchor.decode(data, scene.pixels.shape, str(scene.pixels.dtype))
@@ -119,12 +132,8 @@ def contender(spec: str) -> OurCodec | AnchorCodec:
 
 
 def pixels_only(scene: Scene) -> Scene:
-    """A scene without the metadata that no anchor carries either; what says which pixels are valid stays."""
+    """A scene with no metadata but what says which pixels are valid."""
     kept = {key: value for key, value in scene.metadata.items() if key in ("nodata", "masked")}
     if alpha_bands(scene.metadata):
         kept["colorinterp"] = scene.metadata["colorinterp"]
     return Scene(scene.pixels, scene.classes, kept)
-
-
-def _filled(scene: Scene) -> np.ndarray:
-    return scene.pixels if scene.mask.all() else fill_invalid(scene.pixels, ~scene.mask)

@@ -65,8 +65,9 @@ class Row:
 
 
 def measure(scene: Scene, contender, parameter: float, image: str, ceiling_db: float) -> Row:
+    prepared = contender.prepare(scene)
     started = time.perf_counter()
-    data = contender.encode(scene, parameter)
+    data = contender.encode(prepared, parameter)
     encoded = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "file"

@@ -74,7 +74,7 @@ def _view(scene: Scene, contender, parameter: float, folder: Path, name: str) ->
     stem = f"{label[:80]}-{hashlib.sha256(label.encode()).hexdigest()[:8]}-{parameter:.3f}"
     kept = sorted(folder.glob(f"{stem}_*_*.png"))
     if not kept:
-        data = contender.encode(scene, parameter)
+        data = contender.encode(contender.prepare(scene), parameter)
         decoded = contender.decode(data, scene)
         bpp = 8 * len(data) / scene.mask.any(0).sum()
         quality = difference(scene.pixels, decoded, scene.mask).psnr_db

@@ -145,8 +145,8 @@ _contender = lru_cache(maxsize=None)(contender)
 
 @lru_cache(maxsize=64)
 def _ceiling_db(spec: str, path: Path, bands: tuple[int, ...] | None) -> float:
-    scene = load(path, bands)
-    return difference(scene.pixels, _contender(spec).ceiling(scene), scene.mask).psnr_db
+    scene, one = load(path, bands), _contender(spec)
+    return difference(scene.pixels, one.ceiling(one.prepare(scene)), scene.mask).psnr_db
 
 
 def _one_thread() -> None:

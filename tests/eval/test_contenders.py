@@ -29,7 +29,7 @@ def scene() -> Scene:
 
 def test_what_is_measured_is_the_stream(ours, scene):
     assert ours.parameters == (2, 5) and "vec-1" in ours.version
-    data = ours.encode(scene, 5)
+    data = ours.encode(ours.prepare(scene), 5)
     row = measure(scene, ours, 5, "set/scene.tif", math.inf)
     assert row.bytes_file == len(data)
     parts, reader = ours.parts(data), StreamReader.from_bytes(data)
