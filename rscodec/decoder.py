@@ -26,7 +26,8 @@ from rscodec.radiometry import Radiometry
 from rscodec.tiles import Grid, Window
 from rscodec.validity import MASKED, VALID, native, protect_nodata
 
-CACHE_BYTES = 2**28  # of decoded latents
+CACHE_BYTES = 2**28  # of decoded latents, at most
+ROWS_KEPT = 3  # of tiles: a window as high as a tile and its halo touch no more
 BATCH_TILES = 4
 
 
@@ -54,7 +55,8 @@ class SceneDecoder:
         self.bad: dict[tuple[int, int, int | None], str] = {}
         self._latents: OrderedDict[tuple[int, int], np.ndarray | None] = OrderedDict()
         tile_bytes = self.grid.edge**2 // codec.stride**2 * codec.channels * codec.latent_dtype.itemsize
-        self._capacity = max(16, CACHE_BYTES // (tile_bytes * max(1, header.groups)))
+        fitting = CACHE_BYTES // (tile_bytes * max(1, header.groups))
+        self._capacity = max(16, min(fitting, ROWS_KEPT * self.grid.cols))
 
     def windows(self) -> list[Window]:
         """The scene in the pieces in which it is best decoded: row by row of tiles."""

@@ -27,7 +27,7 @@ from bitstreams.wire import DTYPES
 from rscodec.metadata import alpha_bands, description, nodata_value, read_metadata, write_metadata
 from rscodec.validity import classify, native
 
-CACHE_MEGABYTES = 256
+CACHE_MEGABYTES = 128
 BLOCK = 512
 DRIVERS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".jp2": "JP2OpenJPEG"}
 SIDECARS = (".aux.xml", ".msk", ".ovr")  # what GDAL would read together with the file
