@@ -1,0 +1,91 @@
+"""Peak memory of the command line on scenes of several sizes: it is set by the tile, not by the scene.
+
+    python tools/bench_memory.py --weights rsc-s-1.safetensors --sizes 6000 12000
+
+For each size a scene of N x N x 3 bytes is generated, encoded and decoded, each in a process of its own, whose peak
+resident memory (ru_maxrss) is printed. Exits with 1 if one is above --limit, or if sizes differ by more than --spread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+PATCH = 1024  # pixels of the synthetic scene that is repeated, shifted and mirrored
+COMMAND = "import sys; from cli.main import main; sys.exit(main(sys.argv[1:]))"
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def write_scene(path: Path, size: int) -> None:
+    """Patches of a synthetic scene, no two alike."""
+    import numpy as np
+
+    from rscodec.raster import RasterWriter
+    from rscodec.sample import synthesize
+
+    patch, metadata = synthesize(PATCH, 3)
+    rng = np.random.default_rng(0)
+    with RasterWriter(path, size, size, 3, "uint8", metadata) as writer:
+        for row in range(0, size, PATCH):
+            for col in range(0, size, PATCH):
+                turned = np.rot90(np.roll(patch, rng.integers(0, PATCH, 2), (1, 2)), rng.integers(4), (1, 2))
+                writer.write(turned[:, : size - row, : size - col], col, row)
+
+
+def run(*arguments: object) -> tuple[float, float]:
+    """(peak MiB, seconds) of one run of the command line, or of this file, in a new process."""
+    started = time.perf_counter()
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    child = os.posix_spawn(sys.executable, [sys.executable, *map(str, arguments)], environment)
+    _, status, usage = os.wait4(child, 0)
+    if status:
+        sys.exit(f"{' '.join(map(str, arguments))} ended with {os.waitstatus_to_exitcode(status)}")
+    kilobytes = usage.ru_maxrss / (1024 if sys.platform == "darwin" else 1)
+    return kilobytes / 1024, time.perf_counter() - started
+
+
+def measure(size: int, folder: Path, options: list[str]) -> dict[str, float]:
+    """Peak MiB of encode and decode of one scene."""
+    scene, stream, back = (folder / f"{size}{suffix}" for suffix in (".tif", ".bin", ".back.tif"))
+    run(__file__, "--write", scene, "--sizes", size)
+    peaks = {}
+    for name, arguments in (("encode", [scene, "-o", stream]), ("decode", [stream, "-o", back])):
+        peaks[name], seconds = run("-c", COMMAND, name, *arguments, "--quiet", *options)
+        print(f"{name} {size:6d} x {size:<6d} {peaks[name]:7.0f} MiB {seconds:7.1f} s", flush=True)
+    for path in (scene, stream, back):
+        path.unlink()
+    return peaks
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[6000, 12000])
+    parser.add_argument("--weights", help="weights file, instead of the one that ships")
+    parser.add_argument("--folder", type=Path, help="where the scenes go for a while (default: the system's)")
+    parser.add_argument("--limit", type=float, default=3072, help="MiB that no run may exceed (default: 3072)")
+    parser.add_argument("--spread", type=float, default=0.15, help="by which sizes may differ (default: 0.15)")
+    parser.add_argument("--write", type=Path, help=argparse.SUPPRESS)
+    settings = parser.parse_args()
+    if settings.write:
+        write_scene(settings.write, settings.sizes[0])
+        return 0
+
+    options = ["--weights", settings.weights] if settings.weights else []
+    with tempfile.TemporaryDirectory(dir=settings.folder) as folder:
+        peaks = [measure(size, Path(folder), options) for size in settings.sizes]
+    failed = False
+    for name in ("encode", "decode"):
+        values = [peak[name] for peak in peaks]
+        spread = max(values) / min(values) - 1
+        failed |= max(values) > settings.limit or spread > settings.spread
+        print(f"{name}: at most {max(values):.0f} MiB (limit {settings.limit:.0f}), "
+              f"sizes differ by {spread:.1%} (limit {settings.spread:.0%})")
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
