@@ -50,7 +50,7 @@ def test_a_plain_image_costs_at_most_64_bytes_besides_its_latents(make_scene, to
 
 
 def test_quality_costs_bytes(make_scene, to_stream):
-    sizes = [len(to_stream(make_scene(), quality)) for quality in (1, 2.5, 4, 6, 8)]
+    sizes = [len(to_stream(make_scene(), quality)) for quality in (1, 3, 4, 6, 8)]
     assert sizes == sorted(set(sizes))
 
 

@@ -59,7 +59,7 @@ def in_int64(layer, frozen: dict, x: torch.Tensor, extra: np.ndarray | None = No
     assert np.abs(total).max() < ACCUMULATOR_LIMIT
     value = total / np.exp2(frozen["shift"].numpy().astype(np.float64))
     if extra is not None:
-        value = (value.astype(np.float32) + extra.astype(np.float32)).astype(np.float64)
+        value = np.rint(value) + extra
     if layer.activation:
         value = np.maximum(value, value / 8)
     return np.clip(np.rint(value), layer.lowest, layer.limit)
