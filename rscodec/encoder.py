@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import numpy as np
 
@@ -32,12 +33,15 @@ Progress = Callable[[int, int], None]
 
 
 class SceneEncoder:
-    """Encodes one source with one codec. What depends on the scene alone is found out once, at construction."""
+    """Encodes one source with one codec. What depends on the scene alone is found out once, at construction.
 
-    def __init__(self, source, codec: TileCodec, tile: int = 512):
+    `radiometry`: that of the scene of which the source is a part, instead of its own.
+    """
+
+    def __init__(self, source, codec: TileCodec, tile: int = 512, radiometry: Radiometry | None = None):
         self.source, self.codec = source, codec
         self.grid = Grid(source.width, source.height, tile, codec.stride)
-        self.radiometry = self._radiometry()
+        self.radiometry = radiometry or self._radiometry()
 
     def _radiometry(self) -> Radiometry:
         source = self.source
@@ -46,8 +50,9 @@ class SceneEncoder:
         coded = list(source.coded_bands)
         statistics = Statistics(source.dtype, len(coded))
         if coded:
-            for pixels, classes in ahead(source.read(*window) for window in self.grid.blocks(BLOCK_TILES)):
-                statistics.add(pixels[coded], classes)
+            with closing(ahead(source.read(*window) for window in self.grid.blocks(BLOCK_TILES))) as windows:
+                for pixels, classes in windows:
+                    statistics.add(pixels[coded], classes)
         return statistics.radiometry(source.count, source.exact_bands)
 
     def header(self, quality: float) -> Header:
@@ -70,8 +75,9 @@ class SceneEncoder:
         """Encode to a path or a binary file. `progress` is told (tiles done, tiles in all)."""
         radiometry = None if self.radiometry.is_default() else self.radiometry.pack()
         done, total = 0, self.grid.rows * self.grid.cols
-        with StreamWriter(target, self.header(quality), self.source.metadata, radiometry, overwrite) as writer:
-            for row, col, planes, groups in self.tiles(quality):
+        writer = StreamWriter(target, self.header(quality), self.source.metadata, radiometry, overwrite)
+        with writer, closing(self.tiles(quality)) as tiles:
+            for row, col, planes, groups in tiles:
                 writer.add(row, col, planes, groups)
                 done += 1
                 if progress:
@@ -80,19 +86,20 @@ class SceneEncoder:
     def tiles(self, quality: float) -> Iterator[tuple]:
         """(row, col, planes, groups) of every tile, as StreamWriter.add takes them."""
         edge = self.grid.edge
-        for block, outer, pixels, classes in ahead(self._read(block) for block in self.grid.blocks(BLOCK_TILES)):
-            y = self._analyse(outer, pixels, classes, quality)
-            y_window = self.grid.to_latents(outer)
-            for col in range(block.col // edge, -(-block.right // edge)):
-                tile = self.grid.tile(block.row // edge, col)
-                inside = (slice(None), *tile.within(outer))
-                planes = self._planes(pixels[inside], None if classes is None else classes[inside])
-                groups = []
-                if y is not None and (classes is None or (classes[inside] == 0).any()):
-                    latents = (slice(None), *self.grid.to_latents(tile).within(y_window))
-                    coded = self.codec.encode(y[latents], quality)
-                    groups = [(payload, latents_crc(values)) for payload, values in coded]
-                yield block.row // edge, col, planes, groups
+        with closing(ahead(self._read(block) for block in self.grid.blocks(BLOCK_TILES))) as blocks:
+            for block, outer, pixels, classes in blocks:
+                y = self._analyse(outer, pixels, classes, quality)
+                y_window = self.grid.to_latents(outer)
+                for col in range(block.col // edge, -(-block.right // edge)):
+                    tile = self.grid.tile(block.row // edge, col)
+                    inside = (slice(None), *tile.within(outer))
+                    planes = self._planes(pixels[inside], None if classes is None else classes[inside])
+                    groups = []
+                    if y is not None and (classes is None or (classes[inside] == 0).any()):
+                        latents = (slice(None), *self.grid.to_latents(tile).within(y_window))
+                        coded = self.codec.encode(y[latents], quality)
+                        groups = [(payload, latents_crc(values)) for payload, values in coded]
+                    yield block.row // edge, col, planes, groups
 
     def _read(self, block: Window) -> tuple[Window, Window, np.ndarray, np.ndarray | None]:
         outer = block.grown(self.codec.border * self.codec.stride, self.grid.scene)

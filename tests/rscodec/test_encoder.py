@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 
 import numpy as np
 import pytest
@@ -81,6 +82,26 @@ def test_a_source_that_fails_leaves_nothing(make_scene, tiny, tmp_path, fail_at)
     with pytest.raises(InputError, match="the scene ends here"):
         SceneEncoder(source, tiny, TILE).write(tmp_path / "out.bin", 3)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("where", ["codec", "target"])
+def test_nobody_reads_on_after_a_failure(make_scene, tiny, monkeypatch, where):
+    """Not even while the exception is looked at: whoever handles it closes the file that was being read."""
+
+    class Full(io.BytesIO):
+        def write(self, data):
+            if len(data) > 500:
+                raise OSError("full")
+            return super().write(data)
+
+    if where == "codec":
+        monkeypatch.setattr(tiny, "encode", lambda *_: 1 / 0)
+    before = threading.active_count()
+    with pytest.raises((OSError, ZeroDivisionError)):
+        try:
+            SceneEncoder(SceneSource(make_scene((500, 300))), tiny, TILE).write(Full(), 8)
+        finally:
+            assert threading.active_count() == before
 
 
 def test_tiles_without_a_valid_pixel_are_absent(make_scene, to_stream):
