@@ -288,11 +288,12 @@ def _encode(
     codec = codec_for_encoding(model, weights, device)
     if codec.fixed_rate and (bpp is not None or psnr is not None):
         raise InputError(f"a checkpoint of {codec.model} has one rate; leave --bpp and --psnr away")
+    encoder = SceneEncoder(source, codec, tile)
     if bpp is not None:
-        quality = quality_for_bpp(source, codec, tile, bpp)
+        quality = quality_for_bpp(encoder, bpp)
     elif psnr is not None:
-        quality = quality_for_psnr(source, codec, tile, psnr)
-    SceneEncoder(source, codec, tile).write(target, quality, overwrite, progress)
+        quality = quality_for_psnr(encoder, psnr)
+    encoder.write(target, quality, overwrite, progress)
     return None if codec.fixed_rate else from_wire(to_wire(quality))
 
 

@@ -1,7 +1,7 @@
 """The quality that meets a target rate or PSNR, by bisection over the 225 qualities a header can hold.
 
-Scenes of up to SAMPLE_TILES tiles are encoded whole at each try, larger ones by a sample of tiles spread over them; the
-bytes that every file has beside its tiles are counted either way.
+Scenes of up to SAMPLE_TILES tiles are encoded whole at each try. Of larger ones a sample of tiles spread over them is,
+with the radiometry of the whole; the bytes that a file has once, beside its tiles, are counted once.
 """
 
 from __future__ import annotations
@@ -20,37 +20,41 @@ from rscodec.tiles import Window
 SAMPLE_TILES = 12
 
 
-def quality_for_bpp(source, codec, tile: int, target: float) -> float:
+def quality_for_bpp(encoder: SceneEncoder, target: float) -> float:
     """The highest quality whose rate is at most `target` bits per pixel; the lowest quality if none is."""
-    parts = _sample(source, tile)
+    parts = _sample(encoder)
+    pixels, sampled = _pixels(encoder), sum(map(_pixels, parts))
 
     def fits(quality: float) -> bool:
-        total = sum(len(_encode(part, codec, tile, quality)) for part in parts)
-        return 8 * total <= target * sum(part.width * part.height for part in parts)
+        streams = [_encode(part, quality) for part in parts]
+        index_at, _ = streams[0].parts["index"]
+        once = index_at + 4  # all but the tiles and their entries in the index: the same in every part
+        tiles = sum(stream.end - once for stream in streams)
+        return 8 * (once + tiles * pixels / sampled) <= target * pixels
 
     return _last(fits)
 
 
-def quality_for_psnr(source, codec, tile: int, target: float) -> float:
+def quality_for_psnr(encoder: SceneEncoder, target: float) -> float:
     """The lowest quality whose PSNR is at least `target` dB; the highest quality if none is."""
-    parts = _sample(source, tile)
-    coded = list(source.coded_bands)
+    parts = _sample(encoder)
+    coded = list(encoder.source.coded_bands)
     if not coded:
         raise InputError("the scene has lossless bands only, which have no PSNR; leave --psnr away")
 
     def falls_short(quality: float) -> bool:
-        difference = Difference(source.dtype)
+        difference = Difference(encoder.source.dtype)
         for part in parts:
-            decoder = SceneDecoder(StreamReader.from_bytes(_encode(part, codec, tile, quality)), codec)
+            decoder = SceneDecoder(_encode(part, quality), part.codec)
             for window in decoder.windows():
-                original, classes = part.read(*window)
+                original, classes = part.source.read(*window)
                 decoded, _ = decoder.read(window)
                 valid = valid_pixels(classes, original.shape[1:], len(coded))
                 difference.add(original[coded], decoded[coded], valid)
         return difference.psnr_db < target
 
     best = _last(falls_short)
-    return best if falls_short(best) is False else min(best + 1 / rate.STEPS, rate.QUALITY_MAX)
+    return min(best + 1 / rate.STEPS, rate.QUALITY_MAX) if falls_short(best) else best
 
 
 class _Part:
@@ -66,20 +70,24 @@ class _Part:
         return self._source.read(self._window.col + col, self._window.row + row, width, height)
 
 
-def _sample(source, tile: int) -> list:
-    rows, cols = -(-source.height // tile), -(-source.width // tile)
-    if rows * cols <= SAMPLE_TILES:
-        return [source]
-    scene = Window(0, 0, source.width, source.height)
-    chosen = [number * rows * cols // SAMPLE_TILES for number in range(SAMPLE_TILES)]
-    corners = [divmod(number, cols) for number in chosen]
-    return [_Part(source, Window(col * tile, row * tile, tile, tile).overlap(scene)) for row, col in corners]
+def _sample(encoder: SceneEncoder) -> list[SceneEncoder]:
+    """Encoders of what is tried: of the whole scene, or of some of its tiles."""
+    grid = encoder.grid
+    if grid.rows * grid.cols <= SAMPLE_TILES:
+        return [encoder]
+    chosen = [divmod(number * grid.rows * grid.cols // SAMPLE_TILES, grid.cols) for number in range(SAMPLE_TILES)]
+    parts = [_Part(encoder.source, grid.tile(row, col)) for row, col in chosen]
+    return [SceneEncoder(part, encoder.codec, grid.edge, encoder.radiometry) for part in parts]
 
 
-def _encode(part, codec, tile: int, quality: float) -> bytes:
+def _pixels(encoder: SceneEncoder) -> int:
+    return encoder.grid.width * encoder.grid.height
+
+
+def _encode(encoder: SceneEncoder, quality: float) -> StreamReader:
     buffer = io.BytesIO()
-    SceneEncoder(part, codec, tile).write(buffer, quality)
-    return buffer.getvalue()
+    encoder.write(buffer, quality)
+    return StreamReader.from_bytes(buffer.getvalue())
 
 
 def _last(holds: Callable[[float], bool]) -> float:

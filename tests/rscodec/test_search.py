@@ -10,6 +10,7 @@ from bitstreams.errors import InputError
 from rscodec import search
 from rscodec.codec.rate import STEPS
 from rscodec.decoder import valid_pixels
+from rscodec.encoder import SceneEncoder
 from rscodec.metrics import Difference
 from rscodec.scene import Scene
 from rscodec.source import SceneSource
@@ -19,6 +20,10 @@ from tests.models import TILE
 @pytest.fixture(scope="module")
 def scene(make_scene) -> Scene:
     return make_scene((150, 100))
+
+
+def encoder(scene: Scene, codec) -> SceneEncoder:
+    return SceneEncoder(SceneSource(scene), codec, TILE)
 
 
 def bpp(data: bytes) -> float:
@@ -37,31 +42,31 @@ def psnr(scene: Scene, decoder) -> float:
 def test_the_highest_quality_within_a_rate(scene, to_stream, tiny, share):
     low, high = (bpp(to_stream(scene, quality)) for quality in (1, 8))
     target = low + share * (high - low)
-    quality = search.quality_for_bpp(SceneSource(scene), tiny, TILE, target)
+    quality = search.quality_for_bpp(encoder(scene, tiny), target)
     assert bpp(to_stream(scene, quality)) <= target < bpp(to_stream(scene, quality + 1 / STEPS))
 
 
 @pytest.mark.parametrize("target", [24, 27.5])
 def test_the_lowest_quality_that_reaches_a_psnr(scene, to_stream, to_decoder, tiny, target):
-    quality = search.quality_for_psnr(SceneSource(scene), tiny, TILE, target)
+    quality = search.quality_for_psnr(encoder(scene, tiny), target)
     reached = psnr(scene, to_decoder(to_stream(scene, quality)))
     missed = psnr(scene, to_decoder(to_stream(scene, quality - 1 / STEPS)))
     assert missed < target + 0.02 and reached >= target - 0.02  # windows of the search may round another way
 
 
 def test_targets_out_of_reach_give_the_end_that_is_nearest(scene, tiny):
-    source = SceneSource(scene)
-    assert search.quality_for_bpp(source, tiny, TILE, 1e-6) == 1
-    assert search.quality_for_bpp(source, tiny, TILE, 99) == 8
-    assert search.quality_for_psnr(source, tiny, TILE, 1) == 1
-    assert search.quality_for_psnr(source, tiny, TILE, 99) == 8
+    whole = encoder(scene, tiny)
+    assert search.quality_for_bpp(whole, 1e-6) == 1
+    assert search.quality_for_bpp(whole, 99) == 8
+    assert search.quality_for_psnr(whole, 1) == 1
+    assert search.quality_for_psnr(whole, 99) == 8
 
 
 def test_a_large_scene_is_judged_by_a_sample(make_scene, tiny, monkeypatch):
     """As many tiles as the sample has, spread over the scene."""
     monkeypatch.setattr(search, "SAMPLE_TILES", 4)
     source = SceneSource(make_scene((500, 300)))
-    parts = search._sample(source, TILE)
+    parts = [part.source for part in search._sample(SceneEncoder(source, tiny, TILE))]
     windows = [(part._window.col, part._window.row) for part in parts]
     assert len(set(windows)) == 4 and {part.width for part in parts} == {TILE}
     assert {row for _, row in windows} != {0}
@@ -70,13 +75,24 @@ def test_a_large_scene_is_judged_by_a_sample(make_scene, tiny, monkeypatch):
     assert np.array_equal(pixels, source.read(col + 3, row + 4, 10, 8)[0])
 
 
+def test_a_sample_is_coded_as_a_part_of_its_scene(make_scene, to_stream, to_decoder, tiny, monkeypatch):
+    """Dark and bright tiles have one scale, and the metadata are there once, so the sample speaks for the scene."""
+    monkeypatch.setattr(search, "SAMPLE_TILES", 12)
+    scene = make_scene((448, 448), 1, "uint16")
+    scene.pixels[:, :, :224] //= 16
+    scene.metadata["tags"] = {"": {"NOTE": np.random.default_rng(0).bytes(1500).hex()}}
+    data = to_stream(scene, 4)
+    assert abs(search.quality_for_bpp(encoder(scene, tiny), bpp(data)) - 4) < 0.5
+    assert abs(search.quality_for_psnr(encoder(scene, tiny), psnr(scene, to_decoder(data))) - 4) < 0.5
+
+
 def test_psnr_is_over_valid_pixels(make_scene, to_stream, to_decoder, tiny):
     scene = make_scene((130, 130), 3, "uint16", 0)
     target = psnr(scene, to_decoder(to_stream(scene, 4)))
-    assert abs(search.quality_for_psnr(SceneSource(scene), tiny, TILE, target - 0.001) - 4) <= 2 / STEPS
+    assert abs(search.quality_for_psnr(encoder(scene, tiny), target - 0.001) - 4) <= 2 / STEPS
 
 
 def test_lossless_bands_have_no_psnr(tiny):
     scene = Scene(np.zeros((1, 20, 20), np.uint8), None, {"colorinterp": ["alpha"]})
     with pytest.raises(InputError, match="no PSNR"):
-        search.quality_for_psnr(SceneSource(scene), tiny, TILE, 30)
+        search.quality_for_psnr(encoder(scene, tiny), 30)
