@@ -33,8 +33,10 @@ def codec(weights: str, floats: bool, device: str) -> PortableCodec:
 def give_floats(loaded: PortableCodec) -> PortableCodec:
     """What the entropy path would be without its integers: noise on the weights, and no rounding between layers."""
     generator = torch.manual_seed(0)
-    for layer in loaded._net.entropy.modules():
+    for name, layer in loaded._net.entropy.named_modules():
         if isinstance(layer, Exact):
+            if name.endswith("_mu"):
+                layer.scale *= 8  # expectations as large as those of a trained model at high quality
             layer.weight += (torch.rand(layer.weight.shape, generator=generator) - 0.5).to(layer.weight.device)
             if layer.activation:
                 layer.forward = lambda x, extra=None, layer=layer: unrounded(layer, x, extra)
