@@ -158,8 +158,9 @@ class OpenScene:
         header = self.header
         whole = Window(0, 0, header.width, header.height)
         window = whole if window is None else Window(*window)
+        window.check_inside(whole, self._reader.path)
         with naming(self._reader.path):
-            pixels, classes = self.decoder.read(window)
+            pixels, classes = self._decode(window)
             metadata = self.metadata if window == whole else crop_metadata(self.metadata, *window)
         if bands is not None:
             chosen = check_bands(bands, header.bands)
@@ -168,6 +169,18 @@ class OpenScene:
                 classes = classes[[coded.index(band) for band in chosen if band in coded]]
             pixels, metadata = pixels[chosen], select_bands(metadata, chosen, header.bands, header.dtype)
         return Scene(pixels, classes, metadata)
+
+    def _decode(self, window: Window) -> tuple[np.ndarray, np.ndarray | None]:
+        """Pixels and classes of a window, piece by piece: the network takes much more memory than its pixels."""
+        shape = window.height, window.width
+        pixels, classes = np.empty((self.header.bands, *shape), self.header.dtype), None
+        for piece in self.decoder.pieces(window):
+            inside = (slice(None), *piece.within(window))
+            pixels[inside], found = self.decoder.read(piece)
+            if found is not None:
+                classes = np.empty((len(found), *shape), np.uint8) if classes is None else classes
+                classes[inside] = found
+        return pixels, classes
 
     def close(self) -> None:
         self._reader.close()
@@ -201,12 +214,8 @@ def decode_file(
     with open(src, weights=weights, device=device, fast=fast, on_error=on_error) as scene, naming(src):
         header = scene.header
         whole = Window(0, 0, header.width, header.height)
-        target = whole if window is None or window == () else Window(*window)
-        if target.width < 1 or target.height < 1 or target.overlap(whole) != target:
-            raise InputError(
-                f"window {' '.join(map(str, target))} is not inside {src}, "
-                f"which has {whole.width} x {whole.height} pixels"
-            )
+        target = whole if window is None else Window(*window)
+        target.check_inside(whole, src)
         metadata = scene.metadata if target == whole else crop_metadata(scene.metadata, *target)
         chosen = list(range(header.bands))
         if bands:
@@ -214,7 +223,7 @@ def decode_file(
             metadata = select_bands(metadata, chosen, header.bands, header.dtype)
         shape = target.width, target.height, len(chosen), header.dtype
         with RasterWriter(dst, *shape, metadata, driver, creation_options, overwrite) as writer:
-            pieces = [piece for block in scene.decoder.windows() if _some(piece := block.overlap(target))]
+            pieces = scene.decoder.pieces(target)
             for done, piece in enumerate(pieces, 1):
                 pixels, classes = scene.decoder.read(piece)
                 col, row = piece.col - target.col, piece.row - target.row
@@ -302,7 +311,3 @@ def _use_threads(threads: int | None) -> None:
         import torch
 
         torch.set_num_threads(threads)
-
-
-def _some(window: Window) -> bool:
-    return window.width > 0 and window.height > 0

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from bitstreams import StreamReader
-from bitstreams.errors import BadField, BitstreamError, InputError, MaskDamaged, TileDamaged
+from bitstreams.errors import BadField, BitstreamError, MaskDamaged, TileDamaged
 from bitstreams.planes import decode_planes, planes_crc
 from rscodec.codec.base import TileCodec
 from rscodec.encoder import BLOCK_TILES, latents_crc
@@ -60,15 +60,16 @@ class SceneDecoder:
 
     def windows(self) -> list[Window]:
         """The scene in the pieces in which it is best decoded: row by row of tiles."""
-        return list(self.grid.blocks(BLOCK_TILES))
+        return self.pieces(self.grid.scene)
+
+    def pieces(self, window: Window) -> list[Window]:
+        """A window in such pieces."""
+        parts = (block.overlap(window) for block in self.grid.blocks(BLOCK_TILES))
+        return [part for part in parts if part.width > 0 and part.height > 0]
 
     def read(self, window: Window) -> tuple[np.ndarray, np.ndarray | None]:
         """Pixels (B, h, w) of a window, and class planes (P, h, w) where the scene has them."""
-        if window.width < 1 or window.height < 1 or window.overlap(self.grid.scene) != window:
-            raise InputError(
-                f"window {' '.join(map(str, window))} is not inside the scene, "
-                f"which has {self.grid.width} x {self.grid.height} pixels"
-            )
+        window.check_inside(self.grid.scene)
         classes, exact, damaged = self._planes(window)
         coded = self._coded(window)
         damaged |= self._damage(window)

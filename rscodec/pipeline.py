@@ -1,4 +1,4 @@
-"""Doing two things at once: reading ahead while the network works, writing behind it."""
+"""Doing two things at once: reading ahead while the network works."""
 
 from __future__ import annotations
 

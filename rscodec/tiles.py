@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from bitstreams.errors import InputError
+
 
 class Window(NamedTuple):
     """A rectangle: its upper left corner and its size, in pixels or in latents."""
@@ -35,6 +37,14 @@ class Window(NamedTuple):
         """What both cover."""
         col, row = max(self.col, other.col), max(self.row, other.row)
         return Window(col, row, min(self.right, other.right) - col, min(self.bottom, other.bottom) - row)
+
+    def check_inside(self, scene: Window, name: object = None) -> None:
+        """Raise InputError unless this is a window of a scene, the one in the file `name`."""
+        if self.width < 1 or self.height < 1 or self.overlap(scene) != self:
+            raise InputError(
+                f"window {' '.join(map(str, self))} is not inside {name or 'the scene'}, which has "
+                f"{scene.width} x {scene.height} pixels; choose another column, row, width and height"
+            )
 
     def grown(self, by: int, inside: Window) -> Window:
         """This window with a border, as far as `inside` goes."""

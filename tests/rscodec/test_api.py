@@ -66,6 +66,26 @@ def test_windows_and_bands(scene, files, tiny_weights):
         assert not stream.bad
 
 
+def test_the_network_never_sees_more_than_a_few_tiles(make_scene, options, tiny_weights, monkeypatch):
+    """Pixels of a whole scene fit into memory; what the network makes of as many does not."""
+    from rscodec.decoder import SceneDecoder
+
+    data, seen, read = rscodec.encode(make_scene((500, 300)).pixels, **options), [], SceneDecoder.read
+    monkeypatch.setattr(SceneDecoder, "read", lambda self, window: seen.append(window) or read(self, window))
+    whole = rscodec.decode(data, weights=tiny_weights)
+    assert whole.pixels.shape == (3, 300, 500)
+    assert len(seen) == 5 * 4 and max(window.width * window.height for window in seen) <= 2 * TILE**2
+
+
+@pytest.mark.parametrize("window", [(0, 0, 151, 1), (-1, 0, 2, 2), (150, 0, 1, 1), (3, 3, 0, 1)])
+def test_windows_that_are_not_there(files, tiny_weights, tmp_path, window):
+    with rscodec.open(files[1], weights=tiny_weights) as stream:
+        with pytest.raises(InputError, match=r"not inside .*scene\.bin, which has 150 x 100 pixels; choose"):
+            stream.read(window)
+    with pytest.raises(InputError, match=r"not inside .*scene\.bin, which has 150 x 100 pixels; choose"):
+        api.decode_file(files[1], tmp_path / "a.tif", window=window, weights=tiny_weights)
+
+
 @pytest.mark.parametrize("bands", [(0,), (5,), (1, 1)])
 def test_bands_that_are_not_there(files, tiny_weights, bands):
     with rscodec.open(files[1], weights=tiny_weights) as stream:
