@@ -33,6 +33,11 @@ class AtomicPath:
         self.temporary = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
 
     def __enter__(self) -> Path:
+        self.check()
+        return self.temporary
+
+    def check(self) -> None:
+        """Raise OutputError where it is plain already that `path` cannot be written: before the work, not after it."""
         folder = self._target.parent
         if not folder.exists():
             raise OutputError(f"cannot write {self.path}: there is no folder {folder}; create it first")
@@ -41,7 +46,6 @@ class AtomicPath:
         if not os.access(folder, os.W_OK | os.X_OK):
             raise OutputError(f"cannot write {self.path}: the folder {folder} is not writable")
         self._check_target()
-        return self.temporary
 
     def __exit__(self, kind, error, trace) -> None:
         if error is None:

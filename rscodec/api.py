@@ -19,8 +19,10 @@ from pathlib import Path
 import numpy as np
 
 from bitstreams import StreamReader
+from bitstreams.atomic import AtomicPath
 from bitstreams.dump import totals
-from bitstreams.errors import InputError, OutputError, naming
+from bitstreams.errors import InputError, naming
+from bitstreams.limits import MAX_TILE, TILE_UNIT
 from bitstreams.wire import MAGIC
 from rscodec.metadata import crop_metadata, differences, select_bands
 from rscodec.metadata_form import stream_metadata
@@ -291,8 +293,10 @@ def _encode(
     from rscodec.search import quality_for_bpp, quality_for_psnr
     from rscodec.weights import codec_for_encoding
 
-    if isinstance(target, (str, Path)) and Path(target).exists() and not overwrite:
-        raise OutputError(f"{target} exists; choose another name or give --overwrite")
+    if isinstance(target, (str, Path)):
+        AtomicPath(target, overwrite).check()
+    if tile not in range(TILE_UNIT, MAX_TILE + 1, TILE_UNIT):
+        raise InputError(f"--tile {tile}: give a multiple of {TILE_UNIT}, at most {MAX_TILE}")
     _use_threads(threads)
     codec = codec_for_encoding(model, weights, device)
     if codec.fixed_rate and (bpp is not None or psnr is not None):

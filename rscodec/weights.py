@@ -63,10 +63,14 @@ def codec_for_decoding(header: Header, weights: str | Path | None = None, device
 
 
 def check_device(device: str) -> None:
-    """Raise InputError for a GPU that is not there."""
+    """Raise InputError for a device that is none, and for a GPU that is not there."""
     import torch
 
-    if torch.device(device).type == "cuda" and not torch.cuda.is_available():
+    try:
+        kind = torch.device(device).type
+    except RuntimeError:
+        raise InputError(f"--device {device}: there is no such device; give cpu or cuda") from None
+    if kind == "cuda" and not torch.cuda.is_available():
         raise InputError(f"--device {device}: no CUDA device is usable here; use --device cpu")
 
 

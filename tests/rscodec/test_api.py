@@ -54,6 +54,15 @@ def test_a_rate_and_a_psnr_can_be_asked_for(scene, options):
     assert len(rscodec.encode(scene.pixels, psnr=30, **options)) < len(rscodec.encode(scene.pixels, psnr=50, **options))
 
 
+@pytest.mark.parametrize("option, words", [
+    ({"tile": 0}, "--tile 0: give a multiple of 64"), ({"tile": 100}, "--tile 100"), ({"tile": 4096}, "at most 2048"),
+    ({"device": "gpu"}, "--device gpu: there is no such device"), ({"model": "xl"}, "unknown name 'xl'"),
+])  # fmt: skip
+def test_options_that_do_not_exist(scene, options, option, words):
+    with pytest.raises(InputError, match=words):
+        rscodec.encode(scene, **options | option)
+
+
 def test_windows_and_bands(scene, files, tiny_weights):
     whole = rscodec.decode(files[1].read_bytes(), weights=tiny_weights)
     with rscodec.open(files[1], weights=tiny_weights) as stream:
