@@ -17,6 +17,7 @@ from rscodec.validity import NOT_FINITE
 MAX_SAMPLE = 2**17  # pixels kept for the percentiles of float scenes
 LOW_PERCENT, HIGH_PERCENT = 0.1, 99.9
 MIN_INTEGER_SCALE = 16.0
+LARGEST = 1e140  # of a float64 pixel: sums of squares must stay finite
 
 
 class Statistics:
@@ -42,7 +43,7 @@ class Statistics:
             self._percentiles = _Sample(coded)
 
     def add(self, pixels: np.ndarray, classes: np.ndarray | None = None) -> None:
-        """Coded bands (C,h,w) of a window and class planes (P,h,w). Raises InputError on infinity."""
+        """Coded bands (C,h,w) of a window and class planes (P,h,w). Raises InputError on infinity and nearly that."""
         pixels = pixels.reshape(self.coded, -1)
         valid = np.ones(pixels.shape, bool)
         if classes is not None and classes.any():
@@ -55,6 +56,11 @@ class Statistics:
                 self.high[band] = max(self.high[band], values.max())
                 if not np.isfinite([self.low[band], self.high[band]]).all():
                     raise InputError(NOT_FINITE)
+                if max(-self.low[band], self.high[band]) > LARGEST:
+                    raise InputError(
+                        f"the scene has pixels beyond {LARGEST:g} either way ({values.min():g} to {values.max():g}): "
+                        "if they stand for missing data, name them with --nodata"
+                    )
         self._percentiles.add(pixels, valid)
         self._merge(pixels[:, valid.all(0)].astype(np.float64))
 

@@ -173,6 +173,12 @@ def test_infinity_is_an_error(value: float):
         Statistics("float32", 1).add(np.array([[[1, value]]], np.float32))
 
 
+@pytest.mark.parametrize("value", [np.finfo("float64").min, 1e200])
+def test_a_sentinel_that_nobody_declared_is_named(value: float):
+    with pytest.raises(InputError, match="--nodata"):
+        Statistics("float64", 1).add(np.array([[[1, value]]]))
+
+
 def test_damaged_sections_are_named():
     good = measured(scene(4, "uint16")).pack()
     for bad in (b"", good[:2], good[:-1], good + b"\0", b"\xff" + good[1:], b"\x03" + good[1:]):
