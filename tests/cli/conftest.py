@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field, make_dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from types import ModuleType
 
 import pytest
 
 from cli.main import main
+from rscodec.api import DecodeReport, EncodeReport
+from rscodec.verify import VerifyReport
 
 
 @dataclass
@@ -29,19 +30,13 @@ class FakeApi:
         return call
 
 
-def report(name: str, **values):
-    return make_dataclass(name, values)(**values)
-
-
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> FakeApi:
     fake = FakeApi(results={
-        "encode_file": report("EncodeReport", path=Path("out.bin"), bytes=410, bpp=0.05, quality=2.5,
-                              width=256, height=256, bands=3, seconds=0.25, psnr_db=None,
-                              sections={"payload": 350}),
-        "decode_file": report("DecodeReport", path=Path("out.tif"), width=256, height=256, bands=3,
-                              seconds=0.5, tiles_bad=[]),
-        "verify_file": verify_report(),
+        "encode_file": EncodeReport(path="out.bin", bytes=410, bpp=0.05, quality=2.5, width=256, height=256, bands=3,
+                                    seconds=0.25, sections={"bytes_file": 410}),
+        "decode_file": DecodeReport(path="out.tif", width=256, height=256, bands=3, seconds=0.5, tiles_bad=[]),
+        "verify_file": VerifyReport(tiles=4, tiles_bad=0, latents_crc32=0x0BADCAFE, pixels_crc32=7),
         "validate_files": [],
     })
     module = ModuleType("rscodec.api")
@@ -49,12 +44,6 @@ def api(monkeypatch: pytest.MonkeyPatch) -> FakeApi:
         setattr(module, name, fake.function(name))
     monkeypatch.setitem(sys.modules, "rscodec.api", module)
     return fake
-
-
-def verify_report(**changes):
-    values = dict(tiles=4, tiles_bad=0, latents_crc32=0x0BADCAFE, pixels_crc32=7, psnr_db=None,
-                  max_abs_error=None, nodata_exact=None, metadata_exact=None, ok=True)
-    return report("VerifyReport", **{**values, **changes})
 
 
 @dataclass

@@ -18,7 +18,7 @@ def test_prints_what_it_found(rscodec, api):
     printed = dict(line.split() for line in result.out.splitlines())
     assert printed == {"tiles": "4", "tiles_bad": "0", "latents_crc32": "0badcafe",
                        "pixels_crc32": "00000007", "psnr_db": "-", "max_abs_error": "-", "nodata_exact": "-",
-                       "metadata_exact": "-", "ok": "yes"}
+                       "metadata_exact": "-"}
     assert api.calls == [("verify_file", (Path("a.bin"), None),
                           dict(weights=None, device="cpu", threads=2, progress=None))]
 
@@ -31,13 +31,13 @@ def test_against_a_scene(rscodec, api):
 
 
 def test_a_bad_tile_is_6(rscodec, api):
-    outcome(api, tiles_bad=1, ok=False)
+    outcome(api, tiles_bad=1)
     result = rscodec("verify", "a.bin")
     assert result.code == 6 and "1 of 4 tiles" in result.err and "tiles_bad" in result.out
 
 
 def test_differences_from_the_scene_are_6_and_named(rscodec, api):
-    outcome(api, psnr_db=34.5, max_abs_error=3.0, nodata_exact=False, metadata_exact=False, ok=False)
+    outcome(api, psnr_db=34.5, max_abs_error=3.0, nodata_exact=False, metadata_exact=False)
     result = rscodec("verify", "a.bin", "--against", "a.tif")
     assert result.code == 6 and "nodata differs" in result.err and "metadata differs" in result.err
 
