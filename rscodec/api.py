@@ -168,7 +168,8 @@ class OpenScene:
             chosen = check_bands(bands, header.bands)
             coded = list(self.decoder.radiometry.coded)
             if classes is not None and len(classes) > 1:
-                classes = classes[[coded.index(band) for band in chosen if band in coded]]
+                planes = [coded.index(band) for band in chosen if band in coded]
+                classes = classes[planes or [0]]  # alpha alone has none, but any of them knows the dataset mask
             pixels, metadata = pixels[chosen], select_bands(metadata, chosen, header.bands, header.dtype)
         return Scene(pixels, classes, metadata)
 

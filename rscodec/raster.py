@@ -52,6 +52,9 @@ class RasterReader:
             if nodata is not None:
                 self._override_nodata(nodata)
             self.nodata = nodata_value(self.metadata)
+            if "masked" in self.metadata and not self.coded_bands:
+                raise InputError(f"bands {list(self._bands)} of {path} are alpha, but its mask goes with other bands: "
+                                 "choose one of these, too, with --bands")  # fmt: skip
         except BaseException:
             self.close()
             raise

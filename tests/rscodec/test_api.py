@@ -95,6 +95,21 @@ def test_windows_that_are_not_there(files, tiny_weights, tmp_path, window):
         api.decode_file(files[1], tmp_path / "a.tif", window=window, weights=tiny_weights)
 
 
+def test_alpha_alone_keeps_the_dataset_mask(make_scene, options, tiny_weights, tmp_path):
+    from rscodec.validity import MASKED, NAN
+
+    scene = make_scene((90, 70), 3, "float32")
+    scene.classes = np.zeros((2, 70, 90), np.uint8)
+    scene.classes[:, :10], scene.classes[1, 20:30] = MASKED, NAN
+    scene.pixels[1, 20:30] = np.nan
+    scene.metadata |= {"masked": True, "colorinterp": ["gray", "undefined", "alpha"]}
+    (tmp_path / "a.bin").write_bytes(rscodec.encode(scene, **options))
+    with rscodec.open(tmp_path / "a.bin", weights=tiny_weights) as stream:
+        alpha = stream.read(bands=(3,))
+    assert np.array_equal(alpha.pixels[0], scene.pixels[2]) and not alpha.dataset_mask[:10].any()
+    assert alpha.dataset_mask[10:].all() and alpha.mask.all()
+
+
 @pytest.mark.parametrize("bands", [(0,), (5,), (1, 1)])
 def test_bands_that_are_not_there(files, tiny_weights, bands):
     with rscodec.open(files[1], weights=tiny_weights) as stream:

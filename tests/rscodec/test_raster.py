@@ -271,6 +271,20 @@ def test_seventeen_bands_palettes_and_mixed_types(tmp_path: Path):
         RasterReader(mixed)
 
 
+def test_a_mask_without_a_band_that_it_is_for(tmp_path: Path):
+    """An alpha band is lossless and has no classes, so nothing could keep the mask."""
+    def with_alpha(target):
+        target.colorinterp = [ColorInterp[name] for name in ("red", "green", "blue", "alpha")]
+
+    mask = np.ones((30, 40), bool)
+    mask[:5] = False
+    path = make(tmp_path / "a.tif", pixels(4), with_alpha, mask, photometric="RGB")
+    with RasterReader(path) as reader:
+        assert reader.planes == 1
+    with pytest.raises(InputError, match=r"bands \[4\] of .*a\.tif are alpha.*--bands"):
+        RasterReader(path, bands=(4,))
+
+
 def test_infinite_and_unreadable_pixels(tmp_path: Path):
     data = pixels(1, "float32")
     data[0, 2, 2] = np.inf
