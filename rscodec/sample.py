@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from bitstreams.errors import InputError
 from rscodec.landscape import Landscape
 from rscodec.noise import View, hashed
 from rscodec.radiometry import to_dtype
-from rscodec.validity import protect_nodata
+from rscodec.validity import native, protect_nodata
 
 BLOCK = 512
 LIGHT_SCALE = 0.35  # reflectance that becomes 255 in bytes
@@ -38,6 +39,8 @@ def synthesize(
     Integers of 16 bits hold reflectance times 10000, floats reflectance. With a nodata value the scene gets
     the tilted footprint of a satellite image, with a collar of nodata around it.
     """
+    if nodata is not None and native(nodata, dtype) is None:
+        raise InputError(f"nodata {nodata:g} is no possible {dtype} pixel: choose another value or another dtype")
     width, height = (size, size) if isinstance(size, int) else size
     chosen = list(BANDS[:bands]) if bands <= 4 else sorted(BANDS[:bands], key=lambda band: band[1])
     pixels = np.empty((bands, height, width), dtype)

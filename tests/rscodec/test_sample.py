@@ -7,6 +7,7 @@ import zlib
 import numpy as np
 import pytest
 
+from bitstreams.errors import InputError
 from rscodec.landscape import Landscape
 from rscodec.noise import View, fractal, hashed, smooth
 from rscodec.sample import BANDS, synthesize
@@ -66,6 +67,12 @@ def test_looks_like_a_photograph_to_a_codec():
     assert 0.6 < size / (3 * 256 * 256) < 0.97
     assert np.corrcoef(red.ravel(), green.ravel())[0, 1] > 0.7
     assert infrared.mean() > red.mean()
+
+
+@pytest.mark.parametrize("dtype, nodata", [("uint8", -9999), ("uint16", 0.5), ("int16", np.nan), ("float32", 1e300)])
+def test_a_nodata_value_that_no_pixel_can_have(dtype: str, nodata: float):
+    with pytest.raises(InputError, match=f"no possible {dtype} pixel"):
+        synthesize(32, 1, dtype, nodata)
 
 
 def test_noise_is_seamless_normal_and_without_memory():
