@@ -86,7 +86,7 @@ def main(run: Path, model: str, codec: str, out: Path, overwrite: bool) -> None:
         "command": "tools/pack_data.py, then tools/train_codec.py once for each entry of history",
         "history": saved["history"],
         "figures": {pattern: measure(path, codec, data, pattern) for pattern in HELD_OUT},
-        "figures_command": f"tools/export_weights.py --run {run} --model {model} --codec {codec}",
+        "figures_command": f"tools/export_weights.py --run {run.name} --model {model} --codec {codec}",
     }
     path.with_suffix(".json").write_text(json.dumps(manifest, indent=1) + "\n")
     click.echo(f"{path}: {manifest['bytes']} bytes, hash {manifest['weights_hash']}")
