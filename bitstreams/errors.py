@@ -3,6 +3,7 @@
     RscodecError 1 ─┬─ InputError 3         the scene or the request cannot be used
                     ├─ BitstreamError 4     the stream is damaged, foreign or newer (SPEC.md names each leaf)
                     ├─ WeightsError 5       the weights are missing or are not the ones the stream names
+                    ├─ InexactArithmetic 5  the weights are right, but this machine rounds where it must not
                     ├─ CheckError 6         verify or validate found a difference
                     └─ OutputError 7        the result cannot be written
 
@@ -106,6 +107,12 @@ class MissingWeights(WeightsError):
 
 class WrongWeights(WeightsError):
     """Weights were found, but their hash is not the one that was asked for."""
+
+
+class InexactArithmetic(RscodecError):
+    """The weights are the right ones, but this machine does not compute with them as every other does."""
+
+    exit_code = 5
 
 
 class CheckError(RscodecError):

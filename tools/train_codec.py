@@ -51,7 +51,7 @@ def parameter_groups(codec: Codec) -> list[tuple[float, list[torch.nn.Parameter]
 def warm_start(codec: Codec, start: Path) -> list[dict]:
     """Load the weights of an earlier run, or ones that ship; returns how they were trained."""
     if start.suffix == ".safetensors":
-        thaw(codec, read_weights(start)[2])
+        thaw(codec, read_weights(start).tensors)
         return json.loads(start.with_suffix(".json").read_text())["history"]
     saved = checkpoint.load(start)
     codec.load_state_dict(saved["module"])

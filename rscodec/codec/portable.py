@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from bitstreams.errors import MissingWeights, WrongWeights
+from bitstreams.errors import InexactArithmetic, MissingWeights, WrongWeights
 from rscodec.codec import rate, transforms
 from rscodec.codec.base import TileCodec
 from rscodec.codec.coder import SYMBOL_LIMIT, SymbolCoder, SymbolsDamaged
@@ -80,17 +82,30 @@ def exact_hash(tensors: dict[str, torch.Tensor]) -> bytes:
     return digest.digest()[:HASH_BYTES]
 
 
+class Weights(NamedTuple):
+    """What a weights file holds. `self_test` is what PortableCodec.self_test gave when it was written."""
+
+    model: str
+    config: CodecConfig
+    tensors: dict[str, torch.Tensor]
+    self_test: str | None
+
+
 def write_weights(path: Path, model: str, config: CodecConfig, tensors: dict[str, torch.Tensor]) -> None:
-    save_file(tensors, path, {"format": "rscodec-1", "model": model, "config": json.dumps(config.as_dict())})
+    """Write a weights file, then again with the result of its self-test."""
+    about = {"format": "rscodec-1", "model": model, "config": json.dumps(config.as_dict())}
+    save_file(tensors, path, about)
+    save_file(tensors, path, about | {"self_test": PortableCodec(path).self_test()})
 
 
-def read_weights(path: Path) -> tuple[str, CodecConfig, dict[str, torch.Tensor]]:
-    """(model, config, tensors) of a weights file."""
+def read_weights(path: Path) -> Weights:
     try:
         with safe_open(path, "pt") as file:
             about = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}
-        return about["model"], CodecConfig.from_dict(json.loads(about["config"])), tensors
+        return Weights(
+            about["model"], CodecConfig.from_dict(json.loads(about["config"])), tensors, about.get("self_test")
+        )
     except FileNotFoundError:
         raise MissingWeights(f"no weights at {path}; check the path given with --weights") from None
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as problem:
@@ -104,7 +119,7 @@ class PortableCodec(TileCodec):
     latent_dtype = np.dtype("<i2")
 
     def __init__(self, path: Path, device: str = "cpu"):
-        self.model, self.config, tensors = read_weights(path)
+        self.model, self.config, tensors, expected = read_weights(path)
         self.weights_hash = exact_hash(tensors)
         self.device = torch.device(device)
         self.halo = transforms.halo(self.config.decoder_blocks)
@@ -114,6 +129,29 @@ class PortableCodec(TileCodec):
             self._net = self._rebuild(tensors)
         except (KeyError, RuntimeError, InexactModelError, ValueError) as problem:
             raise WrongWeights(f"{path} does not hold a usable {self.model}: {problem}") from None
+        if expected is not None and self.self_test() != expected:
+            raise InexactArithmetic(
+                f"the self-test of {path} fails on {device}: products of integers are not exact here, so streams would "
+                "not decode elsewhere; use another device or another build of torch"
+            )
+
+    @torch.inference_mode()
+    def self_test(self) -> str:
+        """A checksum of what the exact path makes of a fixed input: the same on every machine, or streams are not."""
+        checksum = 0
+
+        def pattern(like: tuple[int, ...], period: int) -> torch.Tensor:
+            count = torch.Size(like).numel()
+            return (torch.arange(count) * 37 % period - period // 2).view(like).float().to(self.device)
+
+        def answer(known: Pass) -> torch.Tensor:
+            nonlocal checksum
+            checksum = zlib.crc32(known.index.to(torch.uint8).cpu().numpy().tobytes(), checksum)
+            return known.mu + UNIT * pattern(known.mu.shape, 5)
+
+        z = pattern((1, 2, 2, self.config.hyper), 11)
+        latents = self._walk(z, 4.5, 7, 5, answer)
+        return f"{zlib.crc32(latents.tobytes(), checksum):08x}"
 
     def _rebuild(self, tensors: dict[str, torch.Tensor]) -> Codec:
         net = Codec(self.config)
