@@ -38,11 +38,13 @@ def explain(reader: StreamReader) -> list[Line]:
     rows, cols = reader.grid
     per_tile = " and ".join(["planes"] * header.planes + [f"{header.groups} group(s)"] * (header.groups > 0))
     index_at, index_size = parts["index"]
+    missing = 0 if reader.size is None else reader.end - reader.size
+    order = f"tile by tile; cut off, the last {missing} bytes are missing" if missing else "tile by tile"
     return lines + [
         Line(index_at - 4, 4, "header crc32", "matches", "of everything before it"),
         Line(index_at, index_size, "index", f"{rows} x {cols} tiles", f"12 bytes each for {per_tile}"),
         Line(index_at + index_size, 4, "index crc32", "matches", "of the index"),
-        Line(*parts["payloads"], "payloads", str((reader.index["length"] > 0).sum()), "tile by tile"),
+        Line(*parts["payloads"], "payloads", str((reader.index["length"] > 0).sum()), order),
     ]
 
 

@@ -29,3 +29,9 @@ def test_totals(scene, write):
     assert sums["bytes_groups"] == coded == len(data) - sums["bytes_overhead"]
     assert sums["tiles"] == 4 and sums["tiles_absent"] == 1
     assert sums["rate_bpp_file"] == 8 * len(data) / (1000 * 700)
+
+
+def test_a_stream_that_is_cut_off_says_so(scene, write):
+    data = write(scene())
+    assert explain(StreamReader.from_bytes(data))[-1].meaning == "tile by tile"
+    assert explain(StreamReader.from_bytes(data[:-7]))[-1].meaning.endswith("the last 7 bytes are missing")
