@@ -298,6 +298,12 @@ def _encode(
         AtomicPath(target, overwrite).check()
     if tile not in range(TILE_UNIT, MAX_TILE + 1, TILE_UNIT):
         raise InputError(f"--tile {tile}: give a multiple of {TILE_UNIT}, at most {MAX_TILE}")
+    if bpp is not None and psnr is not None:
+        raise InputError("--bpp and --psnr exclude each other; give one of them")
+    try:
+        to_wire(quality)
+    except ValueError as problem:
+        raise InputError(f"--quality: {problem}; choose one within") from None
     _use_threads(threads)
     codec = codec_for_encoding(model, weights, device)
     if codec.fixed_rate and (bpp is not None or psnr is not None):
@@ -315,4 +321,6 @@ def _use_threads(threads: int | None) -> None:
     if threads is not None:
         import torch
 
+        if threads < 1:
+            raise InputError(f"--threads {threads}: give 1 or more")
         torch.set_num_threads(threads)
