@@ -10,6 +10,8 @@ from bitstreams.errors import TileDamaged
 from cli import options
 from cli.progress import progress
 
+FORMATS = {".png": "PNG", ".jpg": None, ".jpeg": None, ".jp2": None, ".webp": None}  # None: not written, so not feigned
+
 
 @click.command()
 @click.argument("stream", type=options.PATH)
@@ -36,7 +38,10 @@ def command(stream: Path, output: Path, driver: str | None, creation_options: tu
     """Reconstruct the scene that STREAM holds."""
     from rscodec.api import decode_file
 
-    driver = driver or ("PNG" if output.suffix.lower() == ".png" else "GTiff")
+    suffix = output.suffix.lower()
+    driver = driver or FORMATS.get(suffix, "GTiff")
+    if driver is None:
+        raise click.UsageError(f"{output} would be no {suffix} file: name it .tif or .png, or give --format")
     with progress("decode", quiet) as report:
         result = decode_file(stream, output, driver=driver, creation_options=dict(creation_options),
                              progress=report, **settings)

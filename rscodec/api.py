@@ -165,7 +165,7 @@ class OpenScene:
             pixels, classes = self._decode(window)
             metadata = self.metadata if window == whole else crop_metadata(self.metadata, *window)
         if bands is not None:
-            chosen = check_bands(bands, header.bands)
+            chosen = check_bands(bands, header.bands, self._reader.path)
             coded = list(self.decoder.radiometry.coded)
             if classes is not None and len(classes) > 1:
                 planes = [coded.index(band) for band in chosen if band in coded]
@@ -222,7 +222,7 @@ def decode_file(
         metadata = scene.metadata if target == whole else crop_metadata(scene.metadata, *target)
         chosen = list(range(header.bands))
         if bands:
-            chosen = check_bands(bands, header.bands)
+            chosen = check_bands(bands, header.bands, src)
             metadata = select_bands(metadata, chosen, header.bands, header.dtype)
         shape = target.width, target.height, len(chosen), header.dtype
         with RasterWriter(dst, *shape, metadata, driver, creation_options, overwrite) as writer:
@@ -278,10 +278,10 @@ def validate_files(scene: str | Path, other: str | Path) -> list[str]:
         return differences(describe(scene), describe_stream(reader))
 
 
-def check_bands(bands: tuple[int, ...], count: int) -> list[int]:
-    """1-based numbers -> 0-based indices, each there and named once."""
+def check_bands(bands: tuple[int, ...], count: int, name: object = None) -> list[int]:
+    """1-based numbers -> 0-based indices, each there (in the stream `name`) and named once."""
     if len(set(bands)) != len(bands) or any(not 1 <= band <= count for band in bands):
-        raise InputError(f"bands {', '.join(map(str, bands))}: name some of 1 to {count}, each once")
+        raise InputError(f"bands {list(bands)} of {name or 'the stream'}: name some of 1 to {count}, each once")
     return [band - 1 for band in bands]
 
 

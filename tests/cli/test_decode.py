@@ -40,6 +40,12 @@ def test_the_suffix_decides_where_no_format_is_given(rscodec, api):
     assert [keywords["driver"] for _, _, keywords in api.calls] == ["PNG", "COG"]
 
 
+def test_a_name_that_promises_another_format_is_a_usage_error(rscodec, api):
+    result = rscodec("decode", "a.bin", "-o", "a.JP2")
+    assert result.code == 2 and "a.JP2" in result.err and "--format" in result.err and not api.calls
+    assert rscodec("decode", "a.bin", "-o", "a.JP2", "--format", "GTiff").code == 0
+
+
 @pytest.mark.parametrize("args", [
     ["--window", "0", "0", "1", "x"], ["--format", "JPEG"], ["--co", "COMPRESS"], ["--on-error", "ignore"],
 ], ids=" ".join)
