@@ -195,11 +195,6 @@ class StreamWriter:
             raise
         self._end(None)
 
-    def abort(self) -> None:
-        """Nothing of the stream remains at its path."""
-        if self._open:
-            self._end(RuntimeError("aborted"))
-
     def __enter__(self) -> StreamWriter:
         return self
 
