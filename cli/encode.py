@@ -50,6 +50,8 @@ def command(scene: Path, output: Path, quality: float | None, bpp: float | None,
     with progress("encode", quiet) as report:
         result = encode_file(scene, output, quality=DEFAULT_QUALITY if quality is None else quality, bpp=bpp,
                              psnr=psnr, progress=report, **settings)
+    if bpp is not None and result.bpp > bpp:
+        click.echo(f"note: {bpp:g} bpp is out of reach for this scene; this is the lowest quality", err=True)
     if as_json:
         print_json(result)
     elif not quiet:

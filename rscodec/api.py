@@ -13,6 +13,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from bitstreams.limits import MAX_TILE, TILE_UNIT
 from bitstreams.wire import MAGIC
 from rscodec.metadata import crop_metadata, differences, select_bands
 from rscodec.metadata_form import stream_metadata
+from rscodec.pipeline import ahead
 from rscodec.raster import RasterReader, RasterWriter
 from rscodec.scene import Scene
 from rscodec.source import open_source
@@ -227,15 +229,15 @@ def decode_file(
         shape = target.width, target.height, len(chosen), header.dtype
         with RasterWriter(dst, *shape, metadata, driver, creation_options, overwrite) as writer:
             pieces = scene.decoder.pieces(target)
-            for done, piece in enumerate(pieces, 1):
-                pixels, classes = scene.decoder.read(piece)
-                col, row = piece.col - target.col, piece.row - target.row
-                writer.write(pixels[chosen], col, row)
-                if "masked" in metadata:
-                    valid = np.ones(pixels.shape[1:], bool) if classes is None else classes[0] != MASKED
-                    writer.write_mask(valid, col, row)
-                if progress:
-                    progress(done, len(pieces))
+            with closing(ahead((piece, *scene.decoder.read(piece)) for piece in pieces)) as decoded:
+                for done, (piece, pixels, classes) in enumerate(decoded, 1):
+                    col, row = piece.col - target.col, piece.row - target.row
+                    writer.write(pixels[chosen], col, row)
+                    if "masked" in metadata:
+                        valid = np.ones(pixels.shape[1:], bool) if classes is None else classes[0] != MASKED
+                        writer.write_mask(valid, col, row)
+                    if progress:
+                        progress(done, len(pieces))
         bad = sorted(scene.bad, key=str)
     return DecodeReport(str(dst), target.width, target.height, len(chosen), time.perf_counter() - started, bad)
 

@@ -1,4 +1,4 @@
-"""Doing two things at once: reading ahead while the network works."""
+"""Doing two things at once: reading ahead while the network works, decoding ahead while the file is written."""
 
 from __future__ import annotations
 

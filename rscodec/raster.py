@@ -8,6 +8,7 @@ A writer works on a temporary file beside its target and renames it at the end (
 
 from __future__ import annotations
 
+import logging
 import warnings
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -246,12 +247,15 @@ class RasterWriter:
 
     @contextmanager
     def _report_errors(self):
-        """Turn what GDAL raises into an OutputError."""
+        """Turn what GDAL raises into an OutputError, and what it says of creation options that it does not know."""
+        complaints = _OptionComplaints()
         try:
-            with _gdal():
+            with _gdal(), complaints:
                 yield
         except (RasterioError, CPLE_BaseError, ValueError) as error:
             raise OutputError(f"cannot write {self.path}: {_cause(error)}") from error
+        if complaints.found:
+            raise OutputError(f"cannot write {self.path}: {complaints.found[0]}; see --co")
 
 
 def describe(path, bands: tuple[int, ...] | None = None, nodata: float | None = None) -> dict:
@@ -263,6 +267,24 @@ def describe(path, bands: tuple[int, ...] | None = None, nodata: float | None = 
 def driver_for(path) -> str:
     """The GDAL driver for a file name's suffix; GTiff for those not known."""
     return DRIVERS.get(Path(path).suffix.lower(), "GTiff")
+
+
+class _OptionComplaints(logging.Handler):
+    """While it is entered, gathers GDAL's warnings about creation options: a misspelt one is otherwise ignored."""
+
+    def __init__(self):
+        super().__init__(logging.WARNING)
+        self.found: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "creation option" in record.getMessage():
+            self.found.append(record.getMessage())
+
+    def __enter__(self) -> None:
+        logging.getLogger("rasterio._env").addHandler(self)
+
+    def __exit__(self, *exception) -> None:
+        logging.getLogger("rasterio._env").removeHandler(self)
 
 
 @contextmanager

@@ -180,7 +180,7 @@ class PortableCodec(TileCodec):
     @torch.inference_mode()
     def synthesise(self, latents: np.ndarray, quality: float, fast: bool = False) -> np.ndarray:
         y = torch.from_numpy(latents).to(self.device).float()
-        with exactly(), torch.autocast(self.device.type, torch.bfloat16, enabled=fast):
+        with full_precision(), torch.autocast(self.device.type, torch.bfloat16, enabled=fast):
             return self._net.synthesise(y, self._quality(quality, len(y))).float().cpu().numpy()
 
     @torch.inference_mode()
@@ -263,22 +263,31 @@ def _coded(columns: list[_Column], item: int) -> tuple[np.ndarray, np.ndarray]:
 
 @contextmanager
 def exactly():
-    """Products in full float32 inside, whatever the user asked of torch.
+    """Plain sums of products in full float32 inside, whatever the user asked of torch.
 
-    TensorFloat-32 or bfloat16 would round what the exact path counts on.
+    TensorFloat-32 or bfloat16 would round what the exact path counts on, and cuDNN may choose algorithms for convolution
+    that are no sums of products.
     """
+    with full_precision(), _set([torch.backends.cudnn], "enabled", False):
+        yield
+
+
+def full_precision():
+    """Neither TensorFloat-32 nor bfloat16 inside."""
     cuda, cudnn, mkldnn = torch.backends.cuda, torch.backends.cudnn, torch.backends.mkldnn
-    if hasattr(torch.backends, "fp32_precision"):  # torch 2.9 on, which refuses the older switches once these were used
-        name, full = "fp32_precision", "ieee"
-        switches = [cuda.matmul, cudnn.conv, mkldnn.matmul, mkldnn.conv]
-    else:
-        name, full = "allow_tf32", False
-        switches = [cuda.matmul, cudnn]
+    if hasattr(torch.backends, "fp32_precision"):  # torch 2.9 on; it refuses the older switches once these were used
+        return _set([cuda.matmul, cudnn.conv, mkldnn.matmul, mkldnn.conv], "fp32_precision", "ieee")
+    return _set([cuda.matmul, cudnn], "allow_tf32", False)
+
+
+@contextmanager
+def _set(switches: list, name: str, value):
+    """`name` of every switch is `value` inside, and what it was afterwards."""
     before = [getattr(switch, name) for switch in switches]
     try:
         for switch in switches:
-            setattr(switch, name, full)
+            setattr(switch, name, value)
         yield
     finally:
-        for switch, value in zip(switches, before, strict=True):
-            setattr(switch, name, value)
+        for switch, old in zip(switches, before, strict=True):
+            setattr(switch, name, old)

@@ -388,3 +388,13 @@ def test_points_without_a_reference_system(tmp_path: Path):
     metadata = {"gcps": [[0.0, 0.0, 1.0, 2.0, 3.0, "1", ""]]}
     Scene(pixels(), metadata=metadata).save(tmp_path / "a.tif")
     assert Scene.load(tmp_path / "a.tif").metadata == metadata
+
+
+@pytest.mark.parametrize("options", [{"compress": "NIX"}, {"nonsense": "1"}])
+@pytest.mark.parametrize("driver", ["GTiff", "PNG"])
+def test_creation_options_that_gdal_does_not_know_are_refused(tmp_path, options: dict, driver: str):
+    path = tmp_path / "out.tif"
+    with pytest.raises(OutputError, match="creation option.*--co"):
+        with RasterWriter(path, 8, 8, 1, "uint8", {}, driver, options) as writer:
+            writer.write(np.zeros((1, 8, 8), np.uint8), 0, 0)
+    assert not list(tmp_path.iterdir())
