@@ -265,8 +265,8 @@ def _coded(columns: list[_Column], item: int) -> tuple[np.ndarray, np.ndarray]:
 def exactly():
     """Plain sums of products in full float32 inside, whatever the user asked of torch.
 
-    TensorFloat-32 or bfloat16 would round what the exact path counts on, and cuDNN may choose algorithms for convolution
-    that are no sums of products.
+    TensorFloat-32 or bfloat16 would round what the exact path counts on, and cuDNN may choose algorithms for
+    convolution that are no sums of products.
     """
     with full_precision(), _set([torch.backends.cudnn], "enabled", False):
         yield
