@@ -10,6 +10,8 @@ import pytest
 import rasterio
 from rasterio.transform import from_origin
 
+from rscodec.weights import FOLDER
+
 
 def raster(path: Path, count: int = 3, dtype: str = "uint8", fill: float = 7) -> Path:
     profile = dict(driver="GTiff", width=64, height=48, count=count, dtype=dtype, crs="EPSG:32632",
@@ -90,3 +92,37 @@ def test_what_is_not_a_stream_is_named(rscodec, tmp_path, command, content, code
     result = rscodec(command, path, *(["-o", tmp_path / "a.tif"] if command == "decode" else []))
     assert result.code == code and "a.bin" in result.err and result.err.count("\n") == 1
     assert not (tmp_path / "a.tif").exists()
+
+
+def zero_bands(folder: Path) -> Path:
+    (folder / "nothing.vrt").write_text('<VRTDataset rasterXSize="8" rasterYSize="8"></VRTDataset>')
+    return folder / "nothing.vrt"
+
+
+def test_a_scene_without_bands_is_3(rscodec, tmp_path):
+    result = rscodec("encode", zero_bands(tmp_path), "-o", tmp_path / "a.bin")
+    assert result.code == 3 and "nothing.vrt" in result.err and "band" in result.err
+
+
+VECTORS = Path(__file__).parents[2] / "bitstreams" / "vectors"
+STREAM = next(VECTORS.glob("v1/passed/*_plain_rgb")) / "stream.bin"
+TINY = VECTORS / "vec-1.safetensors"
+
+
+@pytest.mark.parametrize("window", [(-1, 0, 4, 4), (0, 0, 9999, 4), (4000, 0, 1, 1), (0, 0, 0, 5)])
+def test_a_window_outside_the_scene_is_3(rscodec, tmp_path, window):
+    result = rscodec("decode", STREAM, "-o", tmp_path / "a.tif", "--weights", TINY, "--window", *window)
+    assert result.code == 3 and "not inside" in result.err and result.err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("weights, words", [
+    (None, "vec-1 with hash"), (FOLDER / "rsc-s-1.safetensors", "vec-1 with hash"), (STREAM, "no rscodec weights"),
+    (Path("nowhere.safetensors"), "nowhere.safetensors"),
+], ids=["not_shipped", "of_another_model", "no_weights", "missing"])
+@pytest.mark.parametrize("command", ["decode", "verify"])
+def test_missing_or_other_weights_are_5(rscodec, tmp_path, command, weights, words):
+    output = ["-o", tmp_path / "a.tif"] if command == "decode" else []
+    result = rscodec(command, STREAM, *output, *(["--weights", weights] if weights else []))
+    assert result.code == 5 and words in result.err and result.err.count("\n") == 1
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,46 @@
+"""The commands together, with the weights that ship: a scene into a file and back."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.windows import Window
+
+
+@pytest.mark.parametrize("sample", [
+    ("--bands", 3), ("--bands", 4, "--dtype", "uint16", "--nodata", 0), ("--bands", 1, "--dtype", "float32"),
+], ids=["rgb", "multispectral", "float"])
+def test_a_scene_into_a_file_and_back(rscodec, tmp_path, sample):
+    scene, stream, back, part = (tmp_path / name for name in ("scene.tif", "scene.bin", "back.tif", "part.tif"))
+    assert rscodec("sample", "-o", scene, "--size", 160, *sample).code == 0
+    encoded = rscodec("encode", scene, "-o", stream, "-q", 5, "--tile", 64, "--json")
+    assert encoded.code == 0 and json.loads(encoded.out)["bytes"] == stream.stat().st_size < scene.stat().st_size / 4
+
+    assert rscodec("info", stream).code == 0
+    assert rscodec("decode", stream, "-o", back).code == 0
+    assert rscodec("validate", scene, back).code == 0 and rscodec("validate", scene, stream).code == 0
+    verified = rscodec("verify", stream, "--against", scene, "--json")
+    report = json.loads(verified.out)
+    assert verified.code == 0 and report["nodata_exact"] and report["metadata_exact"] and report["psnr_db"] > 30
+
+    assert rscodec("decode", stream, "-o", part, "--window", 50, 30, 40, 20).code == 0
+    with rasterio.open(back) as whole, rasterio.open(part) as window:
+        crop = whole.read(window=((30, 50), (50, 90)))
+        span = np.ptp(whole.read().astype(float))
+        assert np.abs(window.read().astype(float) - crop).max() <= max(1, span / 255)
+        assert window.transform == whole.window_transform(Window(50, 30, 40, 20))
+
+
+@pytest.mark.parametrize("goal, value, name", [("--bpp", 0.5, "bpp"), ("--psnr", 30, "psnr_db")])
+def test_a_target_is_met(rscodec, tmp_path, goal, value, name):
+    scene, stream = tmp_path / "scene.tif", tmp_path / "scene.bin"
+    rscodec("sample", "-o", scene, "--size", 256)
+    encoded = json.loads(rscodec("encode", scene, "-o", stream, goal, value, "--json").out)
+    verified = json.loads(rscodec("verify", stream, "--against", scene, "--json").out)
+    if name == "bpp":
+        assert 0.9 * value <= encoded["bpp"] <= value
+    else:
+        assert value <= verified["psnr_db"] <= value + 0.5
