@@ -73,12 +73,12 @@ class SceneDecoder:
         classes, exact, damaged = self._planes(window)
         coded = self._coded(window)
         damaged |= self._damage(window)
-        pixels = self.radiometry.merge(protect_nodata(coded, classes, self.nodata), exact)
+        coded = protect_nodata(coded, classes, self.nodata)
         if damaged.any():
-            pixels[:, damaged] = self._blank()
+            coded[:, damaged] = self._blank()
             if classes is not None:
                 classes[:, damaged] = MASKED
-        return pixels, classes
+        return self.radiometry.merge(coded, exact), classes
 
     def tile_latents(self) -> Iterator[tuple[int, int, np.ndarray | None]]:
         """(row, col, latents (G, h, w, N) or None) of every tile in order; damaged ones are None and in `bad`."""

@@ -46,7 +46,7 @@ def verify(reader: StreamReader, codec: TileCodec, against=None, progress: Progr
     compared = against is not None
     same_shape = compared and _shape(against) == _shape_of(reader)
     coded = list(decoder.radiometry.coded)
-    difference, nodata_exact = Difference(reader.header.dtype), same_shape
+    difference, nodata_exact = Difference(reader.header.dtype), True
     windows = decoder.windows()
     for done, window in enumerate(windows, 1):
         pixels, classes = decoder.read(window)
@@ -68,7 +68,7 @@ def verify(reader: StreamReader, codec: TileCodec, against=None, progress: Progr
         pixels_crc32=pixels_crc,
         psnr_db=difference.psnr_db if same_shape else None,
         max_abs_error=difference.largest if same_shape else None,
-        nodata_exact=nodata_exact if compared else None,
+        nodata_exact=nodata_exact if same_shape else None,
         metadata_exact=not differences(describe_stream(reader), describe_source(against)) if compared else None,
     )
 

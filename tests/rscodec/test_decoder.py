@@ -270,3 +270,12 @@ def test_a_header_that_does_not_fit_its_bands_or_model(stream, tiny, field: str,
     reader.header = replace(reader.header, **{field: value})
     with pytest.raises(BadField, match=words):
         SceneDecoder(reader, tiny)
+
+
+def test_alpha_outlives_a_damaged_tile(make_scene, to_stream, to_decoder, flip):
+    scene = make_scene((100, 80), 4)
+    scene.metadata |= {"colorinterp": ["red", "green", "blue", "alpha"], "nodata": "255"}
+    decoder = to_decoder(flip(to_stream(scene), 0, 0, 0), on_error="nodata")
+    pixels, classes = whole(decoder)
+    bad = (slice(None), *decoder.grid.tile(0, 0).within(decoder.grid.scene))
+    assert decoder.bad and (pixels[bad][:3] == 255).all() and np.array_equal(pixels[3], scene.pixels[3])
