@@ -19,7 +19,7 @@ from cli import options
 @click.option("--dtype", type=click.Choice(list(DTYPES.values())), default="uint8", show_default=True,
               help="Type of the pixels.")
 @click.option("--nodata", type=float, help="Surround the scene with a collar of this value; nan too.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Which scene.")
+@click.option("--seed", type=click.IntRange(min=0), default=42, show_default=True, help="Which scene.")
 @options.overwrite_option
 @options.quiet_option
 @options.debug_option
