@@ -53,7 +53,8 @@ def test_every_error_has_a_listed_exit_code():
 
 def test_readme_lists_the_same_exit_codes(root):
     readme = (root / "README.md").read_text(encoding="utf-8")
-    table = re.findall(r"^\| (\d+) \| (.+) \|$", readme, re.M)
+    section = readme.partition("Exit codes:")[2].partition("\n## ")[0]
+    table = re.findall(r"^\| (\d+) \| (.+) \|$", section, re.M)
     assert table == [(str(row.code), row.meaning) for row in EXIT_CODES]
 
 
