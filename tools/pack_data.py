@@ -4,7 +4,8 @@
     RSCODEC_DATA=... python tools/pack_data.py --out local/gpu.zip --limit-mib 28     a random part, to take along
 
 JPEG tiles go in as they are. Of multispectral scenes go in 8-bit pictures: their visible bands, three random bands, and
-near infrared - red - green, each stretched between its 0.5 and 99.5 percentiles, in squares without nodata.
+near infrared - red - green, each stretched between its 0.5 and 99.5 percentiles, in squares without nodata. Of both go
+in the groups of spectral components that the network sees when a scene has more than three bands.
 The folder `test` of the data is never touched.
 """
 
@@ -21,6 +22,8 @@ import numpy as np
 import rasterio
 from PIL import Image
 
+from rscodec.statistics import Statistics
+
 SQUARE = 512
 
 
@@ -36,6 +39,19 @@ def jpeg_tiles(root: Path):
             near = np.asarray(Image.open(infrared).convert("L"))
             picture = np.dstack([near, visible[..., 0], visible[..., 1]])
             yield f"{path.parent.name}_nrg_{path.stem}.jpg", as_jpeg(picture)
+            yield from component_pictures(path.stem, np.concatenate([visible.transpose(2, 0, 1), near[None]]))
+
+
+def component_pictures(name: str, pixels: np.ndarray):
+    """(name, bytes) of what the network sees of a scene (B, h, w) of more than three bands, without nodata."""
+    invalid = (pixels == 0).any(0)
+    statistics = Statistics(str(pixels.dtype), len(pixels))
+    statistics.add(pixels, np.where(invalid, 1, 0).astype(np.uint8)[None])
+    groups = statistics.radiometry(len(pixels), planes=0).forward(pixels)
+    for number, group in enumerate(groups):
+        picture = np.clip(np.rint(255 * group), 0, 255).astype(np.uint8).transpose(1, 2, 0)
+        for place, square in enumerate(full_squares(picture, ~invalid)):
+            yield f"components_{name}_{number}_{place}.png", as_bytes(square, "PNG")
 
 
 def hash_share(name: str) -> float:
@@ -44,8 +60,12 @@ def hash_share(name: str) -> float:
 
 
 def as_jpeg(pixels: np.ndarray) -> bytes:
+    return as_bytes(pixels, "JPEG", quality=96, subsampling=0)
+
+
+def as_bytes(pixels: np.ndarray, kind: str, **options) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=96, subsampling=0)
+    Image.fromarray(pixels).save(buffer, kind, **options)
     return buffer.getvalue()
 
 
@@ -53,7 +73,9 @@ def scene_pictures(root: Path):
     """(name, bytes) of 8-bit pictures of the 16-bit scenes."""
     for path in sorted(root.glob("scenes16/*.tif")):
         with rasterio.open(path) as scene:
-            pixels = scene.read().astype(np.float32)
+            pixels = scene.read()
+        yield from component_pictures(path.stem, pixels)
+        pixels = pixels.astype(np.float32)
         rng = random.Random(path.name)
         triplets = {"visible": (2, 1, 0), "infrared": (3, 2, 1), "random": tuple(rng.sample(range(len(pixels)), 3))}
         for kind, bands in triplets.items():
