@@ -22,7 +22,7 @@ import numpy as np
 from bitstreams import StreamReader
 from bitstreams.atomic import AtomicPath
 from bitstreams.dump import totals
-from bitstreams.errors import InputError, naming
+from bitstreams.errors import InputError, OutputError, naming
 from bitstreams.limits import MAX_TILE, TILE_UNIT
 from bitstreams.wire import MAGIC
 from rscodec.metadata import crop_metadata, differences, select_bands
@@ -105,6 +105,7 @@ def encode_file(
 ) -> EncodeReport:
     """Encode an image file. Nothing appears at `dst` before it is complete."""
     started = time.perf_counter()
+    _check_apart(src, dst)
     with open_source(Path(src), bands, nodata) as source:
         used = _encode(source, dst, quality, bpp, psnr, model, weights, tile, device, threads, overwrite, progress)
     with StreamReader.from_path(dst) as reader:
@@ -215,6 +216,7 @@ def decode_file(
 ) -> DecodeReport:
     """Decode to an image file, window by window. Nothing appears at `dst` before it is complete."""
     started = time.perf_counter()
+    _check_apart(src, dst)
     _use_threads(threads)
     with open(src, weights=weights, device=device, fast=fast, on_error=on_error) as scene, naming(src):
         header = scene.header
@@ -317,6 +319,12 @@ def _encode(
         quality = quality_for_psnr(encoder, psnr)
     encoder.write(target, quality, overwrite, progress)
     return None if codec.fixed_rate else from_wire(to_wire(quality))
+
+
+def _check_apart(src: str | Path, dst: str | Path) -> None:
+    """An input is never overwritten with what was made of it, whatever was asked."""
+    if Path(src).exists() and Path(dst).exists() and Path(src).samefile(dst):
+        raise OutputError(f"{dst} is the input itself; choose another name for the output")
 
 
 def _use_threads(threads: int | None) -> None:

@@ -126,3 +126,12 @@ def test_missing_or_other_weights_are_5(rscodec, tmp_path, command, weights, wor
     result = rscodec(command, STREAM, *output, *(["--weights", weights] if weights else []))
     assert result.code == 5 and words in result.err and result.err.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", ["encode", "decode"])
+def test_an_input_is_never_its_own_output(rscodec, tmp_path, command):
+    path = tmp_path / "precious"
+    path.write_bytes(STREAM.read_bytes() if command == "decode" else raster(tmp_path / "a.tif").read_bytes())
+    before = path.read_bytes()
+    result = rscodec(command, path, "-o", tmp_path / "." / "precious", "--overwrite")
+    assert result.code == 7 and "is the input itself" in result.err and path.read_bytes() == before
