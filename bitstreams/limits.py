@@ -1,5 +1,7 @@
 """The limits of the format, checked before a byte is read or allocated on their account (SPEC.md, Limits)."""
 
+QUALITY_MIN, QUALITY_MAX = 1.0, 8.0
+QUALITY_STEPS = 32  # on the wire, from one whole quality to the next
 MAX_EDGE = 2**20  # pixels along one side of a scene
 MAX_BANDS = 16
 MAX_GROUPS = 6  # groups of three network channels: 16 bands need six

@@ -23,13 +23,13 @@ from bitstreams import StreamReader
 from bitstreams.atomic import AtomicPath
 from bitstreams.dump import totals
 from bitstreams.errors import InputError, OutputError, naming
-from bitstreams.limits import MAX_TILE, TILE_UNIT
 from bitstreams.wire import MAGIC
 from rscodec.metadata import crop_metadata, differences, select_bands
 from rscodec.metadata_form import stream_metadata
 from rscodec.pipeline import ahead
 from rscodec.raster import RasterReader, RasterWriter
 from rscodec.scene import Scene
+from rscodec.settings import EncodeSettings
 from rscodec.source import open_source
 from rscodec.tiles import Window
 from rscodec.validity import MASKED
@@ -64,50 +64,26 @@ class DecodeReport:
     tiles_bad: list
 
 
-def encode(
-    scene,
-    quality: float = 3.0,
-    *,
-    bpp: float | None = None,
-    psnr: float | None = None,
-    model: str = "s",
-    weights: str | Path | None = None,
-    tile: int = 512,
-    device: str = "cpu",
-    threads: int | None = None,
-) -> bytes:
+def encode(scene, quality: float = 3.0, **settings) -> bytes:
     """A Scene, an array (rows, columns) or (bands, rows, columns), or the path of an image, as a stream.
 
-    `quality` is 1 to 8, continuous; `bpp` or `psnr` search for the quality that meets them.
+    `settings` are those of EncodeSettings.
     """
     buffer = io.BytesIO()
     with open_source(scene) as source:
-        _encode(source, buffer, quality, bpp, psnr, model, weights, tile, device, threads)
+        _encode(source, buffer, EncodeSettings(quality, **settings))
     return buffer.getvalue()
 
 
 def encode_file(
-    src: str | Path,
-    dst: str | Path,
-    *,
-    quality: float = 3.0,
-    bpp: float | None = None,
-    psnr: float | None = None,
-    model: str = "s",
-    weights: str | Path | None = None,
-    tile: int = 512,
-    bands: tuple[int, ...] | None = None,
-    nodata: float | None = None,
-    device: str = "cpu",
-    threads: int | None = None,
-    overwrite: bool = False,
-    progress: Progress | None = None,
+    src: str | Path, dst: str | Path, *, bands: tuple[int, ...] | None = None, nodata: float | None = None,
+    overwrite: bool = False, progress: Progress | None = None, **settings,
 ) -> EncodeReport:
-    """Encode an image file. Nothing appears at `dst` before it is complete."""
+    """Encode an image file. Nothing appears at `dst` before it is complete. `settings` are those of EncodeSettings."""
     started = time.perf_counter()
     _check_apart(src, dst)
     with open_source(Path(src), bands, nodata) as source:
-        used = _encode(source, dst, quality, bpp, psnr, model, weights, tile, device, threads, overwrite, progress)
+        used = _encode(source, dst, EncodeSettings(**settings), overwrite, progress)
     with StreamReader.from_path(dst) as reader:
         header, sections = reader.header, totals(reader)
     seconds = time.perf_counter() - started
@@ -289,9 +265,7 @@ def check_bands(bands: tuple[int, ...], count: int, name: object = None) -> list
     return [band - 1 for band in bands]
 
 
-def _encode(
-    source, target, quality, bpp, psnr, model, weights, tile, device, threads, overwrite=False, progress=None
-) -> float | None:
+def _encode(source, target, settings: EncodeSettings, overwrite=False, progress=None) -> float | None:
     """Encode to a path or a binary file; the quality that was used."""
     from rscodec.codec.rate import from_wire, to_wire
     from rscodec.encoder import SceneEncoder
@@ -300,23 +274,16 @@ def _encode(
 
     if isinstance(target, (str, Path)):
         AtomicPath(target, overwrite).check()
-    if tile not in range(TILE_UNIT, MAX_TILE + 1, TILE_UNIT):
-        raise InputError(f"--tile {tile}: give a multiple of {TILE_UNIT}, at most {MAX_TILE}")
-    if bpp is not None and psnr is not None:
-        raise InputError("--bpp and --psnr exclude each other; give one of them")
-    try:
-        to_wire(quality)
-    except ValueError as problem:
-        raise InputError(f"--quality: {problem}; choose one within") from None
-    _use_threads(threads)
-    codec = codec_for_encoding(model, weights, device)
-    if codec.fixed_rate and (bpp is not None or psnr is not None):
+    _use_threads(settings.threads)
+    codec = codec_for_encoding(settings.model, settings.weights, settings.device)
+    if codec.fixed_rate and settings.has_target:
         raise InputError(f"a checkpoint of {codec.model} has one rate; leave --bpp and --psnr away")
-    encoder = SceneEncoder(source, codec, tile)
-    if bpp is not None:
-        quality = quality_for_bpp(encoder, bpp)
-    elif psnr is not None:
-        quality = quality_for_psnr(encoder, psnr)
+    encoder = SceneEncoder(source, codec, settings.tile)
+    quality = settings.quality
+    if settings.bpp is not None:
+        quality = quality_for_bpp(encoder, settings.bpp)
+    elif settings.psnr is not None:
+        quality = quality_for_psnr(encoder, settings.psnr)
     encoder.write(target, quality, overwrite, progress)
     return None if codec.fixed_rate else from_wire(to_wire(quality))
 

@@ -54,7 +54,7 @@ def quality_for_psnr(encoder: SceneEncoder, target: float) -> float:
         return difference.psnr_db < target
 
     best = _last(falls_short)
-    return min(best + 1 / rate.STEPS, rate.QUALITY_MAX) if falls_short(best) else best
+    return min(best + 1 / rate.QUALITY_STEPS, rate.QUALITY_MAX) if falls_short(best) else best
 
 
 class _Part:

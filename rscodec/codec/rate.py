@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import torch
 
+from bitstreams.limits import QUALITY_MAX, QUALITY_MIN, QUALITY_STEPS
+
 LEVELS = 8
-STEPS = 32  # wire steps between two levels
-QUALITY_MIN, QUALITY_MAX = 1.0, float(LEVELS)
 LAMBDA_MIN, LAMBDA_RATIO = 5e-4, 800.0
 
 
@@ -20,12 +20,12 @@ def to_wire(quality: float) -> int:
     """Quality as the header keeps it: 32 (q = 1) to 256 (q = 8)."""
     if not QUALITY_MIN <= quality <= QUALITY_MAX:
         raise ValueError(f"quality {quality} is outside {QUALITY_MIN:g}..{QUALITY_MAX:g}")
-    return round(quality * STEPS)
+    return round(quality * QUALITY_STEPS)
 
 
 def from_wire(steps: int) -> float:
     """The quality that `to_wire` made `steps` of."""
-    return steps / STEPS
+    return steps / QUALITY_STEPS
 
 
 def weight(quality: torch.Tensor) -> torch.Tensor:
@@ -44,6 +44,6 @@ def mix(table: torch.Tensor, quality: torch.Tensor) -> torch.Tensor:
 
 def mix_exact(table: torch.Tensor, steps: int) -> torch.Tensor:
     """`mix` for a table of integers at one wire quality: integers again, the same on every machine."""
-    low = min(steps // STEPS - 1, LEVELS - 2)
-    fraction = steps - (low + 1) * STEPS
-    return torch.round((table[low] * (STEPS - fraction) + table[low + 1] * fraction) / STEPS)
+    low = min(steps // QUALITY_STEPS - 1, LEVELS - 2)
+    fraction = steps - (low + 1) * QUALITY_STEPS
+    return torch.round((table[low] * (QUALITY_STEPS - fraction) + table[low + 1] * fraction) / QUALITY_STEPS)

@@ -57,7 +57,7 @@ def test_a_rate_and_a_psnr_can_be_asked_for(scene, options):
 @pytest.mark.parametrize("option, words", [
     ({"tile": 0}, "--tile 0: give a multiple of 64"), ({"tile": 100}, "--tile 100"), ({"tile": 4096}, "at most 2048"),
     ({"device": "gpu"}, "--device gpu: there is no such device"), ({"model": "xl"}, "unknown name 'xl'"),
-    ({"quality": 9}, "--quality: quality 9 is outside 1..8"), ({"bpp": 1, "psnr": 30}, "exclude each other"),
+    ({"quality": 9}, "--quality 9: give one from 1 to 8"), ({"bpp": 1, "psnr": 30}, "exclude each other"),
     ({"threads": 0}, "--threads 0: give 1 or more"),
 ])  # fmt: skip
 def test_options_that_do_not_exist(scene, options, option, words):

@@ -7,8 +7,8 @@ import pytest
 
 from bitstreams import StreamReader
 from bitstreams.errors import InputError
+from bitstreams.limits import QUALITY_STEPS
 from rscodec import search
-from rscodec.codec.rate import STEPS
 from rscodec.decoder import valid_pixels
 from rscodec.encoder import SceneEncoder
 from rscodec.metrics import Difference
@@ -43,14 +43,14 @@ def test_the_highest_quality_within_a_rate(scene, to_stream, tiny, share):
     low, high = (bpp(to_stream(scene, quality)) for quality in (1, 8))
     target = low + share * (high - low)
     quality = search.quality_for_bpp(encoder(scene, tiny), target)
-    assert bpp(to_stream(scene, quality)) <= target < bpp(to_stream(scene, quality + 1 / STEPS))
+    assert bpp(to_stream(scene, quality)) <= target < bpp(to_stream(scene, quality + 1 / QUALITY_STEPS))
 
 
 @pytest.mark.parametrize("target", [24, 27.5])
 def test_the_lowest_quality_that_reaches_a_psnr(scene, to_stream, to_decoder, tiny, target):
     quality = search.quality_for_psnr(encoder(scene, tiny), target)
     reached = psnr(scene, to_decoder(to_stream(scene, quality)))
-    missed = psnr(scene, to_decoder(to_stream(scene, quality - 1 / STEPS)))
+    missed = psnr(scene, to_decoder(to_stream(scene, quality - 1 / QUALITY_STEPS)))
     assert missed < target + 0.02 and reached >= target - 0.02  # windows of the search may round another way
 
 
@@ -89,7 +89,7 @@ def test_a_sample_is_coded_as_a_part_of_its_scene(make_scene, to_stream, to_deco
 def test_psnr_is_over_valid_pixels(make_scene, to_stream, to_decoder, tiny):
     scene = make_scene((130, 130), 3, "uint16", 0)
     target = psnr(scene, to_decoder(to_stream(scene, 4)))
-    assert abs(search.quality_for_psnr(encoder(scene, tiny), target - 0.001) - 4) <= 2 / STEPS
+    assert abs(search.quality_for_psnr(encoder(scene, tiny), target - 0.001) - 4) <= 2 / QUALITY_STEPS
 
 
 def test_lossless_bands_have_no_psnr(tiny):

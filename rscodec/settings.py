@@ -1,0 +1,38 @@
+"""How a scene is to be encoded: the keywords of `rscodec.encode` and `rscodec.encode_file`, checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bitstreams.errors import InputError
+from bitstreams.limits import MAX_TILE, QUALITY_MAX, QUALITY_MIN, TILE_UNIT
+
+
+@dataclass(frozen=True)
+class EncodeSettings:
+    """`quality` is 1 to 8, continuous; `bpp` (the rate at most) or `psnr` (in dB, at least) search for one instead.
+
+    `weights`: a file instead of the packaged ones. `tile`: edge in pixels. `threads`: of the CPU, all by default.
+    """
+
+    quality: float = 3.0
+    bpp: float | None = None
+    psnr: float | None = None
+    model: str = "s"
+    weights: str | Path | None = None
+    tile: int = 512
+    device: str = "cpu"
+    threads: int | None = None
+
+    def __post_init__(self):
+        if self.tile not in range(TILE_UNIT, MAX_TILE + 1, TILE_UNIT):
+            raise InputError(f"--tile {self.tile}: give a multiple of {TILE_UNIT}, at most {MAX_TILE}")
+        if self.bpp is not None and self.psnr is not None:
+            raise InputError("--bpp and --psnr exclude each other; give one of them")
+        if not QUALITY_MIN <= self.quality <= QUALITY_MAX:
+            raise InputError(f"--quality {self.quality}: give one from {QUALITY_MIN:g} to {QUALITY_MAX:g}")
+
+    @property
+    def has_target(self) -> bool:
+        return self.bpp is not None or self.psnr is not None
