@@ -34,7 +34,8 @@ class StreamReader:
     """Header and index at once, payloads on demand.
 
     get_bytes(offset, length) returns that part of the stream, less where the stream ends: a file, a range
-    request, anything. `size` is the length of the stream where it is known.
+    request, anything. `size` is the length of the stream where it is known. A source may have a method
+    prefetch(spans), which is told the (offset, length) of the parts that are asked for next.
     `parts` maps the name of each part to its (offset, size), for whoever explains the stream; `path` is None unless the
     stream is a file.
     """
@@ -111,6 +112,12 @@ class StreamReader:
             raise IndexError(f"no entry for tile ({row}, {col}), group {group}: the grid is {rows} x {cols}")
         at = row * cols + col, 0 if group is None else self.header.planes + group
         return Entry(int(self.offsets[at]), *(int(number) for number in self.index[at]))
+
+    def prefetch(self, entries: list[tuple[int, int, int | None]]) -> None:
+        """Say which (row, col, group) come next, to a source that can read several parts at once."""
+        if hasattr(self._get_bytes, "prefetch"):
+            found = [self.entry(*entry) for entry in entries]
+            self._get_bytes.prefetch([(entry.offset, entry.length) for entry in found if entry.length])
 
     def planes(self, row: int, col: int) -> bytes:
         """The lossless planes of a tile; empty: every pixel is valid and no band is lossless."""

@@ -14,7 +14,7 @@ FORMATS = {".png": "PNG", ".jpg": None, ".jpeg": None, ".jp2": None, ".webp": No
 
 
 @click.command()
-@click.argument("stream", type=options.PATH)
+@click.argument("stream", type=options.STREAM)
 @options.output_option
 @click.option("--window", type=int, nargs=4, metavar="COL ROW WIDTH HEIGHT",
               help="Decode these pixels only, and read only the tiles they need.")
@@ -33,7 +33,7 @@ FORMATS = {".png": "PNG", ".jpg": None, ".jpeg": None, ".jp2": None, ".webp": No
 @options.overwrite_option
 @options.quiet_option
 @options.debug_option
-def command(stream: Path, output: Path, driver: str | None, creation_options: tuple[tuple[str, str], ...],
+def command(stream: str | Path, output: Path, driver: str | None, creation_options: tuple[tuple[str, str], ...],
             quiet: bool, **settings) -> None:
     """Reconstruct the scene that STREAM holds."""
     from rscodec.api import decode_file

@@ -6,19 +6,19 @@ from pathlib import Path
 
 import click
 
-from bitstreams.container import StreamReader
 from bitstreams.dump import Line, explain, totals
 from cli import options
 from cli.output import print_json, print_table
+from rscodec.integrations.remote import open_stream
 
 
 @click.command()
-@click.argument("stream", type=options.PATH)
+@click.argument("stream", type=options.STREAM)
 @options.json_option
 @options.debug_option
-def command(stream: Path, as_json: bool) -> None:
+def command(stream: str | Path, as_json: bool) -> None:
     """Explain STREAM: every header field, the bytes of each section, rate, model and overhead."""
-    with StreamReader.from_path(stream) as reader:
+    with open_stream(stream) as reader:
         lines, sums, metadata = explain(reader), totals(reader), reader.metadata
     if as_json:
         print_json({"fields": [line._asdict() for line in lines], "totals": sums, "metadata": metadata})

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from bitstreams.limits import MAX_TILE, TILE_UNIT
+from rscodec.integrations.remote import is_url
 
 
 @dataclass
@@ -80,7 +81,18 @@ def remember_debug(ctx: click.Context, _param: click.Parameter, wanted: bool) ->
         ctx.find_object(Session).debug = True
 
 
+class StreamPath(click.Path):
+    """A file, or a URL, which has to keep both of its slashes."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value, param, ctx) -> str | Path:
+        return value if is_url(value) else super().convert(value, param, ctx)
+
+
 PATH = click.Path(path_type=Path)
+STREAM = StreamPath()
 
 debug_option = click.option("--debug", is_flag=True, is_eager=True, expose_value=False,
                             callback=remember_debug, help="Show the traceback of an error.")

@@ -14,7 +14,7 @@ from cli.progress import progress
 
 
 @click.command()
-@click.argument("stream", type=options.PATH)
+@click.argument("stream", type=options.STREAM)
 @click.option("--against", type=options.PATH, metavar="SCENE",
               help="Compare with the scene that it was made from.")
 @options.weights_option
@@ -23,7 +23,7 @@ from cli.progress import progress
 @options.quiet_option
 @options.json_option
 @options.debug_option
-def command(stream: Path, against: Path | None, quiet: bool, as_json: bool, **settings) -> None:
+def command(stream: str | Path, against: Path | None, quiet: bool, as_json: bool, **settings) -> None:
     """Decode all of STREAM, print its checksums, and fail unless every tile is sound.
 
     With --against also PSNR and the largest error; nodata and metadata must then be identical.

@@ -27,7 +27,7 @@ from rscodec.tiles import Grid, Window
 from rscodec.validity import MASKED, VALID, native, protect_nodata
 
 CACHE_BYTES = 2**28  # of decoded latents, at most
-ROWS_KEPT = 3  # of tiles: a window as high as a tile and its halo touch no more
+ROWS_KEPT = 4  # of tiles: a window as high as a tile and its halo touch three, and the next row comes in meanwhile
 BATCH_TILES = 4
 
 
@@ -70,9 +70,10 @@ class SceneDecoder:
     def read(self, window: Window) -> tuple[np.ndarray, np.ndarray | None]:
         """Pixels (B, h, w) of a window, and class planes (P, h, w) where the scene has them."""
         window.check_inside(self.grid.scene)
+        self.prefetch(window)
         classes, exact, damaged = self._planes(window)
         coded = self._coded(window)
-        damaged |= self._damage(window)
+        damaged |= self.damage(window)
         coded = protect_nodata(coded, classes, self.nodata)
         if damaged.any():
             coded[:, damaged] = self._blank()
@@ -80,11 +81,18 @@ class SceneDecoder:
                 classes[:, damaged] = MASKED
         return self.radiometry.merge(coded, exact), classes
 
+    def prefetch(self, window: Window) -> None:
+        """Say that a window comes next, so that a remote source can read all of it at once."""
+        tiles = [tile for tile in self.grid.touching(self._region(window)) if tile not in self._latents]
+        entries = [(*tile, None) for tile in self._tiles_under(window) if self.reader.header.planes]
+        self.reader.prefetch(entries + [(*tile, group) for tile in tiles for group in range(self.radiometry.groups)])
+
     def tile_latents(self) -> Iterator[tuple[int, int, np.ndarray | None]]:
         """(row, col, latents (G, h, w, N) or None) of every tile in order; damaged ones are None and in `bad`."""
         for row in range(self.grid.rows):
             for first in range(0, self.grid.cols, BATCH_TILES):
                 tiles = [(row, col) for col in range(first, min(first + BATCH_TILES, self.grid.cols))]
+                self.reader.prefetch([(*tile, group) for tile in tiles for group in range(self.radiometry.groups)])
                 for (row, col), latents in self._load(tiles).items():
                     yield row, col, latents
 
@@ -93,7 +101,7 @@ class SceneDecoder:
         shape = window.height, window.width
         if not self.radiometry.groups:
             return np.zeros((0, *shape), self.radiometry.dtype)
-        region = self.grid.to_latents(window).grown(self.codec.halo, self.grid.latent_scene)
+        region = self._region(window)
         tiles = self._load(self.grid.touching(region))
         if all(latents is None for latents in tiles.values()):
             return np.zeros((len(self.radiometry.coded), *shape), self.radiometry.dtype)
@@ -193,6 +201,10 @@ class SceneDecoder:
             raise MaskDamaged(f"tile ({row}, {col}): the planes are not those that were encoded", (row, col, None))
         return classes, exact
 
+    def _region(self, window: Window) -> Window:
+        """The latents that the pixels of a window are made of."""
+        return self.grid.to_latents(window).grown(self.codec.halo, self.grid.latent_scene)
+
     def _tiles_under(self, window: Window) -> list[tuple[int, int]]:
         return self.grid.touching(self.grid.to_latents(window))
 
@@ -201,7 +213,7 @@ class SceneDecoder:
             raise problem
         self.bad.setdefault(problem.tile, str(problem))
 
-    def _damage(self, window: Window) -> np.ndarray:
+    def damage(self, window: Window) -> np.ndarray:
         """Where the pixels of a window belong to tiles whose latents are bad."""
         damaged = np.zeros((window.height, window.width), bool)
         for row, col in {tile[:2] for tile in self.bad}:

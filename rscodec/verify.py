@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from rscodec.encoder import Progress
 from rscodec.metadata import description, differences
 from rscodec.metadata_form import stream_metadata
 from rscodec.metrics import Difference
+from rscodec.tiles import Grid
 from rscodec.validity import MASKED
 
 
@@ -38,17 +40,18 @@ class VerifyReport:
 def verify(reader: StreamReader, codec: TileCodec, against=None, progress: Progress | None = None) -> VerifyReport:
     """Decode everything; `against` is the source to compare with."""
     decoder = SceneDecoder(reader, codec, on_error="nodata")
-    latents_crc, pixels_crc = 0, 0
-    for _, _, latents in decoder.tile_latents():
-        if latents is not None:
-            latents_crc = zlib.crc32(latents.tobytes(), latents_crc)
-
+    tiles, seen, latents_crc, pixels_crc = decoder.tile_latents(), 0, 0, 0
     compared = against is not None
     same_shape = compared and _shape(against) == _shape_of(reader)
     coded = list(decoder.radiometry.coded)
     difference, nodata_exact = Difference(reader.header.dtype), True
     windows = decoder.windows()
     for done, window in enumerate(windows, 1):
+        reach = _tiles_before(window.right, window.bottom, decoder.grid)
+        for _, _, latents in islice(tiles, reach - seen):
+            if latents is not None:
+                latents_crc = zlib.crc32(latents.tobytes(), latents_crc)
+        seen = reach
         pixels, classes = decoder.read(window)
         pixels_crc = zlib.crc32(np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<")).tobytes(), pixels_crc)
         if same_shape:
@@ -81,6 +84,11 @@ def describe_stream(reader: StreamReader) -> dict:
 
 def describe_source(source) -> dict:
     return description(source.width, source.height, source.count, source.dtype, source.metadata)
+
+
+def _tiles_before(right: int, bottom: int, grid: Grid) -> int:
+    """How many tiles there are up to the one across this corner: all that a window which ends there may need."""
+    return min(bottom // grid.edge * grid.cols + min(right // grid.edge + 1, grid.cols), grid.rows * grid.cols)
 
 
 def _restored(classes: np.ndarray | None, valid: np.ndarray) -> np.ndarray:

@@ -1,0 +1,92 @@
+"""Streams at the end of a URL: s3://, https://, memory:// and whatever else fsspec speaks.
+
+    URL --fsspec--> get_bytes(offset, length) --StreamReader--> header and index, then the tiles that are asked for
+                                              --prefetch-->     neighbouring tiles in one request
+
+Credentials and endpoints are fsspec's own business: its environment variables and configuration files apply.
+"""
+
+from __future__ import annotations
+
+import os
+
+from bitstreams import StreamReader
+from bitstreams.errors import InputError, naming
+
+GAP = 1024  # bytes between two parts: fewer are cheaper to read than one more request
+
+
+def is_url(source: object) -> bool:
+    return isinstance(source, str) and "://" in source
+
+
+def open_stream(source: str | os.PathLike) -> StreamReader:
+    """A reader of the stream at a path or a URL."""
+    if not is_url(source):
+        return StreamReader.from_path(source)
+    remote = RemoteSource(source)
+    with naming(source):
+        reader = StreamReader(remote, remote.size)
+    reader.path = source
+    return reader
+
+
+class RemoteSource:
+    """get_bytes over a URL, for any number of threads. `size` is None where the server does not tell."""
+
+    def __init__(self, url: str):
+        self._url, self._held = url, []
+        try:
+            from fsspec.core import url_to_fs
+
+            self._files, self._path = url_to_fs(url)
+        except ImportError as problem:
+            scheme = url.partition("://")[0]
+            raise InputError(f"{scheme}:// needs more than the core ({problem}); run pip install 'rscodec[remote]'"
+                             ) from None
+        except ValueError as problem:
+            raise InputError(f"cannot read {url}: {problem}") from None
+        self.size = self._ask(self._files.info, self._path).get("size")
+
+    def __call__(self, offset: int, length: int) -> bytes:
+        held = self._find(offset, length)
+        return self._fetch([(offset, offset + length)])[0] if held is None else held
+
+    def prefetch(self, spans: list[tuple[int, int]]) -> None:
+        """Read these (offset, length) at once, neighbours together, and hold them until others are wanted."""
+        if all(self._find(*span) is not None for span in spans):
+            return
+        merged: list[tuple[int, int]] = []
+        for offset, length in sorted(spans):
+            if merged and offset <= merged[-1][1] + GAP:
+                merged[-1] = merged[-1][0], max(merged[-1][1], offset + length)
+            else:
+                merged.append((offset, offset + length))
+        self._held = list(zip((start for start, _ in merged), self._fetch(merged), strict=True))
+
+    def _find(self, offset: int, length: int) -> bytes | None:
+        """That part, if it is held."""
+        for start, data in self._held:
+            if start <= offset and offset + length <= start + len(data):
+                return data[offset - start : offset - start + length]
+        return None
+
+    def _fetch(self, spans: list[tuple[int, int]]) -> list[bytes]:
+        """The bytes of each (start, end), as far as there are any."""
+        if self.size is not None:
+            spans = [(min(start, self.size), min(end, self.size)) for start, end in spans]
+        starts, ends = [start for start, _ in spans], [end for _, end in spans]
+        parts = self._ask(self._files.cat_ranges, [self._path] * len(spans), starts, ends, on_error="raise")
+        if any(len(data) > end - start for data, start, end in zip(parts, starts, ends, strict=True)):
+            raise InputError(f"{self._url}: the server answers with more than the bytes that it is asked for; "
+                             "fetch the whole file and use the copy")
+        return parts
+
+    def _ask(self, question, *args, **kwargs):
+        try:
+            return question(*args, **kwargs)
+        except Exception as problem:  # every file system of fsspec has errors of its own
+            reason = problem.__cause__ or problem
+            missing = type(reason) is FileNotFoundError or getattr(reason, "status", None) == 404
+            words = "there is no such file" if missing else str(reason) or type(reason).__name__
+            raise InputError(f"cannot read {self._url}: {words}") from problem

@@ -1,0 +1,96 @@
+"""A web server on this machine that answers range requests and keeps count, and a stream for it to serve."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from bitstreams import StreamReader
+
+
+@dataclass
+class Site:
+    """`files` by their path. `asked` has the (start, end) of every part that was sent. `ranges`: does it know them?"""
+
+    address: str = ""
+    files: dict[str, bytes] = field(default_factory=dict)
+    asked: list[tuple[int, int]] = field(default_factory=list)
+    ranges: bool = True
+
+    @property
+    def sent(self) -> int:
+        return sum(end - start for start, end in self.asked)
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_HEAD(self) -> None:
+        self.answer(body=False)
+
+    def do_GET(self) -> None:
+        self.answer(body=True)
+
+    def answer(self, body: bool) -> None:
+        site, data = self.server.site, self.server.site.files.get(self.path.partition("?")[0])
+        if data is None:
+            self.send_response(404)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        wanted = site.ranges and re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+        start, end = (int(wanted[1]), min(int(wanted[2]) + 1, len(data))) if wanted else (0, len(data))
+        self.send_response(206 if wanted else 200)
+        if site.ranges:
+            self.send_header("Accept-Ranges", "bytes")
+        if wanted:
+            self.send_header("Content-Range", f"bytes {start}-{end - 1}/{len(data)}")
+        self.send_header("Content-Length", str(end - start))
+        self.end_headers()
+        if body:
+            site.asked.append((start, end))
+            self.wfile.write(data[start:end])
+
+    def log_message(self, *_) -> None:
+        pass
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        server.site = Site(f"http://127.0.0.1:{server.server_port}")
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield server.site
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def wide(make_scene, to_stream) -> bytes:
+    """A stream of 10 x 10 tiles and four bands, the last of which is called nir."""
+    return to_stream(make_scene((640, 640), bands=4, dtype="uint16"))
+
+
+@pytest.fixture(scope="session")
+def wide_file(wide, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("streams") / "wide.bin"
+    path.write_bytes(wide)
+    return path
+
+
+def bytes_of(data: bytes, tiles) -> int:
+    """What these (row, col) take of a stream."""
+    reader = StreamReader.from_bytes(data)
+    groups = [*[None] * reader.header.planes, *range(reader.header.groups)]
+    return sum(reader.entry(*tile, group).length for tile in tiles for group in groups)
+
+
+@pytest.fixture(scope="session")
+def tile_bytes():
+    return bytes_of
