@@ -23,7 +23,7 @@ from rscodec.codec import rate
 from rscodec.codec.model import CONFIGS, Codec
 from rscodec.codec.portable import read_weights, thaw
 from rscodec.training import checkpoint
-from rscodec.training.data import Crops, load_shard
+from rscodec.training.data import Batch, Crops, load_shard
 from rscodec.training.loop import Plan, train
 
 LINEAR_SHARE = 0.2
@@ -33,7 +33,7 @@ def principal_components(crops: Crops, count: int, batches: int = 40) -> tuple[t
     """The `count` strongest components of 16x16x3 blocks and their standard deviations (8-bit units)."""
     blocks = []
     for step in range(batches):
-        x = crops.at(2**40 + step).double() - 127.5
+        x = 255 * crops.at(2**40 + step).shown().double() - 127.5
         blocks.append(x.unfold(2, 16, 16).unfold(3, 16, 16).permute(0, 2, 3, 1, 4, 5).reshape(-1, 768))
     blocks = torch.cat(blocks)
     values, vectors = torch.linalg.eigh(blocks.T @ blocks / len(blocks))
@@ -96,8 +96,8 @@ def main(shard, model, run, start, steps, decay, learning_rate, batch, crop, ave
         codec.analysis.compile()
         codec.synthesis.compile()
 
-    def loss_of(images: torch.Tensor, step: int) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        x = images.to(device, memory_format=torch.channels_last).float() / 255
+    def loss_of(batch: Batch, step: int) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        x = batch.shown(device)
         lowest = 4.0 if step < steps // 10 and not (start or fake) else rate.QUALITY_MIN
         generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
         quality = (lowest + (rate.QUALITY_MAX - lowest) * torch.rand(len(x), generator=generator)).to(device)

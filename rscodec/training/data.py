@@ -1,8 +1,15 @@
 """Training crops from a shard: a zip of 8-bit images, decoded once, kept in memory, cropped in a background thread.
 
 Each image is kept at full resolution and once more downscaled by a random factor between 1 and 2; DOWNSCALED is the
-share of crops that come from the second pool. A tenth of the crops get their channels shuffled or one of them
-replicated, and their contrast changed, so that other band triplets, single bands and other radiometry work too.
+share of crops that come from the second pool.
+
+The network meets bands and what a spectral transform makes of them (`rscodec.radiometry`), so a crop is shown as one of
+    NATIVE      red, green, blue
+    ROTATED     the components of its image: the strongest as luminance, the others as colour differences
+    otherwise   one of the components alone, as luminance
+A tenth get their bands shuffled or one of them replicated, or their contrast changed, so that other band triplets,
+single bands and other radiometry work too. All of this is affine in a pixel's bands: a batch holds the pixels and one
+(3, 4) matrix for each crop, and `shown` applies it on the device.
 """
 
 from __future__ import annotations
@@ -11,13 +18,18 @@ import io
 import queue
 import threading
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
 
+from rscodec.radiometry import GREY_ROTATION
+
 DOWNSCALED = 0.6
+NATIVE, ROTATED = 0.35, 0.35
+ALONE = 0.5, 0.3, 0.2  # how often the first, second and third component are the one
 VARIED = 0.1
 
 
@@ -37,31 +49,46 @@ def load_shard(path: str | Path, seed: int = 0) -> tuple[list[np.ndarray], list[
     return full, small
 
 
+@dataclass
+class Batch:
+    """Pixels (B, 3, size, size) uint8 and how each crop is shown, (B, 3, 4)."""
+
+    pixels: torch.Tensor
+    view: torch.Tensor
+
+    def shown(self, device: str = "cpu") -> torch.Tensor:
+        """What the network sees, (B, 3, size, size) float32 in 0..1, and sometimes a little beyond."""
+        pixels, view = (part.to(device, non_blocking=True).float() for part in (self.pixels, self.view))
+        seen = torch.einsum("bij,bjhw->bihw", view[..., :3], pixels) + view[..., 3, None, None]
+        return (seen / 255).contiguous(memory_format=torch.channels_last)
+
+
 class Crops:
-    """Batches (B, 3, size, size) uint8, each a function of seed and step, so that a resumed run sees the same."""
+    """Batches, each a function of seed and step, so that a resumed run sees the same."""
 
     def __init__(self, pools: tuple[list[np.ndarray], list[np.ndarray]], batch: int, size: int, seed: int):
         self.pools = [[image for image in pool if min(image.shape[:2]) >= size] for pool in pools]
         self.shares = [1 - DOWNSCALED, DOWNSCALED] if all(self.pools) else [float(bool(pool)) for pool in self.pools]
         if not any(self.pools):
             raise ValueError(f"no image of the shard is as large as a crop of {size} pixels")
+        self.components = [[_components(image) for image in pool] for pool in self.pools]
         self.batch, self.size, self.seed = batch, size, seed
 
-    def at(self, step: int) -> torch.Tensor:
+    def at(self, step: int) -> Batch:
         """The batch of one step: a function of seed and step alone."""
         rng = np.random.default_rng((self.seed, step))
-        return torch.from_numpy(np.stack([self._crop(rng) for _ in range(self.batch)]))
+        crops, views = zip(*(self._crop(rng) for _ in range(self.batch)), strict=True)
+        return Batch(torch.from_numpy(np.stack(crops)), torch.from_numpy(np.stack(views).astype(np.float32)))
 
-    def _crop(self, rng: np.random.Generator) -> np.ndarray:
-        pool = self.pools[rng.choice(2, p=self.shares)]
-        image = pool[rng.integers(len(pool))]
+    def _crop(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        pool = rng.choice(2, p=self.shares)
+        number = rng.integers(len(self.pools[pool]))
+        image = self.pools[pool][number]
         row, col = (int(rng.integers(edge - self.size + 1)) for edge in image.shape[:2])
         crop = np.rot90(image[row : row + self.size, col : col + self.size], rng.integers(4))
         if rng.random() < 0.5:
             crop = crop[:, ::-1]
-        if rng.random() < VARIED:
-            crop = _vary(crop, rng)
-        return np.ascontiguousarray(crop.transpose(2, 0, 1))
+        return np.ascontiguousarray(crop.transpose(2, 0, 1)), _view(rng, *self.components[pool][number])
 
     def stream(self, first: int, last: int, depth: int = 4):
         """Batches first..last-1, made ahead by a thread."""
@@ -77,11 +104,31 @@ class Crops:
             yield batch
 
 
-def _vary(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    kind = rng.integers(3)
-    if kind == 0:
-        return crop[..., rng.permutation(3)]
-    if kind == 1:
-        return np.repeat(crop[..., rng.integers(3), None], 3, axis=2)
-    contrast, brightness = np.exp(rng.uniform(-1.5, 0.7)), rng.uniform(-60, 60)
-    return np.clip(np.rint((crop.astype(np.float32) - 128) * contrast + 128 + brightness), 0, 255).astype(np.uint8)
+def _components(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(mean of the bands, principal components as rows by falling variance) of an image."""
+    pixels = image[::4, ::4].reshape(-1, 3).astype(np.float64)
+    mean = pixels.mean(0)
+    _, vectors = np.linalg.eigh((pixels - mean).T @ (pixels - mean))
+    rows = vectors.T[::-1]
+    return mean, rows * np.where(rows.sum(1, keepdims=True) < 0, -1, 1)
+
+
+def _view(rng: np.random.Generator, mean: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """How to show a crop of an image with such components: (3, 4), linear part and offset."""
+    kind, varied = rng.random(), rng.random() < VARIED
+    if kind < NATIVE:
+        centre, matrix = np.full(3, 127.5), np.eye(3)
+    elif kind < NATIVE + ROTATED:
+        centre, matrix = mean, GREY_ROTATION.T @ rows
+    else:
+        centre, matrix = mean, np.outer(GREY_ROTATION[0], rows[rng.choice(3, p=ALONE)])
+    brightness = 0.0
+    if varied:
+        change = rng.integers(3)
+        if change == 0:
+            matrix = matrix[:, rng.permutation(3)]
+        elif change == 1:
+            matrix = np.repeat(matrix[rng.integers(3), None], 3, axis=0)
+        else:
+            matrix, brightness = matrix * np.exp(rng.uniform(-1.5, 0.7)), rng.uniform(-60, 60)
+    return np.column_stack([matrix, 127.5 + brightness - matrix @ centre])

@@ -46,8 +46,8 @@ def learning_rate(step: int, plan: Plan) -> float:
 def train(
     module: nn.Module,
     groups: list[tuple[float, list[nn.Parameter]]],
-    batches: Callable[[int, int], Iterator[torch.Tensor]],
-    loss_of: Callable[[torch.Tensor, int], tuple[torch.Tensor, dict[str, torch.Tensor]]],
+    batches: Callable[[int, int], Iterator],
+    loss_of: Callable[[object, int], tuple[torch.Tensor, dict[str, torch.Tensor]]],
     plan: Plan,
     path: Path,
     log: Callable[[str], None],

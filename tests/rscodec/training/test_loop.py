@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import os
 import signal
-import zipfile
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from rscodec.codec import rate
 from rscodec.codec.model import Codec, CodecConfig
@@ -21,31 +17,16 @@ from rscodec.training.loop import WARM_UP, Plan, learning_rate, train
 TINY = CodecConfig(width=8, encoder_blocks=1, decoder_blocks=1, tail=8, groups=(4, 8), features=8, hyper=4, narrow=4)
 
 
-@pytest.fixture
-def shard(tmp_path):
-    """A shard of smooth pictures with some texture."""
-    rng = np.random.default_rng(1)
-    path = tmp_path / "shard.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        for number in range(4):
-            ramp = np.add.outer(np.linspace(0, 90, 96), np.linspace(0, 90, 80))[..., None]
-            picture = np.clip(ramp + rng.normal(30, 12, (96, 80, 3)), 0, 255).astype(np.uint8)
-            buffer = io.BytesIO()
-            Image.fromarray(picture).save(buffer, "PNG")
-            archive.writestr(f"{number}.png", buffer.getvalue())
-    return path
-
-
 def run(shard, path, steps, until=None, interrupt_at=None):
     torch.manual_seed(0)
     crops = Crops(load_shard(shard), batch=2, size=32, seed=3)
     codec = Codec(TINY)
 
-    def loss_of(images, step):
+    def loss_of(batch, step):
         if step == interrupt_at:
             os.kill(os.getpid(), signal.SIGTERM)
         quality = torch.tensor([2.0, 6.5])
-        x = images.float() / 255
+        x = batch.shown()
         coded = codec(x, quality)
         mse = (255 * (coded.pixels - x)).square().flatten(1).mean(1)
         loss = ((coded.bits / 1024 + rate.weight(quality) * mse) / rate.weight(quality).sqrt()).mean()
@@ -108,16 +89,3 @@ def test_a_step_that_is_not_finite_changes_nothing(tmp_path):
     train(module, groups, batches, lambda batch, step: (module(batch).sum() * float("nan"), {}),
           Plan(3, 0), tmp_path / "nan.pt", lambda line: None, {})  # fmt: skip
     assert all(torch.equal(value, before[key]) for key, value in module.state_dict().items())
-
-
-def test_crops_are_a_function_of_seed_and_step(shard):
-    pools = load_shard(shard)
-    one, two = (Crops(pools, batch=3, size=48, seed=5) for _ in range(2))
-    assert torch.equal(one.at(7), two.at(7))
-    assert not torch.equal(one.at(7), one.at(8))
-    assert [batch.shape for batch in one.stream(2, 5)] == [(3, 3, 48, 48)] * 3
-
-
-def test_crops_larger_than_every_image_are_refused(shard):
-    with pytest.raises(ValueError, match="no image of the shard"):
-        Crops(load_shard(shard), batch=1, size=128, seed=0)

@@ -1,0 +1,75 @@
+"""Training crops: which they are, and how they are shown."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from rscodec.radiometry import GREY_ROTATION
+from rscodec.training import data
+from rscodec.training.data import Crops, load_shard
+
+
+def test_crops_are_a_function_of_seed_and_step(shard):
+    pools = load_shard(shard)
+    one, two = (Crops(pools, batch=3, size=48, seed=5) for _ in range(2))
+    assert torch.equal(one.at(7).shown(), two.at(7).shown())
+    assert not torch.equal(one.at(7).shown(), one.at(8).shown())
+    assert [batch.pixels.shape for batch in one.stream(2, 5)] == [(3, 3, 48, 48)] * 3
+
+
+def test_crops_larger_than_every_image_are_refused(shard):
+    with pytest.raises(ValueError, match="no image of the shard"):
+        Crops(load_shard(shard), batch=1, size=128, seed=0)
+
+
+@pytest.fixture
+def colourful(tmp_path):
+    """Crops of one picture whose bands share a strong part and hold a weak one each."""
+    rng = np.random.default_rng(2)
+    pixels = 120 + 30 * rng.standard_normal((64, 64, 1)) + [3, 6, 9] * rng.standard_normal((64, 64, 3))
+    buffer = io.BytesIO()
+    Image.fromarray(np.clip(np.rint(pixels), 0, 255).astype(np.uint8)).save(buffer, "PNG")
+    with zipfile.ZipFile(tmp_path / "one.zip", "w") as archive:
+        archive.writestr("one.png", buffer.getvalue())
+    return Crops(load_shard(tmp_path / "one.zip"), batch=16, size=48, seed=0)
+
+
+def shown_as(monkeypatch, crops, native, rotated):
+    monkeypatch.setattr(data, "VARIED", 0.0)
+    monkeypatch.setattr(data, "NATIVE", native)
+    monkeypatch.setattr(data, "ROTATED", rotated)
+    batch = crops.at(0)
+    return batch.pixels, 255 * batch.shown()
+
+
+def test_native_crops_are_their_pixels(monkeypatch, colourful):
+    pixels, shown = shown_as(monkeypatch, colourful, 1, 0)
+    torch.testing.assert_close(shown, pixels.float(), atol=1e-3, rtol=0)
+
+
+def test_rotated_crops_have_independent_components_and_keep_their_energy(monkeypatch, colourful):
+    pixels, shown = shown_as(monkeypatch, colourful, 0, 1)
+    components = np.einsum("ij,bjhw->ibhw", GREY_ROTATION, shown.numpy() - 127.5).reshape(3, -1)
+    correlation = np.corrcoef(components)
+    assert np.abs(correlation - np.eye(3)).max() < 0.15
+    spread = components.std(1)
+    assert spread[0] > 4 * spread[1] > 4 * spread[2] > 0
+    assert np.isclose((spread**2).sum(), pixels.double().var((0, 2, 3)).sum(), rtol=0.05)
+
+
+def test_a_component_alone_is_grey(monkeypatch, colourful):
+    _, shown = shown_as(monkeypatch, colourful, 0, 0)
+    assert (shown - shown[:, :1]).abs().max() < 1e-3
+
+
+def test_variations_stay_affine(monkeypatch, colourful):
+    monkeypatch.setattr(data, "VARIED", 1.0)
+    batches = [colourful.at(step) for step in range(4)]
+    seen = torch.cat([batch.shown() for batch in batches])
+    assert torch.isfinite(seen).all() and not torch.allclose(seen[0], seen[1])
