@@ -7,35 +7,38 @@ the file and exact enough that both sides compute the same numbers:
     all bands (B,h,w) --split--> coded (C,h,w)        exact (E,h,w): alpha, stored losslessly
                                    |
                                    |  v = (pixels - offset) / scale    one scale: an error has one size in DN
-              C <= 3               |                 C > 3
-        1 band : (v, v, v) <-------+-------> c = matrix @ v            KLT, rows by falling variance
-        2 bands: (v1, v2, v2)      |         (c0 c1 c2) (c3 c4 c5) ... threes, zeros for missing ones
-        3 bands: (v1, v2, v3)      |         GREY_ROTATION.T @ three + 0.5
+           without a KLT           |           with a KLT
+        1 band : (v, v, v) <-------+-------> c = klt @ v               rows by falling variance
+        2 bands: (v1, v2, v2)      |         (c0) (c1 c2 c3) (c4 ...   `alone` singles, then threes; zeros for missing
+        3 bands: (v1, v2, v3)      |         GREY_ROTATION.T @ group + 0.5
                                    v
                         network channels (G,3,h,w) float32
 
 Behind the KLT the leading component of a group looks like luminance and the others like colour differences,
-as in the RGB imagery that the network was trained on. All rotations are orthonormal: squared errors stay.
+as in the RGB imagery that the network was trained on. A strong component does better alone: the network keeps less
+detail of colour than of luminance. All rotations are orthonormal: squared errors stay.
 A `Radiometry` is made by `rscodec.statistics.Statistics` from what a scene holds.
 """
 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 
 from bitstreams.errors import RadiometryDamaged
-from bitstreams.limits import MAX_BANDS
+from bitstreams.limits import MAX_BANDS, MAX_GROUPS
 
 MATRIX_ONE = 2**14  # the KLT is stored as int16 in steps of 2**-14
 MATRIX_TOLERANCE = 0.01  # how far a stored KLT may be from orthonormal before it is called damaged
+ANGLE = np.pi / 128
 GREY_ROTATION = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]]) / np.sqrt([[3], [2], [6]])
 
 # Packed form: flags u8, exact bands u16 (a bit each), then only what the flags announce. Real numbers are
 # float32, for float64 scenes float64: any offset and scale will do, as long as both sides use the same.
-FLAG_PLANES, FLAG_SCALE, FLAG_OFFSET, FLAG_MATRIX = 0b11, 4, 8, 16
+FLAG_PLANES, FLAG_SCALE, FLAG_OFFSET, FLAG_MATRIX, FLAG_SHORT, FLAG_ALONE = 0b11, 4, 8, 16, 32, 64
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class Radiometry:
 
     bands counts all bands, exact ones included; offset and matrix speak of the coded bands only.
     planes: 0 no class planes, 1 one plane shared by all coded bands, 2 one plane for each coded band.
+    The KLT is a matrix or, of two or three bands of uint8, a few angles; alone: components with a group of their own.
     """
 
     dtype: str
@@ -53,6 +57,8 @@ class Radiometry:
     scale: float = 255.0
     offset: tuple[float, ...] = ()
     matrix: np.ndarray | None = None
+    angles: tuple[int, ...] = ()
+    alone: int = 0
 
     @classmethod
     def default(cls, dtype: str, bands: int) -> Radiometry:
@@ -75,7 +81,17 @@ class Radiometry:
     @property
     def groups(self) -> int:
         """Groups of three network channels."""
-        return -(-len(self.coded) // 3)
+        return self.alone - (self.alone - len(self.coded)) // 3
+
+    @property
+    def most_alone(self) -> int:
+        """How many components may have a group of their own."""
+        count = len(self.coded) if self.has_klt else 0
+        return max(alone for alone in range(count + 1) if replace(self, alone=alone).groups <= MAX_GROUPS)
+
+    @property
+    def has_klt(self) -> bool:
+        return self.matrix is not None or bool(self.angles)
 
     @property
     def plane_count(self) -> int:
@@ -97,27 +113,27 @@ class Radiometry:
         """Coded bands (C,h,w), all of them finite -> network channels (G,3,h,w) float32."""
         count, height, width = coded.shape
         values = (coded.astype(self._working) - self._offsets()) / self._working(self.scale)
-        if self.matrix is None:
-            return values[list(_REPLICATION[count])].astype(np.float32, copy=False)[None]
-        components = np.zeros((self.groups * 3, height * width))
-        components[:count] = self._klt() @ values.reshape(count, -1)
-        channels = GREY_ROTATION.T @ components.reshape(self.groups, 3, -1) + 0.5
-        return channels.reshape(self.groups, 3, height, width).astype(np.float32)
+        if not self.has_klt:
+            return values[list(REPLICATION[count])].astype(np.float32, copy=False)[None]
+        components = np.zeros((self.groups * 3, height * width), self._working)
+        components[self._places()] = self._klt() @ values.reshape(count, -1)
+        channels = GREY_ROTATION.T.astype(self._working) @ components.reshape(self.groups, 3, -1) + self._working(0.5)
+        return channels.reshape(self.groups, 3, height, width).astype(np.float32, copy=False)
 
     def inverse(self, channels: np.ndarray) -> np.ndarray:
         """Network channels (G,3,h,w) -> coded bands (C,h,w): rounded to nearest, clipped to the type."""
         height, width = channels.shape[2:]
         count = len(self.coded)
         channels = channels.astype(self._working, copy=False)
-        if count == 3:
+        if self.has_klt:
+            components = GREY_ROTATION.astype(self._working) @ (channels.reshape(self.groups, 3, -1) - self._working(0.5))
+            components = components.reshape(self.groups * 3, -1)[self._places()]
+            values = (np.linalg.inv(self._klt()) @ components).reshape(count, height, width)
+        elif count == 3:
             values = channels[0]
-        elif self.matrix is None:
-            replication = np.array(_REPLICATION[count])
-            values = np.stack([channels[0, replication == band].mean(0) for band in range(count)])
         else:
-            components = GREY_ROTATION @ (channels.reshape(self.groups, 3, -1) - 0.5)
-            values = np.linalg.inv(self._klt()) @ components.reshape(self.groups * 3, -1)[:count]
-            values = values.reshape(count, height, width)
+            replication = np.array(REPLICATION[count])
+            values = np.stack([channels[0, replication == band].mean(0) for band in range(count)])
         return to_dtype(values * self._working(self.scale) + self._offsets(), self.dtype)
 
     @property
@@ -129,7 +145,15 @@ class Radiometry:
         return np.array(self.offset, self._working).reshape(-1, 1, 1)
 
     def _klt(self) -> np.ndarray:
+        """Components (rows) from bands (columns)."""
+        if self.matrix is None:
+            return from_angles(self.angles, len(self.coded)).astype(self._working)
         return self.matrix.astype(np.float64) / MATRIX_ONE
+
+    def _places(self) -> list[int]:
+        """Which of the 3 G channels, once their greys are rotated away, holds each component."""
+        rest = range(len(self.coded) - self.alone)
+        return [3 * group for group in range(self.alone)] + [3 * self.alone + place for place in rest]
 
     def pack(self) -> bytes:
         """The radiometry section of a file; the width of a float follows the type of the scene."""
@@ -137,10 +161,14 @@ class Radiometry:
         flags, tail = self.planes, b""
         if self.scale != 255.0:
             flags, tail = flags | FLAG_SCALE, tail + np.array([self.scale], real).tobytes()
-        if any(self.offset):
+        if self.angles:
+            flags, tail = flags | FLAG_SHORT, tail + bytes(map(int, self.offset)) + bytes(self.angles)
+        elif any(self.offset):
             flags, tail = flags | FLAG_OFFSET, tail + np.array(self.offset, real).tobytes()
         if self.matrix is not None:
             flags, tail = flags | FLAG_MATRIX, tail + self.matrix.astype("<i2").tobytes()
+        if self.alone:
+            flags, tail = flags | FLAG_ALONE, tail + bytes([self.alone])
         return struct.pack("<BH", flags, sum(1 << band for band in self.exact)) + tail
 
     @classmethod
@@ -155,23 +183,32 @@ class Radiometry:
         flags, exact_bits = struct.unpack_from("<BH", data)
         exact = tuple(band for band in range(MAX_BANDS) if exact_bits >> band & 1)
         count = bands - len(exact)
-        if any(band >= bands for band in exact) or flags & FLAG_PLANES == 3 or flags > 31:
+        if any(band >= bands for band in exact) or flags & FLAG_PLANES == 3 or flags > 127:
             raise RadiometryDamaged(f"the radiometry section has flags {flags:#x}, lossless bands {exact}")
-        if bool(flags & FLAG_MATRIX) != (count > 3):
+        if count < 2 if flags & FLAG_MATRIX else count > 3:
             raise RadiometryDamaged(f"a spectral transform is for more than 3 coded bands, not for {count}")
+        if flags & FLAG_SHORT and (dtype != "uint8" or count < 2 or flags & (FLAG_SCALE | FLAG_OFFSET | FLAG_MATRIX)):
+            raise RadiometryDamaged(f"a short spectral transform is for 2 or 3 bands of uint8, not for {count} of {dtype}")
 
-        real = np.dtype(_real(dtype))
+        real, parts = np.dtype(_real(dtype)), []
         sizes = [
             real.itemsize if flags & FLAG_SCALE else 0,
             real.itemsize * count if flags & FLAG_OFFSET else 0,
             2 * count * count if flags & FLAG_MATRIX else 0,
+            count + count * (count - 1) // 2 if flags & FLAG_SHORT else 0,
+            1 if flags & FLAG_ALONE else 0,
         ]
         if len(data) != 3 + sum(sizes):
             raise RadiometryDamaged(f"the radiometry section has {len(data)} bytes, not {3 + sum(sizes)}")
-        start, middle, end = 3, 3 + sizes[0], 3 + sizes[0] + sizes[1]
-        scale = float(np.frombuffer(data[start:middle], real)[0]) if sizes[0] else 255.0
-        offset = np.frombuffer(data[middle:end], real).astype(float) if sizes[1] else np.zeros(count)
-        matrix = np.frombuffer(data[end:], "<i2").astype(np.int16).reshape(count, count) if sizes[2] else None
+        for size in sizes:
+            start = 3 + sum(map(len, parts))
+            parts.append(data[start : start + size])
+        scale = float(np.frombuffer(parts[0], real)[0]) if parts[0] else 255.0
+        offset = np.frombuffer(parts[1], real).astype(float) if parts[1] else np.zeros(count)
+        matrix = np.frombuffer(parts[2], "<i2").astype(np.int16).reshape(count, count) if parts[2] else None
+        if parts[3]:
+            offset = np.array(list(parts[3][:count]), float)
+        alone = parts[4][0] if parts[4] else 0
 
         if not (np.isfinite(scale) and scale > 0 and np.isfinite(offset).all()):
             raise RadiometryDamaged("the radiometry section has an impossible scale or offset")
@@ -179,11 +216,38 @@ class Radiometry:
             klt = matrix.astype(np.float64) / MATRIX_ONE
             if np.abs(klt @ klt.T - np.eye(count)).max() > MATRIX_TOLERANCE:
                 raise RadiometryDamaged("the spectral transform in the radiometry section is not orthonormal")
-        return cls(dtype, bands, exact, flags & FLAG_PLANES, scale, tuple(offset.tolist()), matrix)
+        found = cls(
+            dtype, bands, exact, flags & FLAG_PLANES, scale, tuple(offset.tolist()), matrix, tuple(parts[3][count:]), alone
+        )
+        if parts[4] and not 1 <= alone <= found.most_alone:
+            raise RadiometryDamaged(f"the radiometry section gives {alone} of {count} components a group of their own")
+        return found
 
 
 # Which band each of the three channels shows, by number of coded bands.
-_REPLICATION = {1: (0, 0, 0), 2: (0, 1, 1), 3: (0, 1, 2)}
+REPLICATION = {1: (0, 0, 0), 2: (0, 1, 1), 3: (0, 1, 2)}
+
+
+def to_angles(rotation: np.ndarray) -> tuple[int, ...]:
+    """An orthonormal matrix of determinant 1 as the turns that make it of the identity, each a byte: 256 to a circle."""
+    left, angles = rotation.copy(), []
+    for one, other in combinations(range(len(left)), 2):
+        angle = np.arctan2(left[other, one], left[one, one])
+        left[[one, other]] = _turn(-angle) @ left[[one, other]]
+        angles.append(round(angle / ANGLE) % 256)
+    return tuple(angles)
+
+
+def from_angles(angles: tuple[int, ...], count: int) -> np.ndarray:
+    """The matrix (count, count) that `to_angles` was given, nearly."""
+    rotation = np.eye(count)
+    for (one, other), angle in reversed([*zip(combinations(range(count), 2), angles, strict=True)]):
+        rotation[[one, other]] = _turn(angle * ANGLE) @ rotation[[one, other]]
+    return rotation
+
+
+def _turn(angle: float) -> np.ndarray:
+    return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 
 
 def _real(dtype: str) -> str:

@@ -39,6 +39,21 @@ CODECS = (
 )
 
 
+@dataclass(frozen=True)
+class EnhancerRow(Row):
+    """`takes`: the streams of our codec ("stream": `decode --enhance`) or any raster ("raster": `enhance`)."""
+
+    takes: str = "stream"
+
+
+LDM_RSIC = "rscodec.enhancers.ldm_rsic:LdmEnhancer"
+ENHANCERS = (
+    EnhancerRow("ldm", LDM_RSIC, ("ldm-rsic-1",), "ldm-rsic-1", "LDM-RSIC, for what our codec made"),
+    EnhancerRow("ldm-jpeg2000", LDM_RSIC, ("ldm-jpeg2000-1",), "ldm-jpeg2000-1", "LDM-RSIC, for what JPEG2000 made",
+                takes="raster"),  # fmt: skip
+)
+
+
 def find(rows: tuple[Row, ...], name: str) -> Row:
     """The row of that name; an unknown one is answered with those that exist."""
     for row in rows:

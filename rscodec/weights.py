@@ -13,9 +13,11 @@ from pathlib import Path
 from bitstreams import Header
 from bitstreams.errors import InputError, MissingWeights, WrongWeights
 from rscodec.codec.base import TileCodec
-from rscodec.registry import CODECS, Row, find, find_model
+from rscodec.enhancers.base import Enhancer
+from rscodec.registry import CODECS, ENHANCERS, Row, find, find_model
 
 FOLDER = Path(__file__).parent / "weights"
+SUFFIX = ".safetensors"
 
 
 def shipped(model: str) -> Path:
@@ -30,15 +32,17 @@ def manifest(model: str) -> dict:
     return json.loads((FOLDER / f"{model}.json").read_text())
 
 
+def weights_path(name: str, weights: str | Path | None = None) -> Path:
+    """The file to encode with: the one that the user names, or the one that ships for this row of the registry."""
+    model = _row(name).default_model
+    if weights is None and model is None:
+        raise MissingWeights(f"no weights of the codec {name} ship with this package; give yours with --weights PATH")
+    return Path(weights) if weights is not None else shipped(model)
+
+
 def codec_for_encoding(name: str, weights: str | Path | None = None, device: str = "cpu") -> TileCodec:
     """The codec of a registry row, with the weights that ship or with others."""
-    try:
-        row = find(CODECS, name)
-    except ValueError as problem:
-        raise InputError(f"--model: {problem}") from None
-    if weights is None and row.default_model is None:
-        raise MissingWeights(f"no weights of the codec {name} ship with this package; give yours with --weights PATH")
-    path = Path(weights) if weights is not None else shipped(row.default_model)
+    row, path = _row(name), weights_path(name, weights)
     check_device(device)
     codec = _load(row, path, device)
     if codec.model not in row.models:
@@ -62,6 +66,25 @@ def codec_for_decoding(header: Header, weights: str | Path | None = None, device
     return codec
 
 
+def enhancer_for(model: str | Path, device: str = "cpu") -> Enhancer:
+    """The enhancer of a registry row, with the weights that ship, or the one in a weights file (by its suffix)."""
+    check_device(device)
+    if Path(model).suffix == SUFFIX:
+        return _load(ENHANCERS[0], Path(model), device)
+    try:
+        row = find(ENHANCERS, str(model))
+    except ValueError as problem:
+        raise InputError(f"{problem}, or give a weights file (*{SUFFIX})") from None
+    if not ships(row):
+        raise MissingWeights(f"no weights of the enhancer {row.name} ship with this package; give a file with them")
+    return _load(row, shipped(row.default_model), device)
+
+
+def ships(row: Row) -> bool:
+    """Whether the weights of a row are in this package."""
+    return row.default_model is not None and (FOLDER / f"{row.default_model}{SUFFIX}").exists()
+
+
 def check_device(device: str) -> None:
     """Raise InputError for a device that is none, and for a GPU that is not there."""
     import torch
@@ -74,12 +97,19 @@ def check_device(device: str) -> None:
         raise InputError(f"--device {device}: no CUDA device is usable here; use --device cpu")
 
 
-def _load(row: Row, path: Path, device: str) -> TileCodec:
-    """The codec in a file, kept for the next call as long as the file does not change."""
+def _row(name: str) -> Row:
+    try:
+        return find(CODECS, name)
+    except ValueError as problem:
+        raise InputError(f"--model: {problem}") from None
+
+
+def _load(row: Row, path: Path, device: str):
+    """The codec or enhancer in a file, kept for the next call as long as the file does not change."""
     about = path.stat() if path.exists() else None
     return _loaded(row, path.absolute(), device, about and (about.st_ino, about.st_mtime_ns, about.st_size))
 
 
 @lru_cache(maxsize=2)
-def _loaded(row: Row, path: Path, device: str, _version: tuple | None) -> TileCodec:
+def _loaded(row: Row, path: Path, device: str, _version: tuple | None):
     return row.load()(path, device)

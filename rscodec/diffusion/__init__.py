@@ -1,0 +1,1 @@
+"""What everything generative shares: how noise is added, and how it is taken away again."""

@@ -1,0 +1,31 @@
+"""How much of a signal is left after each step of adding noise.
+
+    x_t = sqrt(kept_t) * x_0 + sqrt(1 - kept_t) * noise,     t = 1 ... T,     kept_t = product of (1 - beta_s), s <= t
+
+Ho et al., "Denoising Diffusion Probabilistic Models" (2020), equation 4; they write alpha-bar for `kept`.
+"""
+
+from __future__ import annotations
+
+import torch
+
+
+class Schedule:
+    """The betas of T steps and what follows from them; `kept[0]` is 1, the signal before the first step."""
+
+    def __init__(self, betas: torch.Tensor):
+        self.betas = betas.double()
+        self.kept = torch.cat([torch.ones(1, dtype=torch.float64), (1 - self.betas).cumprod(0)])
+
+    def __len__(self) -> int:
+        return len(self.betas)
+
+    def add_noise(self, x: torch.Tensor, noise: torch.Tensor, step: int) -> torch.Tensor:
+        """x_t of x_0."""
+        kept = float(self.kept[step])
+        return kept**0.5 * x + (1 - kept) ** 0.5 * noise
+
+
+def linear(steps: int, first: float = 0.1, last: float = 0.99) -> Schedule:
+    """Betas from first to last: the defaults leave next to nothing of the signal after a few steps."""
+    return Schedule(torch.linspace(first, last, steps) if steps > 1 else torch.tensor([last]))

@@ -1,0 +1,60 @@
+"""What an enhancer is to the rest of the house: a thing that says what to add to a window of decoded pixels.
+
+    window (3, W, W), quality, seed --change--> (3, W, W)         rscodec/enhancers/scene.py makes scenes of it
+
+Contract (tests/rscodec/enhancers/test_laws.py holds every row of the registry to it, on whole scenes):
+- The same seed gives the same pixels on one machine, whatever window of the scene is asked for, in whatever order.
+- Any size from 1 x 1 works. Windows overlap and are blended; there are no seams.
+- Invalid pixels come back as they were, and no valid one becomes nodata; damaged tiles are not painted over.
+- Only the red, green and blue bands change; other bands are copied.
+- Strength 0 is the plain decode, bit for bit; `max_change` bounds the change of every pixel, in units of the scene.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bitstreams.errors import InputError
+
+
+@dataclass(frozen=True)
+class EnhanceSettings:
+    """`model`: a row of the registry or a weights file. `force`: also where the model was not measured."""
+
+    model: str | Path
+    seed: int = 0
+    strength: float = 1.0
+    max_change: float | None = None
+    force: bool = False
+
+    def __post_init__(self):
+        if not 0 <= self.seed < 2**63:
+            raise InputError(f"--seed {self.seed}: give a whole number from 0 to 2^63 - 1")
+        if not 0 <= self.strength <= 1:
+            raise InputError(f"--strength {self.strength}: give one from 0 to 1")
+        if self.max_change is not None and not 0 <= self.max_change < math.inf:
+            raise InputError(f"--max-change {self.max_change}: give 0 or more, in units of the scene")
+
+    @property
+    def changes_nothing(self) -> bool:
+        return self.strength == 0
+
+
+class Enhancer(ABC):
+    """One loaded model on one device."""
+
+    model: str  # the name of its weights
+    weights_hash: str  # the first 16 hexadecimal digits of the SHA-256 of its file
+    takes: str  # "stream": what our codec decoded, at a known quality; "raster": any pixels
+    codecs: tuple[str, ...]  # hashes of the codec weights that it was measured with
+    window: int  # edge, in pixels
+    overlap: int  # of windows, at least
+
+    @abstractmethod
+    def change(self, pixels: np.ndarray, quality: float | None, seed: int) -> np.ndarray:
+        """What to add to pixels (3, W, W), float32 of about 0..1; `quality` is None unless it takes streams."""

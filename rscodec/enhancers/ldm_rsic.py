@@ -1,0 +1,149 @@
+"""LDM-RSIC: a latent diffusion generates a compact prior of the distortion, an enhancement network uses it.
+
+                            noise --4 steps of the denoiser--> F^ (4 x 4 x N)
+                                          ^                     |
+    decoded window --LRM_DM--> D ---------+                     v
+          +------------------------------------------------> MEN --> change
+
+"Exploring Distortion Prior with Latent Diffusion Models for Remote Sensing Image Compression". One model serves all
+rates: it is told the quality of the stream, or measures on the pixels how strongly they were compressed (`takes`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn as nn
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from bitstreams.errors import MissingWeights, WrongWeights
+from bitstreams.limits import QUALITY_MAX, QUALITY_MIN
+from rscodec.codec.transforms import SLOPE
+from rscodec.diffusion.samplers import normal, posterior_mean
+from rscodec.diffusion.schedules import linear
+from rscodec.enhancers.base import Enhancer
+from rscodec.enhancers.men import TOKENS, Men
+from rscodec.enhancers.prior import Denoiser, Lrm
+from rscodec.enhancers.strength import SCALES, remaining_detail
+
+FORMAT = "rscodec-ldm-1"
+TRAINING_ONLY = "lrm."  # sees the original, so it does not ship
+KNOWN = 16  # features of the compression
+
+
+@dataclass(frozen=True)
+class LdmConfig:
+    """Everything that is needed to rebuild the modules of a checkpoint. `window` is the edge of training crops, too."""
+
+    takes: str = "stream"
+    window: int = 256
+    overlap: int = 32
+    widths: tuple[int, int, int] = (48, 96, 144)
+    blocks: tuple[int, int, int] = (2, 2, 3)
+    heads: int = 4
+    prior: int = 64
+    raised: int = 16
+    steps: int = 4
+    lrm_width: int = 64
+    lrm_blocks: int = 3
+    denoiser_width: int = 128
+    denoiser_blocks: int = 3
+
+    @classmethod
+    def from_dict(cls, values: dict) -> LdmConfig:
+        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+
+
+class LdmRsic(nn.Module):
+    """All networks of both stages. Images are (B, 3, W, W) in 0..1, priors (B, N, 4, 4)."""
+
+    def __init__(self, config: LdmConfig):
+        super().__init__()
+        self.config = config
+        sees = 1 if config.takes == "stream" else SCALES
+        self.compression = nn.Sequential(nn.Linear(sees, KNOWN), nn.LeakyReLU(SLOPE), nn.Linear(KNOWN, KNOWN))
+        self.men = Men(config.window, config.widths, config.blocks, config.heads, config.prior, config.raised, KNOWN)
+        self.lrm = Lrm(2, config.lrm_width, config.lrm_blocks, config.prior)
+        self.lrm_dm = Lrm(1, config.lrm_width, config.lrm_blocks, config.prior)
+        self.denoiser = Denoiser(config.prior, KNOWN, config.denoiser_width, config.denoiser_blocks, config.steps)
+        self.schedule = linear(config.steps)
+
+    def known(self, decoded: torch.Tensor, quality: torch.Tensor | None) -> torch.Tensor:
+        """Features (B, E) of the compression, from qualities (B,) or, where there are none, from the pixels."""
+        if self.config.takes == "raster":
+            return self.compression(remaining_detail(decoded))
+        middle, half = (QUALITY_MAX + QUALITY_MIN) / 2, (QUALITY_MAX - QUALITY_MIN) / 2
+        return self.compression(((quality - middle) / half)[:, None])
+
+    def learnt_prior(self, decoded: torch.Tensor, original: torch.Tensor) -> torch.Tensor:
+        """Stage I."""
+        return self.lrm(torch.cat([decoded, original], 1))
+
+    def generated_prior(self, decoded: torch.Tensor, known: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
+        """Stage II: F^ from F_T."""
+        seen = self.lrm_dm(decoded)
+        return posterior_mean(lambda x, step: self.denoiser(x, seen, step, known).float(), start, self.schedule)
+
+    def no_prior(self, decoded: torch.Tensor) -> torch.Tensor:
+        return decoded.new_zeros(len(decoded), *self.prior_shape)
+
+    @property
+    def prior_shape(self) -> tuple[int, int, int]:
+        return self.config.prior, TOKENS, TOKENS
+
+
+class LdmEnhancer(Enhancer):
+    """A weights file on a device."""
+
+    def __init__(self, path: Path, device: str = "cpu"):
+        about, tensors = _read(path)
+        self.model, self.weights_hash = about["model"], hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
+        self.codecs = tuple(json.loads(about["codecs"]))
+        config = LdmConfig.from_dict(json.loads(about["config"]))
+        self.takes, self.window, self.overlap = config.takes, config.window, config.overlap
+        self.device = torch.device(device)
+        self._net = LdmRsic(config)
+        left_out = {key: value for key, value in self._net.state_dict().items() if key.startswith(TRAINING_ONLY)}
+        try:
+            self._net.load_state_dict(left_out | {key: value.float() for key, value in tensors.items()})
+        except RuntimeError as problem:
+            raise WrongWeights(f"{path} does not hold a usable {self.model}: {problem}") from None
+        self._net = self._net.eval().requires_grad_(False).to(self.device, memory_format=torch.channels_last)
+
+    @torch.inference_mode()
+    def change(self, pixels: np.ndarray, quality: float | None, seed: int) -> np.ndarray:
+        net = self._net
+        x = torch.from_numpy(pixels)[None].to(self.device, memory_format=torch.channels_last)
+        known = net.known(x, None if quality is None else torch.tensor([quality], device=self.device))
+        start = normal((1, *net.prior_shape), torch.Generator().manual_seed(seed), self.device)
+        return net.men(x, net.generated_prior(x, known, start), known)[0].cpu().numpy()
+
+
+def write_weights(path: Path, model: str, net: LdmRsic, codecs: tuple[str, ...]) -> None:
+    """The weights file of a trained model; `codecs` are hashes of the codec weights that it was measured with."""
+    tensors = {
+        key: value.detach().half().contiguous().cpu()
+        for key, value in net.state_dict().items()
+        if not key.startswith(TRAINING_ONLY)
+    }
+    config = json.dumps(asdict(net.config))
+    save_file(tensors, path, {"format": FORMAT, "model": model, "config": config, "codecs": json.dumps(codecs)})
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
+    try:
+        with safe_open(path, "pt") as file:
+            about = file.metadata() or {}
+            if about.get("format") != FORMAT:
+                raise ValueError(f"its format is {about.get('format')}, not {FORMAT}")
+            return about, {key: file.get_tensor(key) for key in file.keys()}
+    except FileNotFoundError:
+        raise MissingWeights(f"no enhancer at {path}; check the path") from None
+    except (OSError, SafetensorError, ValueError) as problem:
+        raise WrongWeights(f"{path} holds no enhancer ({problem}); give an exported .safetensors") from None

@@ -1,0 +1,50 @@
+"""Windows cover every pixel, their shares add up to one, and nothing jumps where one ends."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rscodec.enhancers.windows import ALIGN, Axis, Windows
+from rscodec.tiles import Window
+
+LENGTHS = [1, 15, 16, 17, 64, 65, 80, 81, 100, 127, 128, 129, 1000]
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_shares_add_up_to_one(length):
+    axis = Axis(length, 64, 32)
+    total = np.zeros(max(length, 64) + 64)
+    for start in axis.starts:
+        total[start : start + 64] += axis.share(start)
+    assert np.allclose(total[:length], 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_windows_lie_on_the_grid_of_the_codec_and_overlap(length):
+    axis = Axis(length, 64, 32)
+    assert all(start % ALIGN == 0 for start in axis.starts)
+    steps = np.diff(axis.starts)
+    assert (steps > 0).all() and (steps <= 64 - 32 + ALIGN // 2).all()
+    assert axis.starts[0] == 0 and length <= axis.starts[-1] + 64 < max(length, 64 - ALIGN) + 2 * ALIGN
+
+
+@pytest.mark.parametrize("length", [100, 129, 1000])
+def test_a_share_begins_and_ends_gently(length):
+    axis = Axis(length, 64, 32)
+    for number, start in enumerate(axis.starts):
+        share = np.concatenate([[0] * (number > 0), axis.share(start), [0] * (start != axis.starts[-1])])
+        assert np.abs(np.diff(share)).max() < 2 / 16
+
+
+def test_the_windows_under_a_part_are_those_of_the_scene():
+    windows = Windows(Window(0, 0, 300, 200), 64, 32)
+    part = Window(100, 90, 50, 20)
+    found = windows.touching(part)
+    everywhere = windows.touching(Window(0, 0, 300, 200))
+    assert found == [window for window in everywhere if min(window.overlap(part)[2:]) > 0]
+    total = np.zeros((20, 50))
+    for window in found:
+        both = window.overlap(part)
+        total[both.within(part)] += windows.share(window)[both.within(window)]
+    assert np.allclose(total, 1, atol=1e-6)
