@@ -2,7 +2,7 @@
 
     encode(scene or array) -> bytes        encode_file(path, path)
     decode(bytes) -> Scene                 decode_file(path, path)
-    open(path or get_bytes) -> OpenScene, which reads windows
+    open(path, URL or get_bytes) -> OpenScene, which reads windows
     verify_file, validate_files
 
 The network is loaded when it is first needed; opening a stream reads its header and index only.
@@ -11,6 +11,7 @@ The network is loaded when it is first needed; opening a stream reads its header
 from __future__ import annotations
 
 import io
+import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -24,6 +25,7 @@ from bitstreams.atomic import AtomicPath
 from bitstreams.dump import totals
 from bitstreams.errors import InputError, OutputError, naming
 from bitstreams.wire import MAGIC
+from rscodec.integrations.remote import is_url, open_stream
 from rscodec.metadata import crop_metadata, differences, select_bands
 from rscodec.metadata_form import stream_metadata
 from rscodec.pipeline import ahead
@@ -35,6 +37,7 @@ from rscodec.tiles import Window
 from rscodec.validity import MASKED
 
 Progress = Callable[[int, int], None]
+_TURN = threading.RLock()  # one thread at a time: the network uses all cores, and torch's switches are the process's
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ def encode(scene, quality: float = 3.0, **settings) -> bytes:
     `settings` are those of EncodeSettings.
     """
     buffer = io.BytesIO()
-    with open_source(scene) as source:
+    with open_source(scene) as source, _TURN:
         _encode(source, buffer, EncodeSettings(quality, **settings))
     return buffer.getvalue()
 
@@ -101,13 +104,13 @@ def decode(data: bytes, *, weights=None, device: str = "cpu", fast: bool = False
 
 def open(source, *, size: int | None = None, weights=None, device: str = "cpu", fast: bool = False,
          on_error: str = "stop") -> OpenScene:  # fmt: skip
-    """A stream to read windows from: a path, or a function get_bytes(offset, length) (with `size`, if it is known)."""
-    reader = StreamReader(source, size) if callable(source) else StreamReader.from_path(source)
+    """A stream to read windows from: a path, a URL, or a function get_bytes(offset, length) (with `size`, if known)."""
+    reader = StreamReader(source, size) if callable(source) else open_stream(source)
     return OpenScene(reader, weights, device, fast, on_error)
 
 
 class OpenScene:
-    """An open stream. A context manager."""
+    """An open stream. A context manager. Threads may share it, and take turns."""
 
     def __init__(self, reader: StreamReader, weights=None, device: str = "cpu", fast: bool = False,
                  on_error: str = "stop"):  # fmt: skip
@@ -140,7 +143,7 @@ class OpenScene:
         whole = Window(0, 0, header.width, header.height)
         window = whole if window is None else Window(*window)
         window.check_inside(whole, self._reader.path)
-        with naming(self._reader.path):
+        with naming(self._reader.path), _TURN:
             pixels, classes = self._decode(window)
             metadata = self.metadata if window == whole else crop_metadata(self.metadata, *window)
         if bands is not None:
@@ -154,6 +157,7 @@ class OpenScene:
 
     def _decode(self, window: Window) -> tuple[np.ndarray, np.ndarray | None]:
         """Pixels and classes of a window, piece by piece: the network takes much more memory than its pixels."""
+        self.decoder.prefetch(window)
         shape = window.height, window.width
         pixels, classes = np.empty((self.header.bands, *shape), self.header.dtype), None
         for piece in self.decoder.pieces(window):
@@ -234,7 +238,7 @@ def verify_file(
     from rscodec.weights import codec_for_decoding
 
     _use_threads(threads)
-    with StreamReader.from_path(src) as reader, naming(src):
+    with open_stream(src) as reader, naming(src):
         codec = codec_for_decoding(reader.header, weights, device)
         if against is None:
             return verify(reader, codec, None, progress)
@@ -290,7 +294,7 @@ def _encode(source, target, settings: EncodeSettings, overwrite=False, progress=
 
 def _check_apart(src: str | Path, dst: str | Path) -> None:
     """An input is never overwritten with what was made of it, whatever was asked."""
-    if Path(src).exists() and Path(dst).exists() and Path(src).samefile(dst):
+    if not is_url(src) and Path(src).exists() and Path(dst).exists() and Path(src).samefile(dst):
         raise OutputError(f"{dst} is the input itself; choose another name for the output")
 
 
