@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 from .errors import OutputError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk, the quota, the largest file allowed
+LEFTOVER = re.compile(r"\.(?P<name>.+)\.\d+-[0-9a-f]{8}\.part")  # as AtomicPath names them, and their sidecars
 
 
 class AtomicPath:
@@ -86,3 +89,13 @@ class AtomicPath:
 
     def _parts(self) -> list[Path]:
         return [p for p in self.temporary.parent.iterdir() if p.name.startswith(self.temporary.name)]
+
+
+def remove_leftovers(paths: Iterable[str | os.PathLike]) -> None:
+    """Remove what processes that were killed left beside these outputs, which nobody writes any more."""
+    outputs = {Path(path) for path in paths}
+    for folder in {output.parent for output in outputs}:
+        for entry in list(folder.iterdir()):
+            found = LEFTOVER.match(entry.name)
+            if found and folder / found["name"] in outputs:
+                entry.unlink(missing_ok=True)

@@ -5,6 +5,7 @@
                     ├─ WeightsError 5       the weights are missing or are not the ones the stream names
                     ├─ InexactArithmetic 5  the weights are right, but this machine rounds where it must not
                     ├─ CheckError 6         verify or validate found a difference
+                    ├─ BatchFailed          some scenes of a batch failed, each with a number of its own
                     └─ OutputError 7        the result cannot be written
 
 The number is the exit code of the command line (0 is success, 1 unexpected, 2 wrong usage).
@@ -119,6 +120,14 @@ class CheckError(RscodecError):
     """verify or validate ran to its end and found differences."""
 
     exit_code = 6
+
+
+class BatchFailed(RscodecError):
+    """Some scenes of a batch failed: the exit code is theirs, or 1 if they have several."""
+
+    def __init__(self, message: str, exit_codes: set[int]):
+        super().__init__(message)
+        self.exit_code = exit_codes.pop() if len(exit_codes) == 1 else 1
 
 
 class OutputError(RscodecError):

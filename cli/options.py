@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from bitstreams.limits import MAX_TILE, TILE_UNIT
+from rscodec.crew import LOCAL
 from rscodec.integrations.remote import is_url
 
 
@@ -105,5 +106,9 @@ device_option = click.option("--device", type=click.Choice(["cpu", "cuda"]), def
                              help="Where the networks run.")
 threads_option = click.option("--threads", type=click.IntRange(min=1), show_default="all cores",
                               help="CPU threads.")
+scheduler_option = click.option("--scheduler", default=LOCAL, show_default=True, metavar="local|tcp://HOST:PORT",
+                                help="Who does the work: this machine, or the workers of a Dask scheduler.")
+workers_option = click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True,
+                              help="Processes on this machine, a thread each; more than one need Dask.")
 quiet_option = click.option("--quiet", is_flag=True, help="No progress bar, no summary.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

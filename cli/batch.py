@@ -1,0 +1,96 @@
+"""`rscodec batch`: many scenes, here or on many machines."""
+
+from __future__ import annotations
+
+import click
+
+from bitstreams.errors import BatchFailed
+from cli import decode as decode_one
+from cli import encode as encode_one
+from cli import options
+from cli.output import print_json
+from cli.progress import bars
+
+OWN = {"scene", "stream", "output", "stac", "window", "preview", "scheduler", "workers", "threads", "overwrite",
+       "quiet", "as_json"}  # fmt: skip
+
+
+def settings_of(command: click.Command) -> list[click.Parameter]:
+    """The options of a command that mean the same for many scenes."""
+    return [param for param in command.params if param.name not in OWN]
+
+
+inputs_argument = click.argument("inputs", nargs=-1, required=True)
+out_option = click.option("--out", type=options.PATH, required=True, metavar="DEST",
+                          help="Folder for the outputs and the report.")
+asset_option = click.option("--asset", metavar="KEY", help="Asset to take of each STAC item.",
+                            show_default="the one with the role data, or the stream")
+resume_option = click.option("--resume", is_flag=True, help="Go on: keep what the report in DEST says is done.")
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@options.debug_option
+def command() -> None:
+    """Encode or decode many scenes, on one process, several, or many machines.
+
+    INPUTS are files, URLs, quoted patterns such as "2024/**/*.tif", a .txt list of these, or a .json file with a STAC
+    item or item collection. DEST gets one output for each, and a report with a row for each.
+    """
+
+
+@command.command(params=settings_of(encode_one.command))
+@inputs_argument
+@out_option
+@asset_option
+@options.scheduler_option
+@options.workers_option
+@resume_option
+@overwrite_option
+@options.quiet_option
+@options.json_option
+def encode(inputs: tuple[str, ...], quality: float | None, bpp: float | None, psnr: float | None, **settings) -> None:
+    """Compress INPUTS, each into a .bin file of its name. The settings are those of `rscodec encode`."""
+    run("encode", inputs, settings | encode_one.operating_point(quality, bpp, psnr))
+
+
+@command.command(params=settings_of(decode_one.command))
+@inputs_argument
+@out_option
+@asset_option
+@options.scheduler_option
+@options.workers_option
+@resume_option
+@overwrite_option
+@options.quiet_option
+@options.json_option
+def decode(inputs: tuple[str, ...], driver: str | None, creation_options: tuple, **settings) -> None:
+    """Reconstruct the scenes of INPUTS. The settings are those of `rscodec decode`."""
+    run("decode", inputs, settings | {"driver": driver or "GTiff", "creation_options": dict(creation_options)})
+
+
+def run(verb: str, inputs: tuple[str, ...], settings: dict) -> None:
+    from rscodec import batch
+    from rscodec.crew import crew
+    from rscodec.inputs import find_inputs
+
+    out, asset, scheduler, workers, resume, overwrite, quiet, as_json = (
+        settings.pop(name)
+        for name in ("out", "asset", "scheduler", "workers", "resume", "overwrite", "quiet", "as_json")
+    )
+    found = find_inputs(inputs, asset, streams=verb == "decode")
+    with crew(scheduler, workers) as executor, bars(quiet) as bar:
+        rows = batch.run(batch.Work(verb, settings), found, out, executor, resume=resume, overwrite=overwrite,
+                         progress=bar(verb, "scenes"))
+    if as_json:
+        print_json(rows)
+    failed = [row for row in rows if row.status == batch.FAILED]
+    for row in failed:
+        click.echo(f"failed ({row.exit_code}): {row.input}: {row.message}", err=True)
+    if not quiet and not as_json:
+        kept = sum(row.status == batch.KEPT for row in rows)
+        click.echo(f"{out}: {len(rows) - len(failed) - kept} done, {kept} kept, {len(failed)} failed, "
+                   f"{sum(row.bytes for row in rows)} bytes")
+    if failed:
+        raise BatchFailed(f"{len(failed)} of {len(rows)} scenes failed; {verb}-report.csv in {out} has them",
+                          {row.exit_code for row in failed})

@@ -1,0 +1,178 @@
+"""STAC items: the one that describes a stream, and those that name the scenes of a batch. Plain JSON, no library.
+
+    stream --> assets.rscodec: href, type, roles, file:size, file:checksum, raster:bands, proj:*, processing:lineage
+    item   --> whatever else it held stays; one that is not there yet gets geometry, bbox, datetime too
+
+Extensions: file 2.1, projection 2.0, raster 1.1, processing 1.1. An item that names another version of one keeps it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+
+from bitstreams import StreamReader
+from bitstreams.atomic import AtomicPath
+from bitstreams.errors import InputError
+from rscodec.digest import sha256
+from rscodec.integrations.remote import is_url
+
+ASSET = "rscodec"  # the key of the asset that is a stream
+MEDIA_TYPE = "application/x-rscodec"
+VERSION = "1.1.0"
+EXTENSIONS = {name: f"https://stac-extensions.github.io/{name}/{version}/schema.json" for name, version in (
+    ("file", "v2.1.0"), ("projection", "v2.0.0"), ("raster", "v1.1.0"), ("processing", "v1.1.0"))}  # fmt: skip
+SHA256 = "1220"  # how a multihash begins: the code of SHA-256, then 32 bytes
+TAKEN = (("", "TIFFTAG_DATETIME"), ("IMAGERY", "ACQUISITIONDATETIME"))  # where a raster may say when it was taken
+FORMS = ("%Y:%m:%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f%z", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d %H:%M:%S")
+
+
+def read_item(path: Path) -> dict | None:
+    """The item in a file; None if there is no file. Called before the work, so that a wrong file is known in time."""
+    if not path.exists():
+        AtomicPath(path).check()
+        return None
+    item = _load(path)
+    if item.get("type") != "Feature" or not str(item.get("stac_version", "")).startswith("1."):
+        raise InputError(f"{path} is no STAC item of version 1; name one, or a file that is not there yet")
+    return item
+
+
+def write_item(path: Path, item: dict | None, stream: Path) -> str | None:
+    """Describe a stream in an item, the one that `read_item` gave. A note, if something in a new one was guessed."""
+    from rscodec.metadata_form import stream_metadata
+
+    note = None
+    with StreamReader.from_path(stream) as reader:
+        header, metadata = reader.header, stream_metadata(reader)
+    if item is None:
+        item, note = _new_item(path, stream, header, metadata)
+    here = os.path.relpath(stream.absolute(), path.absolute().parent)
+    asset = {
+        "href": Path(here).as_posix() if here.startswith("..") else f"./{Path(here).as_posix()}",
+        "type": MEDIA_TYPE,
+        "roles": ["data"],
+        "file:size": stream.stat().st_size,
+        "file:checksum": SHA256 + sha256(stream),
+        "raster:bands": _bands(header, metadata),
+        "processing:lineage": f"compressed with rscodec, model {header.model} "
+        f"(weights {header.weights_hash.hex()}), quality {header.quality:g}",
+    } | _projection(header, metadata)  # fmt: skip
+    item["assets"] = item.get("assets", {}) | {ASSET: item.get("assets", {}).get(ASSET, {}) | asset}
+    named = item.get("stac_extensions", [])
+    missing = [url for name, url in EXTENSIONS.items() if not any(f"/{name}/" in one for one in named)]
+    item["stac_extensions"] = [*named, *missing]
+    with AtomicPath(path, overwrite=True) as temporary:
+        temporary.write_text(json.dumps(item, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return note
+
+
+def assets(path: Path, key: str | None, streams: bool = False) -> Iterator[tuple[str, str]]:
+    """(id, path or URL) of one asset of each item in a file: that of this key, else the only one with the role data
+    that is a scene, or a stream.
+    """
+    content = _load(path)
+    items = content.get("features") if content.get("type") == "FeatureCollection" else [content]
+    for item in items or []:
+        if item.get("type") != "Feature" or not isinstance(item.get("assets"), dict) or "id" not in item:
+            raise InputError(f"{path} is no STAC item or item collection")
+        yield str(item["id"]).replace("/", "_"), _href(path, item, key, streams)
+
+
+def _href(path: Path, item: dict, key: str | None, streams: bool) -> str:
+    found = item["assets"]
+    fitting = [
+        name
+        for name, asset in found.items()
+        if "data" in asset.get("roles", []) and (asset.get("type") == MEDIA_TYPE) == streams
+    ]
+    chosen = fitting if key is None else [key] if key in found else []
+    if len(chosen) != 1:
+        what = f"no asset {key}" if key else f"{len(chosen)} assets with the role data"
+        raise InputError(f"{path}: the item {item['id']} has {what}; choose with --asset from {', '.join(found)}")
+    href = found[chosen[0]]["href"].removeprefix("file://")
+    return href if is_url(href) else os.path.abspath(path.absolute().parent / href)
+
+
+def _load(path: Path) -> dict:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as problem:
+        raise InputError(f"cannot read {path}: {problem}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path} is no STAC item or item collection")
+    return content
+
+
+def _new_item(path: Path, stream: Path, header, metadata: dict) -> tuple[dict, str | None]:
+    from rscodec.footprint import footprint
+
+    place = footprint(metadata, header.width, header.height)
+    taken = _taken(metadata)
+    now = datetime.fromtimestamp(stream.stat().st_mtime, timezone.utc)
+    item = {
+        "type": "Feature",
+        "stac_version": VERSION,
+        "stac_extensions": [],
+        "id": stream.stem,
+        "geometry": place[0] if place else None,
+        **({"bbox": place[1]} if place else {}),
+        "properties": {"datetime": _utc(taken or now)},
+        "links": [],
+        "assets": {},
+    }
+    guessed = f"the scene does not say when it was taken: the datetime in {path} is now; put in the right one"
+    return item, None if taken else guessed
+
+
+def _taken(metadata: dict) -> datetime | None:
+    """When the scene says that it was taken; UTC where it names no zone."""
+    for namespace, tag in TAKEN:
+        text = metadata.get("tags", {}).get(namespace, {}).get(tag, "").strip()
+        for form in FORMS:
+            try:
+                found = datetime.strptime(text, form)
+            except ValueError:
+                continue
+            return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
+    return None
+
+
+def _utc(moment: datetime) -> str:
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _bands(header, metadata: dict) -> list[dict]:
+    """raster:bands; what a scene does not say is left out."""
+    nodata = metadata.get("nodata")
+    bands = []
+    for band in range(header.bands):
+        about = {"data_type": header.dtype, "sampling": _sampling(metadata)}
+        if nodata is not None:
+            value = float(nodata)
+            about["nodata"] = value if math.isfinite(value) else str(value)
+        for key, name in (("unit", "units"), ("scale", "scales"), ("offset", "offsets")):
+            if metadata.get(name) and metadata[name][band] is not None:
+                about[key] = metadata[name][band]
+        if "transform" in metadata and metadata["transform"][1] == 0 == metadata["transform"][3]:
+            about["spatial_resolution"] = abs(metadata["transform"][0])
+        bands.append(about)
+    return bands
+
+
+def _sampling(metadata: dict) -> str:
+    return metadata.get("tags", {}).get("", {}).get("AREA_OR_POINT", "Area").lower()
+
+
+def _projection(header, metadata: dict) -> dict:
+    """The projection extension, as far as the scene has a CRS."""
+    crs, fields = metadata.get("crs"), {"proj:shape": [header.height, header.width]}
+    if crs is not None:
+        fields |= {"proj:code": crs} if ":" in crs and "[" not in crs else {"proj:code": None, "proj:wkt2": crs}
+    if "transform" in metadata:
+        fields["proj:transform"] = metadata["transform"]
+    return fields
