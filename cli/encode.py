@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from bitstreams.limits import TILE_UNIT
+from bitstreams.limits import QUALITY_MIN, TILE_UNIT
 from cli import options
 from cli.output import print_json
-from cli.progress import progress
+from cli.progress import bars
 from rscodec.registry import CODECS
 
 DEFAULT_QUALITY = 3.0
@@ -20,8 +20,10 @@ DEFAULT_QUALITY = 3.0
 @options.output_option
 @click.option("-q", "--quality", type=options.FiniteRange(1, 8), show_default="3",
               help="Quality, continuous.")
-@click.option("--bpp", type=options.FiniteRange(0, min_open=True), help="Aim at so many bits per pixel.")
-@click.option("--psnr", type=options.FiniteRange(0, min_open=True), help="Aim at such a PSNR in dB.")
+@click.option("--bpp", type=options.FiniteRange(0, min_open=True), help="Aim at so many bits per pixel, valid or not.")
+@click.option("--psnr", type=options.FiniteRange(0, min_open=True),
+              help="Aim at such a PSNR in dB, over all valid pixels of all bands. Its peak is the range of the type "
+                   "(255 for uint8, 65535 for uint16 and int16), for floats that of the scene.")
 @click.option("--model", type=click.Choice([row.name for row in CODECS if row.public]), default="s",
               show_default=True, help="The codec.")
 @options.weights_option
@@ -47,14 +49,27 @@ def command(scene: Path, output: Path, quality: float | None, bpp: float | None,
 
     from rscodec.api import encode_file
 
-    with progress("encode", quiet) as report:
+    with bars(quiet) as bar:
+        searching = None if bpp is None and psnr is None else bar("search", "tries")
         result = encode_file(scene, output, quality=DEFAULT_QUALITY if quality is None else quality, bpp=bpp,
-                             psnr=psnr, progress=report, **settings)
-    if bpp is not None and result.bpp > bpp:
-        click.echo(f"note: {bpp:g} bpp is out of reach for this scene; this is the lowest quality", err=True)
+                             psnr=psnr, progress=bar("encode", "tiles"), search_progress=searching, **settings)
+    if result.target_met is False:
+        click.echo(f"note: {missed(result, bpp)}", err=True)
     if as_json:
         print_json(result)
     elif not quiet:
         goal = "fixed rate" if result.quality is None else f"quality {result.quality:g}"
+        if result.psnr_db_estimated is not None:
+            goal += f", about {result.psnr_db_estimated:.2f} dB"
         click.echo(f"{result.path}: {result.bytes} bytes, {result.bpp:.4f} bpp, {goal}, "
                    f"{result.width} x {result.height} x {result.bands}, {result.seconds:.1f} s")
+
+
+def missed(result, bpp: float | None) -> str:
+    """Why the file is not what was aimed at."""
+    if bpp is None:
+        reached = f"{result.psnr_db_estimated:.2f} dB"
+        return f"the PSNR is out of reach for this scene; this is the highest quality, {reached}"
+    if result.quality == QUALITY_MIN:
+        return f"{bpp:g} bpp is out of reach for this scene; this is the lowest quality"
+    return f"{bpp:g} bpp is missed, because a sample of tiles spoke for the scene; aim a little lower"

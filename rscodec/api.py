@@ -42,7 +42,11 @@ _TURN = threading.RLock()  # one thread at a time: the network uses all cores, a
 
 @dataclass(frozen=True)
 class EncodeReport:
-    """`quality`: the one that was used; None for a codec of a single rate."""
+    """`quality`: the one that was used; None for a codec of a single rate.
+
+    `target_met`: whether the file keeps to the rate, or the search saw the PSNR, that was asked for. The search saw
+    `psnr_db_estimated`, of all tiles or of a sample (rscodec.search).
+    """
 
     path: str
     bytes: int
@@ -53,6 +57,8 @@ class EncodeReport:
     bands: int
     seconds: float
     sections: dict
+    psnr_db_estimated: float | None = None
+    target_met: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -80,19 +86,24 @@ def encode(scene, quality: float = 3.0, **settings) -> bytes:
 
 def encode_file(
     src: str | Path, dst: str | Path, *, bands: tuple[int, ...] | None = None, nodata: float | None = None,
-    overwrite: bool = False, progress: Progress | None = None, **settings,
+    overwrite: bool = False, progress: Progress | None = None, search_progress: Progress | None = None, **settings,
 ) -> EncodeReport:
-    """Encode an image file. Nothing appears at `dst` before it is complete. `settings` are those of EncodeSettings."""
+    """Encode an image file. Nothing appears at `dst` before it is complete. `settings` are those of EncodeSettings.
+
+    `progress` is told (tiles done, tiles in all), and `search_progress`, where a target is given, (tries, at most).
+    """
     started = time.perf_counter()
     _check_apart(src, dst)
+    wanted = EncodeSettings(**settings)
     with open_source(Path(src), bands, nodata) as source:
-        used = _encode(source, dst, EncodeSettings(**settings), overwrite, progress)
+        used, psnr_db = _encode(source, dst, wanted, overwrite, progress, search_progress)
     with StreamReader.from_path(dst) as reader:
         header, sections = reader.header, totals(reader)
+    met = sections["rate_bpp_file"] <= wanted.bpp if wanted.bpp else psnr_db >= wanted.psnr if wanted.psnr else None
     seconds = time.perf_counter() - started
     return EncodeReport(
         str(dst), sections["bytes_file"], sections["rate_bpp_file"], used,
-        header.width, header.height, header.bands, seconds, sections,
+        header.width, header.height, header.bands, seconds, sections, psnr_db, met,
     )  # fmt: skip
 
 
@@ -269,8 +280,8 @@ def check_bands(bands: tuple[int, ...], count: int, name: object = None) -> list
     return [band - 1 for band in bands]
 
 
-def _encode(source, target, settings: EncodeSettings, overwrite=False, progress=None) -> float | None:
-    """Encode to a path or a binary file; the quality that was used."""
+def _encode(source, target, settings: EncodeSettings, overwrite=False, progress=None, search_progress=None) -> tuple:
+    """Encode to a path or a binary file; the quality that was used, and the PSNR that a search for one saw."""
     from rscodec.codec.rate import from_wire, to_wire
     from rscodec.encoder import SceneEncoder
     from rscodec.search import quality_for_bpp, quality_for_psnr
@@ -283,13 +294,13 @@ def _encode(source, target, settings: EncodeSettings, overwrite=False, progress=
     if codec.fixed_rate and settings.has_target:
         raise InputError(f"a checkpoint of {codec.model} has one rate; leave --bpp and --psnr away")
     encoder = SceneEncoder(source, codec, settings.tile)
-    quality = settings.quality
+    quality, psnr_db = settings.quality, None
     if settings.bpp is not None:
-        quality = quality_for_bpp(encoder, settings.bpp)
+        quality, _ = quality_for_bpp(encoder, settings.bpp, search_progress)
     elif settings.psnr is not None:
-        quality = quality_for_psnr(encoder, settings.psnr)
+        quality, psnr_db = quality_for_psnr(encoder, settings.psnr, search_progress)
     encoder.write(target, quality, overwrite, progress)
-    return None if codec.fixed_rate else from_wire(to_wire(quality))
+    return None if codec.fixed_rate else from_wire(to_wire(quality)), psnr_db
 
 
 def _check_apart(src: str | Path, dst: str | Path) -> None:

@@ -22,6 +22,7 @@ from bitstreams.planes import encode_planes, planes_crc
 from rscodec.codec import rate
 from rscodec.codec.base import TileCodec
 from rscodec.fill import fill_invalid
+from rscodec.metrics import peak
 from rscodec.pipeline import ahead
 from rscodec.radiometry import Radiometry
 from rscodec.statistics import Statistics
@@ -36,11 +37,16 @@ class SceneEncoder:
     """Encodes one source with one codec. What depends on the scene alone is found out once, at construction.
 
     `radiometry`: that of the scene of which the source is a part, instead of its own.
+    `peak`: what the PSNR of the scene refers to, where its statistics were needed.
     """
+
+    peak: float | None = None
 
     def __init__(self, source, codec: TileCodec, tile: int = 512, radiometry: Radiometry | None = None):
         self.source, self.codec = source, codec
         self.grid = Grid(source.width, source.height, tile, codec.stride)
+        self.radiometry = radiometry or Radiometry(source.dtype, source.count, source.exact_bands)
+        self.header(rate.QUALITY_MIN).pack()  # what no stream can hold is refused before the scene is read
         self.radiometry = radiometry or self._radiometry()
 
     def _radiometry(self) -> Radiometry:
@@ -53,6 +59,7 @@ class SceneEncoder:
             with closing(ahead(source.read(*window) for window in self.grid.blocks(BLOCK_TILES))) as windows:
                 for pixels, classes in windows:
                     statistics.add(pixels[coded], classes)
+            self.peak = peak(source.dtype, statistics.low.min(), statistics.high.max())
         return statistics.radiometry(source.count, source.exact_bands)
 
     def header(self, quality: float) -> Header:

@@ -1,60 +1,123 @@
-"""The quality that meets a target rate or PSNR, by bisection over the 225 qualities a header can hold.
+"""The quality that meets a target rate or PSNR, among the 225 that a header can hold.
 
-Scenes of up to SAMPLE_TILES tiles are encoded whole at each try. Of larger ones a sample of tiles spread over them is,
-with the radiometry of the whole; the bytes that a file has once, beside its tiles, are counted once.
+    quality ──> bytes, or distance, of the scene or a sample of it        each try encodes; none decodes
+    try the middle, then where the curve should cross the target, until two neighbours have it between them
+
+Scenes of up to SAMPLE_TILES tiles (fewer where a tile has several groups) are encoded whole at each try. Of larger ones
+a sample of tiles spread over them is, with the radiometry of the whole; the bytes that a file has once, beside its
+tiles, are counted once.
 """
 
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 from bitstreams import StreamReader
 from bitstreams.errors import InputError
 from rscodec.codec import rate
 from rscodec.decoder import SceneDecoder, valid_pixels
-from rscodec.encoder import SceneEncoder
-from rscodec.metrics import Difference
+from rscodec.encoder import Progress, SceneEncoder
+from rscodec.metrics import Difference, psnr
 from rscodec.tiles import Window
 
-SAMPLE_TILES = 12
+SAMPLE_TILES, FEWEST_TILES = 12, 6  # of one group, and of any number
+MOST_TRIES = 12  # four or five, mostly; bisection alone would take eight
+DB_PER_QUALITY, DOUBLINGS_PER_QUALITY = 2.2, 0.7  # about: where to look after the first try
 
 
-def quality_for_bpp(encoder: SceneEncoder, target: float) -> float:
+class Found(NamedTuple):
+    """A quality, and the rate in bits per pixel or the PSNR in dB that the search saw there."""
+
+    quality: float
+    reached: float
+
+
+def quality_for_bpp(encoder: SceneEncoder, target: float, progress: Progress | None = None) -> Found:
     """The highest quality whose rate is at most `target` bits per pixel; the lowest quality if none is."""
     parts = _sample(encoder)
     pixels, sampled = _pixels(encoder), sum(map(_pixels, parts))
 
-    def fits(quality: float) -> bool:
+    def doublings(quality: float) -> float:
         streams = [_encode(part, quality) for part in parts]
         index_at, _ = streams[0].parts["index"]
         once = index_at + 4  # all but the tiles and their entries in the index: the same in every part
         tiles = sum(stream.end - once for stream in streams)
-        return 8 * (once + tiles * pixels / sampled) <= target * pixels
+        return math.log2(8 * (once + tiles * pixels / sampled) / pixels)
 
-    return _last(fits)
+    below, tried = _crossing(doublings, math.nextafter(math.log2(target), math.inf), DOUBLINGS_PER_QUALITY, progress)
+    wire = below if below in tried else min(tried)
+    return Found(rate.from_wire(wire), 2 ** tried[wire])
 
 
-def quality_for_psnr(encoder: SceneEncoder, target: float) -> float:
+def quality_for_psnr(encoder: SceneEncoder, target: float, progress: Progress | None = None) -> Found:
     """The lowest quality whose PSNR is at least `target` dB; the highest quality if none is."""
     parts = _sample(encoder)
     coded = list(encoder.source.coded_bands)
     if not coded:
         raise InputError("the scene has lossless bands only, which have no PSNR; leave --psnr away")
 
-    def falls_short(quality: float) -> bool:
+    def psnr_db(quality: float) -> float:
         difference = Difference(encoder.source.dtype)
         for part in parts:
-            decoder = SceneDecoder(_encode(part, quality), part.codec)
+            memory = _Memory(part.codec)
+            stream = _encode(SceneEncoder(part.source, memory, part.grid.edge, part.radiometry), quality)
+            decoder = SceneDecoder(stream, memory)
             for window in decoder.windows():
                 original, classes = part.source.read(*window)
                 decoded, _ = decoder.read(window)
                 valid = valid_pixels(classes, original.shape[1:], len(coded))
                 difference.add(original[coded], decoded[coded], valid)
-        return difference.psnr_db < target
+        return psnr(difference.mse, encoder.peak or difference.peak)
 
-    best = _last(falls_short)
-    return min(best + 1 / rate.QUALITY_STEPS, rate.QUALITY_MAX) if falls_short(best) else best
+    below, tried = _crossing(psnr_db, target, DB_PER_QUALITY, progress)
+    wire = below + 1 if below + 1 in tried else max(tried)
+    return Found(rate.from_wire(wire), tried[wire])
+
+
+def _crossing(curve: Callable[[float], float], target: float, slope: float, progress: Progress | None) -> tuple:
+    """Where a rising curve crosses `target`: the last quality (on the wire) that lies below it, and all that was tried.
+
+    One that lies below at every quality, or at none, crosses beyond the last or before the first.
+    """
+    low, high = rate.to_wire(rate.QUALITY_MIN) - 1, rate.to_wire(rate.QUALITY_MAX) + 1
+    tried: dict[int, float] = {}
+    while high - low > 1:
+        left = 2 ** (MOST_TRIES - len(tried) - 1)  # as many qualities as the tries after this one can tell apart
+        guess = _guess(tried, target, slope / rate.QUALITY_STEPS) if tried else (low + high) / 2
+        guess = min(max(round(guess), low + 1, high - left), high - 1, low + left)
+        tried[guess] = min(max(curve(rate.from_wire(guess)), -1e3), 1e3)
+        low, high = (guess, high) if tried[guess] < target else (low, guess)
+        if progress:
+            progress(len(tried), MOST_TRIES if high - low > 1 else len(tried))
+    return low, tried
+
+
+def _guess(tried: dict[int, float], target: float, slope: float) -> float:
+    """Where the curve should be at `target`, by the two tries nearest to it, or by one and a `slope`."""
+    nearest, *other = sorted(tried, key=lambda wire: abs(tried[wire] - target))[:2]
+    rise = tried[other[0]] - tried[nearest] if other else 0
+    return nearest + (target - tried[nearest]) * ((other[0] - nearest) / rise if rise else 1 / slope)
+
+
+class _Memory:
+    """A codec that knows what it has just encoded, so that decoding it takes no time."""
+
+    def __init__(self, codec):
+        self._codec, self._latents = codec, {}
+
+    def __getattr__(self, name: str):
+        return getattr(self._codec, name)
+
+    def encode(self, y, quality: float) -> list:
+        coded = self._codec.encode(y, quality)
+        self._latents |= {(payload, *latents.shape[:2]): latents for payload, latents in coded}
+        return coded
+
+    def decode(self, payloads: list[bytes], height: int, width: int, quality: float) -> list:
+        return [self._latents[payload, height, width] for payload in payloads]
 
 
 class _Part:
@@ -73,9 +136,10 @@ class _Part:
 def _sample(encoder: SceneEncoder) -> list[SceneEncoder]:
     """Encoders of what is tried: of the whole scene, or of some of its tiles."""
     grid = encoder.grid
-    if grid.rows * grid.cols <= SAMPLE_TILES:
+    tiles, most = grid.rows * grid.cols, max(FEWEST_TILES, SAMPLE_TILES // max(1, encoder.radiometry.groups))
+    if tiles <= most:
         return [encoder]
-    chosen = [divmod(number * grid.rows * grid.cols // SAMPLE_TILES, grid.cols) for number in range(SAMPLE_TILES)]
+    chosen = [divmod(number * tiles // most, grid.cols) for number in range(most)]
     parts = [_Part(encoder.source, grid.tile(row, col)) for row, col in chosen]
     return [SceneEncoder(part, encoder.codec, grid.edge, encoder.radiometry) for part in parts]
 
@@ -88,12 +152,3 @@ def _encode(encoder: SceneEncoder, quality: float) -> StreamReader:
     buffer = io.BytesIO()
     encoder.write(buffer, quality)
     return StreamReader.from_bytes(buffer.getvalue())
-
-
-def _last(holds: Callable[[float], bool]) -> float:
-    """The highest quality for which `holds`, which is true up to some quality and false from there."""
-    low, high = rate.to_wire(rate.QUALITY_MIN), rate.to_wire(rate.QUALITY_MAX)
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if holds(rate.from_wire(middle)) else (low, middle - 1)
-    return rate.from_wire(low)

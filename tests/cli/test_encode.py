@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 DEFAULTS = dict(quality=3.0, bpp=None, psnr=None, model="s", weights=None, tile=512, bands=None, nodata=None,
-                device="cpu", threads=None, overwrite=False, progress=None)
+                device="cpu", threads=None, overwrite=False, progress=None, search_progress=None)
 
 
 def test_defaults(rscodec, api):
@@ -65,4 +66,30 @@ def test_json_is_the_report(rscodec, api):
     result = rscodec("encode", "a.tif", "-o", "a.bin", "--json", "--quiet")
     assert json.loads(result.out) == {
         "path": "out.bin", "bytes": 410, "bpp": 0.05, "quality": 2.5, "width": 256, "height": 256, "bands": 3,
-        "seconds": 0.25, "sections": {"bytes_file": 410}}
+        "seconds": 0.25, "sections": {"bytes_file": 410}, "psnr_db_estimated": None, "target_met": None}
+
+
+@pytest.mark.parametrize("goal, found, words", [
+    (("--psnr", 60), dict(quality=8.0, psnr_db_estimated=52.7), "highest quality, 52.70 dB"),
+    (("--bpp", 0.01), dict(quality=1.0), "0.01 bpp is out of reach"),
+    (("--bpp", 0.04), dict(quality=2.0), "0.04 bpp is missed"),
+], ids=str)
+def test_a_target_out_of_reach_is_said(rscodec, api, goal, found, words):
+    met = dataclasses.replace(api.results["encode_file"], target_met=True, **found)
+    api.results["encode_file"] = met
+    assert rscodec("encode", "a.tif", "-o", "a.bin", *goal).err == ""
+    api.results["encode_file"] = dataclasses.replace(met, target_met=False)
+    result = rscodec("encode", "a.tif", "-o", "a.bin", *goal)
+    assert result.code == 0 and result.err.startswith("note: ") and words in result.err and result.err.count("\n") == 1
+    printed = json.loads(rscodec("encode", "a.tif", "-o", "a.bin", *goal, "--json").out)
+    assert printed["target_met"] is False and printed["psnr_db_estimated"] == found.get("psnr_db_estimated")
+
+
+def test_the_psnr_that_the_search_saw_is_printed(rscodec, api):
+    report = api.results["encode_file"]
+    api.results["encode_file"] = dataclasses.replace(report, psnr_db_estimated=34.126, target_met=True)
+    assert "quality 2.5, about 34.13 dB" in rscodec("encode", "a.tif", "-o", "a.bin", "--psnr", 34).out
+
+
+def test_the_peak_of_a_psnr_is_in_the_help(rscodec):
+    assert "65535" in rscodec("encode", "--help").out

@@ -12,10 +12,11 @@ import pytest
 from cli.progress import progress
 
 DEMO = """
-from cli.progress import progress
-with progress("encode", quiet={quiet}) as report:
-    if report:
-        report(3, 4)
+from cli.progress import bars
+with bars(quiet={quiet}) as bar:
+    for label, done, unit in [("encode", 3, "tiles"), ("search", 2, "tries")]:
+        if report := bar(label, unit):
+            report(done, 4)
 """
 
 
@@ -39,4 +40,4 @@ def test_on_a_terminal(root, quiet: bool):
     os.close(terminal)
     os.close(screen)
     assert process.returncode == 0 and process.stdout == b""
-    assert (b"3/4" in shown) is not quiet
+    assert all((words in shown) is not quiet for words in (b"3/4", b"tiles", b"2/4", b"tries"))

@@ -44,3 +44,13 @@ def test_a_target_is_met(rscodec, tmp_path, goal, value, name):
         assert 0.9 * value <= encoded["bpp"] <= value
     else:
         assert value <= verified["psnr_db"] <= value + 0.5
+        assert encoded["psnr_db_estimated"] == pytest.approx(verified["psnr_db"], abs=0.05)
+    assert encoded["target_met"]
+
+
+def test_a_target_that_no_quality_reaches_is_said(rscodec, tmp_path):
+    scene = tmp_path / "scene.tif"
+    rscodec("sample", "-o", scene, "--size", 96)
+    for number, goal in enumerate([("--psnr", 99), ("--bpp", 0.001)]):
+        result = rscodec("encode", scene, "-o", tmp_path / f"{number}.bin", *goal, "--json")
+        assert "out of reach" in result.err and json.loads(result.out)["target_met"] is False

@@ -144,3 +144,23 @@ def test_pixels_next_to_nodata_are_not_spoiled_by_it(make_scene, to_stream, to_d
         scene.metadata["nodata"] = repr(float(nodata))
         sizes.append(len(to_stream(scene)))
     assert abs(sizes[0] - sizes[1]) < 20
+
+
+class Endless(Watched):
+    """A source that claims a size of its own."""
+
+    def __init__(self, width: int, height: int, count: int):
+        super().__init__(Scene(np.ones((1, 64, 64), np.uint16)))
+        self.width, self.height, self.count = width, height, count
+        self.coded_bands = tuple(range(count))
+
+
+@pytest.mark.parametrize("shape, words", [
+    ((2**20 + 1, 10, 3), "width is 1048577"), ((10, 2**20 + 1, 3), "height is 1048577"), ((10, 10, 17), "bands is 17"),
+    ((2**17, 2**17, 3), "tiles"),
+], ids=str)
+def test_what_no_stream_can_hold_is_refused_before_it_is_read(tiny, shape, words):
+    source = Endless(*shape)
+    with pytest.raises(InputError, match=words):
+        SceneEncoder(source, tiny, TILE)
+    assert source.windows == []
