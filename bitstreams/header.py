@@ -89,7 +89,7 @@ class Header:
         if rows * cols > limits.MAX_TILES:
             raise LimitExceeded(f"the scene has {rows} x {cols} tiles, above the limit of {limits.MAX_TILES} "
                                 "in all; encode with a larger tile")
-        if self.groups > -(-self.bands // 3):
+        if self.groups > self.bands:
             raise BadField(f"header field groups is {self.groups}, too many for {self.bands} bands")
         if self.entries == 0:
             raise BadField("header fields flags and groups leave the scene without any content")

@@ -4,6 +4,7 @@
       a window needs the tiles it touches and a halo of latents around them
       codec.synthesise --crop--> network channels --radiometry.inverse--> pixels
       planes: nodata, NaN, masks and lossless bands come back exactly
+      a tile's group whose latents are all 0 is mid grey, whatever the network would make of them
 
 Every pixel is computed from the same latents whatever window asks for it, so there are no seams.
 """
@@ -19,7 +20,7 @@ from bitstreams import StreamReader
 from bitstreams.errors import BadField, BitstreamError, MaskDamaged, TileDamaged
 from bitstreams.planes import decode_planes, planes_crc
 from rscodec.codec.base import TileCodec
-from rscodec.encoder import BLOCK_TILES, latents_crc
+from rscodec.encoder import BLOCK_TILES, FLAT, latents_crc
 from rscodec.metadata import nodata_value
 from rscodec.metadata_form import stream_metadata
 from rscodec.radiometry import Radiometry
@@ -108,13 +109,20 @@ class SceneDecoder:
         field = np.zeros(
             (self.radiometry.groups, region.height, region.width, self.codec.channels), self.codec.latent_dtype
         )
+        pixels = self.grid.to_pixels(region)
+        grey = np.zeros((self.radiometry.groups, pixels.height, pixels.width), bool)
         for (row, col), latents in tiles.items():
             if latents is not None:
                 whole = self.grid.to_latents(self.grid.tile(row, col))
                 part = whole.overlap(region)
                 field[(slice(None), *part.within(region))] = latents[(slice(None), *part.within(whole))]
-        channels = self.codec.synthesise(field, self.reader.header.quality, self.fast)
-        inside = window.within(self.grid.to_pixels(region))
+                grey[(~latents.any((1, 2, 3)), *self.grid.to_pixels(part).within(pixels))] = True
+        channels = np.full((len(field), 3, pixels.height, pixels.width), 0.5, np.float32)
+        busy = ~grey.all((1, 2))
+        if busy.any():
+            channels[busy] = self.codec.synthesise(field[busy], self.reader.header.quality, self.fast)
+            channels.transpose(0, 2, 3, 1)[grey] = 0.5
+        inside = window.within(pixels)
         return self.radiometry.inverse(channels[(slice(None), slice(None), *inside)])
 
     def _load(self, tiles: list[tuple[int, int]]) -> dict[tuple[int, int], np.ndarray | None]:
@@ -154,10 +162,11 @@ class SceneDecoder:
         result: dict = dict.fromkeys(tiles)
         if not present:
             return result
-        flat = [payload for tile in present for payload in payloads[tile]]
-        decoded = iter(self.codec.decode(flat, *shape, self.reader.header.quality))
+        coded = [payload for tile in present for payload in payloads[tile] if payload != FLAT]
+        decoded = iter(self.codec.decode(coded, *shape, self.reader.header.quality) if coded else ())
+        flat = np.zeros((*shape, self.codec.channels), self.codec.latent_dtype)
         for tile in present:
-            result[tile] = np.stack([next(decoded) for _ in groups])
+            result[tile] = np.stack([flat if payload == FLAT else next(decoded) for payload in payloads[tile]])
             for group in groups:
                 if latents_crc(result[tile][group]) != self.reader.entry(*tile, group).crc_decoded:
                     raise TileDamaged(

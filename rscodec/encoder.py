@@ -12,12 +12,13 @@ Bounded memory: what is held is a block of tiles, never the scene. Reading runs 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 
 import numpy as np
 
 from bitstreams import Header, StreamWriter
+from bitstreams.errors import InputError
 from bitstreams.planes import encode_planes, planes_crc
 from rscodec.codec import rate
 from rscodec.codec.base import TileCodec
@@ -25,9 +26,12 @@ from rscodec.fill import fill_invalid
 from rscodec.metrics import peak
 from rscodec.pipeline import ahead
 from rscodec.radiometry import Radiometry
+from rscodec.settings import EncodeSettings
 from rscodec.statistics import Statistics
 from rscodec.tiles import Grid, Window
+from rscodec.weights import codec_for_encoding
 
+FLAT = b"\0"  # payload of a group whose latents are all 0: it is mid grey all over its tile
 BLOCK_TILES = 2  # tiles side by side that go through the network together
 
 Progress = Callable[[int, int], None]
@@ -50,10 +54,9 @@ class SceneEncoder:
         self.radiometry = radiometry or self._radiometry()
 
     def _radiometry(self) -> Radiometry:
-        source = self.source
-        if not (source.planes or source.exact_bands or Radiometry.needs_section(source.dtype, source.count)):
-            return Radiometry.default(source.dtype, source.count)
-        coded = list(source.coded_bands)
+        source, coded = self.source, list(self.source.coded_bands)
+        if source.count == len(coded) == 1 and not (source.planes or Radiometry.needs_section(source.dtype, 1)):
+            return Radiometry.default(source.dtype, 1)
         statistics = Statistics(source.dtype, len(coded))
         if coded:
             with closing(ahead(source.read(*window) for window in self.grid.blocks(BLOCK_TILES))) as windows:
@@ -75,27 +78,32 @@ class SceneEncoder:
             dtype=self.source.dtype,
             tile=self.grid.edge,
             flags=frozenset({"planes"} if planes else ()),
-            groups=self.radiometry.groups,
+            groups=self.radiometry.at(quality).groups,
         )
 
-    def write(self, target, quality: float, overwrite: bool = False, progress: Progress | None = None) -> None:
-        """Encode to a path or a binary file. `progress` is told (tiles done, tiles in all)."""
-        radiometry = None if self.radiometry.is_default() else self.radiometry.pack()
+    def write(self, target, quality: float, overwrite: bool = False, progress: Progress | None = None,
+              tiles: Iterator[tuple] | None = None) -> None:  # fmt: skip
+        """Encode to a path or a binary file. `progress` is told (tiles done, tiles in all).
+
+        `tiles`: what tiles(quality) yields, if others make it.
+        """
+        radiometry = self.radiometry.at(quality)
+        radiometry = None if radiometry.is_default() else radiometry.pack()
         done, total = 0, self.grid.rows * self.grid.cols
         writer = StreamWriter(target, self.header(quality), self.source.metadata, radiometry, overwrite)
-        with writer, closing(self.tiles(quality)) as tiles:
-            for row, col, planes, groups in tiles:
+        with writer, closing(tiles or self.tiles(quality)) as made:
+            for row, col, planes, groups in made:
                 writer.add(row, col, planes, groups)
                 done += 1
                 if progress:
                     progress(done, total)
 
-    def tiles(self, quality: float) -> Iterator[tuple]:
-        """(row, col, planes, groups) of every tile, as StreamWriter.add takes them."""
-        edge = self.grid.edge
-        with closing(ahead(self._read(block) for block in self.grid.blocks(BLOCK_TILES))) as blocks:
-            for block, outer, pixels, classes in blocks:
-                y = self._analyse(outer, pixels, classes, quality)
+    def tiles(self, quality: float, blocks: Iterable[Window] | None = None) -> Iterator[tuple]:
+        """(row, col, planes, groups) of every tile, or those of some blocks, as StreamWriter.add takes them."""
+        edge, blocks = self.grid.edge, blocks or self.grid.blocks(BLOCK_TILES)
+        with closing(ahead(self._read(block) for block in blocks)) as scanned:
+            for block, outer, pixels, classes in scanned:
+                channels, y = self._analyse(outer, pixels, classes, quality)
                 y_window = self.grid.to_latents(outer)
                 for col in range(block.col // edge, -(-block.right // edge)):
                     tile = self.grid.tile(block.row // edge, col)
@@ -105,7 +113,11 @@ class SceneEncoder:
                     if y is not None and (classes is None or (classes[inside] == 0).any()):
                         latents = (slice(None), *self.grid.to_latents(tile).within(y_window))
                         coded = self.codec.encode(y[latents], quality)
-                        groups = [(payload, latents_crc(values)) for payload, values in coded]
+                        valid = None if classes is None else (classes[inside] == 0).any(0)
+                        for (payload, values), seen in zip(coded, channels[(slice(None), *inside)], strict=True):
+                            if _better_flat(payload, seen, valid, quality):
+                                payload, values = FLAT, np.zeros_like(values)
+                            groups.append((payload, latents_crc(values)))
                     yield block.row // edge, col, planes, groups
 
     def _read(self, block: Window) -> tuple[Window, Window, np.ndarray, np.ndarray | None]:
@@ -113,16 +125,16 @@ class SceneEncoder:
         return block, outer, *self.source.read(*outer)
 
     def _analyse(self, outer: Window, pixels: np.ndarray, classes: np.ndarray | None, quality: float):
-        """y (G, h, w, N) of a block and its border; None where there is nothing to code."""
+        """Channels (G, 3, H, W) and y (G, h, w, N) of a block and its border; None where there is nothing to code."""
         coded, _ = self.radiometry.split(pixels)
         if not len(coded) or (classes is not None and (classes != 0).all()):
-            return None
+            return None, None
         if classes is not None and classes.any():
             coded = fill_invalid(coded, classes != 0)
-        channels = self.radiometry.forward(coded)
+        channels = self.radiometry.at(quality).forward(coded)
         stride = self.codec.stride
         rim = ((0, 0), (0, 0), (0, -outer.height % stride), (0, -outer.width % stride))
-        return self.codec.analyse(np.pad(channels, rim, mode="edge"), quality)
+        return channels, self.codec.analyse(np.pad(channels, rim, mode="edge"), quality)
 
     def _planes(self, pixels: np.ndarray, classes: np.ndarray | None) -> tuple[bytes, int] | None:
         """The lossless side of a tile with its checksum; None where the stream has no such thing."""
@@ -133,6 +145,20 @@ class SceneEncoder:
         shape = (count, *pixels.shape[1:])
         kept = np.zeros(shape, np.uint8) if classes is None else np.broadcast_to(classes[:count], shape)
         return encode_planes(kept, exact), planes_crc(kept, exact)
+
+
+def encoder_for(source, settings: EncodeSettings, radiometry: Radiometry | None = None) -> SceneEncoder:
+    """The encoder of a source with these settings; `radiometry` as for SceneEncoder."""
+    codec = codec_for_encoding(settings.model, settings.weights, settings.device)
+    if codec.fixed_rate and settings.has_target:
+        raise InputError(f"a checkpoint of {codec.model} has one rate; leave --bpp and --psnr away")
+    return SceneEncoder(source, codec, settings.tile, radiometry)
+
+
+def _better_flat(payload: bytes, channels: np.ndarray, valid: np.ndarray | None, quality: float) -> bool:
+    """Would the error of mid grey cost less than the bits of this group of a tile, even if they left no error?"""
+    error = np.square(255 * (channels - 0.5)).mean(0)
+    return rate.weight(quality) * (error if valid is None else error[valid]).sum() <= 8 * len(payload)
 
 
 def latents_crc(latents: np.ndarray) -> int:

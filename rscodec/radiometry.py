@@ -23,7 +23,7 @@ A `Radiometry` is made by `rscodec.statistics.Statistics` from what a scene hold
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 import numpy as np
@@ -48,6 +48,7 @@ class Radiometry:
     bands counts all bands, exact ones included; offset and matrix speak of the coded bands only.
     planes: 0 no class planes, 1 one plane shared by all coded bands, 2 one plane for each coded band.
     The KLT is a matrix or, of two or three bands of uint8, a few angles; alone: components with a group of their own.
+    deviations: of the components, in network units; the encoder alone knows them.
     """
 
     dtype: str
@@ -59,6 +60,7 @@ class Radiometry:
     matrix: np.ndarray | None = None
     angles: tuple[int, ...] = ()
     alone: int = 0
+    deviations: tuple[float, ...] = field(default=(), compare=False)
 
     @classmethod
     def default(cls, dtype: str, bands: int) -> Radiometry:
@@ -89,6 +91,13 @@ class Radiometry:
         count = len(self.coded) if self.has_klt else 0
         return max(alone for alone in range(count + 1) if replace(self, alone=alone).groups <= MAX_GROUPS)
 
+    def at(self, quality: float) -> Radiometry:
+        """This radiometry with as many components alone as serves a quality best, and as fit into as many groups."""
+        strong = sum(255 * deviation > weakest_alone(quality) for deviation in self.deviations)
+        groups = replace(self, alone=min(strong, self.most_alone)).groups
+        options = (replace(self, alone=alone) for alone in range(self.most_alone, -1, -1))
+        return next(option for option in options if option.groups == groups)
+
     @property
     def has_klt(self) -> bool:
         return self.matrix is not None or bool(self.angles)
@@ -116,7 +125,7 @@ class Radiometry:
         if not self.has_klt:
             return values[list(REPLICATION[count])].astype(np.float32, copy=False)[None]
         components = np.zeros((self.groups * 3, height * width), self._working)
-        components[self._places()] = self._klt() @ values.reshape(count, -1)
+        components[self._places()] = self.klt @ values.reshape(count, -1)
         channels = GREY_ROTATION.T.astype(self._working) @ components.reshape(self.groups, 3, -1) + self._working(0.5)
         return channels.reshape(self.groups, 3, height, width).astype(np.float32, copy=False)
 
@@ -126,9 +135,10 @@ class Radiometry:
         count = len(self.coded)
         channels = channels.astype(self._working, copy=False)
         if self.has_klt:
-            components = GREY_ROTATION.astype(self._working) @ (channels.reshape(self.groups, 3, -1) - self._working(0.5))
+            centred = channels.reshape(self.groups, 3, -1) - self._working(0.5)
+            components = GREY_ROTATION.astype(self._working) @ centred
             components = components.reshape(self.groups * 3, -1)[self._places()]
-            values = (np.linalg.inv(self._klt()) @ components).reshape(count, height, width)
+            values = (np.linalg.inv(self.klt) @ components).reshape(count, height, width)
         elif count == 3:
             values = channels[0]
         else:
@@ -144,7 +154,8 @@ class Radiometry:
     def _offsets(self) -> np.ndarray:
         return np.array(self.offset, self._working).reshape(-1, 1, 1)
 
-    def _klt(self) -> np.ndarray:
+    @property
+    def klt(self) -> np.ndarray:
         """Components (rows) from bands (columns)."""
         if self.matrix is None:
             return from_angles(self.angles, len(self.coded)).astype(self._working)
@@ -188,7 +199,7 @@ class Radiometry:
         if count < 2 if flags & FLAG_MATRIX else count > 3:
             raise RadiometryDamaged(f"a spectral transform is for more than 3 coded bands, not for {count}")
         if flags & FLAG_SHORT and (dtype != "uint8" or count < 2 or flags & (FLAG_SCALE | FLAG_OFFSET | FLAG_MATRIX)):
-            raise RadiometryDamaged(f"a short spectral transform is for 2 or 3 bands of uint8, not for {count} of {dtype}")
+            raise RadiometryDamaged(f"a short spectral transform is for 2 or 3 bands of uint8, not {count} of {dtype}")
 
         real, parts = np.dtype(_real(dtype)), []
         sizes = [
@@ -216,9 +227,8 @@ class Radiometry:
             klt = matrix.astype(np.float64) / MATRIX_ONE
             if np.abs(klt @ klt.T - np.eye(count)).max() > MATRIX_TOLERANCE:
                 raise RadiometryDamaged("the spectral transform in the radiometry section is not orthonormal")
-        found = cls(
-            dtype, bands, exact, flags & FLAG_PLANES, scale, tuple(offset.tolist()), matrix, tuple(parts[3][count:]), alone
-        )
+        angles = tuple(parts[3][count:])
+        found = cls(dtype, bands, exact, flags & FLAG_PLANES, scale, tuple(offset.tolist()), matrix, angles, alone)
         if parts[4] and not 1 <= alone <= found.most_alone:
             raise RadiometryDamaged(f"the radiometry section gives {alone} of {count} components a group of their own")
         return found
@@ -228,8 +238,13 @@ class Radiometry:
 REPLICATION = {1: (0, 0, 0), 2: (0, 1, 1), 3: (0, 1, 2)}
 
 
+def weakest_alone(quality: float) -> float:
+    """The deviation, in grey levels, above which a component earns a group of its own: measured, tools/LOG.md."""
+    return 8.0 if quality > 6 else float("inf")
+
+
 def to_angles(rotation: np.ndarray) -> tuple[int, ...]:
-    """An orthonormal matrix of determinant 1 as the turns that make it of the identity, each a byte: 256 to a circle."""
+    """A rotation as the turns that make it of the identity, a byte each: 256 to a circle."""
     left, angles = rotation.copy(), []
     for one, other in combinations(range(len(left)), 2):
         angle = np.arctan2(left[other, one], left[one, one])

@@ -8,13 +8,16 @@ its generator has a fixed seed, so the same scene gives the same file.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from bitstreams.errors import InputError
-from rscodec.radiometry import MATRIX_ONE, Radiometry
+from rscodec.radiometry import MATRIX_ONE, Radiometry, to_angles
 from rscodec.validity import NOT_FINITE
 
 MAX_SAMPLE = 2**17  # pixels kept for the percentiles of float scenes
+FEW_PIXELS, THINNED = 2**16, 7  # a window of more pixels tells its covariance by every seventh
 LOW_PERCENT, HIGH_PERCENT = 0.1, 99.9
 MIN_INTEGER_SCALE = 16.0
 LARGEST = 1e140  # of a float64 pixel: sums of squares must stay finite
@@ -61,13 +64,15 @@ class Statistics:
                         f"the scene has pixels beyond {LARGEST:g} either way ({values.min():g} to {values.max():g}): "
                         "if they stand for missing data, name them with --nodata"
                     )
-        self._percentiles.add(pixels, valid)
-        self._merge(pixels[:, valid.all(0)].astype(np.float64))
+        if self.dtype != "uint8":
+            self._percentiles.add(pixels, valid)
+        step = 1 if pixels.shape[1] < FEW_PIXELS else THINNED
+        self._merge(pixels[:, ::step][:, valid[:, ::step].all(0)].astype(np.float64))
 
     def _merge(self, values: np.ndarray) -> None:
         """Mean and scatter of old and new pixels together, without cancellation (Chan et al. 1979)."""
         new = values.shape[1]
-        if not new or self.coded <= 3:
+        if not new or self.coded < 2:
             return
         mean = values.mean(1)
         centred = values - mean[:, None]
@@ -83,25 +88,34 @@ class Statistics:
         seen = self.high >= self.low
         low, high = (np.where(seen, edge, 0.0) for edge in (self.low, self.high))
         floor, ceiling = (np.where(seen, edge, 0.0) for edge in self._percentiles.edges())
-        if self.coded > 3:
+        if self.coded > 1:
             offset = self.mean if self.count else (low / 2 + high / 2)
-            matrix = self._klt()
         else:
-            offset, matrix = floor, None
-        scale = _scale(self.dtype, ceiling - floor, high / 4 - low / 4)
-        if self.dtype == "uint8":
-            scale, offset = 255.0, offset if self.coded > 3 else np.zeros(self.coded)
+            offset = np.zeros(self.coded) if self.dtype == "uint8" else floor
+        scale = 255.0 if self.dtype == "uint8" else _scale(self.dtype, ceiling - floor, high / 4 - low / 4)
+        short = self.dtype == "uint8" and self.coded in (2, 3)
+        if short:
+            offset = np.rint(offset)
         if self.dtype != "float64":  # as it is stored, so that encoder and decoder agree
             scale, offset = float(np.float32(scale)), offset.astype(np.float32)
-        return Radiometry(self.dtype, bands, tuple(exact), planes, scale, tuple(offset.tolist()), matrix)
+        plain = Radiometry(self.dtype, bands, tuple(exact), planes, scale, tuple(offset.tolist()))
+        if self.coded < 2:
+            return plain
+        rows = self._eigenvectors()
+        if short:
+            rows[-1] *= np.sign(np.linalg.det(rows))  # a rotation
+            found = replace(plain, angles=to_angles(rows))
+        else:
+            found = replace(plain, matrix=np.rint(rows * MATRIX_ONE).astype(np.int16))
+        variances = np.diag(found.klt @ self.scatter @ found.klt.T) / max(self.count, 1)
+        return replace(found, deviations=tuple((np.sqrt(variances.clip(min=0)) / scale).tolist()))
 
-    def _klt(self) -> np.ndarray:
-        """Eigenvectors as rows by falling variance, each with a positive sum, in steps of 1 / MATRIX_ONE."""
+    def _eigenvectors(self) -> np.ndarray:
+        """As rows by falling variance, each with a positive sum."""
         largest = np.abs(self.scatter).max()
         _, vectors = np.linalg.eigh(self.scatter / largest if largest else self.scatter)
         rows = vectors.T[::-1]
-        rows = rows * np.where(rows.sum(1, keepdims=True) < 0, -1, 1)
-        return np.rint(rows * MATRIX_ONE).astype(np.int16)
+        return rows * np.where(rows.sum(1, keepdims=True) < 0, -1, 1)
 
 
 def _scale(dtype: str, spread: np.ndarray, quarter_range: np.ndarray) -> float:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from surgery import index_of, layout, patch, payloads_of, repair, with_index, with_section, without_sections
 
+from bitstreams import StreamReader
 from bitstreams.limits import MAX_METADATA_BYTES
 
 
@@ -76,6 +77,11 @@ def _index_crc(data: bytes) -> bytes:
     return data[:end] + struct.pack("<I", zlib.crc32(data[crc + 4 : end])) + data[end + 4 :]
 
 
+def alone(count: int) -> Callable[[bytes], bytes]:
+    """Another number of components alone in a radiometry section that ends with it."""
+    return lambda data: section("radiometry", StreamReader.from_bytes(data).radiometry[:-1] + bytes([count]))(data)
+
+
 def _nan_scale(data: bytes) -> bytes:
     """A radiometry section with flags, lossless bands and the scale NaN."""
     return section("radiometry", struct.pack("<BHf", 4, 0, float("nan")))(data)
@@ -106,8 +112,8 @@ DAMAGES = (
     Row("tile_33", "plain_rgb", "LimitExceeded", "tile is 33", fields(tile=33)),
     Row("too_many_tiles", "plain_rgb", "LimitExceeded", "tiles", fields(width=2**20, height=2**20)),
     Row("unknown_flag", "plain_rgb", "BadField", "flags is 0x08", fields(flags=8)),
-    Row("groups_7", "plain_rgb", "LimitExceeded", "groups is 7", fields(bands=16, groups=7)),
-    Row("groups_above_bands", "plain_rgb", "BadField", "too many for 3 bands", fields(groups=2)),
+    Row("groups_9", "plain_rgb", "LimitExceeded", "groups is 9", fields(bands=16, groups=9)),
+    Row("groups_above_bands", "plain_rgb", "BadField", "too many for 3 bands", fields(groups=4)),
     Row("groups_below_bands", "plain_rgb", "RadiometryDamaged", "is missing", fields(bands=6), "decode"),
     Row("groups_0", "plain_rgb", "BadField", "without any content", fields(groups=0)),
     Row("section_too_long", "plain_rgb", "LimitExceeded", "metadata section",
@@ -157,4 +163,10 @@ DAMAGES = (
     Row("wrong_weights", "plain_rgb", "WrongWeights", "0123456789abcdef",
         fields(weights_hash=bytes.fromhex("0123456789abcdef")), "decode"),
     Row("missing_weights", "plain_rgb", "MissingWeights", "vec-1", lambda data: data, "decode", weights=False),
+    Row("radiometry_alone_0", "components_alone", "RadiometryDamaged", "a group of their own", alone(0), "decode"),
+    Row("radiometry_alone_8", "components_alone", "RadiometryDamaged", "a group of their own", alone(8), "decode"),
+    Row("radiometry_alone_1", "components_alone", "BadField", "network groups", alone(1), "decode"),
+    Row("radiometry_short_of_uint16", "uint16", "RadiometryDamaged", "short spectral transform",
+        section("radiometry", struct.pack("<BH6s", 32, 0, bytes(6))), "decode"),
+    Row("flat_crc", "flat_groups", "TileDamaged", "not those that were encoded", entry(1, crc_decoded=1), "decode"),
 )  # fmt: skip

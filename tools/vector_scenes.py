@@ -106,6 +106,14 @@ def noise() -> Scene:
     return Scene(np.random.default_rng(3).choice(np.array([0, 255], np.uint8), (3, 32, 48)))
 
 
+def half_flat() -> Scene:
+    """Four bands that are nearly one: the weak components are mid grey, in some tiles only."""
+    scene = earth(140, 70, bands=1)
+    pixels = np.repeat(scene.pixels, 4, axis=0)
+    pixels[1:, :, 70:] = pixels[1:, :, :69:-1] // 2
+    return Scene(pixels)
+
+
 def alpha_alone() -> Scene:
     """Nothing for the network."""
     scene = with_alpha()
@@ -140,4 +148,9 @@ SCENES = (
     Row("constant", Scene(np.full((3, 40, 50), 99, np.uint8))),
     Row("constant_float", Scene(np.full((1, 17, 16), -0.125, np.float32))),
     Row("escapes", noise(), 8.0),
+    Row("rotated", earth(64, 64), 3.0),
+    Row("rotated_two_bands", earth(bands=2), 5.0),
+    Row("components_alone", earth(64, 48, 7, "uint16"), 8.0),
+    Row("bands_alone", earth(64, 48), 8.0),
+    Row("flat_groups", half_flat(), 2.0, 64),
 )

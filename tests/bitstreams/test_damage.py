@@ -33,14 +33,14 @@ CRAFTED = [
     ("BadField", dict(dtype=6)),
     ("BadField", dict(tile=0)),
     ("BadField", dict(flags=8)),
-    ("BadField", dict(groups=2)),
+    ("BadField", dict(groups=4)),
     ("BadField", dict(groups=0)),
     ("BadField", dict(flags=1, sections=section(b""))),
     ("BadField", dict(flags=2, sections=section(b"abc", [0x83, 0]))),
     ("LimitExceeded", dict(height=2**20 + 1)),
     ("LimitExceeded", dict(bands=17)),
     ("LimitExceeded", dict(tile=33)),
-    ("LimitExceeded", dict(bands=16, groups=7)),
+    ("LimitExceeded", dict(bands=16, groups=9)),
     ("LimitExceeded", dict(width=2**20, height=2**20)),
     ("LimitExceeded", dict(flags=1, sections=section(b"", [0xFF, 0xFF, 0xFF, 0x7F]))),
     ("LimitExceeded", dict(flags=2, sections=section(b"", [0x80] * 9))),
@@ -160,7 +160,7 @@ def test_mutations_behind_right_checksums(craft, contents):
     rng = np.random.default_rng(7)
     reached = set()
     for _ in range(3000):
-        above = dict(width=3000, height=3000, bands=18, dtype=7, tile=35, flags=9, groups=8, quality=260)
+        above = dict(width=3000, height=3000, bands=18, dtype=7, tile=35, flags=9, groups=10, quality=260)
         chosen = {name: int(rng.integers(end)) for name, end in above.items() if rng.random() < 0.2}
         entries = [tuple(int(n) for n in rng.integers(0, 2**32, 3) >> rng.integers(0, 33, 3))
                    for _ in range(rng.integers(1, 5))]

@@ -26,7 +26,7 @@ def test_round_trip():
 @pytest.mark.parametrize("field, value", [
     ("quality", 0.5), ("quality", 8.5), ("quality", 3.01), ("quality", float("nan")),
     ("width", 0), ("height", 2**20 + 1), ("bands", 17), ("bands", 0), ("dtype", "complex64"), ("tile", 500),
-    ("tile", 4096), ("flags", frozenset({"index"})), ("groups", 7), ("groups", 6), ("model", "rsc-xl-9"),
+    ("tile", 4096), ("flags", frozenset({"index"})), ("groups", 9), ("bands", 3), ("model", "rsc-xl-9"),
     ("weights_hash", b"short"), ("arithmetic", "decimal"),
 ])
 def test_a_value_that_does_not_fit_is_an_input_error(field, value):

@@ -11,9 +11,10 @@ import pytest
 from bitstreams import StreamReader
 from bitstreams.dump import totals
 from bitstreams.errors import InputError
-from rscodec.encoder import BLOCK_TILES, SceneEncoder
+from rscodec.encoder import BLOCK_TILES, FLAT, SceneEncoder
 from rscodec.scene import Scene
 from rscodec.source import SceneSource
+from rscodec.tiles import Window
 from tests.models import TILE
 
 
@@ -64,10 +65,34 @@ def test_a_quality_that_does_not_exist(make_scene, to_stream, quality):
 def test_what_is_read_is_bounded_by_the_tile_and_not_by_the_scene(make_scene, tiny):
     source = Watched(make_scene((500, 300)))
     SceneEncoder(source, tiny, TILE).write(io.BytesIO(), 3)
-    assert len(source.windows) == 5 * 4
+    assert len(source.windows) == 2 * 5 * 4  # once for the statistics, once for the tiles
     border = tiny.border * tiny.stride
     assert max(width for _, _, width, _ in source.windows) <= BLOCK_TILES * TILE + 2 * border
     assert max(height for _, _, _, height in source.windows) <= TILE + 2 * border
+
+
+def test_a_single_plain_band_needs_no_statistics(make_scene, tiny):
+    source = Watched(Scene(make_scene((500, 300)).pixels[:1]))
+    SceneEncoder(source, tiny, TILE).write(io.BytesIO(), 3)
+    assert len(source.windows) == 5 * 4
+
+
+def test_strong_components_stand_alone_where_the_quality_is_high(make_scene, to_stream):
+    scene = Scene(make_scene((60, 50)).pixels[:3])
+    groups = [StreamReader.from_bytes(to_stream(scene, quality)).header.groups for quality in (1, 4, 8)]
+    assert groups[0] == groups[1] == 1 < groups[2]
+
+
+def test_a_group_that_is_not_worth_its_bits_is_left_out(make_scene, to_stream, to_decoder):
+    grey = make_scene((130, 70)).pixels[:1]
+    scene = Scene(np.repeat(grey, 4, axis=0))
+    low, high = (StreamReader.from_bytes(to_stream(scene, quality)) for quality in (2, 8))
+    for reader in low, high:
+        tiles = list(np.ndindex(reader.grid))
+        assert all(reader.payload(*tile, reader.header.groups - 1) == FLAT for tile in tiles)
+        assert any(len(reader.payload(*tile, 0)) > 8 for tile in tiles)
+    pixels, _ = to_decoder(to_stream(scene, 8)).read(Window(0, 0, 130, 70))
+    assert (pixels == pixels[:1]).all()
 
 
 def test_progress_counts_every_tile(make_scene, tiny):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from bitstreams.errors import InputError, RadiometryDamaged
-from rscodec.radiometry import GREY_ROTATION, MATRIX_ONE, Radiometry
+from bitstreams.limits import MAX_GROUPS
+from rscodec.radiometry import ANGLE, GREY_ROTATION, MATRIX_ONE, Radiometry, from_angles, to_angles
 from rscodec.sample import synthesize
 from rscodec.statistics import Statistics
 
@@ -50,10 +53,54 @@ def test_round_trip(bands: int, dtype: str):
 
 def test_plain_images_need_no_section():
     pixels = scene(3, "uint8")
-    assert measured(pixels).is_default()
+    assert measured(pixels[:1]).is_default()
     default = Radiometry.unpack(None, "uint8", 3)
     assert np.array_equal(default.forward(pixels)[0], (pixels / 255).astype(np.float32))
     assert default == Radiometry.default("uint8", 3) and default.groups == 1 and default.plane_count == 0
+
+
+@pytest.mark.parametrize("bands", [2, 3])
+def test_few_bytes_hold_the_rotation_of_a_picture(bands: int):
+    pixels = scene(bands, "uint8")
+    radiometry = measured(pixels)
+    assert len(radiometry.pack()) == 3 + bands + bands * (bands - 1) // 2
+    assert np.allclose(radiometry.klt @ radiometry.klt.T, np.eye(bands), atol=1e-6)
+    components = radiometry.klt @ (pixels.reshape(bands, -1) - np.reshape(radiometry.offset, (-1, 1)))
+    assert np.abs(components.mean(1)).max() < 1
+    assert np.allclose(components.std(1), 255 * np.array(radiometry.deviations), rtol=0.05, atol=0.3)
+    exact = np.linalg.eigvalsh(np.cov(pixels.reshape(bands, -1)))[::-1]
+    assert components[0].var() > 0.999 * exact[0] and components[-1].var() < exact[-1] + 1e-3 * exact[0]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_angles_are_the_rotation(seed: int):
+    rotation, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((3, 3)))
+    rotation[-1] *= np.linalg.det(rotation)
+    assert np.abs(from_angles(to_angles(rotation), 3) - rotation).max() < 3 * ANGLE / 2
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+@pytest.mark.parametrize("bands", [2, 3, 7, 16])
+def test_components_alone(bands: int, dtype: str):
+    pixels = scene(bands, dtype, 48)
+    radiometry = measured(pixels)
+    for alone in range(1, radiometry.most_alone + 1):
+        one = replace(radiometry, alone=alone)
+        stored = Radiometry.unpack(one.pack(), dtype, bands)
+        channels = one.forward(pixels)
+        assert stored.pack() == one.pack() and len(channels) == one.groups == stored.groups <= MAX_GROUPS
+        assert np.ptp(channels[:alone], axis=1).max() < 1e-6  # grey
+        back = stored.inverse(channels)
+        assert np.abs(back.astype(float) - pixels).max() <= (1e-6 if dtype == "float32" else 0)
+
+
+def test_as_many_stand_alone_as_fit_into_the_groups():
+    radiometry = measured(scene(4, "uint16"))
+    assert [radiometry.at(1).alone, radiometry.at(1).groups] == [1, 2]
+    assert replace(radiometry, deviations=(1.0,) * 4).at(8).alone == 4
+    assert replace(radiometry, deviations=(1.0, 1e-3, 1e-3, 1e-3)).at(8).alone == 1
+    assert measured(scene(3, "uint8")).at(1).alone == 0
+    assert Radiometry.default("uint8", 3).at(8).alone == 0
 
 
 def test_one_and_two_bands_are_replicated_and_averaged():
