@@ -131,8 +131,10 @@ def decoded(decoder: SceneDecoder, metadata: dict) -> Picture:
     radiometry = decoder.radiometry
 
     def units(bands: tuple[int, ...]) -> Radiometry:
+        if radiometry.dtype == "uint8":
+            return Radiometry.default("uint8", len(bands))
         offsets = [radiometry.offset[radiometry.coded.index(band)] for band in bands]
-        if radiometry.matrix is not None:  # then the offset is the mean of a band, which is to become mid grey
+        if radiometry.has_klt:  # then the offset is the mean of a band, which is to become mid grey
             offsets = [offset - radiometry.scale / 2 for offset in offsets]
         return Radiometry(radiometry.dtype, len(bands), scale=radiometry.scale, offset=tuple(offsets))
 
