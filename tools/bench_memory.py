@@ -20,16 +20,16 @@ COMMAND = "import sys; from cli.main import main; sys.exit(main(sys.argv[1:]))"
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def write_scene(path: Path, size: int) -> None:
+def write_scene(path: Path, size: int, bands: int = 3) -> None:
     """Patches of a synthetic scene, no two alike."""
     import numpy as np
 
     from rscodec.raster import RasterWriter
     from rscodec.sample import synthesize
 
-    patch, metadata = synthesize(PATCH, 3)
+    patch, metadata = synthesize(PATCH, bands)
     rng = np.random.default_rng(0)
-    with RasterWriter(path, size, size, 3, "uint8", metadata) as writer:
+    with RasterWriter(path, size, size, bands, "uint8", metadata) as writer:
         for row in range(0, size, PATCH):
             for col in range(0, size, PATCH):
                 turned = np.rot90(np.roll(patch, rng.integers(0, PATCH, 2), (1, 2)), rng.integers(4), (1, 2))

@@ -1,0 +1,69 @@
+"""A chunk of an array <-> a stream of its own: what the codecs for Zarr and for numcodecs have in common.
+
+    chunk (..., rows, columns) --the axes before rows are bands--> stream --> bytes
+
+The configuration names the model and the hash of its weights: with others an array is neither read nor written to.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+import rscodec
+from bitstreams.errors import InputError, WrongWeights
+from bitstreams.limits import MAX_BANDS
+from bitstreams.wire import DTYPES
+from rscodec.registry import CODECS, find, find_model
+from rscodec.settings import EncodeSettings
+from rscodec.weights import manifest, shipped
+
+
+@dataclass(frozen=True)
+class ChunkCodec:
+    """`quality` is 1 to 8, continuous. Pixels that equal `nodata` come back exactly; so does NaN in any case.
+
+    `model` and `weights_hash` are those of the package unless a configuration says otherwise.
+    """
+
+    quality: float = 3.0
+    nodata: float | None = None
+    model: str = find(CODECS, "s").default_model
+    weights_hash: str | None = None
+
+    def __post_init__(self):
+        EncodeSettings(self.quality)
+        if self.weights_hash is None:
+            shipped(self.model)
+            object.__setattr__(self, "weights_hash", manifest(self.model)["weights_hash"])
+
+    @property
+    def configuration(self) -> dict:
+        return {key: value for key, value in asdict(self).items() if value is not None}
+
+    def encode(self, chunk: np.ndarray) -> bytes:
+        check_chunk(chunk.shape, chunk.dtype)
+        weights, found = shipped(self.model), manifest(self.model)["weights_hash"]
+        if found != self.weights_hash:
+            raise WrongWeights(f"the array was made with {self.model} with hash {self.weights_hash}, this package has "
+                               f"{found}; write with the release that made it")
+        metadata = {} if self.nodata is None else {"nodata": repr(float(self.nodata))}
+        scene = rscodec.Scene(chunk.reshape(-1, *chunk.shape[-2:]), metadata=metadata)
+        return rscodec.encode(scene, self.quality, model=find_model(CODECS, self.model).name, weights=weights)
+
+    def decode(self, data: bytes) -> np.ndarray:
+        """(bands, rows, columns)"""
+        return rscodec.decode(data).pixels
+
+
+def check_chunk(shape: tuple[int, ...], dtype: np.dtype) -> None:
+    """Raise InputError unless chunks of this shape and type are scenes."""
+    if len(shape) < 2:
+        raise InputError(f"chunks of shape {shape} have no rows and columns; give an array of at least two dimensions")
+    if math.prod(shape[:-2]) > MAX_BANDS:
+        raise InputError(f"chunks of shape {shape} have {math.prod(shape[:-2])} bands before their rows and columns; "
+                         f"choose chunks of at most {MAX_BANDS}")
+    if str(dtype) not in DTYPES.values():
+        raise InputError(f"{dtype} pixels cannot be coded; convert to one of {', '.join(DTYPES.values())}")

@@ -1,0 +1,30 @@
+"""The codec `rscodec` of numcodecs: for Zarr 2 and whatever else keeps arrays with numcodecs.
+
+    zarr.create_array(store, ..., zarr_format=2, compressors=RscodecCodec(quality=3))
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numcodecs.abc import Codec
+from numcodecs.compat import ensure_bytes, ensure_ndarray, ndarray_copy
+
+from rscodec.integrations.chunk_codec import ChunkCodec
+
+
+class RscodecCodec(Codec):
+    """The keywords are those of ChunkCodec. Takes arrays with their shape, not bare bytes."""
+
+    codec_id = "rscodec"
+
+    def __init__(self, **configuration):
+        self.chunks = ChunkCodec(**configuration)
+
+    def encode(self, buf) -> bytes:
+        return self.chunks.encode(ensure_ndarray(buf))
+
+    def decode(self, buf, out=None) -> np.ndarray:
+        return ndarray_copy(self.chunks.decode(ensure_bytes(buf)), out)
+
+    def get_config(self) -> dict:
+        return {"id": self.codec_id, **self.chunks.configuration}

@@ -1,0 +1,127 @@
+"""Streams as lazy xarray datasets.
+
+    xr.open_dataset("scene.bin", engine="rscodec", chunks={})
+      band_data (band, y, x)    pixels, decoded window by window when they are asked for; a chunk is a quarter of a tile
+      band, x, y                names of the bands if the stream has them all, centres of the pixels
+      spatial_ref               CRS and geotransform, where rioxarray looks for them
+
+With mask_and_scale=True every pixel without a measurement is NaN, whatever says so (nodata, NaN, a mask), and scales
+and offsets are applied.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from xarray.backends import BackendArray, BackendEntrypoint, CachingFileManager
+from xarray.core import indexing
+
+import rscodec
+from rscodec.metadata import nodata_value, parse_crs
+from rscodec.validity import native
+
+DIMS = ("band", "y", "x")
+NAME, GRID_MAPPING = "band_data", "spatial_ref"
+CHUNKS_PER_TILE = 2  # along an edge: dask reads a chunk whole, however little of it is wanted
+
+
+class RscodecBackend(BackendEntrypoint):
+    """The engine `rscodec`."""
+
+    description = "Streams of rscodec, local or remote, read window by window"
+    open_dataset_parameters = ("filename_or_obj", "drop_variables", "mask_and_scale", "weights", "device")
+
+    def open_dataset(self, filename_or_obj, *, drop_variables=None, mask_and_scale=False, weights=None, device="cpu"):
+        options = {"weights": weights, "device": device}
+        files = CachingFileManager(rscodec.open, filename_or_obj, kwargs=options)
+        scene = files.acquire()
+        pixels = xr.Variable(DIMS, indexing.LazilyIndexedArray(ScenePixels(files, scene, mask_and_scale)))
+        attributes, encoding = describe(scene, mask_and_scale)
+        pixels.attrs, pixels.encoding = attributes, encoding | {"source": str(filename_or_obj)}
+        dataset = xr.Dataset({NAME: pixels}, coordinates(scene), dict(scene.metadata.get("tags", {}).get("", {})))
+        dataset.set_close(files.close)
+        return dataset.drop_vars(drop_variables or [], errors="ignore")
+
+
+class ScenePixels(BackendArray):
+    """The pixels of an open stream. It can be pickled: another process opens the stream again."""
+
+    def __init__(self, files: CachingFileManager, scene: rscodec.api.OpenScene, masked: bool):
+        header = scene.header
+        self._files, self._masked = files, masked
+        self.shape = header.bands, header.height, header.width
+        self.dtype = np.dtype(header.dtype)
+        if masked:
+            self.dtype = np.dtype(np.float32 if self.dtype.itemsize <= 2 else np.result_type(self.dtype, np.float32))
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> np.ndarray:
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.BASIC, self._read)
+
+    def _read(self, key: tuple[int | slice, ...]) -> np.ndarray:
+        """Slices and integers: the window around them is decoded, and thinned out where a slice has a step."""
+        bands, rows, cols = (
+            range(size)[part] if isinstance(part, slice) else range(part, part + 1)
+            for part, size in zip(key, self.shape, strict=True)
+        )
+        if bands and rows and cols:
+            window = cols[0], rows[0], cols[-1] - cols[0] + 1, rows[-1] - rows[0] + 1
+            pixels = self._decode(window, tuple(band + 1 for band in bands))[:, :: rows.step, :: cols.step]
+        else:
+            pixels = np.empty((len(bands), len(rows), len(cols)), self.dtype)
+        return pixels[tuple(slice(None) if isinstance(part, slice) else 0 for part in key)]
+
+    def _decode(self, window: tuple[int, int, int, int], bands: tuple[int, ...]) -> np.ndarray:
+        part = self._files.acquire().read(window, bands)
+        if not self._masked:
+            return part.pixels
+        scales = part.metadata.get("scales", [1.0] * len(bands))
+        offsets = part.metadata.get("offsets", [0.0] * len(bands))
+        pixels = part.pixels.astype(self.dtype)
+        for band, scale, offset in zip(pixels, scales, offsets, strict=True):
+            band *= scale
+            band += offset
+        pixels[~part.mask] = np.nan
+        return pixels
+
+
+def coordinates(scene: rscodec.api.OpenScene) -> dict[str, xr.Variable]:
+    """Names of the bands, centres of the pixels (unless the grid is turned), CRS and geotransform."""
+    header, metadata = scene.header, scene.metadata
+    names = metadata.get("descriptions", [])
+    named = len(set(names)) == header.bands and None not in names
+    a, b, c, d, e, f = metadata.get("transform", (1.0, 0.0, 0.0, 0.0, 1.0, 0.0))
+    place = {"GeoTransform": f"{c} {a} {b} {f} {d} {e}"}
+    if "crs" in metadata:
+        wkt = parse_crs(metadata["crs"]).to_wkt()
+        place |= {"crs_wkt": wkt, "spatial_ref": wkt}
+    found = {
+        "band": xr.Variable("band", names if named else np.arange(1, header.bands + 1)),
+        GRID_MAPPING: xr.Variable((), 0, place),
+    }
+    if b == d == 0:
+        found["x"] = xr.Variable("x", c + a * (np.arange(header.width) + 0.5))
+        found["y"] = xr.Variable("y", f + e * (np.arange(header.height) + 0.5))
+    return found
+
+
+def describe(scene: rscodec.api.OpenScene, masked: bool) -> tuple[dict, dict]:
+    """Attributes and encoding of the pixels: what was applied is encoding, what is left to the user an attribute."""
+    header, metadata = scene.header, scene.metadata
+    attributes, radiometry = {}, {}
+    nodata = native(nodata_value(metadata), header.dtype)
+    if nodata is not None:
+        radiometry["_FillValue"] = nodata
+    for key, name in (("scales", "scale_factor"), ("offsets", "add_offset")):
+        values = metadata.get(key, [])
+        if len(set(values)) == 1:
+            radiometry[name] = values[0]
+        elif values:
+            radiometry[key] = tuple(values)
+    if "descriptions" in metadata:
+        attributes["long_name"] = tuple(name or "" for name in metadata["descriptions"])
+    if "units" in metadata:
+        attributes["units"] = tuple(unit or "" for unit in metadata["units"])
+    edge = header.tile // CHUNKS_PER_TILE
+    chunks = {"band": header.bands, "y": min(edge, header.height), "x": min(edge, header.width)}
+    encoding = {"preferred_chunks": chunks, "grid_mapping": GRID_MAPPING, "dtype": np.dtype(header.dtype)}
+    return (attributes, encoding | radiometry) if masked else (attributes | radiometry, encoding)
