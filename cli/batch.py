@@ -11,13 +11,13 @@ from cli import options
 from cli.output import print_json
 from cli.progress import bars
 
-OWN = {"scene", "stream", "output", "stac", "window", "preview", "scheduler", "workers", "threads", "overwrite",
-       "quiet", "as_json"}  # fmt: skip
+ENCODE = ("quality", "bpp", "psnr", "model", "weights", "tile", "bands", "nodata", "device", "debug")
+DECODE = ("bands", "driver", "creation_options", "on_error", "fast", "weights", "device", "debug")
 
 
-def settings_of(command: click.Command) -> list[click.Parameter]:
-    """The options of a command that mean the same for many scenes."""
-    return [param for param in command.params if param.name not in OWN]
+def settings_of(command: click.Command, names: tuple[str, ...]) -> list[click.Parameter]:
+    """Options of the command for one scene, which mean the same for many."""
+    return [param for param in command.params if param.name in names]
 
 
 inputs_argument = click.argument("inputs", nargs=-1, required=True)
@@ -39,7 +39,7 @@ def command() -> None:
     """
 
 
-@command.command(params=settings_of(encode_one.command))
+@command.command(params=settings_of(encode_one.command, ENCODE))
 @inputs_argument
 @out_option
 @asset_option
@@ -54,7 +54,7 @@ def encode(inputs: tuple[str, ...], quality: float | None, bpp: float | None, ps
     run("encode", inputs, settings | encode_one.operating_point(quality, bpp, psnr))
 
 
-@command.command(params=settings_of(decode_one.command))
+@command.command(params=settings_of(decode_one.command, DECODE))
 @inputs_argument
 @out_option
 @asset_option

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ from bitstreams.limits import QUALITY_MIN, TILE_UNIT
 from cli import options
 from cli.output import print_json
 from cli.progress import bars
+from rscodec.crew import LOCAL, crew
 from rscodec.registry import CODECS
 
 DEFAULT_QUALITY = 3.0
@@ -33,36 +35,53 @@ DEFAULT_QUALITY = 3.0
 @click.option("--nodata", type=float, help="Value of invalid pixels, if the scene does not say; nan too.")
 @options.device_option
 @options.threads_option
+@click.option("--stac", type=options.PATH, metavar="ITEM.json",
+              help="Write a STAC item that describes the output, or update the one that is there.")
+@options.scheduler_option
+@options.workers_option
 @options.overwrite_option
 @options.quiet_option
 @options.json_option
 @options.debug_option
 def command(scene: Path, output: Path, quality: float | None, bpp: float | None, psnr: float | None,
-            quiet: bool, as_json: bool, **settings) -> None:
+            stac: Path | None, scheduler: str, workers: int, quiet: bool, as_json: bool, **settings) -> None:
     """Compress SCENE, any raster that GDAL reads, into a file.
 
     One of --quality, --bpp and --psnr sets the operating point. Nodata, masks, alpha and all metadata are
     kept exactly.
     """
-    if sum(goal is not None for goal in (quality, bpp, psnr)) > 1:
-        raise click.UsageError("--quality, --bpp and --psnr exclude each other")
+    goal = operating_point(quality, bpp, psnr)
 
     from rscodec.api import encode_file
+    from rscodec.integrations.stac import read_item, write_item
 
-    with bars(quiet) as bar:
+    item = stac and read_item(stac)
+    with bars(quiet) as bar, ExitStack() as stack:
+        if (scheduler, workers) != (LOCAL, 1):
+            settings["executor"] = stack.enter_context(crew(scheduler, workers))
         searching = None if bpp is None and psnr is None else bar("search", "tries")
-        result = encode_file(scene, output, quality=DEFAULT_QUALITY if quality is None else quality, bpp=bpp,
-                             psnr=psnr, progress=bar("encode", "tiles"), search_progress=searching, **settings)
+        result = encode_file(scene, output, progress=bar("encode", "tiles"), search_progress=searching, **goal,
+                             **settings)
+    guess = stac and write_item(stac, item, output)
+    if guess:
+        click.echo(f"note: {guess}", err=True)
     if result.target_met is False:
         click.echo(f"note: {missed(result, bpp)}", err=True)
     if as_json:
         print_json(result)
     elif not quiet:
-        goal = "fixed rate" if result.quality is None else f"quality {result.quality:g}"
+        point = "fixed rate" if result.quality is None else f"quality {result.quality:g}"
         if result.psnr_db_estimated is not None:
-            goal += f", about {result.psnr_db_estimated:.2f} dB"
-        click.echo(f"{result.path}: {result.bytes} bytes, {result.bpp:.4f} bpp, {goal}, "
+            point += f", about {result.psnr_db_estimated:.2f} dB"
+        click.echo(f"{result.path}: {result.bytes} bytes, {result.bpp:.4f} bpp, {point}, "
                    f"{result.width} x {result.height} x {result.bands}, {result.seconds:.1f} s")
+
+
+def operating_point(quality: float | None, bpp: float | None, psnr: float | None) -> dict:
+    """At most one of the three, for the library."""
+    if sum(goal is not None for goal in (quality, bpp, psnr)) > 1:
+        raise click.UsageError("--quality, --bpp and --psnr exclude each other")
+    return {"quality": DEFAULT_QUALITY if quality is None else quality, "bpp": bpp, "psnr": psnr}
 
 
 def missed(result, bpp: float | None) -> str:
