@@ -1,0 +1,32 @@
+"""`rio rscodec`: commands of `rscodec` among those of rasterio.
+
+An error is a line and the same exit code here as there.
+"""
+
+from __future__ import annotations
+
+import click
+
+from bitstreams.errors import RscodecError
+from cli.main import COMMANDS, Commands, trace
+from cli.options import Session
+
+
+class RioCommands(Commands):
+    rows = tuple(row for row in COMMANDS if row[0] in ("encode", "decode", "info"))
+
+    def invoke(self, ctx: click.Context):
+        try:
+            return super().invoke(ctx)
+        except RscodecError as error:
+            trace(ctx.obj)
+            failure = click.ClickException(" ".join(str(error).split()))
+            failure.exit_code = error.exit_code
+            raise failure from None
+
+
+@click.group("rscodec", cls=RioCommands)
+@click.pass_context
+def command(ctx: click.Context) -> None:
+    """Compress scenes with a learned codec."""
+    ctx.obj = Session()
