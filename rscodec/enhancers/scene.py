@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -126,17 +126,22 @@ def colour_bands(metadata: dict, coded: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(coded[:3])
 
 
+def plain_units(radiometry: Radiometry, places: Sequence[int]) -> Radiometry:
+    """The coded bands at these places on the scale of a scene, without its KLT; eight bits are their own units."""
+    if radiometry.dtype == "uint8":
+        return Radiometry.default("uint8", len(places))
+    offsets = [radiometry.offset[place] for place in places]
+    if radiometry.has_klt:  # then the offset is the mean of a band, which is to become mid grey
+        offsets = [offset - radiometry.scale / 2 for offset in offsets]
+    return Radiometry(radiometry.dtype, len(places), scale=radiometry.scale, offset=tuple(offsets))
+
+
 def decoded(decoder: SceneDecoder, metadata: dict) -> Picture:
     """A stream as a picture. Units are those that its radiometry gives away, so it need not be decoded twice."""
     radiometry = decoder.radiometry
 
     def units(bands: tuple[int, ...]) -> Radiometry:
-        if radiometry.dtype == "uint8":
-            return Radiometry.default("uint8", len(bands))
-        offsets = [radiometry.offset[radiometry.coded.index(band)] for band in bands]
-        if radiometry.has_klt:  # then the offset is the mean of a band, which is to become mid grey
-            offsets = [offset - radiometry.scale / 2 for offset in offsets]
-        return Radiometry(radiometry.dtype, len(bands), scale=radiometry.scale, offset=tuple(offsets))
+        return plain_units(radiometry, [radiometry.coded.index(band) for band in bands])
 
     return Picture(decoder.grid.scene, metadata, decoder.nodata, radiometry.coded, units, decoder.read, decoder.pieces,
                    decoder.damage)  # fmt: skip
@@ -157,7 +162,7 @@ def opened(reader: RasterReader) -> Picture:
             if classes is not None and len(classes) > 1:
                 classes = classes[[coded.index(band) for band in bands]]
             statistics.add(pixels[list(bands)], classes)
-        return statistics.radiometry(len(bands))
+        return plain_units(statistics.radiometry(len(bands)), range(len(bands)))
 
     return Picture(grid.scene, reader.metadata, reader.nodata, coded, units, lambda part: reader.read(*part), pieces,
                    lambda part: np.zeros((part.height, part.width), bool))  # fmt: skip

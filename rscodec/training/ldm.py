@@ -1,0 +1,85 @@
+"""The losses of LDM-RSIC's two stages, and how much either gains.
+
+    stage I     MEN(x~, LRM(x~, x)) against x                                  the prior is learnt with the enhancer
+    stage II    the same with F^ from T steps of the denoiser, + |F^ - F|      F^ learns to be the F of stage I
+    twin        MEN(x~, 0) against x                                           what the enhancer does without a prior
+
+The paper's |MEN - x| is taken relative to |x~ - x| of each crop, so that no rate owns the gradient.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn as nn
+
+from rscodec.diffusion.samplers import normal
+from rscodec.enhancers.ldm_rsic import LdmRsic
+from rscodec.training.pairs import Pair
+
+STAGES = ("one", "two", "twin")
+PRIORS = ("none", "generated", "learnt")
+LEAST_ERROR = 1 / 255
+Loss = tuple[torch.Tensor, dict[str, torch.Tensor]]
+
+
+def trained(net: LdmRsic, stage: str) -> list[nn.Parameter]:
+    """The parameters that a stage trains."""
+    parts = {
+        "one": [net.compression, net.men, net.lrm],
+        "two": [net.compression, net.men, net.lrm_dm, net.denoiser],
+        "twin": [net.compression, net.men],
+    }
+    return [parameter for part in parts[stage] for parameter in part.parameters()]
+
+
+def stage_one(net: LdmRsic, pair: Pair) -> Loss:
+    return _enhancement(net, pair, net.learnt_prior(pair.decoded, pair.original))
+
+
+def twin(net: LdmRsic, pair: Pair) -> Loss:
+    return _enhancement(net, pair, net.no_prior(pair.decoded))
+
+
+def stage_two(net: LdmRsic, pair: Pair, generator: torch.Generator, alone: bool) -> Loss:
+    """`alone`: only the prior is learnt, as at the beginning; the enhancer is not even computed."""
+    with torch.no_grad():
+        learnt = net.learnt_prior(pair.decoded, pair.original)
+        known = net.known(pair.decoded, pair.quality)
+    noise = normal(learnt.shape, generator, learnt.device)
+    start = net.schedule.add_noise(learnt, noise, len(net.schedule))
+    generated = net.generated_prior(pair.decoded, known, start)
+    distance = (generated - learnt).abs().mean()
+    if alone:
+        return distance, {"prior": distance}
+    loss, figures = _enhancement(net, pair, generated)
+    return loss + distance, figures | {"prior": distance}
+
+
+def _enhancement(net: LdmRsic, pair: Pair, prior: torch.Tensor) -> Loss:
+    known = net.known(pair.decoded, pair.quality)
+    found = pair.decoded + net.men(pair.decoded, prior, known)
+    left = (found - pair.original).abs().flatten(1).mean(1)
+    given = (pair.decoded - pair.original).abs().flatten(1).mean(1)
+    return (left / (given + LEAST_ERROR)).mean(), {"gain": gain_db(found, pair).mean()}
+
+
+def gain_db(found: torch.Tensor, pair: Pair) -> torch.Tensor:
+    """PSNR over that of the decoded crops, in dB, for each crop."""
+    before, after = ((image - pair.original).square().flatten(1).mean(1) for image in (pair.decoded, found))
+    return 10 * torch.log10((before + 1e-9) / (after + 1e-9))
+
+
+@torch.no_grad()
+def gain_of(net: LdmRsic, pair: Pair, prior: str, seed: int = 0) -> float:
+    """Mean over crops of the gain with one of PRIORS, in 8-bit levels as a file would hold them."""
+    known = net.known(pair.decoded, pair.quality)
+    if prior == "learnt":
+        tokens = net.learnt_prior(pair.decoded, pair.original)
+    elif prior == "generated":
+        shape = len(pair.decoded), *net.prior_shape
+        start = normal(shape, torch.Generator().manual_seed(seed), pair.decoded.device)
+        tokens = net.generated_prior(pair.decoded, known, start)
+    else:
+        tokens = net.no_prior(pair.decoded)
+    found = pair.decoded + net.men(pair.decoded, tokens, known)
+    return float(gain_db((255 * found).round().clamp(0, 255) / 255, pair).mean())

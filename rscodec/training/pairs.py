@@ -1,0 +1,143 @@
+"""What an enhancer is trained on: crops, and what compression made of them.
+
+    Crops --CodecPairs: our frozen codec, a random quality per crop--> Pair        where the model trains, always anew
+    Crops --Jpeg2000Crops: OpenJPEG, a random rate per crop, processes--> Pair
+
+Both decode afresh for every batch: the codec's forward pass costs little beside the training step, on a GPU and on a
+CPU, and nothing has to be stored. Decoded pixels are rounded to 8 bits, as an enhancer finds them.
+"""
+
+from __future__ import annotations
+
+import collections
+import io
+import math
+import multiprocessing
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+
+from bitstreams.limits import QUALITY_MAX, QUALITY_MIN
+from rscodec.codec import rate
+from rscodec.codec.model import Codec
+from rscodec.codec.portable import full_precision
+from rscodec.statistics import Statistics
+from rscodec.training.data import Crops
+
+RATES = 0.05, 2.5  # bits per pixel of JPEG2000, drawn evenly by their logarithm
+RAW_BITS = 24
+
+
+@dataclass
+class Pair:
+    """Images (B, 3, H, W) in 0..1; qualities (B,) where our codec made the decoded ones."""
+
+    decoded: torch.Tensor
+    original: torch.Tensor
+    quality: torch.Tensor | None
+
+
+class CodecPairs:
+    """Crops and what our codec makes of them."""
+
+    def __init__(self, codec: Codec, crops: Crops, device: str):
+        self.crops, self.device = crops, device
+        self.stream = crops.stream
+        self._codec = codec.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+
+    def pair(self, batch, step: int) -> Pair:
+        """What a batch of the stream is trained as: a function of both."""
+        generator = torch.Generator().manual_seed(1_000_003 * self.crops.seed + step)
+        share = torch.rand(len(batch.pixels), generator=generator)
+        return self.at(batch.pixels, QUALITY_MIN + (QUALITY_MAX - QUALITY_MIN) * share)
+
+    @torch.no_grad()
+    def at(self, pixels: torch.Tensor, quality: torch.Tensor) -> Pair:
+        """Pixels (B, 3, H, W) uint8 at qualities (B,).
+
+        As in a file: each crop by its own spectral transform in one to three groups of channels, and a group that is not
+        worth its bits is mid grey. The transform has orthonormal columns, so its transpose is its inverse.
+        """
+        views = [_view(crop, float(each)) for crop, each in zip(pixels.numpy(), quality, strict=True)]
+        owner = torch.tensor([crop for crop, view in enumerate(views) for _ in view], device=self.device)
+        view = torch.from_numpy(np.concatenate(views)).to(self.device)
+        matrix, offset = view[..., :3], view[..., 3, None, None]
+
+        original, quality = _unit(pixels, self.device), quality.to(self.device)
+        channels = torch.einsum("gij,gjhw->gihw", matrix, original[owner]) + offset
+        channels = channels.contiguous(memory_format=torch.channels_last)
+        with full_precision(), torch.autocast(self.device, enabled=False):
+            coded = self._codec(channels, quality[owner])
+        error = (255 * (channels - 0.5)).square().mean(1).sum((1, 2))
+        grey = rate.weight(quality[owner]) * error <= coded.bits
+        seen = torch.where(grey[:, None, None, None], 0.5, coded.pixels)
+        bands = torch.einsum("gij,gihw->gjhw", matrix, seen - offset)
+        decoded = torch.zeros_like(original).index_add_(0, owner, bands)
+        return Pair((255 * decoded).round().clamp(0, 255) / 255, original, quality)
+
+
+def _view(crop: np.ndarray, quality: float) -> np.ndarray:
+    """What a file of this crop would make of bands (3, H, W) in 0..1: (groups, 3, 4), linear part and offset."""
+    statistics = Statistics("uint8", 3)
+    statistics.add(crop)
+    radiometry = statistics.radiometry(3).at(quality)
+    points = np.concatenate([np.zeros((3, 1)), 255 * np.eye(3)], 1, dtype=np.float32)
+    channels = radiometry.forward(points[:, None])[:, :, 0]
+    return np.concatenate([channels[..., 1:] - channels[..., :1], channels[..., :1]], 2)
+
+
+class Jpeg2000Crops:
+    """Crops and what OpenJPEG makes of them, at several processes' speed (0: in a thread of this one)."""
+
+    def __init__(self, crops: Crops, device: str, workers: int):
+        self.crops, self.device, self.workers = crops, device, workers
+
+    def stream(self, first: int, last: int):
+        """(2, B, 3, size, size) uint8 for each step: originals, decoded."""
+        if not self.workers:
+            yield from map(self._at, range(first, last))
+            return
+        global _SHARED
+        _SHARED = self  # what the processes inherit, so that the pictures exist once
+        with multiprocessing.get_context("fork").Pool(self.workers) as pool:
+            pending = collections.deque()
+            for step in range(first, last):
+                pending.append(pool.apply_async(_shared_at, (step,)))
+                if len(pending) > 2 * self.workers:
+                    yield torch.from_numpy(pending.popleft().get())
+            while pending:
+                yield torch.from_numpy(pending.popleft().get())
+
+    def pair(self, batch: torch.Tensor, step: int) -> Pair:
+        original, decoded = _unit(batch[0], self.device), _unit(batch[1], self.device)
+        return Pair(decoded, original, None)
+
+    def _at(self, step: int) -> torch.Tensor:
+        pixels = self.crops.at(step).pixels.numpy()
+        rng = np.random.default_rng((self.crops.seed, step, 2000))
+        rates = np.exp(rng.uniform(*map(math.log, RATES), len(pixels)))
+        return torch.from_numpy(np.stack([pixels, np.stack(list(map(through_jpeg2000, pixels, rates)))]))
+
+
+_SHARED: Jpeg2000Crops | None = None
+
+
+def _shared_at(step: int) -> np.ndarray:
+    return _SHARED._at(step).numpy()
+
+
+def through_jpeg2000(pixels: np.ndarray, rate: float) -> np.ndarray:
+    """Pixels (3, H, W) uint8 after OpenJPEG at so many bits per pixel: irreversible 9/7 and colour transform."""
+    buffer = io.BytesIO()
+    levels = min(6, min(pixels.shape[1:]).bit_length())
+    Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0))).save(
+        buffer, "JPEG2000", no_jp2=True, irreversible=True, num_resolutions=levels, quality_mode="rates",
+        quality_layers=[RAW_BITS / rate],
+    )  # fmt: skip
+    return np.asarray(Image.open(buffer)).transpose(2, 0, 1)
+
+
+def _unit(pixels: torch.Tensor, device: str) -> torch.Tensor:
+    return (pixels.to(device, non_blocking=True).float() / 255).contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,61 @@
+"""Pairs are what files would decode to, and the same for a seed."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+import torch
+
+from bitstreams import StreamReader
+from rscodec.decoder import SceneDecoder
+from rscodec.encoder import SceneEncoder
+from rscodec.sample import synthesize
+from rscodec.scene import Scene
+from rscodec.source import SceneSource
+from rscodec.tiles import Window
+from rscodec.training.data import Crops
+from rscodec.training.pairs import CodecPairs, Jpeg2000Crops, through_jpeg2000
+from tests import models
+
+
+@pytest.fixture(scope="module")
+def crops() -> Crops:
+    image = np.ascontiguousarray(synthesize(96)[0].transpose(1, 2, 0))
+    return Crops(([image], []), batch=3, size=32, seed=4)
+
+
+def test_decoded_crops_are_what_a_file_decodes_to(crops, tiny):
+    pixels = crops.at(0).pixels[:1]
+    found = CodecPairs(models.build(), crops, "cpu").at(pixels, torch.tensor([5.0]))
+    buffer = io.BytesIO()
+    SceneEncoder(SceneSource(Scene(pixels[0].numpy())), tiny).write(buffer, 5)
+    decoded, _ = SceneDecoder(StreamReader.from_bytes(buffer.getvalue()), tiny).read(Window(0, 0, 32, 32))
+    error, wanted = (np.abs(a.astype(float) - pixels[0].numpy()).mean()
+                     for a in (255 * found.decoded[0].numpy(), decoded))  # fmt: skip
+    assert error == pytest.approx(wanted, rel=0.1)  # the file's analysis is in bfloat16: what is rounded up may differ
+
+
+def test_pairs_are_a_function_of_seed_and_step(crops):
+    source = CodecPairs(models.build(), crops, "cpu")
+    one, again, other = (source.pair(crops.at(step), step) for step in (7, 7, 8))
+    assert torch.equal(one.decoded, again.decoded) and torch.equal(one.quality, again.quality)
+    assert not torch.equal(one.quality, other.quality)
+    assert one.decoded.shape == one.original.shape == (3, 3, 32, 32) and not one.decoded.requires_grad
+    levels = 255 * one.decoded
+    assert torch.allclose(levels, levels.round(), atol=1e-3) and 0 <= one.decoded.min() <= one.decoded.max() <= 1
+
+
+def test_fewer_bits_of_jpeg2000_are_worse():
+    pixels = synthesize(64)[0]
+    errors = [np.abs(through_jpeg2000(pixels, rate).astype(int) - pixels).mean() for rate in (0.2, 1, 4)]
+    assert errors[0] > 1.3 * errors[1] > 1.3 * 1.3 * errors[2] > 0
+
+
+def test_processes_make_the_same_pairs_of_jpeg2000(crops):
+    alone, together = (list(Jpeg2000Crops(crops, "cpu", workers).stream(3, 6)) for workers in (0, 2))
+    assert [batch.shape for batch in alone] == [(2, 3, 3, 32, 32)] * 3
+    assert all(torch.equal(a, b) for a, b in zip(alone, together, strict=True))
+    pair = Jpeg2000Crops(crops, "cpu", 0).pair(alone[0], 3)
+    assert torch.equal((255 * pair.original).round().byte(), crops.at(3).pixels) and pair.quality is None

@@ -1,0 +1,147 @@
+"""Train LDM-RSIC, on a CPU (in bfloat16 where it can) or on CUDA; goes on from its checkpoint when started again.
+
+    python tools/train_ldm_rsic.py --shard local/shard.zip --stage one --run local/ldm1
+    python tools/train_ldm_rsic.py --shard local/shard.zip --stage two --run local/ldm2 --start local/ldm1/average.pt
+    python tools/train_ldm_rsic.py --shard local/shard.zip --stage twin --run local/ldm0
+    python tools/train_ldm_rsic.py ... --jpeg2000 --workers 12            pairs from OpenJPEG instead of our codec
+
+Stage one trains the enhancement network with the learnt prior, stage two lets the prior be generated: for the first
+--alone steps only the prior is trained, then both. The twin is stage one without a prior, for comparison. Every 40th
+picture of the shard is held out; at the end the gains on it are logged for each kind of prior. The run folder holds
+checkpoint.pt (everything, for going on), average.pt (weights that `tools/export_ldm_rsic.py` can ship) and log.txt.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import click
+import torch
+
+from bitstreams.limits import QUALITY_MAX, QUALITY_MIN
+from rscodec.codec.model import Codec
+from rscodec.codec.portable import exact_hash, read_weights, thaw
+from rscodec.enhancers.ldm_rsic import LdmConfig, LdmRsic
+from rscodec.training import checkpoint, ldm
+from rscodec.training.data import Crops, load_shard
+from rscodec.training.loop import Plan, train
+from rscodec.training.pairs import CodecPairs, Jpeg2000Crops, Pair, through_jpeg2000
+
+HELD_OUT = 40
+RATES = (0.1, 0.2, 0.4, 0.8, 1.6)
+
+
+def begin(stage: str, start: Path | None, config: LdmConfig) -> tuple[LdmRsic, list[dict]]:
+    """The network to train and how it was trained so far."""
+    if start is None:
+        if stage == "two":
+            raise click.UsageError("--stage two goes on from stage one: give its average.pt with --start")
+        return LdmRsic(config), []
+    saved = checkpoint.load(start)
+    net = LdmRsic(LdmConfig.from_dict(saved["config"]))
+    net.load_state_dict(saved["module"])
+    if stage == "two" and saved["history"][-1]["stage"] != "two":
+        net.lrm_dm.start_from(net.lrm)
+    return net, saved["history"]
+
+
+def report(net: LdmRsic, source, crops: Crops, batches: int, log) -> None:
+    """Log the gain on held-out crops at each quality (or rate), with each kind of prior."""
+    net.eval()
+    points = range(int(QUALITY_MIN), int(QUALITY_MAX) + 1) if net.config.takes == "stream" else RATES
+    for point in points:
+        gains = dict.fromkeys(ldm.PRIORS, 0.0)
+        for step in range(batches):
+            pair = held_out_pair(source, crops.at(step).pixels, point)
+            for prior in ldm.PRIORS:
+                gains[prior] += ldm.gain_of(net, pair, prior) / batches
+        log(f"held out, {'q' if net.config.takes == 'stream' else 'bpp'} {point}: "
+            + ", ".join(f"{prior} {gain:+.3f} dB" for prior, gain in gains.items()))  # fmt: skip
+
+
+def held_out_pair(source, pixels: torch.Tensor, point: float) -> Pair:
+    if isinstance(source, CodecPairs):
+        return source.at(pixels, torch.full((len(pixels),), float(point)))
+    decoded = torch.stack([torch.from_numpy(through_jpeg2000(crop, point)) for crop in pixels.numpy()])
+    return source.pair(torch.stack([pixels, decoded]), 0)
+
+
+@click.command()
+@click.option("--shard", type=click.Path(exists=True, path_type=Path), required=True)
+@click.option("--stage", type=click.Choice(ldm.STAGES), required=True)
+@click.option("--run", type=click.Path(path_type=Path), required=True, help="Folder of this run.")
+@click.option("--start", type=click.Path(exists=True, path_type=Path), help="average.pt to start from.")
+@click.option("--codec", "codec_weights", type=click.Path(exists=True, path_type=Path),
+              default=Path("rscodec/weights/rsc-s-1.safetensors"), show_default=True, help="Decodes the crops.")
+@click.option("--jpeg2000", is_flag=True, help="Pairs from OpenJPEG.")
+@click.option("--workers", default=0, help="Processes that run OpenJPEG.")
+@click.option("--steps", default=20000)
+@click.option("--decay", default=8000, help="Steps at the end over which the learning rate falls.")
+@click.option("--alone", default=0, help="Stage two: first steps in which only the prior is trained.")
+@click.option("--rate", "learning_rate", default=5e-4)
+@click.option("--batch", default=16)
+@click.option("--window", default=256, help="Edge of windows and crops: 32 times a power of two; kept by --start.")
+@click.option("--diffusion-steps", default=4, help="T; kept by --start.")
+@click.option("--average", default=0.999)
+@click.option("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+@click.option("--threads", type=int)
+@click.option("--minutes", type=float, help="Stop (and save) after this long.")
+@click.option("--check", default=4, help="Batches of held-out crops for the gains at the end.")
+@click.option("--seed", default=0)
+def main(shard, stage, run, start, codec_weights, jpeg2000, workers, steps, decay, alone, learning_rate, batch, window,
+         diffusion_steps, average, device, threads, minutes, check, seed) -> None:  # fmt: skip
+    if threads:
+        torch.set_num_threads(threads)
+    torch.manual_seed(seed)
+    config = replace(LdmConfig(), takes="raster" if jpeg2000 else "stream", window=window, steps=diffusion_steps)
+    net, history = begin(stage, start, config)
+    net.to(device, memory_format=torch.channels_last)
+
+    pools = load_shard(shard, seed)
+    seen = [[image for number, image in enumerate(pool) if number % HELD_OUT] for pool in pools]
+    crops = Crops(seen, batch, net.config.window, seed)
+    held_out = Crops((pools[0][::HELD_OUT], []), batch, net.config.window, seed + 1)
+    if jpeg2000:
+        source, made_by = Jpeg2000Crops(crops, device, workers), "OpenJPEG through Pillow"
+    else:
+        weights = read_weights(codec_weights)
+        codec = Codec(weights.config)
+        thaw(codec, weights.tensors)
+        source, made_by = CodecPairs(codec, crops, device), exact_hash(weights.tensors).hex()
+
+    def loss_of(images, step: int) -> ldm.Loss:
+        pair = source.pair(images, step)
+        with torch.autocast(device, torch.bfloat16):
+            if stage == "one":
+                return ldm.stage_one(net, pair)
+            if stage == "twin":
+                return ldm.twin(net, pair)
+            generator = torch.Generator().manual_seed(1_000_003 * seed + step)
+            return ldm.stage_two(net, pair, generator, alone=step < alone)
+
+    run.mkdir(parents=True, exist_ok=True)
+    log_file = (run / "log.txt").open("a")
+
+    def log(line: str) -> None:
+        stamped = f"{time.strftime('%F %T')} {line}"
+        print(stamped, flush=True)
+        print(stamped, file=log_file, flush=True)
+
+    plan = Plan(steps, decay, learning_rate, average=average, minutes=minutes)
+    sitting = {"stage": stage, "shard": shard.name, "decoded_by": made_by, "batch": batch, "seed": seed, "alone": alone}
+    sitting |= vars(plan)
+    log(json.dumps(sitting))
+    about = {"config": asdict(net.config)}
+    groups = [(1.0, ldm.trained(net, stage))]
+    averaged = train(net, groups, source.stream, loss_of, plan, run / "checkpoint.pt", log, about)
+    history = [*history, sitting | {"seconds": round(averaged.seconds)}]
+    checkpoint.save(run / "average.pt", module=averaged.state, history=history, **about)
+    net.load_state_dict(averaged.state)
+    report(net, source, held_out, check, log)
+
+
+if __name__ == "__main__":
+    main()
