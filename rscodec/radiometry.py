@@ -92,8 +92,12 @@ class Radiometry:
         return max(alone for alone in range(count + 1) if replace(self, alone=alone).groups <= MAX_GROUPS)
 
     def at(self, quality: float) -> Radiometry:
-        """This radiometry with as many components alone as serves a quality best, and as fit into as many groups."""
-        strong = sum(255 * deviation > weakest_alone(quality) for deviation in self.deviations)
+        """This radiometry with as many components alone as serve a quality best."""
+        return self.with_alone_above(weakest_alone(quality)) if self.deviations else self
+
+    def with_alone_above(self, grey_levels: float) -> Radiometry:
+        """This radiometry with the components alone that deviate more, and others as long as that makes no group."""
+        strong = sum(255 * deviation > grey_levels for deviation in self.deviations)
         groups = replace(self, alone=min(strong, self.most_alone)).groups
         options = (replace(self, alone=alone) for alone in range(self.most_alone, -1, -1))
         return next(option for option in options if option.groups == groups)
@@ -125,26 +129,28 @@ class Radiometry:
         if not self.has_klt:
             return values[list(REPLICATION[count])].astype(np.float32, copy=False)[None]
         components = np.zeros((self.groups * 3, height * width), self._working)
-        components[self._places()] = self.klt @ values.reshape(count, -1)
+        components[self._places()] = self.klt.astype(self._working) @ values.reshape(count, -1)
         channels = GREY_ROTATION.T.astype(self._working) @ components.reshape(self.groups, 3, -1) + self._working(0.5)
         return channels.reshape(self.groups, 3, height, width).astype(np.float32, copy=False)
 
     def inverse(self, channels: np.ndarray) -> np.ndarray:
         """Network channels (G,3,h,w) -> coded bands (C,h,w): rounded to nearest, clipped to the type."""
+        return to_dtype(self.unrounded(channels.astype(self._working, copy=False)), self.dtype)
+
+    def unrounded(self, channels: np.ndarray) -> np.ndarray:
+        """Network channels (G,3,h,w) -> coded bands (C,h,w), in the precision of the channels."""
         height, width = channels.shape[2:]
-        count = len(self.coded)
-        channels = channels.astype(self._working, copy=False)
+        count, real = len(self.coded), channels.dtype.type
         if self.has_klt:
-            centred = channels.reshape(self.groups, 3, -1) - self._working(0.5)
-            components = GREY_ROTATION.astype(self._working) @ centred
+            components = GREY_ROTATION.astype(real) @ (channels.reshape(self.groups, 3, -1) - real(0.5))
             components = components.reshape(self.groups * 3, -1)[self._places()]
-            values = (np.linalg.inv(self.klt) @ components).reshape(count, height, width)
+            values = (np.linalg.inv(self.klt.astype(real)) @ components).reshape(count, height, width)
         elif count == 3:
             values = channels[0]
         else:
             replication = np.array(REPLICATION[count])
             values = np.stack([channels[0, replication == band].mean(0) for band in range(count)])
-        return to_dtype(values * self._working(self.scale) + self._offsets(), self.dtype)
+        return values * real(self.scale) + self._offsets().astype(real)
 
     @property
     def _working(self) -> type[np.floating]:
@@ -158,7 +164,7 @@ class Radiometry:
     def klt(self) -> np.ndarray:
         """Components (rows) from bands (columns)."""
         if self.matrix is None:
-            return from_angles(self.angles, len(self.coded)).astype(self._working)
+            return from_angles(self.angles, len(self.coded))
         return self.matrix.astype(np.float64) / MATRIX_ONE
 
     def _places(self) -> list[int]:
