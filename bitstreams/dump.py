@@ -38,14 +38,22 @@ def explain(reader: StreamReader) -> list[Line]:
     rows, cols = reader.grid
     per_tile = " and ".join(["planes"] * header.planes + [f"{header.groups} group(s)"] * (header.groups > 0))
     index_at, index_size = parts["index"]
-    missing = 0 if reader.size is None else reader.end - reader.size
-    order = f"tile by tile; cut off, the last {missing} bytes are missing" if missing else "tile by tile"
+    lost = missing(reader)
+    order = f"tile by tile; cut off, the last {lost} bytes are missing" if lost else "tile by tile"
     return lines + [
         Line(index_at - 4, 4, "header crc32", "matches", "of everything before it"),
         Line(index_at, index_size, "index", f"{rows} x {cols} tiles", f"12 bytes each for {per_tile}"),
         Line(index_at + index_size, 4, "index crc32", "matches", "of the index"),
         Line(*parts["payloads"], "payloads", str((reader.index["length"] > 0).sum()), order),
     ]
+
+
+def missing(reader: StreamReader) -> int:
+    """How many bytes of the stream are cut off, as far as that is known."""
+    return 0 if reader.size is None else reader.end - reader.size
+
+
+MEANINGS = {"rate_bpp_file": "bits of the file for each pixel, valid or not"}
 
 
 def totals(reader: StreamReader) -> dict[str, float]:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from bitstreams.dump import Line, explain, totals
+from bitstreams.dump import MEANINGS, Line, explain, missing, totals
+from bitstreams.errors import TileDamaged
 from cli import options
 from cli.output import print_json, print_table
 from rscodec.integrations.remote import open_stream
@@ -19,11 +20,14 @@ from rscodec.integrations.remote import open_stream
 def command(stream: str | Path, as_json: bool) -> None:
     """Explain STREAM: every header field, the bytes of each section, rate, model and overhead."""
     with open_stream(stream) as reader:
-        lines, sums, metadata = explain(reader), totals(reader), reader.metadata
+        lines, sums, metadata, lost = explain(reader), totals(reader), reader.metadata, missing(reader)
     if as_json:
         print_json({"fields": [line._asdict() for line in lines], "totals": sums, "metadata": metadata})
-        return
-    print_table([Line._fields, *lines], right=(0, 1))
-    click.echo()
-    print_table(((name, f"{value:.4f}" if isinstance(value, float) else value)
-                 for name, value in sums.items()), right=(1,))
+    else:
+        print_table([Line._fields, *lines], right=(0, 1))
+        click.echo()
+        print_table(((name, f"{value:.4f}" if isinstance(value, float) else value, MEANINGS.get(name, ""))
+                     for name, value in sums.items()), right=(1,))
+    if lost:
+        raise TileDamaged(f"{stream} is cut off: its last {lost} bytes are missing; fetch it again, or decode what is "
+                          "there with --on-error nodata")

@@ -13,11 +13,12 @@ from cli import options
 @click.command()
 @click.argument("scene", type=options.PATH)
 @click.argument("other", type=options.PATH)
+@options.quiet_option
 @options.debug_option
-def command(scene: Path, other: Path) -> None:
+def command(scene: Path, other: Path, quiet: bool) -> None:
     """Compare all of SCENE and OTHER but the pixels: size, bands, dtype, georeference, nodata, tags.
 
-    OTHER is a raster or a compressed file. Prints one line for each difference and fails if there is any.
+    Each is a raster or a compressed file. Prints one line for each difference and fails if there is any.
     """
     from rscodec.api import validate_files
 
@@ -26,3 +27,6 @@ def command(scene: Path, other: Path) -> None:
         click.echo(difference)
     if differences:
         raise CheckError(f"{other} differs from {scene} in {len(differences)} place(s) besides its pixels")
+    if not quiet:
+        click.echo(f"{scene} and {other} are identical but for the pixels: size, bands, dtype, georeference, nodata, "
+                   "masks, colours, scales and tags were compared")

@@ -17,21 +17,28 @@ from cli.progress import progress
 @click.argument("stream", type=options.STREAM)
 @click.option("--against", type=options.PATH, metavar="SCENE",
               help="Compare with the scene that it was made from.")
+@click.option("--bands", type=options.BandList(), show_default="all",
+              help="With --against: the bands of SCENE that were encoded, such as 4,3,2.")
 @options.weights_option
 @options.device_option
 @options.threads_option
 @options.quiet_option
 @options.json_option
 @options.debug_option
-def command(stream: str | Path, against: Path | None, quiet: bool, as_json: bool, **settings) -> None:
+def command(stream: str | Path, against: Path | None, bands: tuple[int, ...] | None, quiet: bool, as_json: bool,
+            **settings) -> None:
     """Decode all of STREAM, print its checksums, and fail unless every tile is sound.
 
-    With --against also PSNR and the largest error; nodata and metadata must then be identical.
+    With --against also PSNR with its peak, and RMSE and the largest error in the units of the scene, over all
+    valid pixels; nodata and metadata must then be identical.
     """
+    if bands and against is None:
+        raise click.UsageError("--bands are those of a scene to compare with: give --against, too")
+
     from rscodec.api import verify_file
 
     with progress("verify", quiet) as report:
-        result = verify_file(stream, against, progress=report, **settings)
+        result = verify_file(stream, against, bands=bands, progress=report, **settings)
     if as_json:
         print_json(result)
     else:

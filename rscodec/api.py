@@ -24,12 +24,11 @@ from bitstreams import StreamReader
 from bitstreams.atomic import AtomicPath
 from bitstreams.dump import totals
 from bitstreams.errors import InputError, OutputError, naming
-from bitstreams.wire import MAGIC
 from rscodec.integrations.remote import is_url, open_stream
 from rscodec.metadata import crop_metadata, differences, select_bands
 from rscodec.metadata_form import stream_metadata
 from rscodec.pipeline import ahead
-from rscodec.raster import RasterReader, RasterWriter
+from rscodec.raster import RasterReader, RasterWriter, is_stream
 from rscodec.scene import Scene
 from rscodec.settings import EncodeSettings
 from rscodec.source import open_source
@@ -239,12 +238,13 @@ def verify_file(
     src: str | Path,
     against: str | Path | None = None,
     *,
+    bands: tuple[int, ...] | None = None,
     weights: str | Path | None = None,
     device: str = "cpu",
     threads: int | None = None,
     progress: Progress | None = None,
 ):
-    """Decode all of a stream and report its checksums, and how it compares with the scene `against`."""
+    """Decode all of a stream and report its checksums, and how it compares with (some bands of) the scene `against`."""
     from rscodec.verify import verify
     from rscodec.weights import codec_for_decoding
 
@@ -254,29 +254,32 @@ def verify_file(
         if against is None:
             return verify(reader, codec, None, progress)
         nodata = stream_metadata(reader).get("nodata")
-        with RasterReader(against) as raw:
+        with RasterReader(against, bands) as raw:
             same = raw.metadata.get("nodata") == nodata or nodata is None
-        with open_source(Path(against), None, None if same else float(nodata)) as source:
+        with open_source(Path(against), bands, None if same else float(nodata)) as source:
             return verify(reader, codec, source, progress)
 
 
 def validate_files(scene: str | Path, other: str | Path) -> list[str]:
-    """Differences between a scene and a raster or a stream in anything but pixels, a line each."""
+    """Differences between two scenes, rasters or streams, in anything but pixels, a line each."""
+    return differences(_describe(scene), _describe(other))
+
+
+def _describe(path: str | Path) -> dict:
     from rscodec.raster import describe
     from rscodec.verify import describe_stream
 
-    with Path(other).open("rb") if Path(other).is_file() else io.BytesIO() as file:
-        is_stream = file.read(4) == MAGIC
-    if not is_stream:
-        return differences(describe(scene), describe(other))
-    with StreamReader.from_path(other) as reader, naming(other):
-        return differences(describe(scene), describe_stream(reader))
+    if not is_stream(path):
+        return describe(path)
+    with StreamReader.from_path(path) as reader, naming(path):
+        return describe_stream(reader)
 
 
 def check_bands(bands: tuple[int, ...], count: int, name: object = None) -> list[int]:
     """1-based numbers -> 0-based indices, each there (in the stream `name`) and named once."""
     if len(set(bands)) != len(bands) or any(not 1 <= band <= count for band in bands):
-        raise InputError(f"bands {list(bands)} of {name or 'the stream'}: name some of 1 to {count}, each once")
+        chosen = ", ".join(map(str, bands)) or "none"
+        raise InputError(f"{name or 'the stream'} has bands 1 to {count}, not {chosen}: name some of them, each once")
     return [band - 1 for band in bands]
 
 

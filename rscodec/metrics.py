@@ -48,6 +48,11 @@ class Difference:
         return self.squares / self.count if self.count else 0.0
 
     @property
+    def rmse(self) -> float:
+        """In the scene's own units."""
+        return math.sqrt(self.mse)
+
+    @property
     def peak(self) -> float:
         return peak(self.dtype, self.low, self.high) if self.count else 0.0
 

@@ -9,6 +9,7 @@ A writer works on a temporary file beside its target and renames it at the end (
 from __future__ import annotations
 
 import logging
+import re
 import warnings
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -24,7 +25,7 @@ from rasterio.windows import Window
 from bitstreams.atomic import AtomicPath
 from bitstreams.errors import InputError, OutputError
 from bitstreams.limits import MAX_BANDS
-from bitstreams.wire import DTYPES
+from bitstreams.wire import DTYPES, MAGIC
 from rscodec.metadata import alpha_bands, description, nodata_value, read_metadata, write_metadata
 from rscodec.validity import classify, native
 
@@ -54,7 +55,7 @@ class RasterReader:
                 self._override_nodata(nodata)
             self.nodata = nodata_value(self.metadata)
             if "masked" in self.metadata and not self.coded_bands:
-                raise InputError(f"bands {list(self._bands)} of {path} are alpha, but its mask goes with other bands: "
+                raise InputError(f"only alpha of {path} is chosen, but its mask goes with other bands: "
                                  "choose one of these, too, with --bands")  # fmt: skip
         except BaseException:
             self.close()
@@ -115,7 +116,8 @@ class RasterReader:
         bands = tuple(dataset.indexes) if bands is None else tuple(bands)
         missing = [band for band in bands if band not in dataset.indexes]
         if missing or not bands or len(set(bands)) != len(bands):
-            raise InputError(f"bands {list(bands)} of {path}: name some of 1 to {dataset.count}, each once")
+            chosen = _listed(bands) or "none"
+            raise InputError(f"{path} has bands 1 to {dataset.count}, not {chosen}: name some of them, each once")
         if len(bands) > MAX_BANDS:
             raise InputError(f"{path} has {len(bands)} bands: choose at most {MAX_BANDS} with --bands")
         dtypes = sorted({dataset.dtypes[band - 1] for band in bands})
@@ -131,7 +133,7 @@ class RasterReader:
                 raise InputError(f"band {band} of {path} has a mask of its own: turn it into nodata pixels")
         nodata = [dataset.nodatavals[band - 1] for band in bands]
         if len(set(map(repr, nodata))) > 1:
-            raise InputError(f"bands of {path} differ in nodata {nodata}: choose some with --bands")
+            raise InputError(f"the bands of {path} differ in nodata ({_listed(nodata)}): choose some with --bands")
         return bands
 
     def _override_nodata(self, nodata: float) -> None:
@@ -264,6 +266,14 @@ def describe(path, bands: tuple[int, ...] | None = None, nodata: float | None = 
         return description(reader.width, reader.height, reader.count, reader.dtype, reader.metadata)
 
 
+def is_stream(path) -> bool:
+    """Is this a file that rscodec compressed, rather than an image?"""
+    if not Path(path).is_file():
+        return False
+    with Path(path).open("rb") as file:
+        return file.read(len(MAGIC)) == MAGIC
+
+
 def driver_for(path) -> str:
     """The GDAL driver for a file name's suffix; GTiff for those not known."""
     return DRIVERS.get(Path(path).suffix.lower(), "GTiff")
@@ -278,7 +288,7 @@ class _OptionComplaints(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if "creation option" in record.getMessage():
-            self.found.append(record.getMessage())
+            self.found.append(re.sub(r"CPLE_\w+ in ", "", record.getMessage()))
 
     def __enter__(self) -> None:
         logging.getLogger("rasterio._env").addHandler(self)
@@ -306,6 +316,8 @@ def _open(path):
             raise InputError(f"{path} is a folder: name an image in it") from error
         if local.is_file() and local.stat().st_size == 0:
             raise InputError(f"{path} is empty") from error
+        if is_stream(path):
+            raise InputError(f"{path} is compressed already, no image: give the image, or decode it first") from error
         if local.is_file():
             raise InputError(f"{path} is not an image that GDAL can open: {_cause(error)}") from error
         raise InputError(f"no such image: {path} ({_cause(error)})") from error
@@ -316,6 +328,10 @@ def _cause(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
     return " ".join(str(error).split())
+
+
+def _listed(values) -> str:
+    return ", ".join(map(str, values))
 
 
 def _block(edge: int) -> int:

@@ -9,6 +9,7 @@ from itertools import islice
 import numpy as np
 
 from bitstreams import StreamReader
+from bitstreams.errors import CheckError
 from rscodec.codec.base import TileCodec
 from rscodec.decoder import SceneDecoder, valid_pixels
 from rscodec.encoder import Progress
@@ -21,13 +22,19 @@ from rscodec.validity import MASKED
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """Checksums over all decoded latents (tiles in order, groups within) and over all pixels (windows in order)."""
+    """Checksums over all decoded latents (tiles in order, groups within) and over all pixels (windows in order).
+
+    What follows them is known where there is a scene to compare with: PSNR, the `peak` that it refers to, and errors in
+    the units of the scene, over the valid pixels of all coded bands together.
+    """
 
     tiles: int
     tiles_bad: int
     latents_crc32: int
     pixels_crc32: int
     psnr_db: float | None = None
+    peak: float | None = None
+    rmse: float | None = None
     max_abs_error: float | None = None
     nodata_exact: bool | None = None
     metadata_exact: bool | None = None
@@ -38,11 +45,12 @@ class VerifyReport:
 
 
 def verify(reader: StreamReader, codec: TileCodec, against=None, progress: Progress | None = None) -> VerifyReport:
-    """Decode everything; `against` is the source to compare with."""
+    """Decode everything; `against` is the source to compare with. Raises CheckError if it has another shape."""
+    if against is not None:
+        _check_comparable(reader, against)
     decoder = SceneDecoder(reader, codec, on_error="nodata")
     tiles, seen, latents_crc, pixels_crc = decoder.tile_latents(), 0, 0, 0
     compared = against is not None
-    same_shape = compared and _shape(against) == _shape_of(reader)
     coded = list(decoder.radiometry.coded)
     difference, nodata_exact = Difference(reader.header.dtype), True
     windows = decoder.windows()
@@ -54,7 +62,7 @@ def verify(reader: StreamReader, codec: TileCodec, against=None, progress: Progr
         seen = reach
         pixels, classes = decoder.read(window)
         pixels_crc = zlib.crc32(np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<")).tobytes(), pixels_crc)
-        if same_shape:
+        if compared:
             original, original_classes = against.read(*window)
             valid = valid_pixels(original_classes, original.shape[1:], len(coded))
             difference.add(original[coded], pixels[coded], valid)
@@ -69,9 +77,11 @@ def verify(reader: StreamReader, codec: TileCodec, against=None, progress: Progr
         tiles_bad=len({tile[:2] for tile in decoder.bad}),
         latents_crc32=latents_crc,
         pixels_crc32=pixels_crc,
-        psnr_db=difference.psnr_db if same_shape else None,
-        max_abs_error=difference.largest if same_shape else None,
-        nodata_exact=nodata_exact if same_shape else None,
+        psnr_db=difference.psnr_db if compared else None,
+        peak=difference.peak if compared else None,
+        rmse=difference.rmse if compared else None,
+        max_abs_error=difference.largest if compared else None,
+        nodata_exact=nodata_exact if compared else None,
         metadata_exact=not differences(describe_stream(reader), describe_source(against)) if compared else None,
     )
 
@@ -102,9 +112,16 @@ def _same_where(a: np.ndarray, b: np.ndarray, where: np.ndarray) -> bool:
     return bool(((a == b) | ((a != a) & (b != b)))[where].all())
 
 
-def _shape(source) -> tuple:
-    return source.width, source.height, source.count, source.dtype
+def _check_comparable(reader: StreamReader, source) -> None:
+    header = reader.header
+    held = _shape(header.width, header.height, header.bands, header.dtype)
+    given = _shape(source.width, source.height, source.count, source.dtype)
+    if held != given:
+        raise CheckError(
+            f"{reader.path or 'the stream'} has {held}, {getattr(source, 'path', 'the scene')} has {given}: "
+            "compare with the scene that it was made from, and if some bands were encoded, with these (--bands)"
+        )
 
 
-def _shape_of(reader: StreamReader) -> tuple:
-    return reader.header.width, reader.header.height, reader.header.bands, reader.header.dtype
+def _shape(width: int, height: int, count: int, dtype: str) -> str:
+    return f"{width} x {height} pixels of {count} {dtype} band{'s' * (count > 1)}"

@@ -135,3 +135,31 @@ def test_an_input_is_never_its_own_output(rscodec, tmp_path, command):
     before = path.read_bytes()
     result = rscodec(command, path, "-o", tmp_path / "." / "precious", "--overwrite")
     assert result.code == 7 and "is the input itself" in result.err and path.read_bytes() == before
+
+
+def test_a_stream_where_an_image_is_expected_is_named(rscodec, tmp_path):
+    verify = "verify", STREAM, "--against", STREAM, "--weights", TINY
+    for line in (("encode", STREAM, "-o", tmp_path / "a.bin"), verify):
+        result = rscodec(*line)
+        assert result.code == 3 and "is compressed already, no image" in result.err and result.err.count("\n") == 1
+
+
+def test_validate_takes_stream_and_raster_in_any_order(rscodec, tmp_path):
+    scene = tmp_path / "a.tif"
+    assert rscodec("decode", STREAM, "-o", scene, "--weights", TINY).code == 0
+    for pair in ((scene, STREAM), (STREAM, scene), (STREAM, STREAM)):
+        assert rscodec("validate", *pair).code == 0
+    assert rscodec("validate", STREAM, raster(tmp_path / "b.tif")).code == 6
+
+
+@pytest.mark.parametrize("text, words", [
+    (("encode", "a.tif", "-o", "a.bin", "--bands", "1,4"), "a.tif has bands 1 to 3, not 1, 4: name"),
+    (("decode", "STREAM", "-o", "b.tif", "--co", "COMPRESS=NIX", "--weights", TINY), "NIX"),
+    (("decode", "STREAM", "-o", "b.tif", "--co", "NONSENSE=1", "--weights", TINY), "NONSENSE"),
+    (("decode", "STREAM", "-o", "b.tif", "--bands", "9", "--weights", TINY), "has bands 1 to 3, not 9: name"),
+], ids=lambda value: value[-3] if isinstance(value, tuple) else "")
+def test_messages_are_words_and_not_notation(rscodec, tmp_path, monkeypatch, text, words):
+    monkeypatch.chdir(tmp_path)
+    raster(tmp_path / "a.tif")
+    result = rscodec(*(STREAM if word == "STREAM" else word for word in text))
+    assert result.code in (3, 7) and words in result.err and "CPLE" not in result.err and "[" not in result.err

@@ -43,6 +43,20 @@ def test_json(rscodec, stream):
     assert printed["metadata"] == {"crs": "EPSG:32632"}
 
 
+def test_which_pixels_a_rate_counts_is_said(rscodec, stream):
+    (line,) = (line for line in rscodec("info", stream).out.splitlines() if line.startswith("rate_bpp_file"))
+    assert "valid or not" in line
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["words", "json"])
+def test_a_stream_that_is_cut_off_is_explained_and_4(rscodec, stream, form):
+    whole = rscodec("info", stream, *form)
+    stream.write_bytes(stream.read_bytes()[:-7])
+    result = rscodec("info", stream, *form)
+    assert result.code == 4 and "its last 7 bytes are missing" in result.err and result.err.count("\n") == 1
+    assert len(result.out) > len(whole.out) and result.out.splitlines()[1] == whole.out.splitlines()[1]
+
+
 @pytest.mark.parametrize("content, code", [
     (None, 3), (b"", 4), (b"II*\0" * 20, 4), (b"\xd2RSC\x02" + bytes(60), 4),
 ], ids=["missing", "empty", "foreign", "future"])

@@ -1,4 +1,4 @@
-"""`rscodec validate`: silent where all is identical, otherwise every difference and exit code 6."""
+"""`rscodec validate`: a line where all is identical, otherwise every difference and exit code 6."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ from pathlib import Path
 
 def test_identical(rscodec, api):
     result = rscodec("validate", "a.tif", "a.bin")
-    assert (result.code, result.out, result.err) == (0, "", "")
+    assert result.code == 0 and result.out.startswith("a.tif and a.bin are identical but for the pixels: size,")
     assert api.calls == [("validate_files", (Path("a.tif"), Path("a.bin")), {})]
+
+
+def test_quiet_leaves_the_exit_code(rscodec, api):
+    result = rscodec("validate", "a.tif", "a.bin", "--quiet")
+    assert (result.code, result.out, result.err) == (0, "", "")
 
 
 def test_every_difference_is_a_line(rscodec, api):

@@ -17,10 +17,10 @@ def test_prints_what_it_found(rscodec, api):
     assert result.code == 0 and result.err == ""
     printed = dict(line.split() for line in result.out.splitlines())
     assert printed == {"tiles": "4", "tiles_bad": "0", "latents_crc32": "0badcafe",
-                       "pixels_crc32": "00000007", "psnr_db": "-", "max_abs_error": "-", "nodata_exact": "-",
-                       "metadata_exact": "-"}
+                       "pixels_crc32": "00000007", "psnr_db": "-", "peak": "-", "rmse": "-", "max_abs_error": "-",
+                       "nodata_exact": "-", "metadata_exact": "-"}
     assert api.calls == [("verify_file", (Path("a.bin"), None),
-                          dict(weights=None, device="cpu", threads=2, progress=None))]
+                          dict(bands=None, weights=None, device="cpu", threads=2, progress=None))]
 
 
 def test_against_a_scene(rscodec, api):
@@ -28,6 +28,13 @@ def test_against_a_scene(rscodec, api):
     result = rscodec("verify", "a.bin", "--against", "a.tif")
     assert result.code == 0 and api.calls[0][1] == (Path("a.bin"), Path("a.tif"))
     assert "34.5000" in result.out
+
+
+def test_bands_go_with_a_scene(rscodec, api):
+    assert rscodec("verify", "a.bin", "--against", "a.tif", "--bands", "4,3,2").code == 0
+    assert api.calls[0][2]["bands"] == (4, 3, 2)
+    result = rscodec("verify", "a.bin", "--bands", "4,3,2")
+    assert result.code == 2 and "--against" in result.err and len(api.calls) == 1
 
 
 def test_a_bad_tile_is_6(rscodec, api):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bitstreams import StreamReader
+from bitstreams.errors import CheckError
 from rscodec.scene import Scene
 from rscodec.source import SceneSource
 from rscodec.verify import verify
@@ -36,7 +37,8 @@ def test_a_sound_stream(scene, stream, check):
     report = check(stream, scene)
     assert report.ok and (report.tiles, report.tiles_bad) == (6, 0)
     assert report.nodata_exact and report.metadata_exact
-    assert 30 < report.psnr_db < 80 and report.max_abs_error > 0
+    assert 30 < report.psnr_db < 80 and report.max_abs_error > report.rmse > 0
+    assert report.peak == 65535 and report.psnr_db == pytest.approx(20 * np.log10(report.peak / report.rmse))
     alone = check(stream)
     assert alone.ok and alone.psnr_db is alone.max_abs_error is alone.nodata_exact is alone.metadata_exact is None
     assert (alone.latents_crc32, alone.pixels_crc32) == (report.latents_crc32, report.pixels_crc32)
@@ -85,9 +87,13 @@ def test_a_changed_alpha_is_a_failure(make_scene, to_stream, check):
 
 
 @pytest.mark.parametrize("other", [{"size": (150, 101)}, {"bands": 4}, {"dtype": "int16"}], ids=str)
-def test_another_shape_is_a_failure(make_scene, stream, check, other):
-    report = check(stream, make_scene(**{"size": (150, 100), "dtype": "uint16", "nodata": 0} | other))
-    assert not report.ok and report.psnr_db is report.nodata_exact is None and report.metadata_exact is False
+def test_another_shape_is_said_before_anything_is_decoded(make_scene, stream, tiny, check, other, monkeypatch):
+    monkeypatch.setattr(tiny, "decode", None)
+    scene = make_scene(**{"size": (150, 100), "dtype": "uint16", "nodata": 0} | other)
+    count, height, width = scene.pixels.shape
+    there = f"the stream has 150 x 100 pixels of 3 uint16 bands, the scene has {width} x {height} pixels of {count} "
+    with pytest.raises(CheckError, match=there + str(scene.pixels.dtype)):
+        check(stream, scene)
 
 
 def test_what_lies_under_a_dataset_mask_means_nothing(make_scene, to_stream, check):
