@@ -17,8 +17,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from bitstreams import StreamReader
-from bitstreams.errors import BadField, BitstreamError, MaskDamaged, TileDamaged
+from bitstreams.container import RESIDUAL
+from bitstreams.errors import BadField, BitstreamError, InputError, MaskDamaged, TileDamaged
 from bitstreams.planes import decode_planes, planes_crc
+from rscodec.bound import Bound, unrounded_base
 from rscodec.codec.base import TileCodec
 from rscodec.encoder import BLOCK_TILES, FLAT, latents_crc
 from rscodec.metadata import nodata_value
@@ -53,6 +55,11 @@ class SceneDecoder:
             raise BadField(f"the header has the arithmetic {header.arithmetic}, {codec.model} has {codec.arithmetic}")
         self.grid = Grid(header.width, header.height, header.tile, codec.stride)
         self.nodata = nodata_value(stream_metadata(reader))
+        if reader.bound is not None and fast:
+            raise InputError(f"the stream promises a largest error of {reader.bound:g}, which --fast cannot keep; "
+                             "leave it away")
+        bounded = reader.bound is not None
+        self.bound = Bound(reader.bound, header.dtype, self.radiometry.scale, self.nodata) if bounded else None
         self.bad: dict[tuple[int, int, int | None], str] = {}
         self._latents: OrderedDict[tuple[int, int], np.ndarray | None] = OrderedDict()
         tile_bytes = self.grid.edge**2 // codec.stride**2 * codec.channels * codec.latent_dtype.itemsize
@@ -72,12 +79,12 @@ class SceneDecoder:
         """Pixels (B, h, w) of a window, and class planes (P, h, w) where the scene has them."""
         window.check_inside(self.grid.scene)
         self.prefetch(window)
-        classes, exact, damaged = self._planes(window)
+        classes, exact, damaged = self.planes(window)
         coded = self._coded(window)
         damaged |= self.damage(window)
         coded = protect_nodata(coded, classes, self.nodata)
         if damaged.any():
-            coded[:, damaged] = self._blank()
+            coded[:, damaged] = self.blank()
             if classes is not None:
                 classes[:, damaged] = MASKED
         return self.radiometry.merge(coded, exact), classes
@@ -97,11 +104,32 @@ class SceneDecoder:
                 for (row, col), latents in self._load(tiles).items():
                     yield row, col, latents
 
+    def sketch(self, row: int, col: int, detail: int) -> np.ndarray | None:
+        """About the network channels (G, 3, detail h, detail w) of a tile; None where it is empty or damaged.
+
+        Latents are not all decoded, so only the checksum of the coded bytes speaks of damage.
+        """
+        area = self.grid.to_latents(self.grid.tile(row, col))
+        try:
+            payloads = [self.reader.payload(row, col, group) for group in range(self.radiometry.groups)]
+            coded = [payload for payload in payloads if payload != FLAT]
+            size, quality = (area.height, area.width), self.reader.header.quality
+            if not any(payloads):
+                return None
+            drawn = iter(self.codec.sketch(coded, *size, quality, detail) if coded else ())
+        except BitstreamError as problem:
+            self._note(self._as_tile(problem, (row, col)))
+            return None
+        grey = np.full((3, detail * area.height, detail * area.width), 0.5, np.float32)
+        return np.stack([grey if payload == FLAT else next(drawn) for payload in payloads])
+
     def _coded(self, window: Window) -> np.ndarray:
         """The coded bands of a window, before anything invalid is put back."""
         shape = window.height, window.width
         if not self.radiometry.groups:
             return np.zeros((0, *shape), self.radiometry.dtype)
+        if self.bound:
+            return self._bounded(window)
         region = self._region(window)
         tiles = self._load(self.grid.touching(region))
         if all(latents is None for latents in tiles.values()):
@@ -124,6 +152,33 @@ class SceneDecoder:
             channels.transpose(0, 2, 3, 1)[grey] = 0.5
         inside = window.within(pixels)
         return self.radiometry.inverse(channels[(slice(None), slice(None), *inside)])
+
+    def _bounded(self, window: Window) -> np.ndarray:
+        """Like `_coded`, within the bound: each tile by itself, its residual on what its own latents give."""
+        pixels = np.zeros((len(self.radiometry.coded), window.height, window.width), self.radiometry.dtype)
+        for (row, col), latents in self._load(self._tiles_under(window)).items():
+            tile = self.grid.tile(row, col)
+            part = tile.overlap(window)
+            if latents is not None:
+                try:
+                    whole = self._within_bound(row, col, tile, latents)
+                except BitstreamError as problem:
+                    self._note(self._as_tile(problem, (row, col), RESIDUAL))
+                else:
+                    pixels[(slice(None), *part.within(window))] = whole[(slice(None), *part.within(tile))]
+        return pixels
+
+    def _within_bound(self, row: int, col: int, tile: Window, latents: np.ndarray) -> np.ndarray:
+        """The coded bands of a tile."""
+        payload = self.reader.residual(row, col)
+        classes = self._tile_planes(row, col, tile)[0] if self.reader.header.planes else None
+        valid = valid_pixels(classes, (tile.height, tile.width), len(self.radiometry.coded))
+        base = unrounded_base(self.codec, self.radiometry, latents, self.reader.header.quality, tile)
+        pixels, crc = self.bound.decode(payload, base, valid)
+        if crc != self.reader.entry(row, col, RESIDUAL).crc_decoded:
+            raise TileDamaged(f"tile ({row}, {col}): the pixels are not those that were encoded; fetch the stream again",
+                              (row, col, RESIDUAL))
+        return pixels
 
     def _load(self, tiles: list[tuple[int, int]]) -> dict[tuple[int, int], np.ndarray | None]:
         """Latents of these tiles, from memory or decoded now, in batches of tiles of one shape."""
@@ -150,10 +205,13 @@ class SceneDecoder:
             if len(tiles) > 1:
                 return {tile: latents for one in tiles for tile, latents in self._decode([one], shape).items()}
             (tile,) = tiles
-            if not isinstance(problem, TileDamaged):
-                problem = TileDamaged(f"tile {tile}: {problem}", (*tile, 0))
-            self._note(problem)
+            self._note(self._as_tile(problem, tile))
             return {tile: None}
+
+    @staticmethod
+    def _as_tile(problem: BitstreamError, tile: tuple[int, int], group: int | str = 0) -> TileDamaged:
+        """A problem met in a tile, as its own."""
+        return problem if isinstance(problem, TileDamaged) else TileDamaged(f"tile {tile}: {problem}", (*tile, group))
 
     def _decode_together(self, tiles: list[tuple[int, int]], shape: tuple[int, int]) -> dict:
         groups = range(self.radiometry.groups)
@@ -177,7 +235,7 @@ class SceneDecoder:
                     )
         return result
 
-    def _planes(self, window: Window) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
+    def planes(self, window: Window) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
         """Class planes, lossless bands, and where they are unreadable (bool), for a window."""
         shape = window.height, window.width
         exact = np.zeros((len(self.radiometry.exact), *shape), self.radiometry.dtype)
@@ -231,7 +289,7 @@ class SceneDecoder:
                 damaged[part.within(window)] = True
         return damaged
 
-    def _blank(self):
+    def blank(self):
         """What a pixel of a damaged tile becomes."""
         dtype = np.dtype(self.radiometry.dtype)
         value = native(self.nodata, dtype)

@@ -116,6 +116,25 @@ def crop_metadata(metadata: dict, col: int, row: int, width: int, height: int) -
     return {key: value for key, value in cropped.items() if value}
 
 
+def shrink_metadata(metadata: dict, factor: int) -> dict:
+    """The metadata of a picture whose pixels are `factor` times as wide and as high, from the same corner."""
+    shrunk = dict(metadata)
+    if "transform" in metadata:
+        shrunk["transform"] = list(Affine(*metadata["transform"]) * Affine.scale(factor))[:6]
+    if "gcps" in metadata:
+        shrunk["gcps"] = [[r / factor, c / factor, *rest] for r, c, *rest in metadata["gcps"]]
+    if "rpcs" in metadata:
+        # RPCs count from the centre of the first pixel.
+        rpcs = metadata["rpcs"]
+        moved = {key: (float(rpcs[key]) + 0.5) / factor - 0.5 for key in ("LINE_OFF", "SAMP_OFF")}
+        scaled = {key: float(rpcs[key]) / factor for key in ("LINE_SCALE", "SAMP_SCALE") if key in rpcs}
+        shrunk["rpcs"] = rpcs | {key: repr(value) for key, value in (moved | scaled).items()}
+    if "band_tags" in metadata:
+        band_tags = [_without_statistics(tags) for tags in metadata["band_tags"]]
+        shrunk["band_tags"] = band_tags if any(band_tags) else None
+    return {key: value for key, value in shrunk.items() if value}
+
+
 def nodata_value(metadata: dict) -> float | None:
     """The nodata value as a number."""
     return float(metadata["nodata"]) if "nodata" in metadata else None

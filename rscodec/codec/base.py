@@ -10,6 +10,8 @@ Contract (tests/laws.py holds every row of the registry to it):
 - A pixel depends on no latent further than `halo` from its own, so tiles synthesised with that much of their neighbours
   around them show no seam. Where the scene ends nothing stands in for the missing neighbours. The other way round, a
   latent depends on pixels up to `border` latents' worth away (approximately: decoding does not rest on it).
+- Of a portable codec `synthesise_closely` gives pixels that differ between machines, threads and sizes of batch by less
+  than SYNTHESIS_TOLERANCE: so little that they can be rounded to the same integers everywhere (rscodec.bound).
 - A damaged payload raises a BitstreamError or gives other latents (which the checksum catches); it never crashes.
 """
 
@@ -18,6 +20,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 import numpy as np
+
+SYNTHESIS_TOLERANCE = 2.0**-40  # of the network's 1.0; SPEC.md, Bound
 
 
 class TileCodec(ABC):
@@ -50,6 +54,19 @@ class TileCodec(ABC):
     def decode(self, payloads: list[bytes], height: int, width: int, quality: float) -> list[np.ndarray]:
         """Payloads of tiles of height x width latents -> their latents (h, w, N)."""
 
+    def sketch(self, payloads: list[bytes], height: int, width: int, quality: float, detail: int) -> np.ndarray:
+        """Payloads -> a small picture (B, 3, detail h, detail w): about the pixels, averaged.
+
+        `detail` divides `stride`. Here by decoding it all; a codec may know a shorter way.
+        """
+        pixels = self.synthesise(np.stack(self.decode(payloads, height, width, quality)), quality)
+        cell = self.stride // detail
+        return pixels.reshape(*pixels.shape[:2], detail * height, cell, detail * width, cell).mean((3, 5))
+
     @abstractmethod
     def synthesise(self, latents: np.ndarray, quality: float, fast: bool = False) -> np.ndarray:
         """Latents (B, h, w, N) -> pixels (B, 3, 16h, 16w) float32, not clipped. `fast`: bfloat16, a few levels off."""
+
+    def synthesise_closely(self, latents: np.ndarray, quality: float) -> np.ndarray:
+        """Like `synthesise`, in float64. Only portable codecs have it."""
+        raise NotImplementedError(f"{self.model} is not portable")

@@ -170,12 +170,15 @@ class EntropyModel(nn.Module):
         return self.hyper_analysis(F.pad(y, (0, 0, 0, -w % Z_STRIDE, 0, -h % Z_STRIDE)))
 
     def walk(
-        self, z: torch.Tensor, level: torch.Tensor, height: int, width: int
+        self, z: torch.Tensor, level: torch.Tensor, height: int, width: int, groups: int | None = None
     ) -> Generator[Pass, torch.Tensor, torch.Tensor]:
-        """Yield each pass, be sent its y^ (B, n, channels) in units; return all of y^ (B, height, width, N)."""
+        """Yield each pass, be sent its y^ (B, n, channels) in units; return all of y^ (B, height, width, N).
+
+        `groups`: stop after so many.
+        """
         h = self.hyper(z, level)[:, :height, :width]
         known, seen = [], []
-        for group in self.groups:
+        for group in self.groups[:groups]:
             channels = slice(group.known, group.known + group.count)
             u = group.spatial(group.mix(torch.cat([h, *seen], -1)))
             u_anchors, u_others = split(u)

@@ -118,6 +118,11 @@ class Codec(nn.Module):
         physical = y.permute(0, 3, 1, 2) * _map(rate.mix(self.log_step, quality).exp() / UNIT)
         return self.synthesis(physical, trunk, _map(self.spread.unsqueeze(0)))
 
+    def sketch(self, y: torch.Tensor, quality: torch.Tensor, detail: int) -> torch.Tensor:
+        """The first channels of y^ in units (B, h, w, n) -> about the pixels, each latent as `detail` x `detail`."""
+        step = rate.mix(self.log_step, quality).exp()[:, : y.shape[-1]] / UNIT
+        return self.synthesis.sketch(y.permute(0, 3, 1, 2) * _map(step), detail)
+
     def level(self, quality: torch.Tensor) -> torch.Tensor:
         """What the hyper decoder is told of the quality: (B, channels) in activation units."""
         return rate.mix(self.entropy.hyper.levels, quality) * BIAS_UNIT

@@ -9,10 +9,13 @@ names.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import zlib
 from contextlib import contextmanager
+from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +35,7 @@ from rscodec.codec.tables import gaussian_frequencies
 
 EXACT = "exact."
 HASH_BYTES = 8
+SKETCH_CHANNELS = 12  # for a picture of three colours a latent: four times as many channels hold nearly all of it
 
 
 def freeze(codec: Codec) -> dict[str, torch.Tensor]:
@@ -184,6 +188,17 @@ class PortableCodec(TileCodec):
             return self._net.synthesise(y, self._quality(quality, len(y))).float().cpu().numpy()
 
     @torch.inference_mode()
+    def synthesise_closely(self, latents: np.ndarray, quality: float) -> np.ndarray:
+        y = torch.from_numpy(latents).to(self.device).double()
+        with torch.autocast(self.device.type, enabled=False):
+            return self._double.synthesise(y, self._quality(quality, len(y)).double()).cpu().numpy()
+
+    @cached_property
+    def _double(self) -> Codec:
+        """The network in float64: on a CPU some four times as slow."""
+        return copy.deepcopy(self._net).double()
+
+    @torch.inference_mode()
     def encode(self, y: np.ndarray, quality: float) -> list[tuple[bytes, np.ndarray]]:
         target = torch.from_numpy(y).to(self.device)
         with torch.autocast(self.device.type, torch.bfloat16):
@@ -206,6 +221,21 @@ class PortableCodec(TileCodec):
 
     @torch.inference_mode()
     def decode(self, payloads: list[bytes], height: int, width: int, quality: float) -> list[np.ndarray]:
+        return list(self._read(payloads, height, width, quality))
+
+    @torch.inference_mode()
+    def sketch(self, payloads: list[bytes], height: int, width: int, quality: float, detail: int) -> np.ndarray:
+        """By the linear shortcut, from the first groups of channels: those that hold what is left at this detail."""
+        enough = SKETCH_CHANNELS * detail**2
+        groups = 1 + sum(total < enough for total in accumulate(self.config.groups[:-1]))
+        y = torch.from_numpy(self._read(payloads, height, width, quality, groups)).to(self.device).float()
+        with full_precision():
+            return self._net.sketch(y, self._quality(quality, len(y)), detail).cpu().numpy()
+
+    def _read(
+        self, payloads: list[bytes], height: int, width: int, quality: float, groups: int | None = None
+    ) -> np.ndarray:
+        """The latents (B, h, w, N) of payloads, or those of the first groups of channels."""
         z_height, z_width = -(-height // Z_STRIDE), -(-width // Z_STRIDE)
         most = z_height * z_width * self.config.hyper + height * width * self.channels
         decoders = [self._coder.decoder(payload, most) for payload in payloads]
@@ -222,14 +252,13 @@ class PortableCodec(TileCodec):
         z = read(z_index.expand(len(payloads), z_height, z_width, -1)) + z_mu
         if z.abs().max() > Z_LIMIT:
             raise SymbolsDamaged("the payload holds side information that no encoder writes")
-        latents = self._walk(z, quality, height, width, lambda known: known.mu + UNIT * read(known.index))
-        return list(latents)
+        return self._walk(z, quality, height, width, lambda known: known.mu + UNIT * read(known.index), groups)
 
-    def _walk(self, z: torch.Tensor, quality: float, height: int, width: int, answer) -> np.ndarray:
+    def _walk(self, z: torch.Tensor, quality: float, height: int, width: int, answer, groups=None) -> np.ndarray:
         """Take the exact path, answering each pass; the latents (B, h, w, N) int16."""
         level = rate.mix_exact(self._levels, rate.to_wire(quality)).expand(len(z), -1)
         with exactly(), torch.autocast(self.device.type, enabled=False):
-            walk = self._net.entropy.walk(z, level, height, width)
+            walk = self._net.entropy.walk(z, level, height, width, groups)
             known = next(walk)
             while True:
                 try:
