@@ -8,7 +8,11 @@ import click
 
 from bitstreams.errors import TileDamaged
 from cli import options
+from cli.enhancing import enhancing
 from cli.progress import progress
+from rscodec.enhancers.base import EnhanceSettings
+from rscodec.registry import ENHANCERS
+from rscodec.weights import ships
 
 FORMATS = {".png": "PNG", ".jpg": None, ".jpeg": None, ".jp2": None, ".webp": None}  # None: not written, so not feigned
 
@@ -18,6 +22,8 @@ FORMATS = {".png": "PNG", ".jpg": None, ".jpeg": None, ".jp2": None, ".webp": No
 @options.output_option
 @click.option("--window", type=int, nargs=4, metavar="COL ROW WIDTH HEIGHT",
               help="Decode these pixels only, and read only the tiles they need.")
+@click.option("--preview", type=click.IntRange(min=1), metavar="N",
+              help="A small picture instead, its longest side about N pixels, for a fraction of the work.")
 @options.bands_option
 @click.option("--format", "driver", type=click.Choice(["GTiff", "COG", "PNG"], case_sensitive=False),
               metavar="[GTiff|COG|PNG]", show_default="PNG for .png, GTiff otherwise",
@@ -27,6 +33,7 @@ FORMATS = {".png": "PNG", ".jpg": None, ".jpeg": None, ".jp2": None, ".webp": No
 @click.option("--on-error", type=click.Choice(["stop", "nodata"]), default="stop", show_default=True,
               help="At a damaged tile: stop, or leave it empty and go on (exit code 4 all the same).")
 @click.option("--fast", is_flag=True, help="Synthesis in bfloat16: a few grey levels of difference.")
+@enhancing(hidden=not any(row.takes == "stream" and ships(row) for row in ENHANCERS))
 @options.weights_option
 @options.device_option
 @options.threads_option
@@ -34,17 +41,25 @@ FORMATS = {".png": "PNG", ".jpg": None, ".jpeg": None, ".jp2": None, ".webp": No
 @options.quiet_option
 @options.debug_option
 def command(stream: str | Path, output: Path, driver: str | None, creation_options: tuple[tuple[str, str], ...],
-            quiet: bool, **settings) -> None:
+            quiet: bool, preview: int | None, window: tuple[int, int, int, int] | None, fast: bool,
+            enhance: EnhanceSettings | None, **settings) -> None:
     """Reconstruct the scene that STREAM holds."""
-    from rscodec.api import decode_file
+    if preview and (window or fast or enhance):
+        raise click.UsageError("--preview shows the whole scene, roughly: leave --window, --fast and --enhance away")
+
+    from rscodec.api import decode_file, preview_file
 
     suffix = output.suffix.lower()
     driver = driver or FORMATS.get(suffix, "GTiff")
     if driver is None:
         raise click.UsageError(f"{output} would be no {suffix} file: name it .tif or .png, or give --format")
-    with progress("decode", quiet) as report:
-        result = decode_file(stream, output, driver=driver, creation_options=dict(creation_options),
-                             progress=report, **settings)
+    settings |= {"driver": driver, "creation_options": dict(creation_options)}
+    if preview:
+        result = preview_file(stream, output, preview, **settings)
+    else:
+        with progress("decode", quiet) as report:
+            result = decode_file(stream, output, window=window, fast=fast, enhance=enhance, progress=report,
+                                 **settings)
     if not quiet:
         click.echo(f"{result.path}: {result.width} x {result.height} x {result.bands}, "
                    f"{result.seconds:.1f} s")

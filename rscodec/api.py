@@ -13,9 +13,11 @@ from __future__ import annotations
 import io
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,13 +26,14 @@ from bitstreams import StreamReader
 from bitstreams.atomic import AtomicPath
 from bitstreams.dump import totals
 from bitstreams.errors import InputError, OutputError, naming
+from rscodec.enhancers.base import EnhanceSettings
 from rscodec.integrations.remote import is_url, open_stream
-from rscodec.metadata import crop_metadata, differences, select_bands
+from rscodec.metadata import crop_metadata, differences, select_bands, shrink_metadata
 from rscodec.metadata_form import stream_metadata
 from rscodec.pipeline import ahead
 from rscodec.raster import RasterReader, RasterWriter, is_stream
 from rscodec.scene import Scene
-from rscodec.settings import EncodeSettings
+from rscodec.settings import DEFAULT_QUALITY, EncodeSettings
 from rscodec.source import open_source
 from rscodec.tiles import Window
 from rscodec.validity import MASKED
@@ -72,7 +75,18 @@ class DecodeReport:
     tiles_bad: list
 
 
-def encode(scene, quality: float = 3.0, **settings) -> bytes:
+@dataclass(frozen=True)
+class EnhanceReport:
+    """`bands`: those that changed, counted from 1."""
+
+    path: str
+    width: int
+    height: int
+    bands: list
+    seconds: float
+
+
+def encode(scene, quality: float | None = None, **settings) -> bytes:
     """A Scene, an array (rows, columns) or (bands, rows, columns), or the path of an image, as a stream.
 
     `settings` are those of EncodeSettings.
@@ -85,17 +99,20 @@ def encode(scene, quality: float = 3.0, **settings) -> bytes:
 
 def encode_file(
     src: str | Path, dst: str | Path, *, bands: tuple[int, ...] | None = None, nodata: float | None = None,
-    overwrite: bool = False, progress: Progress | None = None, search_progress: Progress | None = None, **settings,
+    overwrite: bool = False, progress: Progress | None = None, search_progress: Progress | None = None,
+    executor: Executor | None = None, **settings,
 ) -> EncodeReport:
     """Encode an image file. Nothing appears at `dst` before it is complete. `settings` are those of EncodeSettings.
 
+    `executor`: who encodes the tiles, such as a rscodec.crew; this process by default.
     `progress` is told (tiles done, tiles in all), and `search_progress`, where a target is given, (tries, at most).
     """
     started = time.perf_counter()
     _check_apart(src, dst)
     wanted = EncodeSettings(**settings)
-    with open_source(Path(src), bands, nodata) as source:
-        used, psnr_db = _encode(source, dst, wanted, overwrite, progress, search_progress)
+    spread = None if executor is None else partial(_spread, executor, src, bands, nodata, wanted)
+    with open_source(src, bands, nodata) as source:
+        used, psnr_db = _encode(source, dst, wanted, overwrite, progress, search_progress, spread)
     with StreamReader.from_path(dst) as reader:
         header, sections = reader.header, totals(reader)
     met = sections["rate_bpp_file"] <= wanted.bpp if wanted.bpp else psnr_db >= wanted.psnr if wanted.psnr else None
@@ -113,19 +130,19 @@ def decode(data: bytes, *, weights=None, device: str = "cpu", fast: bool = False
 
 
 def open(source, *, size: int | None = None, weights=None, device: str = "cpu", fast: bool = False,
-         on_error: str = "stop") -> OpenScene:  # fmt: skip
+         on_error: str = "stop", enhance: EnhanceSettings | None = None) -> OpenScene:  # fmt: skip
     """A stream to read windows from: a path, a URL, or a function get_bytes(offset, length) (with `size`, if known)."""
     reader = StreamReader(source, size) if callable(source) else open_stream(source)
-    return OpenScene(reader, weights, device, fast, on_error)
+    return OpenScene(reader, weights, device, fast, on_error, enhance)
 
 
 class OpenScene:
     """An open stream. A context manager. Threads may share it, and take turns."""
 
     def __init__(self, reader: StreamReader, weights=None, device: str = "cpu", fast: bool = False,
-                 on_error: str = "stop"):  # fmt: skip
-        self._reader, self._options = reader, (weights, device, fast, on_error)
-        self._decoder = None
+                 on_error: str = "stop", enhance: EnhanceSettings | None = None):  # fmt: skip
+        self._reader, self._options, self._enhance = reader, (weights, device, fast, on_error), enhance
+        self._decoder = self._enhanced = None
         self.header = reader.header
 
     @property
@@ -137,6 +154,22 @@ class OpenScene:
             weights, device, fast, on_error = self._options
             self._decoder = SceneDecoder(self._reader, codec_for_decoding(self.header, weights, device), on_error, fast)
         return self._decoder
+
+    @property
+    def picture(self):
+        """What is read: the decoder, or what an enhancer makes of it."""
+        if self._enhance is None:
+            return self.decoder
+        if self._enhanced is None:
+            from rscodec.enhance import enhanced_stream
+
+            device = self._options[1]
+            self._enhanced = enhanced_stream(self._reader, self.decoder, self._enhance, device)
+        return self._enhanced
+
+    def mark(self, metadata: dict, chosen: list[int]) -> dict:
+        """The metadata of an output of the `chosen` bands (0-based): tags say which of them are enhanced, and how."""
+        return metadata if self._enhance is None else self.picture.mark(metadata, chosen)
 
     @property
     def metadata(self) -> dict:
@@ -156,6 +189,22 @@ class OpenScene:
         with naming(self._reader.path), _TURN:
             pixels, classes = self._decode(window)
             metadata = self.metadata if window == whole else crop_metadata(self.metadata, *window)
+        scene = self._scene(pixels, classes, metadata, bands)
+        scene.metadata = self.mark(scene.metadata, [band - 1 for band in bands or range(1, header.bands + 1)])
+        return scene
+
+    def preview(self, longest: int, bands: tuple[int, ...] | None = None) -> Scene:
+        """The scene as a small picture, its longest side about so many pixels, for a fraction of the work of `read`."""
+        from rscodec.preview import factor_for, preview
+
+        factor = factor_for(self.header.width, self.header.height, longest)
+        with naming(self._reader.path), _TURN:
+            pixels, classes = preview(self.decoder, factor)
+        return self._scene(pixels, classes, shrink_metadata(self.metadata, factor), bands)
+
+    def _scene(self, pixels: np.ndarray, classes: np.ndarray | None, metadata: dict, bands) -> Scene:
+        """What was read, or some bands of it."""
+        header = self.header
         if bands is not None:
             chosen = check_bands(bands, header.bands, self._reader.path)
             coded = list(self.decoder.radiometry.coded)
@@ -170,9 +219,9 @@ class OpenScene:
         self.decoder.prefetch(window)
         shape = window.height, window.width
         pixels, classes = np.empty((self.header.bands, *shape), self.header.dtype), None
-        for piece in self.decoder.pieces(window):
+        for piece in self.picture.pieces(window):
             inside = (slice(None), *piece.within(window))
-            pixels[inside], found = self.decoder.read(piece)
+            pixels[inside], found = self.picture.read(piece)
             if found is not None:
                 classes = np.empty((len(found), *shape), np.uint8) if classes is None else classes
                 classes[inside] = found
@@ -203,12 +252,13 @@ def decode_file(
     threads: int | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
+    enhance: EnhanceSettings | None = None,
 ) -> DecodeReport:
     """Decode to an image file, window by window. Nothing appears at `dst` before it is complete."""
     started = time.perf_counter()
     _check_apart(src, dst)
     _use_threads(threads)
-    with open(src, weights=weights, device=device, fast=fast, on_error=on_error) as scene, naming(src):
+    with open(src, weights=weights, device=device, fast=fast, on_error=on_error, enhance=enhance) as scene, naming(src):
         header = scene.header
         whole = Window(0, 0, header.width, header.height)
         target = whole if window is None else Window(*window)
@@ -218,10 +268,10 @@ def decode_file(
         if bands:
             chosen = check_bands(bands, header.bands, src)
             metadata = select_bands(metadata, chosen, header.bands, header.dtype)
-        shape = target.width, target.height, len(chosen), header.dtype
+        shape, metadata = (target.width, target.height, len(chosen), header.dtype), scene.mark(metadata, chosen)
         with RasterWriter(dst, *shape, metadata, driver, creation_options, overwrite) as writer:
-            pieces = scene.decoder.pieces(target)
-            with closing(ahead((piece, *scene.decoder.read(piece)) for piece in pieces)) as decoded:
+            pieces = scene.picture.pieces(target)
+            with closing(ahead((piece, *scene.picture.read(piece)) for piece in pieces)) as decoded:
                 for done, (piece, pixels, classes) in enumerate(decoded, 1):
                     col, row = piece.col - target.col, piece.row - target.row
                     writer.write(pixels[chosen], col, row)
@@ -232,6 +282,68 @@ def decode_file(
                         progress(done, len(pieces))
         bad = sorted(scene.bad, key=str)
     return DecodeReport(str(dst), target.width, target.height, len(chosen), time.perf_counter() - started, bad)
+
+
+def enhance_file(
+    src: str | Path,
+    dst: str | Path,
+    enhance: EnhanceSettings,
+    *,
+    driver: str = "GTiff",
+    creation_options: dict | None = None,
+    device: str = "cpu",
+    threads: int | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> EnhanceReport:
+    """Enhance a raster, window by window. Nothing appears at `dst` before it is complete."""
+    from rscodec.enhance import enhanced_raster
+
+    started = time.perf_counter()
+    _check_apart(src, dst)
+    _use_threads(threads)
+    with RasterReader(src) as reader:
+        scene = enhanced_raster(reader, enhance, device)
+        shape = reader.width, reader.height, reader.count, reader.dtype
+        metadata = scene.mark(reader.metadata, list(range(reader.count)))
+        with RasterWriter(dst, *shape, metadata, driver, creation_options, overwrite) as writer:
+            pieces = scene.pieces(Window(0, 0, reader.width, reader.height))
+            with closing(ahead((piece, *scene.read(piece)) for piece in pieces)) as enhanced:
+                for done, (piece, pixels, classes) in enumerate(enhanced, 1):
+                    writer.write(pixels, piece.col, piece.row)
+                    if "masked" in metadata:
+                        writer.write_mask(classes[0] != MASKED, piece.col, piece.row)
+                    if progress:
+                        progress(done, len(pieces))
+    bands = [band + 1 for band in scene.bands]
+    return EnhanceReport(str(dst), reader.width, reader.height, bands, time.perf_counter() - started)
+
+
+def preview_file(
+    src: str | Path,
+    dst: str | Path,
+    longest: int,
+    *,
+    bands: tuple[int, ...] | None = None,
+    driver: str = "GTiff",
+    creation_options: dict | None = None,
+    on_error: str = "stop",
+    weights: str | Path | None = None,
+    device: str = "cpu",
+    threads: int | None = None,
+    overwrite: bool = False,
+) -> DecodeReport:
+    """Decode to a small picture in an image file, its longest side about so many pixels."""
+    started = time.perf_counter()
+    _check_apart(src, dst)
+    AtomicPath(dst, overwrite).check()
+    _use_threads(threads)
+    with open(src, weights=weights, device=device, on_error=on_error) as stream:
+        scene = stream.preview(longest, bands)
+        scene.save(dst, driver, overwrite, **(creation_options or {}))
+        bad = sorted(stream.bad, key=str)
+    count, height, width = scene.pixels.shape
+    return DecodeReport(str(dst), width, height, count, time.perf_counter() - started, bad)
 
 
 def verify_file(
@@ -283,27 +395,40 @@ def check_bands(bands: tuple[int, ...], count: int, name: object = None) -> list
     return [band - 1 for band in bands]
 
 
-def _encode(source, target, settings: EncodeSettings, overwrite=False, progress=None, search_progress=None) -> tuple:
-    """Encode to a path or a binary file; the quality that was used, and the PSNR that a search for one saw."""
+def _encode(
+    source, target, settings: EncodeSettings, overwrite=False, progress=None, search_progress=None, spread=None
+) -> tuple:
+    """Encode to a path or a binary file; the quality that was used, and the PSNR that a search for one saw.
+
+    spread(encoder, quality) gives the tiles where others make them.
+    """
     from rscodec.codec.rate import from_wire, to_wire
-    from rscodec.encoder import SceneEncoder
-    from rscodec.search import quality_for_bpp, quality_for_psnr
-    from rscodec.weights import codec_for_encoding
+    from rscodec.encoder import encoder_for
+    from rscodec.search import quality_for_bound, quality_for_bpp, quality_for_psnr
 
     if isinstance(target, (str, Path)):
         AtomicPath(target, overwrite).check()
     _use_threads(settings.threads)
-    codec = codec_for_encoding(settings.model, settings.weights, settings.device)
-    if codec.fixed_rate and settings.has_target:
-        raise InputError(f"a checkpoint of {codec.model} has one rate; leave --bpp and --psnr away")
-    encoder = SceneEncoder(source, codec, settings.tile)
+    encoder = encoder_for(source, settings)
     quality, psnr_db = settings.quality, None
     if settings.bpp is not None:
         quality, _ = quality_for_bpp(encoder, settings.bpp, search_progress)
     elif settings.psnr is not None:
         quality, psnr_db = quality_for_psnr(encoder, settings.psnr, search_progress)
-    encoder.write(target, quality, overwrite, progress)
-    return None if codec.fixed_rate else from_wire(to_wire(quality)), psnr_db
+    elif quality is None:
+        quality = DEFAULT_QUALITY if encoder.bound is None else quality_for_bound(encoder)
+    encoder.write(target, quality, overwrite, progress, spread and spread(encoder, quality))
+    return None if encoder.codec.fixed_rate else from_wire(to_wire(quality)), psnr_db
+
+
+def _spread(executor, src, bands, nodata, settings: EncodeSettings, encoder, quality: float) -> Iterator[tuple]:
+    """The tiles of a scene, made by others."""
+    from rscodec.spread import Part, spread_tiles
+
+    scene = src if is_url(src) else str(Path(src).absolute())
+    weights = settings.weights and Path(settings.weights).absolute()
+    part = Part(scene, bands, nodata, replace(settings, weights=weights), encoder.radiometry, quality)
+    return spread_tiles(executor, encoder, part)
 
 
 def _check_apart(src: str | Path, dst: str | Path) -> None:

@@ -1,16 +1,12 @@
-"""Enhancement from file to file: settings -> enhancer -> an EnhancedScene in place of what it enhances.
+"""From settings to an enhanced scene: the right model for the input, and what the tags are to say of it.
 
-    decode_file(stream, image, enhance=EnhanceSettings("ldm"))     asks for enhanced_stream
-    enhance_file(raster, image, settings)                          any raster, whatever compressed it
+    stream    enhanced_stream(reader, decoder, settings, device)      reads in place of the decoder
+    raster    enhanced_raster(reader, settings, device)               whatever compressed it
 """
 
 from __future__ import annotations
 
-import time
 import zlib
-from collections.abc import Callable
-from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 from bitstreams import StreamReader
@@ -19,22 +15,8 @@ from rscodec.decoder import SceneDecoder
 from rscodec.enhancers.base import Enhancer, EnhanceSettings
 from rscodec.enhancers.scene import EnhancedScene, decoded, opened
 from rscodec.metadata_form import stream_metadata
-from rscodec.pipeline import ahead
-from rscodec.raster import RasterReader, RasterWriter
-from rscodec.validity import MASKED
+from rscodec.raster import RasterReader
 from rscodec.weights import enhancer_for
-
-
-@dataclass(frozen=True)
-class EnhanceReport:
-    """`enhanced`: the bands (counted from 1) that changed."""
-
-    path: str
-    width: int
-    height: int
-    bands: int
-    enhanced: list[int]
-    seconds: float
 
 
 def enhanced_stream(
@@ -54,42 +36,11 @@ def enhanced_stream(
     return EnhancedScene(picture, enhancer, settings, facts, reader.header.quality)
 
 
-def enhance_file(
-    src: str | Path,
-    dst: str | Path,
-    settings: EnhanceSettings,
-    *,
-    driver: str = "GTiff",
-    creation_options: dict | None = None,
-    device: str = "cpu",
-    threads: int | None = None,
-    overwrite: bool = False,
-    progress: Callable[[int, int], None] | None = None,
-) -> EnhanceReport:
-    """Enhance a raster, window by window. Nothing appears at `dst` before it is complete."""
-    from rscodec.api import check_apart, use_threads
-
-    started = time.perf_counter()
-    check_apart(src, dst)
-    use_threads(threads)
+def enhanced_raster(reader: RasterReader, settings: EnhanceSettings, device: str) -> EnhancedScene:
+    """A raster, enhanced by a model that measures by itself how strongly it was compressed."""
     enhancer = enhancer_for(settings.model, device)
     _check_takes(enhancer, "raster")
-    with RasterReader(src) as reader:
-        picture = opened(reader)
-        scene = EnhancedScene(picture, enhancer, settings, _facts(enhancer, settings, _file_crc32(Path(src))))
-        shape = reader.width, reader.height, reader.count, reader.dtype
-        metadata = scene.mark(reader.metadata, list(range(reader.count)))
-        with RasterWriter(dst, *shape, metadata, driver, creation_options, overwrite) as writer:
-            pieces = scene.pieces(picture.scene)
-            with closing(ahead((piece, *scene.read(piece)) for piece in pieces)) as found:
-                for done, (piece, pixels, classes) in enumerate(found, 1):
-                    writer.write(pixels, piece.col, piece.row)
-                    if "masked" in metadata:
-                        writer.write_mask(classes[0] != MASKED, piece.col, piece.row)
-                    if progress:
-                        progress(done, len(pieces))
-    changed = [band + 1 for band in scene.bands]
-    return EnhanceReport(str(dst), *shape[:3], changed, time.perf_counter() - started)
+    return EnhancedScene(opened(reader), enhancer, settings, _facts(enhancer, settings, _file_crc32(Path(reader.path))))
 
 
 def _check_takes(enhancer: Enhancer, what: str) -> None:

@@ -45,7 +45,7 @@ class LdmConfig:
     window: int = 256
     overlap: int = 32
     widths: tuple[int, int, int] = (48, 96, 144)
-    blocks: tuple[int, int, int] = (2, 2, 3)
+    blocks: tuple[int, int, int] = (4, 3, 3)
     heads: int = 4
     prior: int = 64
     raised: int = 16

@@ -57,7 +57,7 @@ class CodecPairs:
     def at(self, pixels: torch.Tensor, quality: torch.Tensor) -> Pair:
         """Pixels (B, 3, H, W) uint8 at qualities (B,).
 
-        As in a file: each crop by its own spectral transform in one to three groups of channels, and a group that is not
+        As in a file: each crop by its own spectral transform in one to three groups of channels; a group that is not
         worth its bits is mid grey. The transform has orthonormal columns, so its transpose is its inverse.
         """
         views = [_view(crop, float(each)) for crop, each in zip(pixels.numpy(), quality, strict=True)]

@@ -7,14 +7,33 @@ from pathlib import Path
 
 import pytest
 
+from rscodec.enhancers.base import EnhanceSettings
+from rscodec.registry import ENHANCERS
+from rscodec.weights import ships
+
 DEFAULTS = dict(window=None, bands=None, driver="GTiff", creation_options={}, on_error="stop", fast=False,
-                weights=None, device="cpu", threads=None, overwrite=False, progress=None)
+                weights=None, device="cpu", threads=None, overwrite=False, progress=None,
+                enhance=None)
 
 
 def test_defaults(rscodec, api):
     result = rscodec("decode", "a.bin", "-o", "a.tif")
     assert result.code == 0 and result.out == "out.tif: 256 x 256 x 3, 0.5 s\n"
     assert api.calls == [("decode_file", (Path("a.bin"), Path("a.tif")), DEFAULTS)]
+
+
+def test_a_preview_is_made_another_way(rscodec, api):
+    result = rscodec("decode", "a.bin", "-o", "a.png", "--preview", "64", "--bands", "3")
+    assert result.code == 0 and result.out == "out.tif: 64 x 64 x 3, 0.5 s\n"
+    ((name, args, options),) = api.calls
+    assert (name, args) == ("preview_file", (Path("a.bin"), Path("a.png"), 64))
+    assert options["bands"] == (3,) and options["driver"] == "PNG"
+
+
+@pytest.mark.parametrize("args", [["--window", "0", "0", "9", "9"], ["--fast"], ["--enhance", "ldm"]], ids=" ".join)
+def test_a_preview_is_of_the_whole_and_rough(rscodec, api, args):
+    result = rscodec("decode", "a.bin", "-o", "a.tif", "--preview", "64", *args)
+    assert result.code == 2 and "--preview" in result.err and not api.calls
 
 
 @pytest.mark.parametrize("args, changes", [
@@ -28,6 +47,10 @@ def test_defaults(rscodec, api):
     (["--weights", "w.safetensors"], dict(weights=Path("w.safetensors"))),
     (["--device", "cuda", "--threads", "1"], dict(device="cuda", threads=1)),
     (["--overwrite"], dict(overwrite=True)),
+    (["--enhance", "ldm"], dict(enhance=EnhanceSettings("ldm"))),
+    (["--enhance", "a.safetensors", "--seed", "7", "--strength", "0.5", "--max-change", "3", "--force"],
+     dict(enhance=EnhanceSettings("a.safetensors", seed=7, strength=0.5, max_change=3.0, force=True))),
+    (["--enhance", "ldm", "--strength", "0"], dict(enhance=EnhanceSettings("ldm", strength=0.0))),
 ], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
 def test_options(rscodec, api, args, changes):
     assert rscodec("decode", "a.bin", "-o", "a.tif", *args).code == 0
@@ -48,6 +71,8 @@ def test_a_name_that_promises_another_format_is_a_usage_error(rscodec, api):
 
 @pytest.mark.parametrize("args", [
     ["--window", "0", "0", "1", "x"], ["--format", "JPEG"], ["--co", "COMPRESS"], ["--on-error", "ignore"],
+    ["--strength", "1.5", "--enhance", "ldm"], ["--seed", "-1", "--enhance", "ldm"],
+    ["--strength", "0"], ["--force"], ["--max-change", "2"],
 ], ids=" ".join)
 def test_values_out_of_range_are_usage_errors(rscodec, api, args):
     result = rscodec("decode", "a.bin", "-o", "a.tif", *args)
@@ -58,3 +83,8 @@ def test_lost_tiles_are_named_and_not_a_success(rscodec, api):
     api.results["decode_file"] = dataclasses.replace(api.results["decode_file"], tiles_bad=[(0, 1), (3, 2)])
     result = rscodec("decode", "a.bin", "-o", "a.tif", "--on-error", "nodata")
     assert result.code == 4 and "(0, 1), (3, 2)" in result.err and "a.tif" in result.err
+
+
+def test_enhancement_is_offered_when_a_model_ships(rscodec):
+    shipping = any(row.takes == "stream" and ships(row) for row in ENHANCERS)
+    assert ("--enhance" in rscodec("decode", "--help").out) == shipping

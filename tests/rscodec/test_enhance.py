@@ -1,0 +1,132 @@
+"""Enhancement from file to file: which model may enhance what, pixels, tags."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+import pytest
+
+import rscodec
+from bitstreams import StreamReader
+from bitstreams.errors import InputError, MissingWeights, WrongWeights
+from rscodec import api
+from rscodec.enhancers.base import EnhanceSettings
+from rscodec.registry import ENHANCERS
+from rscodec.scene import Scene
+from rscodec.weights import enhancer_for, ships
+from tests import enhancers
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory, tiny, tiny_weights, make_scene, to_stream):
+    """A stream of four bands with a collar of nodata, and models of both kinds; decode(name, **options) -> Scene."""
+    folder = tmp_path_factory.mktemp("enhance")
+    scene = make_scene((150, 100), bands=4, nodata=0)
+    (folder / "a.bin").write_bytes(to_stream(scene))
+    scene.save(folder / "a.tif")
+    for name, takes, codecs in [("known", "stream", (tiny.weights_hash.hex(),)), ("other", "stream", ("0" * 16,)),
+                                ("raster", "raster", ())]:
+        enhancers.write(folder / f"{name}.safetensors", takes, codecs=codecs)
+    return folder
+
+
+@pytest.fixture
+def decode(files, tiny_weights, tmp_path):
+    def run(model=None, window=None, bands=None, **settings) -> Scene:
+        enhance = model and EnhanceSettings(files / f"{model}.safetensors", **settings)
+        api.decode_file(files / "a.bin", tmp_path / "out.tif", weights=tiny_weights, window=window, bands=bands,
+                        overwrite=True, enhance=enhance)
+        return Scene.load(tmp_path / "out.tif")
+
+    return run
+
+
+def test_pixels_change_and_nothing_else(decode):
+    plain, enhanced = decode(), decode("known")
+    assert (plain.pixels[:3] != enhanced.pixels[:3]).any((1, 2)).all()
+    assert np.array_equal(plain.pixels[3], enhanced.pixels[3])
+    assert np.array_equal(plain.mask, enhanced.mask) and not plain.mask.all()
+    tags = enhanced.metadata.pop("tags")[""]
+    assert "tags" not in plain.metadata and enhanced.metadata == plain.metadata
+    assert tags["synthetic"] == "yes" and tags["synthetic_bands"] == "1,2,3"
+
+
+def test_tags_say_what_it_takes_to_do_it_again(decode, files):
+    tags = decode("known", seed=9, strength=0.5, max_change=20).metadata["tags"][""]
+    with StreamReader.from_path(files / "a.bin") as reader:
+        checksum = zlib.crc32(reader.index.tobytes())
+    assert {key: value for key, value in tags.items() if key.startswith("synthetic_")} == {
+        "synthetic_bands": "1,2,3",
+        "synthetic_model": "ldm-test-1",
+        "synthetic_weights": enhancer_for(files / "known.safetensors").weights_hash,
+        "synthetic_seed": "9",
+        "synthetic_strength": "0.5",
+        "synthetic_max_change": "20",
+        "synthetic_source_crc32": f"{checksum:08x}",
+    }
+
+
+def test_strength_0_is_the_plain_decode(decode):
+    plain, enhanced = decode(), decode("known", strength=0)
+    assert np.array_equal(plain.pixels, enhanced.pixels) and plain.metadata == enhanced.metadata
+
+
+def test_a_window_looks_as_in_the_scene_and_has_its_tags(decode):
+    whole, part = decode("known", seed=2), decode("known", seed=2, window=(30, 20, 50, 40), bands=(4, 1))
+    assert np.array_equal(part.pixels, whole.pixels[[3, 0], 20:60, 30:80])
+    assert part.metadata["tags"][""]["synthetic_bands"] == "2"
+    assert "tags" not in decode("known", bands=(4,)).metadata
+
+
+def test_an_open_stream_enhances_too(decode, files, tiny_weights):
+    settings = EnhanceSettings(files / "known.safetensors")
+    with rscodec.open(files / "a.bin", weights=tiny_weights, enhance=settings) as stream:
+        part = stream.read((10, 20, 30, 40))
+    whole = decode("known")
+    assert np.array_equal(part.pixels, whole.pixels[:, 20:60, 10:40])
+    assert part.metadata["tags"] == whole.metadata["tags"]
+
+
+def test_other_codec_weights_need_force(decode, tiny):
+    with pytest.raises(WrongWeights, match=f"vec-1 .{tiny.weights_hash.hex()}.*--force"):
+        decode("other")
+    assert decode("other", force=True).metadata["tags"]
+
+
+def test_a_raster_is_enhanced_as_one(files, tmp_path):
+    settings = EnhanceSettings(files / "raster.safetensors", seed=1)
+    report = api.enhance_file(files / "a.tif", tmp_path / "b.tif", settings)
+    before, after = Scene.load(files / "a.tif"), Scene.load(tmp_path / "b.tif")
+    assert report.bands == [1, 2, 3] and (report.width, report.height) == (150, 100)
+    assert [np.array_equal(a, b) for a, b in zip(before.pixels, after.pixels, strict=True)] == [False] * 3 + [True]
+    assert np.array_equal(before.mask, after.mask)
+    tags = after.metadata["tags"][""]
+    assert tags["synthetic_source_crc32"] == f"{zlib.crc32((files / 'a.tif').read_bytes()):08x}"
+
+
+def test_models_go_with_what_they_take(decode, files, tmp_path):
+    with pytest.raises(InputError, match="enhances a raster.*rscodec enhance --model"):
+        decode("raster")
+    with pytest.raises(InputError, match="enhances a stream.*rscodec decode --enhance"):
+        api.enhance_file(files / "a.tif", tmp_path / "c.tif", EnhanceSettings(files / "known.safetensors"))
+
+
+def test_unknown_models_are_answered_with_the_known(files, tiny_weights):
+    with pytest.raises(InputError, match="unknown name 'x'; there are ldm"):
+        enhancer_for("x")
+    for row in ENHANCERS:
+        if not ships(row):
+            with pytest.raises(MissingWeights, match=f"enhancer {row.name}"):
+                enhancer_for(row.name)
+    with pytest.raises(MissingWeights, match="no enhancer at"):
+        enhancer_for(files / "absent.safetensors")
+    with pytest.raises(WrongWeights, match="holds no enhancer"):
+        enhancer_for(tiny_weights)
+
+
+@pytest.mark.parametrize("wrong", [dict(seed=-1), dict(seed=2**63), dict(strength=1.1), dict(strength=float("nan")),
+                                   dict(max_change=-1.0), dict(max_change=float("inf"))], ids=str)  # fmt: skip
+def test_settings_out_of_range_are_bad_input(wrong):
+    with pytest.raises(InputError, match="--" + next(iter(wrong)).replace("_", "-")):
+        EnhanceSettings("ldm", **wrong)

@@ -1,0 +1,129 @@
+"""Turn a trained LDM-RSIC into weights that ship: float16 safetensors and a manifest with measured figures.
+
+    RSCODEC_DATA=... python tools/export_ldm_rsic.py --run local/ldm2 --model ldm-rsic-1 --codec s
+    RSCODEC_DATA=... python tools/export_ldm_rsic.py --run local/ldmj2 --model ldm-jpeg2000-1
+
+Figures are of files: real streams (or JPEG2000 files) of the held-out images, decoded with and without the enhancer at
+seed 0; PSNR per image, then averaged, and LPIPS where its weights are found.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import click
+import numpy as np
+
+import rscodec
+from eval.anchors.jpeg2000 import Jpeg2000
+from rscodec.api import OpenScene
+from rscodec.enhance import enhanced_raster
+from rscodec.enhancers.base import EnhanceSettings
+from rscodec.enhancers.ldm_rsic import LdmConfig, LdmRsic, write_weights
+from rscodec.metrics import psnr
+from rscodec.perceptual import MetricUnavailable, lpips_distance
+from rscodec.raster import RasterReader
+from rscodec.scene import Scene
+from rscodec.tiles import Window
+from rscodec.training import checkpoint
+from rscodec.weights import codec_for_encoding
+from tools.export_weights import HELD_OUT
+
+RATES = (0.1, 0.2, 0.4, 0.8, 1.6)
+RAW_BITS = 24
+
+
+def of_stream(scene: Scene, quality: float, codec: str, settings: EnhanceSettings) -> tuple[np.ndarray, np.ndarray]:
+    """(decoded, enhanced) pixels of our codec's stream."""
+    from bitstreams import StreamReader
+
+    stream = rscodec.encode(scene, quality, model=codec)
+    with OpenScene(StreamReader.from_bytes(stream), enhance=settings) as opened:
+        return rscodec.decode(stream).pixels, opened.read().pixels
+
+
+def of_jpeg2000(scene: Scene, rate: float, settings: EnhanceSettings) -> tuple[np.ndarray, np.ndarray]:
+    """(decoded, enhanced) pixels of an OpenJPEG file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x.jp2"
+        path.write_bytes(Jpeg2000().encode(scene.pixels, RAW_BITS / rate))
+        with RasterReader(path) as reader:
+            whole = Window(0, 0, reader.width, reader.height)
+            return reader.read(*whole)[0], enhanced_raster(reader, settings, "cpu").read(whole)[0]
+
+
+def figures_of(original: np.ndarray, found: np.ndarray) -> dict[str, float]:
+    error = float(np.square(original.astype(float) - found).mean())
+    figures = {"psnr_db": psnr(error, 255.0)}
+    try:
+        figures["lpips"] = lpips_distance(original, found)
+    except MetricUnavailable:
+        pass
+    return figures
+
+
+def measure(scenes: list[Scene], points, both) -> list[dict]:
+    """Means over images at each point; both(scene, point) gives decoded and enhanced pixels."""
+    rows = []
+    for point in points:
+        sums: dict[str, list[float]] = {}
+        for scene in scenes:
+            for name, found in zip(("decoded", "enhanced"), both(scene, point), strict=True):
+                for metric, value in figures_of(scene.pixels, found).items():
+                    sums.setdefault(f"{metric}_{name}", []).append(value)
+        rows.append({"point": point, "images": len(scenes)} | {k: round(float(np.mean(v)), 4) for k, v in sums.items()})
+        click.echo(rows[-1])
+    return rows
+
+
+@click.command()
+@click.option("--run", type=click.Path(exists=True, path_type=Path), required=True, help="Folder with average.pt.")
+@click.option("--model", required=True, help="Name of the weights, as in the registry.")
+@click.option("--codec", default="s", show_default=True, help="The codec whose shipped weights it is measured with.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("rscodec/weights"), show_default=True)
+@click.option("--overwrite", is_flag=True)
+def main(run: Path, model: str, codec: str, out: Path, overwrite: bool) -> None:
+    path = out / f"{model}.safetensors"
+    if path.exists() and not overwrite:
+        raise click.ClickException(f"{path} exists; give the new weights a new name, or --overwrite")
+    saved = checkpoint.load(run / "average.pt")
+    net = LdmRsic(LdmConfig.from_dict(saved["config"]))
+    net.load_state_dict(saved["module"])
+    streams = net.config.takes == "stream"
+    codecs = (codec_for_encoding(codec).weights_hash.hex(),) if streams else ()
+    out.mkdir(parents=True, exist_ok=True)
+    write_weights(path, model, net, codecs)
+
+    settings = EnhanceSettings(path)
+    data, figures = Path(os.environ["RSCODEC_DATA"]), {}
+    for pattern in HELD_OUT:
+        images = [image for image in sorted(data.glob(pattern)) if image.suffix in (".png", ".tif")]
+        scenes = [Scene(Scene.load(image, (1, 2, 3)).pixels) for image in images]
+        if streams:
+            figures[pattern] = measure(scenes, range(1, 9), lambda scene, q: of_stream(scene, q, codec, settings))
+        else:
+            figures[pattern] = measure(scenes, RATES, lambda scene, rate: of_jpeg2000(scene, rate, settings))
+    manifest = {
+        "model": model,
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "bytes": path.stat().st_size,
+        "licence": "MIT, as the project",
+        "date": time.strftime("%Y-%m-%d"),
+        "config": saved["config"],
+        "codecs": codecs,
+        "command": "tools/pack_data.py, then tools/train_ldm_rsic.py once for each entry of history",
+        "history": saved["history"],
+        "figures": figures,
+        "figures_command": f"tools/export_ldm_rsic.py --run {run.name} --model {model} --codec {codec}",
+    }
+    path.with_suffix(".json").write_text(json.dumps(manifest, indent=1) + "\n")
+    click.echo(f"{path}: {manifest['bytes']} bytes, made for {codecs or 'rasters'}")
+
+
+if __name__ == "__main__":
+    main()
