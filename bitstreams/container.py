@@ -1,7 +1,7 @@
 """Streams as a whole: StreamReader finds the bytes of a tile, StreamWriter puts them there.
 
-    fixed header │ metadata? │ radiometry? │ crc32 ║ tile index │ crc32 ║ payloads, tile by tile
-    └──────── one read of 4 KiB, more for large scenes ────────────────┘ └─ one read per payload
+    fixed header │ metadata? │ radiometry? │ bound? │ crc32 ║ tile index │ crc32 ║ payloads, tile by tile
+    └──────── one read of 4 KiB, more for large scenes ─────────────────────────┘ └─ one read per payload
 
 Payloads are opaque here: they are delivered with their checksum verified, and never looked into.
 """
@@ -23,11 +23,12 @@ from .atomic import AtomicPath
 from .errors import HeaderDamaged, IndexDamaged, MaskDamaged, TileDamaged, TrailingBytes, naming
 from .header import FIXED, Header, wire_numbers
 from .index import ENTRY, Entry, check_index, empty_index, index_size, offsets
-from .limits import MAX_METADATA_BYTES, MAX_RADIOMETRY_BYTES
-from .sections import pack_metadata, pack_section, unpack_metadata
+from .limits import MAX_BOUND_BYTES, MAX_METADATA_BYTES, MAX_RADIOMETRY_BYTES
+from .sections import pack_bound, pack_metadata, pack_section, unpack_bound, unpack_metadata
 from .source import FileSource, Start
 
-SECTIONS = {"metadata": MAX_METADATA_BYTES, "radiometry": MAX_RADIOMETRY_BYTES}
+RESIDUAL = "residual"  # stands where the number of a group would
+SECTIONS = {"metadata": MAX_METADATA_BYTES, "radiometry": MAX_RADIOMETRY_BYTES, "bound": MAX_BOUND_BYTES}
 
 
 class StreamReader:
@@ -58,6 +59,7 @@ class StreamReader:
         self.header = Header.from_wire(numbers)
         self.metadata = unpack_metadata(blobs["metadata"]) if "metadata" in blobs else {}
         self.radiometry = blobs.get("radiometry")
+        self.bound = unpack_bound(blobs["bound"], self.header.dtype) if "bound" in blobs else None
 
         at, length = start.at, index_size(self.header)
         index = np.frombuffer(start.take_checked(length, at, "tile index", IndexDamaged), ENTRY)
@@ -104,13 +106,13 @@ class StreamReader:
         """(rows, columns) of tiles."""
         return self.header.grid
 
-    def entry(self, row: int, col: int, group: int | None) -> Entry:
-        """Where a payload lies; group None stands for the lossless planes."""
+    def entry(self, row: int, col: int, group: int | str | None) -> Entry:
+        """Where a payload lies; group None stands for the lossless planes, RESIDUAL for the residual."""
         rows, cols = self.grid
-        known = range(self.header.planes) if group is None else range(self.header.groups)
-        if row not in range(rows) or col not in range(cols) or (group or 0) not in known:
+        names = [None] * self.header.planes + [*range(self.header.groups)] + [RESIDUAL] * self.header.bounded
+        if row not in range(rows) or col not in range(cols) or group not in names:
             raise IndexError(f"no entry for tile ({row}, {col}), group {group}: the grid is {rows} x {cols}")
-        at = row * cols + col, 0 if group is None else self.header.planes + group
+        at = row * cols + col, names.index(group)
         return Entry(int(self.offsets[at]), *(int(number) for number in self.index[at]))
 
     def prefetch(self, entries: list[tuple[int, int, int | None]]) -> None:
@@ -127,13 +129,17 @@ class StreamReader:
         """The coded bytes of one group of a tile; empty: the tile has no valid pixel."""
         return self._read(row, col, group, TileDamaged)
 
-    def _read(self, row: int, col: int, group: int | None, error: type[TileDamaged]) -> bytes:
+    def residual(self, row: int, col: int) -> bytes:
+        """What brings a tile within the bound; empty: it is without."""
+        return self._read(row, col, RESIDUAL, TileDamaged)
+
+    def _read(self, row: int, col: int, group: int | str | None, error: type[TileDamaged]) -> bytes:
         offset, length, crc, _ = self.entry(row, col, group)
         inside = self.size is None or offset + length <= self.size
         data = self._get_bytes(offset, length) if length and inside else b""
         if len(data) == length and zlib.crc32(data) == crc:
             return data
-        what = "the lossless planes" if group is None else f"group {group}"
+        what = {None: "the lossless planes", RESIDUAL: "the residual"}.get(group, f"group {group}")
         why = "do not match their checksum" if len(data) == length else "are cut off by the end of the stream"
         raise error(f"tile ({row}, {col}): the {length} bytes of {what} at byte {offset} {why}; fetch the "
                     "stream again, or decode the other tiles with --on-error nodata", (row, col, group))
@@ -143,12 +149,13 @@ class StreamWriter:
     """Writes tiles in row-major order and, when all are there, the index before them.
 
     target: a path, where the stream appears whole or not at all, or a seekable binary file at its start.
-    The flags `metadata` and `radiometry` of the header follow from what is given.
+    The flags `metadata`, `radiometry` and `bound` of the header follow from what is given.
     """
 
     def __init__(self, target: str | os.PathLike | BinaryIO, header: Header, metadata: dict | None = None,
-                 radiometry: bytes | None = None, overwrite: bool = False):
-        blobs = {"metadata": pack_metadata(metadata) if metadata else None, "radiometry": radiometry}
+                 radiometry: bytes | None = None, overwrite: bool = False, bound: float | None = None):
+        blobs = {"metadata": pack_metadata(metadata) if metadata else None, "radiometry": radiometry,
+                 "bound": None if bound is None else pack_bound(bound, header.dtype)}
         blobs = {name: data for name, data in blobs.items() if data}
         self.header = replace(header, flags=frozenset({"planes"} & set(header.flags) | set(blobs)))
         head = self.header.pack() + b"".join(pack_section(data) for data in blobs.values())
@@ -170,13 +177,15 @@ class StreamWriter:
             self._end(problem)
             raise
 
-    def add(self, row: int, col: int, planes: tuple[bytes, int] | None, groups: list[tuple[bytes, int]]):
+    def add(self, row: int, col: int, planes: tuple[bytes, int] | None, groups: list[tuple[bytes, int]],
+            residual: tuple[bytes, int] = (b"", 0)):
         """The next tile: each payload with the checksum of what it decodes to. No groups: no valid pixel."""
         if divmod(self._done, self.header.grid[1]) != (row, col):
             raise ValueError(f"tile ({row}, {col}) is out of order: {self._done} tiles are written")
         if planes and not self.header.planes:
             raise ValueError("planes, but the header was made without the flag `planes`")
         payloads = [planes or (b"", 0)] * self.header.planes + list(groups or [(b"", 0)] * self.header.groups)
+        payloads += [residual] * self.header.bounded
         entries = self._index[self._done:self._done + 1]
         entries[0] = [(len(data), zlib.crc32(data), crc if data else 0) for data, crc in payloads]
         check_index(entries, self.header, self._done)

@@ -35,8 +35,11 @@ def explain(reader: StreamReader) -> list[Line]:
     if "radiometry" in parts:
         lines.append(Line(*parts["radiometry"], "radiometry", f"{len(reader.radiometry)} bytes",
                           "between pixels and network channels"))
+    if "bound" in parts:
+        lines.append(Line(*parts["bound"], "bound", f"{reader.bound:g}", "largest error of a valid pixel"))
     rows, cols = reader.grid
-    per_tile = " and ".join(["planes"] * header.planes + [f"{header.groups} group(s)"] * (header.groups > 0))
+    per_tile = " and ".join(["planes"] * header.planes + [f"{header.groups} group(s)"] * (header.groups > 0)
+                            + ["residual"] * header.bounded)
     index_at, index_size = parts["index"]
     lost = missing(reader)
     order = f"tile by tile; cut off, the last {lost} bytes are missing" if lost else "tile by tile"
@@ -59,19 +62,22 @@ MEANINGS = {"rate_bpp_file": "bits of the file for each pixel, valid or not"}
 def totals(reader: StreamReader) -> dict[str, float]:
     """Bytes of each part, a checksum with what it protects; the rate is over all pixels, valid or not."""
     header, parts, length = reader.header, reader.parts, reader.index["length"]
-    groups = int(length[:, header.planes:].sum(dtype="int64"))
-    sections = {name: parts.get(name, (0, 0))[1] for name in ("metadata", "radiometry")}
+    coded = length[:, header.planes:header.planes + header.groups]
+    groups, residual = int(coded.sum(dtype="int64")), int(length[:, -1].sum(dtype="int64")) * header.bounded
+    sections = {name: parts.get(name, (0, 0))[1] for name in ("metadata", "radiometry", "bound")}
     return {
         "bytes_file": reader.end,
         "bytes_header": parts["fixed"][1] + 4,
         "bytes_metadata": sections["metadata"],
         "bytes_radiometry": sections["radiometry"],
+        "bytes_bound": sections["bound"],
         "bytes_index": parts["index"][1] + 4,
-        "bytes_planes": parts["payloads"][1] - groups,
+        "bytes_planes": parts["payloads"][1] - groups - residual,
         "bytes_groups": groups,
-        "bytes_overhead": reader.end - groups,
+        "bytes_residual": residual,
+        "bytes_overhead": reader.end - groups - residual,
         "tiles": len(length),
-        "tiles_absent": int((length[:, header.planes:] == 0).all(axis=1).sum()) if header.groups else 0,
+        "tiles_absent": int((coded == 0).all(axis=1).sum()) if header.groups else 0,
         "rate_bpp_file": 8 * reader.end / (header.width * header.height),
     }
 
@@ -80,5 +86,5 @@ def _words(value) -> str:
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, frozenset):
-        return ", ".join(name for name in wire.FLAGS if name in value) or "none"
+        return ", ".join(name for name in wire.FLAGS if name and name in value) or "none"
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -58,21 +58,23 @@ class Name:
 
 @dataclass(frozen=True)
 class Bits:
-    """A set of names, one bit each, the first name in bit 0."""
+    """A set of names, one bit each, the first name in bit 0; a bit whose name is None is not used."""
 
     code: str
-    names: tuple[str, ...]
+    names: tuple[str | None, ...]
 
     def to_wire(self, value):
-        if not value <= set(self.names):
-            raise ValueError(f"a set of {', '.join(self.names)}")
+        known = [name for name in self.names if name]
+        if not value <= set(known):
+            raise ValueError(f"a set of {', '.join(known)}")
         return sum(1 << self.names.index(name) for name in value)
 
     def from_wire(self, name, number):
-        if number >> len(self.names):
+        found = frozenset(bit for i, bit in enumerate(self.names) if number >> i & 1)
+        if number >> len(self.names) or None in found:
             raise BadField(f"header field {name} is {number:#04x}, with bits that have no meaning; "
                            "the stream is not one that rscodec writes")
-        return frozenset(bit for i, bit in enumerate(self.names) if number >> i & 1)
+        return found
 
 
 @dataclass(frozen=True)

@@ -58,9 +58,14 @@ class Header:
         return "planes" in self.flags
 
     @property
+    def bounded(self) -> bool:
+        """Does every tile have an index entry for a residual, and the stream a largest error?"""
+        return "bound" in self.flags
+
+    @property
     def entries(self) -> int:
-        """Index entries of one tile: planes, if any, then the groups."""
-        return self.planes + self.groups
+        """Index entries of one tile: planes, if any, then the groups, then the residual, if any."""
+        return self.planes + self.groups + self.bounded
 
     def pack(self) -> bytes:
         """The fixed part. A value that it cannot hold came from the scene or the user: InputError."""
@@ -91,6 +96,8 @@ class Header:
                                 "in all; encode with a larger tile")
         if self.groups > self.bands:
             raise BadField(f"header field groups is {self.groups}, too many for {self.bands} bands")
+        if self.bounded and not (self.groups and self.arithmetic == "integer-1"):
+            raise BadField("header field flags has a bound, which needs groups of a model that is the same everywhere")
         if self.entries == 0:
             raise BadField("header fields flags and groups leave the scene without any content")
 

@@ -1,4 +1,4 @@
-"""The tile index: for each tile, row by row, [planes] + groups entries of length, crc_coded, crc_decoded.
+"""The tile index: for each tile, row by row, [planes] + groups + [residual] entries of length, crc_coded, crc_decoded.
 
 Payloads lie back to back in the order of the index, so an offset is the sum of the lengths before it.
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from .errors import IndexDamaged, LimitExceeded
 from .header import Header
-from .limits import MAX_BANDS, MAX_GROUP_BYTES_PER_PIXEL
+from .limits import MAX_BANDS, MAX_GROUP_BYTES_PER_PIXEL, MAX_RESIDUAL_BYTES_PER_SAMPLE
 
 ENTRY = np.dtype([("length", "<u4"), ("crc_coded", "<u4"), ("crc_decoded", "<u4")])
 
@@ -42,7 +42,9 @@ def index_size(header: Header) -> int:
 def check_index(index: np.ndarray, header: Header, first: int = 0) -> None:
     """Refuse what no writer writes. `first` is the number of the first tile of `index`, for the message."""
     length = index["length"]
-    groups = length[:, header.planes:] > 0
+    groups = length[:, header.planes:header.planes + header.groups] > 0
+    if header.bounded:
+        _refuse((length[:, -1] > 0) & ~groups.any(axis=1), header, first, "a residual but no groups")
     if header.groups:
         absent, unmasked = ~groups.any(axis=1), length[:, 0] == 0 if header.planes else True
         _refuse(~absent & ~groups.all(axis=1), header, first, "some groups but not all")
@@ -57,11 +59,13 @@ def check_index(index: np.ndarray, header: Header, first: int = 0) -> None:
 
 
 def payload_limits(header: Header) -> list[int]:
-    """The most bytes of each entry of a tile: a group is bounded by its rate, planes by their raw size."""
+    """The most bytes of each entry of a tile: planes are bounded by their raw size, the others by their rate."""
     pixels = header.tile**2
     planes = pixels * header.bands * (np.dtype(header.dtype).itemsize + 1) + 9 * MAX_BANDS
     planes += planes // 1000 + 64  # what zlib may add to data that it cannot compress
-    return [planes] * header.planes + [pixels * MAX_GROUP_BYTES_PER_PIXEL] * header.groups
+    residual = pixels * header.bands * MAX_RESIDUAL_BYTES_PER_SAMPLE
+    groups = [pixels * MAX_GROUP_BYTES_PER_PIXEL] * header.groups
+    return [planes] * header.planes + groups + [residual] * header.bounded
 
 
 def offsets(index: np.ndarray, start: int) -> np.ndarray:

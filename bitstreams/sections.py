@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import json
+import math
+import struct
 import zlib
 
-from .errors import InputError, MetadataDamaged
-from .limits import MAX_METADATA_BYTES
+from .errors import BadField, InputError, MetadataDamaged
+from .limits import MAX_BOUND_BYTES, MAX_INTEGER_BOUND, MAX_METADATA_BYTES
 
 
 def pack_section(data: bytes) -> bytes:
@@ -43,6 +45,29 @@ def unpack_metadata(data: bytes) -> dict:
     if not isinstance(metadata, dict):
         raise MetadataDamaged("the metadata section holds JSON, but not an object")
     return metadata
+
+
+def pack_bound(largest: float, dtype: str) -> bytes:
+    """The largest error of a pixel, in units of the scene."""
+    if not _legal_bound(largest, dtype):
+        raise InputError(f"--max-error {largest:g}: give a whole number from 0 to {MAX_INTEGER_BOUND} for integers, "
+                         "a number above 0 for floats")
+    return struct.pack("<d", largest)
+
+
+def unpack_bound(data: bytes, dtype: str) -> float:
+    if len(data) != MAX_BOUND_BYTES:
+        raise BadField(f"the bound section has {len(data)} bytes, not {MAX_BOUND_BYTES}")
+    (largest,) = struct.unpack("<d", data)
+    if not _legal_bound(largest, dtype):
+        raise BadField(f"the bound section holds {largest:g}, which is no largest error of {dtype} pixels")
+    return largest
+
+
+def _legal_bound(largest: float, dtype: str) -> bool:
+    if dtype.startswith("float"):
+        return math.isfinite(largest) and largest > 0
+    return 0 <= largest <= MAX_INTEGER_BOUND and largest == int(largest)
 
 
 def inflate(data: bytes, limit: int) -> bytes:

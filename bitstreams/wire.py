@@ -17,6 +17,6 @@ MODELS = {
 
 DTYPES = {1: "uint8", 2: "uint16", 3: "int16", 4: "float32", 5: "float64"}
 
-FLAGS = ("metadata", "radiometry", "planes")  # bit 0, 1, 2; the other bits are 0
+FLAGS = ("metadata", "radiometry", "planes", None, "bound")  # bit 0, 1, 2, 4; the other bits are 0
 
 CLASSES = {0: "valid", 1: "nodata value", 2: "NaN", 3: "masked"}

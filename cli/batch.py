@@ -11,7 +11,7 @@ from cli import options
 from cli.output import print_json
 from cli.progress import bars
 
-ENCODE = ("quality", "bpp", "psnr", "model", "weights", "tile", "bands", "nodata", "device", "debug")
+ENCODE = ("quality", "bpp", "psnr", "max_error", "model", "weights", "tile", "bands", "nodata", "device", "debug")
 DECODE = ("bands", "driver", "creation_options", "on_error", "fast", "weights", "device", "debug")
 
 
@@ -49,9 +49,10 @@ def command() -> None:
 @overwrite_option
 @options.quiet_option
 @options.json_option
-def encode(inputs: tuple[str, ...], quality: float | None, bpp: float | None, psnr: float | None, **settings) -> None:
+def encode(inputs: tuple[str, ...], quality: float | None, bpp: float | None, psnr: float | None,
+           max_error: float | None, **settings) -> None:
     """Compress INPUTS, each into a .bin file of its name. The settings are those of `rscodec encode`."""
-    run("encode", inputs, settings | encode_one.operating_point(quality, bpp, psnr))
+    run("encode", inputs, settings | encode_one.operating_point(quality, bpp, psnr, max_error))
 
 
 @command.command(params=settings_of(decode_one.command, DECODE))

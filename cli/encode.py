@@ -14,8 +14,6 @@ from cli.progress import bars
 from rscodec.crew import LOCAL, crew
 from rscodec.registry import CODECS
 
-DEFAULT_QUALITY = 3.0
-
 
 @click.command()
 @click.argument("scene", type=options.PATH)
@@ -26,6 +24,9 @@ DEFAULT_QUALITY = 3.0
 @click.option("--psnr", type=options.FiniteRange(0, min_open=True),
               help="Aim at such a PSNR in dB, over all valid pixels of all bands. Its peak is the range of the type "
                    "(255 for uint8, 65535 for uint16 and int16), for floats that of the scene.")
+@click.option("--max-error", type=options.FiniteRange(0), metavar="E",
+              help="No valid pixel is further off than E, in units of the scene, wherever it is decoded. 0, for "
+                   "integers: without loss. The quality is the one that takes the fewest bytes, unless it is given.")
 @click.option("--model", type=click.Choice([row.name for row in CODECS if row.public]), default="s",
               show_default=True, help="The codec.")
 @options.weights_option
@@ -44,13 +45,14 @@ DEFAULT_QUALITY = 3.0
 @options.json_option
 @options.debug_option
 def command(scene: Path, output: Path, quality: float | None, bpp: float | None, psnr: float | None,
-            stac: Path | None, scheduler: str, workers: int, quiet: bool, as_json: bool, **settings) -> None:
+            max_error: float | None, stac: Path | None, scheduler: str, workers: int, quiet: bool, as_json: bool,
+            **settings) -> None:
     """Compress SCENE, any raster that GDAL reads, into a file.
 
-    One of --quality, --bpp and --psnr sets the operating point. Nodata, masks, alpha and all metadata are
-    kept exactly.
+    One of --quality, --bpp, --psnr and --max-error sets the operating point (the last and --quality go together).
+    Nodata, masks, alpha and all metadata are kept exactly.
     """
-    goal = operating_point(quality, bpp, psnr)
+    goal = operating_point(quality, bpp, psnr, max_error)
 
     from rscodec.api import encode_file
     from rscodec.integrations.stac import read_item, write_item
@@ -77,11 +79,13 @@ def command(scene: Path, output: Path, quality: float | None, bpp: float | None,
                    f"{result.width} x {result.height} x {result.bands}, {result.seconds:.1f} s")
 
 
-def operating_point(quality: float | None, bpp: float | None, psnr: float | None) -> dict:
-    """At most one of the three, for the library."""
+def operating_point(quality: float | None, bpp: float | None, psnr: float | None, max_error: float | None) -> dict:
+    """What sets it, for the library."""
     if sum(goal is not None for goal in (quality, bpp, psnr)) > 1:
         raise click.UsageError("--quality, --bpp and --psnr exclude each other")
-    return {"quality": DEFAULT_QUALITY if quality is None else quality, "bpp": bpp, "psnr": psnr}
+    if max_error is not None and (bpp, psnr) != (None, None):
+        raise click.UsageError("--max-error excludes --bpp and --psnr")
+    return {"quality": quality, "bpp": bpp, "psnr": psnr, "max_error": max_error}
 
 
 def missed(result, bpp: float | None) -> str:

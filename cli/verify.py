@@ -65,6 +65,8 @@ def faults(result) -> list[str]:
     found = []
     if result.tiles_bad:
         found.append(f"{result.tiles_bad} of {result.tiles} tiles are damaged")
+    if result.bound_kept is False:
+        found.append(f"a pixel is off by {result.max_abs_error:g}, above the bound of {result.max_error_bound:g}")
     if result.nodata_exact is False:
         found.append("nodata differs from the scene")
     if result.metadata_exact is False:

@@ -176,8 +176,8 @@ class SceneDecoder:
         base = unrounded_base(self.codec, self.radiometry, latents, self.reader.header.quality, tile)
         pixels, crc = self.bound.decode(payload, base, valid)
         if crc != self.reader.entry(row, col, RESIDUAL).crc_decoded:
-            raise TileDamaged(f"tile ({row}, {col}): the pixels are not those that were encoded; fetch the stream again",
-                              (row, col, RESIDUAL))
+            raise TileDamaged(f"tile ({row}, {col}): the pixels are not those that were encoded; "
+                              "fetch the stream again", (row, col, RESIDUAL))
         return pixels
 
     def _load(self, tiles: list[tuple[int, int]]) -> dict[tuple[int, int], np.ndarray | None]:

@@ -4,6 +4,7 @@
       codec.analyse, on blocks of tiles with a border      ->  y
       codec.encode, tile by tile                            ->  one payload per tile and group
       classes and lossless bands                            ->  the planes of the tile
+      with a largest error: what the latents lack           ->  the residual of the tile (rscodec.bound)
                                                              => StreamWriter
 
 Bounded memory: what is held is a block of tiles, never the scene. Reading runs ahead in a thread.
@@ -20,6 +21,7 @@ import numpy as np
 from bitstreams import Header, StreamWriter
 from bitstreams.errors import InputError
 from bitstreams.planes import encode_planes, planes_crc
+from rscodec.bound import Bound, unrounded_base
 from rscodec.codec import rate
 from rscodec.codec.base import TileCodec
 from rscodec.fill import fill_invalid
@@ -42,16 +44,20 @@ class SceneEncoder:
 
     `radiometry`: that of the scene of which the source is a part, instead of its own.
     `peak`: what the PSNR of the scene refers to, where its statistics were needed.
+    `max_error`: the most by which a valid pixel may be off.
     """
 
     peak: float | None = None
 
-    def __init__(self, source, codec: TileCodec, tile: int = 512, radiometry: Radiometry | None = None):
-        self.source, self.codec = source, codec
+    def __init__(self, source, codec: TileCodec, tile: int = 512, radiometry: Radiometry | None = None,
+                 max_error: float | None = None):  # fmt: skip
+        self.source, self.codec, self.max_error = source, codec, max_error
         self.grid = Grid(source.width, source.height, tile, codec.stride)
         self.radiometry = radiometry or Radiometry(source.dtype, source.count, source.exact_bands)
         self.header(rate.QUALITY_MIN).pack()  # what no stream can hold is refused before the scene is read
         self.radiometry = radiometry or self._radiometry()
+        bounded = max_error is not None and self.radiometry.groups
+        self.bound = Bound(max_error, source.dtype, self.radiometry.scale, source.nodata) if bounded else None
 
     def _radiometry(self) -> Radiometry:
         source, coded = self.source, list(self.source.coded_bands)
@@ -90,16 +96,17 @@ class SceneEncoder:
         radiometry = self.radiometry.at(quality)
         radiometry = None if radiometry.is_default() else radiometry.pack()
         done, total = 0, self.grid.rows * self.grid.cols
-        writer = StreamWriter(target, self.header(quality), self.source.metadata, radiometry, overwrite)
+        bound = self.bound and self.bound.largest
+        writer = StreamWriter(target, self.header(quality), self.source.metadata, radiometry, overwrite, bound)
         with writer, closing(tiles or self.tiles(quality)) as made:
-            for row, col, planes, groups in made:
-                writer.add(row, col, planes, groups)
+            for tile in made:
+                writer.add(*tile)
                 done += 1
                 if progress:
                     progress(done, total)
 
     def tiles(self, quality: float, blocks: Iterable[Window] | None = None) -> Iterator[tuple]:
-        """(row, col, planes, groups) of every tile, or those of some blocks, as StreamWriter.add takes them."""
+        """(row, col, planes, groups, residual) of every tile, or of those of some blocks, for StreamWriter.add."""
         edge, blocks = self.grid.edge, blocks or self.grid.blocks(BLOCK_TILES)
         with closing(ahead(self._read(block) for block in blocks)) as scanned:
             for block, outer, pixels, classes in scanned:
@@ -109,16 +116,19 @@ class SceneEncoder:
                     tile = self.grid.tile(block.row // edge, col)
                     inside = (slice(None), *tile.within(outer))
                     planes = self._planes(pixels[inside], None if classes is None else classes[inside])
-                    groups = []
+                    groups, residual = [], (b"", 0)
                     if y is not None and (classes is None or (classes[inside] == 0).any()):
                         latents = (slice(None), *self.grid.to_latents(tile).within(y_window))
                         coded = self.codec.encode(y[latents], quality)
-                        valid = None if classes is None else (classes[inside] == 0).any(0)
-                        for (payload, values), seen in zip(coded, channels[(slice(None), *inside)], strict=True):
-                            if _better_flat(payload, seen, valid, quality):
-                                payload, values = FLAT, np.zeros_like(values)
-                            groups.append((payload, latents_crc(values)))
-                    yield block.row // edge, col, planes, groups
+                        valid = None if classes is None else classes[inside] == 0
+                        for group, seen in enumerate(channels[(slice(None), *inside)]):
+                            if _better_flat(coded[group][0], seen, valid, quality):
+                                coded[group] = FLAT, np.zeros_like(coded[group][1])
+                        groups = [(payload, latents_crc(values)) for payload, values in coded]
+                        if self.bound:
+                            base = np.stack([values for _, values in coded])
+                            residual = self._residual(base, pixels[inside], valid, quality, tile)
+                    yield block.row // edge, col, planes, groups, residual
 
     def _read(self, block: Window) -> tuple[Window, Window, np.ndarray, np.ndarray | None]:
         outer = block.grown(self.codec.border * self.codec.stride, self.grid.scene)
@@ -136,6 +146,12 @@ class SceneEncoder:
         rim = ((0, 0), (0, 0), (0, -outer.height % stride), (0, -outer.width % stride))
         return channels, self.codec.analyse(np.pad(channels, rim, mode="edge"), quality)
 
+    def _residual(self, latents: np.ndarray, pixels: np.ndarray, valid: np.ndarray | None, quality: float, tile):
+        """What a tile's latents (G, h, w, N) lack, with its checksum."""
+        coded, _ = self.radiometry.split(pixels)
+        base = unrounded_base(self.codec, self.radiometry.at(quality), latents, quality, tile)
+        return self.bound.encode(base, coded, np.broadcast_to(True if valid is None else valid, coded.shape))
+
     def _planes(self, pixels: np.ndarray, classes: np.ndarray | None) -> tuple[bytes, int] | None:
         """The lossless side of a tile with its checksum; None where the stream has no such thing."""
         if not (self.radiometry.planes or self.radiometry.exact):
@@ -152,13 +168,15 @@ def encoder_for(source, settings: EncodeSettings, radiometry: Radiometry | None 
     codec = codec_for_encoding(settings.model, settings.weights, settings.device)
     if codec.fixed_rate and settings.has_target:
         raise InputError(f"a checkpoint of {codec.model} has one rate; leave --bpp and --psnr away")
-    return SceneEncoder(source, codec, settings.tile, radiometry)
+    if settings.max_error is not None and not codec.portable:
+        raise InputError(f"--max-error needs a model that is the same on every machine, which {codec.model} is not")
+    return SceneEncoder(source, codec, settings.tile, radiometry, settings.max_error)
 
 
 def _better_flat(payload: bytes, channels: np.ndarray, valid: np.ndarray | None, quality: float) -> bool:
     """Would the error of mid grey cost less than the bits of this group of a tile, even if they left no error?"""
     error = np.square(255 * (channels - 0.5)).mean(0)
-    return rate.weight(quality) * (error if valid is None else error[valid]).sum() <= 8 * len(payload)
+    return rate.weight(quality) * (error if valid is None else error[valid.any(0)]).sum() <= 8 * len(payload)
 
 
 def latents_crc(latents: np.ndarray) -> int:

@@ -21,9 +21,11 @@ from rscodec.codec import rate
 from rscodec.decoder import SceneDecoder, valid_pixels
 from rscodec.encoder import Progress, SceneEncoder
 from rscodec.metrics import Difference, psnr
+from rscodec.settings import DEFAULT_QUALITY
 from rscodec.tiles import Window
 
 SAMPLE_TILES, FEWEST_TILES = 12, 6  # of one group, and of any number
+BOUNDED_TILES = 3  # a residual takes longer, and hardly differs from tile to tile
 MOST_TRIES = 12  # four or five, mostly; bisection alone would take eight
 DB_PER_QUALITY, DOUBLINGS_PER_QUALITY = 2.2, 0.7  # about: where to look after the first try
 
@@ -75,6 +77,22 @@ def quality_for_psnr(encoder: SceneEncoder, target: float, progress: Progress | 
     below, tried = _crossing(psnr_db, target, DB_PER_QUALITY, progress)
     wire = below + 1 if below + 1 in tried else max(tried)
     return Found(rate.from_wire(wire), tried[wire])
+
+
+def quality_for_bound(encoder: SceneEncoder) -> float:
+    """The whole quality at which latents and residuals together take the fewest bytes, sought downhill."""
+    parts, sizes = _sample(encoder, BOUNDED_TILES), {}
+
+    def size(quality: float) -> int:
+        if quality not in sizes:
+            sizes[quality] = sum(_encode(part, quality).end for part in parts)
+        return sizes[quality]
+
+    best, last = DEFAULT_QUALITY, None
+    while best != last:
+        near = (best, best - 1, best + 1)
+        best, last = min((q for q in near if rate.QUALITY_MIN <= q <= rate.QUALITY_MAX), key=size), best
+    return best
 
 
 def _crossing(curve: Callable[[float], float], target: float, slope: float, progress: Progress | None) -> tuple:
@@ -133,15 +151,15 @@ class _Part:
         return self._source.read(self._window.col + col, self._window.row + row, width, height)
 
 
-def _sample(encoder: SceneEncoder) -> list[SceneEncoder]:
+def _sample(encoder: SceneEncoder, most: int | None = None) -> list[SceneEncoder]:
     """Encoders of what is tried: of the whole scene, or of some of its tiles."""
     grid = encoder.grid
-    tiles, most = grid.rows * grid.cols, max(FEWEST_TILES, SAMPLE_TILES // max(1, encoder.radiometry.groups))
+    tiles, most = grid.rows * grid.cols, most or max(FEWEST_TILES, SAMPLE_TILES // max(1, encoder.radiometry.groups))
     if tiles <= most:
         return [encoder]
     chosen = [divmod(number * tiles // most, grid.cols) for number in range(most)]
     parts = [_Part(encoder.source, grid.tile(row, col)) for row, col in chosen]
-    return [SceneEncoder(part, encoder.codec, grid.edge, encoder.radiometry) for part in parts]
+    return [SceneEncoder(part, encoder.codec, grid.edge, encoder.radiometry, encoder.max_error) for part in parts]
 
 
 def _pixels(encoder: SceneEncoder) -> int:

@@ -8,17 +8,23 @@ from pathlib import Path
 from bitstreams.errors import InputError
 from bitstreams.limits import MAX_TILE, QUALITY_MAX, QUALITY_MIN, TILE_UNIT
 
+DEFAULT_QUALITY = 3.0
+
 
 @dataclass(frozen=True)
 class EncodeSettings:
-    """`quality` is 1 to 8, continuous; `bpp` (the rate at most) or `psnr` (in dB, at least) search for one instead.
+    """`quality` is 1 to 8, continuous, 3 by default; `bpp` (the rate at most) or `psnr` (in dB, at least) seek one.
+
+    `max_error`: the most by which a valid pixel may be off, in units of the scene; the quality then follows from it,
+    unless it is given.
 
     `weights`: a file instead of the packaged ones. `tile`: edge in pixels. `threads`: of the CPU, all by default.
     """
 
-    quality: float = 3.0
+    quality: float | None = None
     bpp: float | None = None
     psnr: float | None = None
+    max_error: float | None = None
     model: str = "s"
     weights: str | Path | None = None
     tile: int = 512
@@ -30,7 +36,11 @@ class EncodeSettings:
             raise InputError(f"--tile {self.tile}: give a multiple of {TILE_UNIT}, at most {MAX_TILE}")
         if self.bpp is not None and self.psnr is not None:
             raise InputError("--bpp and --psnr exclude each other; give one of them")
-        if not QUALITY_MIN <= self.quality <= QUALITY_MAX:
+        if self.max_error is not None and self.has_target:
+            raise InputError("--max-error excludes --bpp and --psnr; give --quality with it, or none of them")
+        if self.max_error is not None and not 0 <= self.max_error < float("inf"):
+            raise InputError(f"--max-error {self.max_error}: give a number from 0 on")
+        if self.quality is not None and not QUALITY_MIN <= self.quality <= QUALITY_MAX:
             raise InputError(f"--quality {self.quality}: give one from {QUALITY_MIN:g} to {QUALITY_MAX:g}")
 
     @property

@@ -25,7 +25,8 @@ class VerifyReport:
     """Checksums over all decoded latents (tiles in order, groups within) and over all pixels (windows in order).
 
     What follows them is known where there is a scene to compare with: PSNR, the `peak` that it refers to, and errors in
-    the units of the scene, over the valid pixels of all coded bands together.
+    the units of the scene, over the valid pixels of all coded bands together. `max_error_bound` is what the stream
+    promises.
     """
 
     tiles: int
@@ -36,12 +37,18 @@ class VerifyReport:
     peak: float | None = None
     rmse: float | None = None
     max_abs_error: float | None = None
+    max_error_bound: float | None = None
     nodata_exact: bool | None = None
     metadata_exact: bool | None = None
 
     @property
     def ok(self) -> bool:
-        return not self.tiles_bad and self.nodata_exact is not False and self.metadata_exact is not False
+        return not self.tiles_bad and False not in (self.nodata_exact, self.metadata_exact, self.bound_kept)
+
+    @property
+    def bound_kept(self) -> bool | None:
+        known = None not in (self.max_abs_error, self.max_error_bound)
+        return self.max_abs_error <= self.max_error_bound if known else None
 
 
 def verify(reader: StreamReader, codec: TileCodec, against=None, progress: Progress | None = None) -> VerifyReport:
@@ -81,6 +88,7 @@ def verify(reader: StreamReader, codec: TileCodec, against=None, progress: Progr
         peak=difference.peak if compared else None,
         rmse=difference.rmse if compared else None,
         max_abs_error=difference.largest if compared else None,
+        max_error_bound=reader.bound,
         nodata_exact=nodata_exact if compared else None,
         metadata_exact=not differences(describe_stream(reader), describe_source(against)) if compared else None,
     )

@@ -18,10 +18,21 @@ Contract (tests/laws.py holds every row of the registry to it):
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import NamedTuple
 
 import numpy as np
 
 SYNTHESIS_TOLERANCE = 2.0**-40  # of the network's 1.0; SPEC.md, Bound
+
+
+class Aim(NamedTuple):
+    """What a tile should look like: pixels (3, H, W), how much each of them counts (H, W), and a projection (3, 3) that
+    leaves of an error in the three channels what counts.
+    """
+
+    pixels: np.ndarray
+    weight: np.ndarray
+    visible: np.ndarray
 
 
 class TileCodec(ABC):
@@ -31,6 +42,7 @@ class TileCodec(ABC):
     weights_hash: bytes  # 8 bytes: what a stream's header must hold for this model to decode it
     portable: bool  # latents are the same on every machine
     fixed_rate: bool = False  # one operating point: quality means nothing
+    most_effort: int = 0  # what `encode` and `refine` may be told
     stride: int = 16
     halo: int
     border: int
@@ -47,8 +59,17 @@ class TileCodec(ABC):
         """Pixels (B, 3, H, W) -> y (B, h, w, N), float."""
 
     @abstractmethod
-    def encode(self, y: np.ndarray, quality: float) -> list[tuple[bytes, np.ndarray]]:
-        """y (B, h, w, N) -> for each item its payload and the latents (h, w, N) that it decodes to."""
+    def encode(self, y: np.ndarray, quality: float, dead_zone: bool = False) -> list[tuple[bytes, np.ndarray]]:
+        """y (B, h, w, N) -> for each item its payload and the latents (h, w, N) that it decodes to.
+
+        `dead_zone`: more of them are what was expected, which saves bits; only for those who know effort.
+        """
+
+    def refine(self, y: np.ndarray, inside: tuple[slice, slice], aims: list[Aim], quality: float, effort: int):
+        """y (B, h, w, N) of a tile and its surroundings -> y (B, h', w', N) of the tile, which is `inside`, that looks
+        more like its `aims` for fewer bits once encoded. Only for those who know effort.
+        """
+        raise NotImplementedError(f"{self.model} knows no effort")
 
     @abstractmethod
     def decode(self, payloads: list[bytes], height: int, width: int, quality: float) -> list[np.ndarray]:

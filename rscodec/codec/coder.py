@@ -28,9 +28,13 @@ class SymbolsDamaged(BitstreamError):
 
 
 class SymbolCoder:
-    """Codes symbols with the tables of a model: `frequencies`, table after table, of the symbols -reach..reach."""
+    """Codes symbols with a set of tables: `frequencies`, table after table, of the symbols -reach..reach.
 
-    def __init__(self, frequencies: np.ndarray, reaches: np.ndarray):
+    `limit`: of |symbol|; what is beyond was damaged.
+    """
+
+    def __init__(self, frequencies: np.ndarray, reaches: np.ndarray, limit: int = SYMBOL_LIMIT):
+        self.limit = limit
         lengths = 2 * reaches.astype(np.int64) + 2
         if lengths.sum() != len(frequencies):
             raise ValueError(f"tables of {len(frequencies)} entries where {lengths.sum()} are needed")
@@ -71,7 +75,7 @@ class SymbolDecoder:
             return np.empty(0, np.int32)
         values = self._stream.decode_stream(indexes.tolist(), *self._coder._up_to(int(indexes.max())))
         symbols = np.array(values, np.int64)
-        if np.abs(symbols).max() > SYMBOL_LIMIT:
+        if np.abs(symbols).max() > self._coder.limit:
             raise SymbolsDamaged("the payload holds a symbol that no encoder writes")
         return symbols.astype(np.int32)
 

@@ -26,8 +26,9 @@ from safetensors.torch import save_file
 
 from bitstreams.errors import InexactArithmetic, MissingWeights, WrongWeights
 from rscodec.codec import rate, transforms
-from rscodec.codec.base import TileCodec
+from rscodec.codec.base import Aim, TileCodec
 from rscodec.codec.coder import SYMBOL_LIMIT, SymbolCoder, SymbolsDamaged
+from rscodec.codec.effort import MOST_EFFORT, nearer_zero, refine
 from rscodec.codec.entropy import SCALES, UNIT, Z_LIMIT, Z_STRIDE, Pass, split
 from rscodec.codec.integer import BIAS_UNIT, Exact, InexactModelError, IntegerLayer
 from rscodec.codec.model import Codec, CodecConfig
@@ -120,10 +121,12 @@ class PortableCodec(TileCodec):
     """See the module. Loads a weights file; encodes and decodes on the CPU or a GPU."""
 
     portable = True
+    most_effort = MOST_EFFORT
     latent_dtype = np.dtype("<i2")
 
     def __init__(self, path: Path, device: str = "cpu"):
         self.model, self.config, tensors, expected = read_weights(path)
+        self._tensors = tensors
         self.weights_hash = exact_hash(tensors)
         self.device = torch.device(device)
         self.halo = transforms.halo(self.config.decoder_blocks)
@@ -198,8 +201,19 @@ class PortableCodec(TileCodec):
         """The network in float64: on a CPU some four times as slow."""
         return copy.deepcopy(self._net).double()
 
+    @cached_property
+    def _trainable(self) -> Codec:
+        """The networks once more, in the form that passes gradients on."""
+        net = Codec(self.config)
+        thaw(net, self._tensors)
+        return net.eval().requires_grad_(False).to(self.device, memory_format=torch.channels_last)
+
+    def refine(self, y: np.ndarray, inside: tuple[slice, slice], aims: list[Aim], quality: float, effort: int):
+        quality = rate.from_wire(rate.to_wire(quality))
+        return np.stack([refine(self._trainable, *one, inside, quality, effort) for one in zip(y, aims, strict=True)])
+
     @torch.inference_mode()
-    def encode(self, y: np.ndarray, quality: float) -> list[tuple[bytes, np.ndarray]]:
+    def encode(self, y: np.ndarray, quality: float, dead_zone: bool = False) -> list[tuple[bytes, np.ndarray]]:
         target = torch.from_numpy(y).to(self.device)
         with torch.autocast(self.device.type, torch.bfloat16):
             z = self._net.entropy.analyse(target)
@@ -210,6 +224,8 @@ class PortableCodec(TileCodec):
 
         def answer(known: Pass) -> torch.Tensor:
             residual = rows[known.anchors][..., known.channels] - known.mu / UNIT
+            if dead_zone:
+                residual = nearer_zero(residual, known.index)
             symbols = residual.round_().clamp_(-SYMBOL_LIMIT, SYMBOL_LIMIT).masked_fill_(known.index == 0, 0)
             coded.append(_Column(symbols.flatten(1), known.index.flatten(1)))
             return known.mu + UNIT * symbols

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-DEFAULTS = dict(quality=3.0, bpp=None, psnr=None, model="s", weights=None, tile=512, bands=None, nodata=None,
-                device="cpu", threads=None, overwrite=False, progress=None, search_progress=None)
+DEFAULTS = dict(quality=None, bpp=None, psnr=None, max_error=None, model="s", weights=None, tile=512, bands=None,
+                nodata=None, device="cpu", threads=None, overwrite=False, progress=None, search_progress=None)
 
 
 def test_defaults(rscodec, api):
@@ -23,6 +23,8 @@ def test_defaults(rscodec, api):
     (["-q", "7.25"], dict(quality=7.25)),
     (["--bpp", "0.4"], dict(bpp=0.4)),
     (["--psnr", "34"], dict(psnr=34.0)),
+    (["--max-error", "2"], dict(max_error=2.0)),
+    (["--max-error", "0", "-q", "4"], dict(max_error=0.0, quality=4.0)),
     (["--model", "elic", "--weights", "w.pth"], dict(model="elic", weights=Path("w.pth"))),
     (["--tile", "256"], dict(tile=256)),
     (["--bands", "4,3,2"], dict(bands=(4, 3, 2))),

@@ -18,7 +18,7 @@ def test_prints_what_it_found(rscodec, api):
     printed = dict(line.split() for line in result.out.splitlines())
     assert printed == {"tiles": "4", "tiles_bad": "0", "latents_crc32": "0badcafe",
                        "pixels_crc32": "00000007", "psnr_db": "-", "peak": "-", "rmse": "-", "max_abs_error": "-",
-                       "nodata_exact": "-", "metadata_exact": "-"}
+                       "max_error_bound": "-", "nodata_exact": "-", "metadata_exact": "-"}
     assert api.calls == [("verify_file", (Path("a.bin"), None),
                           dict(bands=None, weights=None, device="cpu", threads=2, progress=None))]
 
