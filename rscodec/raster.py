@@ -163,6 +163,8 @@ class RasterWriter:
         self.path = Path(path)
         self._metadata, self._driver, self._overwrite = metadata, driver, overwrite
         self._options = {key.lower(): value for key, value in (creation_options or {}).items()}
+        if driver == "COG":  # GDAL's cubic overviews overshoot, and spread NaN
+            self._options.setdefault("overview_resampling", self._options.get("resampling", "AVERAGE"))
         self._shape = {"width": width, "height": height, "count": count, "dtype": dtype}
 
     def __enter__(self) -> RasterWriter:
