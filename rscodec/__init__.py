@@ -19,6 +19,7 @@ _WHERE = {
     "open": "rscodec.api",
     "encode_file": "rscodec.api",
     "decode_file": "rscodec.api",
+    "preview_file": "rscodec.api",
     "verify_file": "rscodec.api",
     "validate_files": "rscodec.api",
     "Scene": "rscodec.scene",
