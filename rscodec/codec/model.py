@@ -170,11 +170,15 @@ class Codec(nn.Module):
 
 
 def gaussian_bits(residual: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
-    """-log2 of the mass that N(0, scale) puts on the unit interval around the residual: plus uniform noise in training,
-    rounded otherwise. Past TAIL the cost goes on along its tangent: escapes cost no more, and a scale that is far too
-    small still has a gradient.
+    """`interval_bits` of the residual: with uniform noise in training, rounded otherwise."""
+    noisy = torch.is_grad_enabled()
+    return interval_bits(residual + torch.rand_like(residual) - 0.5 if noisy else residual.round(), scale)
+
+
+def interval_bits(residual: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    """-log2 of the mass that N(0, scale) puts on the unit interval around the residual. Past TAIL the cost goes on
+    along its tangent: escapes cost no more, and a scale that is far too small still has a gradient.
     """
-    residual = residual + torch.rand_like(residual) - 0.5 if torch.is_grad_enabled() else residual.round()
     inverse = 2**-0.5 / scale
     distance = (residual.abs() - 0.5) * inverse
     excess = F.relu(distance - TAIL)

@@ -1,0 +1,111 @@
+"""The encoder's effort: better latents for the same decoder.
+
+    0      round
+    1      round with a dead zone, the wider the more bits a zero saves
+    2..9   2 ** effort steps down  J = bits + lambda * 255^2 * squared error  of a tile, then round
+
+    targets y --round(y - mu)--> y^ --context model--> bits \\
+       ^                         y^ --synthesis----> pixels  --> J     gradients straight through the rounding
+       '---------------------- Adam <------------------------'
+
+Forward everything is rounded as it will be coded, so J is what the tile will cost, and the best of all steps is kept:
+the first is plain rounding, so effort never makes a tile worse (but for what the float networks misjudge).
+
+A straight-through gradient is that at y^, wherever between two roundings y is, so it would push y on and on. A leak
+towards y^ stops it: y rests where  gradient(y^) + 2 LEAK w (y - y^) = 0,  which is Newton's step from y^ if w is the
+curvature of the error. Rounding that y is rounding the best answer to the rounding of all other latents.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from rscodec.codec import rate, transforms
+from rscodec.codec.base import Aim
+from rscodec.codec.entropy import LATENT_LIMIT, SCALES, UNIT, Z_LIMIT, EntropyModel, scale_of, split
+from rscodec.codec.integer import BIAS_UNIT, round_through
+from rscodec.codec.model import Codec, interval_bits
+
+MOST_EFFORT = 9
+DEAD_ZONE = 0.01  # steps for each bit that a zero saves
+LEAK = 0.7
+STEP, LAST_STEP, MOMENTUM, SMOOTHING = 0.05, 0.1, (0.8, 0.99), 10.0  # Adam; steps of y, and bits per step
+
+
+def nearer_zero(residual: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    """Residuals moved towards zero, the further the more bits a zero saves."""
+    scales = scale_of(torch.arange(SCALES, device=residual.device))
+    saved = interval_bits(torch.ones_like(scales), scales) - interval_bits(torch.zeros_like(scales), scales)
+    zone = (DEAD_ZONE * saved)[index.long()]
+    return residual - residual.clamp(-zone, zone)
+
+
+def refine(net: Codec, y: np.ndarray, aim: Aim, inside: tuple[slice, slice], quality: float, effort: int) -> np.ndarray:
+    """Targets (h, w, N) of a tile, rounding which costs less than rounding its y.
+
+    `y` is that of the tile, which is `inside`, and of its surroundings, which stay. `net` is trainable in form alone.
+    """
+    device = net.spread.device
+    with torch.inference_mode(False), torch.enable_grad():
+        around = torch.from_numpy(y).to(device)[None]
+        place = (slice(None), *inside)
+        target = around[place].clone().requires_grad_()
+        cost = _Cost(net, around * UNIT, place, aim, quality)
+        optimizer = torch.optim.Adam([target], STEP, MOMENTUM, SMOOTHING)
+        steps = 2**effort
+        best, lowest = target, float("inf")
+        for step in range(steps + 1):
+            bits, distortion, leak = cost(target)
+            if float(bits + distortion) < lowest:
+                best, lowest = target.detach().clone(), float(bits + distortion)
+            if step < steps:
+                optimizer.param_groups[0]["lr"] = STEP * (1 - (1 - LAST_STEP) * step / steps)
+                optimizer.zero_grad()
+                (bits + distortion + leak).backward()
+                optimizer.step()
+        return best[0].cpu().numpy()
+
+
+class _Cost:
+    """What a tile costs with some targets: bits, weighted error, and what the leak adds for the gradient alone."""
+
+    def __init__(self, net: Codec, around: torch.Tensor, place: tuple, aim: Aim, quality: float):
+        self.net, self.around, self.place = net, around, place
+        self.quality = torch.tensor([quality], device=around.device)
+        self.aim = Aim(*(torch.tensor(part, dtype=torch.float32, device=around.device) for part in aim))
+        top, left = (transforms.STRIDE * part.start for part in place[1:])
+        height, width = aim.weight.shape
+        self.window = slice(None), slice(top, top + height), slice(left, left + width)
+        self.importance = rate.weight(self.quality) / 3
+        self.curvature = self.importance * rate.mix(net.log_step, self.quality)[0].exp() ** 2
+
+    def __call__(self, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        with torch.autocast(y.device.type, torch.bfloat16):
+            y_hat, bits, leak = self._code(y)
+            latents = self.around.clone()
+            latents[self.place] = y_hat
+            shown = self.net.synthesise(latents, self.quality)[0].float()
+        error = torch.einsum("ij,jhw->ihw", self.aim.visible, 255 * (shown[self.window] - self.aim.pixels))
+        return bits, (self.importance * self.aim.weight * error.square().sum(0)).sum(), leak
+
+    def _code(self, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """y^ as it will be coded, in units; its bits; the leak."""
+        entropy: EntropyModel = self.net.entropy
+        z = round_through(entropy.analyse(y).float()).clamp(-Z_LIMIT, Z_LIMIT)
+        z_scale = scale_of((BIAS_UNIT * rate.mix(entropy.z_index, self.quality)).clamp(0, SCALES - 1))
+        bits = interval_bits(z - rate.mix(entropy.z_mu, self.quality), z_scale).sum()
+        rows = dict(zip((True, False), split(y), strict=True))
+        walk, leak = entropy.walk(z, self.net.level(self.quality), *y.shape[1:3]), 0.0
+        known = next(walk)
+        while True:
+            coded = known.index.detach() > 0.5
+            residual = rows[known.anchors][..., known.channels] - known.mu / UNIT
+            symbols = torch.where(coded, round_through(residual), 0.0)
+            bits = bits + torch.where(coded, interval_bits(symbols, scale_of(known.index)), 0.0).sum()
+            astray = torch.where(coded, residual - symbols.detach(), 0.0)
+            leak = leak + (LEAK * self.curvature[known.channels] * astray.square()).sum()
+            try:
+                known = walk.send((known.mu + UNIT * symbols).clamp(-LATENT_LIMIT, LATENT_LIMIT))
+            except StopIteration as end:
+                return end.value, bits, leak
