@@ -32,6 +32,7 @@ ANCHORS = (
     Row("webp", "eval.anchors.picture:Webp", "libwebp, 4:2:0"),
     Row("avif", "eval.anchors.picture:Avif", "AV1 intra in AVIF, 4:4:4"),
     Row("jpegxl", "eval.anchors.jpegxl:JpegXl", "libjxl, VarDCT"),
+    Row("jpegls", "eval.anchors.jpegls:JpegLs", "JPEG-LS, near-lossless: the largest error is bounded"),
     Row("lerc", "eval.anchors.lerc:Lerc", "LERC in a GeoTIFF: the largest error is bounded"),
 )
 
