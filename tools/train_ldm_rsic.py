@@ -41,10 +41,15 @@ def begin(stage: str, start: Path | None, config: LdmConfig) -> tuple[LdmRsic, l
             raise click.UsageError("--stage two goes on from stage one: give its average.pt with --start")
         return LdmRsic(config), []
     saved = checkpoint.load(start)
-    net = LdmRsic(LdmConfig.from_dict(saved["config"]))
-    net.load_state_dict(saved["module"])
+    before, module = LdmConfig.from_dict(saved["config"]), saved["module"]
     if stage == "two" and saved["history"][-1]["stage"] != "two":
+        net = LdmRsic(replace(before, steps=config.steps))
+        untrained = {key: value for key, value in net.state_dict().items() if key.startswith("denoiser.")}
+        net.load_state_dict(module | untrained)
         net.lrm_dm.start_from(net.lrm)
+    else:
+        net = LdmRsic(before)
+        net.load_state_dict(module)
     return net, saved["history"]
 
 
@@ -83,8 +88,8 @@ def held_out_pair(source, pixels: torch.Tensor, point: float) -> Pair:
 @click.option("--alone", default=0, help="Stage two: first steps in which only the prior is trained.")
 @click.option("--rate", "learning_rate", default=5e-4)
 @click.option("--batch", default=16)
-@click.option("--window", default=256, help="Edge of windows and crops: 32 times a power of two; kept by --start.")
-@click.option("--diffusion-steps", default=4, help="T; kept by --start.")
+@click.option("--window", default=256, help="Edge of windows and crops: 32 times a power of two.")
+@click.option("--diffusion-steps", default=4, help="T, for a new stage two.")
 @click.option("--average", default=0.999)
 @click.option("--device", default="cuda" if torch.cuda.is_available() else "cpu")
 @click.option("--threads", type=int)
