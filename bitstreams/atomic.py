@@ -25,12 +25,13 @@ class AtomicPath:
     """A context manager that gives a temporary path and renames it to `path` when its block succeeds.
 
     Files that the writer lays beside the temporary one under its name plus a suffix (`.aux.xml`, `.msk`)
-    are renamed or removed with it. An OSError that tells of a full disk becomes an OutputError.
+    are renamed or removed with it; those that a replaced output has under one of the suffixes `sidecars` go with it.
+    An OSError that tells of a full disk becomes an OutputError.
     """
 
-    def __init__(self, path: str | os.PathLike, overwrite: bool = False):
+    def __init__(self, path: str | os.PathLike, overwrite: bool = False, sidecars: Iterable[str] = ()):
         self.path = Path(path)
-        self.overwrite = overwrite
+        self.overwrite, self._sidecars = overwrite, tuple(sidecars)
         target = Path(os.path.realpath(path))  # a link is written through, not replaced
         self._target = target
         self.temporary = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
@@ -79,9 +80,28 @@ class AtomicPath:
             raise OutputError(f"cannot write {self.path}: it exists; add --overwrite or choose another name")
 
     def _commit(self) -> None:
+        """What is new takes its place, the file itself last; should that fail, everything old is where it was."""
         self._check_target()
-        for part in sorted(self._parts(), key=lambda p: len(p.name), reverse=True):  # the file itself last
-            os.replace(part, self._target.with_name(self._target.name + part.name[len(self.temporary.name):]))
+        new = sorted(self._parts(), key=lambda part: len(part.name), reverse=True)
+        placed, aside = [], []
+        try:
+            for old in filter(Path.exists, (self._beside(suffix) for suffix in self._sidecars)):
+                aside.append((old, self.temporary.with_name(f"{self.temporary.name}.{len(aside)}")))
+                os.replace(*aside[-1])
+            for part in new:
+                placed.append(self._beside(part.name[len(self.temporary.name):]))
+                os.replace(part, placed[-1])
+        except BaseException:
+            for place in placed[:-1]:
+                place.unlink()
+            for old, kept in filter(lambda pair: pair[1].exists(), aside):
+                os.replace(kept, old)
+            raise
+        self._remove()
+
+    def _beside(self, suffix: str) -> Path:
+        """The output itself, or a file that belongs to it."""
+        return self._target.with_name(self._target.name + suffix)
 
     def _remove(self) -> None:
         for part in self._parts():

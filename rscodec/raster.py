@@ -29,9 +29,10 @@ from bitstreams.wire import DTYPES, MAGIC
 from rscodec.metadata import alpha_bands, description, nodata_value, read_metadata, write_metadata
 from rscodec.validity import classify, native
 
-CACHE_MEGABYTES = 128
+CACHE_BYTES = 64 * 2**20  # of GDAL's blocks
 BLOCK = 512
 DRIVERS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".jp2": "JP2OpenJPEG"}
+PNG_DTYPES, PNG_BANDS = ("uint8", "uint16"), 4
 SIDECARS = (".aux.xml", ".msk", ".ovr")  # what GDAL would read together with the file
 
 
@@ -145,6 +146,7 @@ class RasterReader:
 class RasterWriter:
     """A new image, written window by window. A context manager: at `path` on success, gone on failure.
 
+    A GeoTIFF is deflated unless `creation_options` say how it is to be compressed.
     Drivers that cannot write windows (PNG, JPEG, COG, ...) are fed from a temporary GeoTIFF.
     """
 
@@ -168,8 +170,9 @@ class RasterWriter:
         self._shape = {"width": width, "height": height, "count": count, "dtype": dtype}
 
     def __enter__(self) -> RasterWriter:
+        self._check_driver()
         with ExitStack() as stack:
-            self._temporary = stack.enter_context(AtomicPath(self.path, self._overwrite))
+            self._temporary = stack.enter_context(AtomicPath(self.path, self._overwrite, SIDECARS))
             with self._report_errors():
                 self._dataset = self._create()
                 stack.push(self._finish)
@@ -190,22 +193,50 @@ class RasterWriter:
     def __exit__(self, *exception) -> None:
         self._stack.__exit__(*exception)
 
-    def _create(self):
+    def _check_driver(self) -> None:
+        """Raise OutputError where it is plain already that the format cannot hold the image."""
         with rasterio.Env() as environment:
             if self._driver not in environment.drivers():
                 raise OutputError(f"cannot write {self.path}: GDAL has no driver {self._driver}")
+        count, dtype = self._shape["count"], self._shape["dtype"]
+        problem = None
+        if self._driver == "PNG" and dtype not in PNG_DTYPES:
+            problem = f"holds {' or '.join(PNG_DTYPES)}, not {dtype}: write a GeoTIFF (.tif)"
+        elif self._driver == "PNG" and count > PNG_BANDS:
+            problem = f"has at most {PNG_BANDS} bands, not {count}: choose with --bands 1-3, or write a GeoTIFF (.tif)"
+        elif self._driver == "PNG" and count in (2, 4) and count - 1 not in alpha_bands(self._metadata):
+            fewer = "1-3" if count == 4 else "1"
+            problem = (f"would take band {count} for alpha, which it is not: choose with --bands {fewer}, "
+                       "or write a GeoTIFF (.tif)")  # fmt: skip
+        if problem:
+            raise OutputError(f"cannot write {self.path}: a PNG {problem}")
+
+    def _create(self):
         nodata = nodata_value(self._metadata)
         pixel = native(nodata, self._shape["dtype"])
         options = {
             "tiled": True,
-            "blockxsize": _block(self._shape["width"]),
-            "blockysize": _block(self._shape["height"]),
+            **self._blocks(),
             "bigtiff": "IF_SAFER",
             "nodata": nodata if pixel is None else pixel,
-            **(self._options if self._windowed else {}),
+            **(self._compression() | self._options if self._windowed else {}),
             **self._shape,
         }
         return rasterio.open(self._pixels_path, "w", driver="GTiff", **options)
+
+    def _compression(self) -> dict:
+        """Lossless, readable for every GDAL, and at a level that costs little time."""
+        if "compress" in self._options:
+            return {}
+        integer = np.issubdtype(self._shape["dtype"], np.integer)
+        return {"compress": "deflate", "zlevel": 1, "predictor": 2 if integer else 3}
+
+    def _blocks(self) -> dict:
+        """Blocks of BLOCK pixels, as tiles have by default; in a scene that the cache can hold, blocks that fit it."""
+        width, height = self._shape["width"], self._shape["height"]
+        if width * height * self._shape["count"] * np.dtype(self._shape["dtype"]).itemsize > CACHE_BYTES // 2:
+            width, height = min(width, BLOCK), min(height, BLOCK)
+        return {"blockxsize": _fitting(width), "blockysize": _fitting(height)}
 
     @property
     def _windowed(self) -> bool:
@@ -228,8 +259,6 @@ class RasterWriter:
                 rasterio.shutil.delete(self._pixels_path, driver="GTiff")
             if not self._complete():
                 raise OutputError(f"cannot write {self.path}: not all of it reached the disk, which may be full")
-        for suffix in SIDECARS:  # those of a file that is replaced
-            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
 
     def _complete(self) -> bool:
         """Whether every block is in the file: GDAL keeps silent about a disk that is full when it closes a TIFF."""
@@ -302,7 +331,7 @@ class _OptionComplaints(logging.Handler):
 @contextmanager
 def _gdal():
     """GDAL with a bounded block cache, masks inside TIFFs, and no word about images without georeference."""
-    options = {"GDAL_CACHEMAX": CACHE_MEGABYTES, "GDAL_TIFF_INTERNAL_MASK": True}
+    options = {"GDAL_CACHEMAX": CACHE_BYTES, "GDAL_TIFF_INTERNAL_MASK": True}
     with warnings.catch_warnings(), rasterio.Env(**options):
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         yield
@@ -336,6 +365,6 @@ def _listed(values) -> str:
     return ", ".join(map(str, values))
 
 
-def _block(edge: int) -> int:
-    """A TIFF block: BLOCK pixels, or the multiple of 16 that holds a smaller image."""
-    return min(BLOCK, -(-edge // 16) * 16)
+def _fitting(edge: int) -> int:
+    """The edge of blocks, a multiple of 16: as few as blocks of BLOCK would be, and no larger than they need to be."""
+    return -(-edge // (16 * -(-edge // BLOCK))) * 16

@@ -46,6 +46,41 @@ def test_overwrite(tmp_path):
     assert target.read_bytes() == b"new" and link.is_symlink()
 
 
+def with_sidecar(folder, pixels: bytes, tags: bytes):
+    with AtomicPath(folder / "a.png", overwrite=True, sidecars=(".aux.xml", ".msk")) as temporary:
+        temporary.write_bytes(pixels)
+        if tags:
+            temporary.with_name(temporary.name + ".aux.xml").write_bytes(tags)
+
+
+def test_sidecars_go_with_the_file_that_they_belong_to(tmp_path):
+    (tmp_path / "a.png.msk").write_bytes(b"of another writer")
+    (tmp_path / "a.png.txt").write_bytes(b"mine")
+    with_sidecar(tmp_path, b"old", b"old tags")
+    assert names(tmp_path) == ["a.png", "a.png.aux.xml", "a.png.txt"]
+    with_sidecar(tmp_path, b"new", b"")
+    assert names(tmp_path) == ["a.png", "a.png.txt"] and (tmp_path / "a.png").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("fails_at", [1, 2, 3])
+def test_a_rename_that_fails_loses_nothing_old(tmp_path, monkeypatch, fails_at):
+    """An old sidecar steps aside, a new one takes its place, the file takes its own: any of these may fail."""
+    with_sidecar(tmp_path, b"old", b"old tags")
+    calls, replace = [], os.replace
+
+    def failing(a, b):
+        calls.append(a)
+        if len(calls) == fails_at:
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        replace(a, b)
+
+    monkeypatch.setattr(os, "replace", failing)
+    with pytest.raises(OutputError, match="not permitted"):
+        with_sidecar(tmp_path, b"new", b"new tags")
+    assert names(tmp_path) == ["a.png", "a.png.aux.xml"]
+    assert (tmp_path / "a.png").read_bytes() == b"old" and (tmp_path / "a.png.aux.xml").read_bytes() == b"old tags"
+
+
 def test_one_that_appears_meanwhile_is_kept(tmp_path):
     target = tmp_path / "a.tif"
     with pytest.raises(OutputError, match="exists"), AtomicPath(target) as temporary:

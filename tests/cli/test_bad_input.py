@@ -163,3 +163,12 @@ def test_messages_are_words_and_not_notation(rscodec, tmp_path, monkeypatch, tex
     raster(tmp_path / "a.tif")
     result = rscodec(*(STREAM if word == "STREAM" else word for word in text))
     assert result.code in (3, 7) and words in result.err and "CPLE" not in result.err and "[" not in result.err
+
+
+def test_what_a_png_cannot_hold_is_refused_before_anything_is_decoded(rscodec, tmp_path, monkeypatch):
+    from rscodec.codec.portable import PortableCodec
+
+    monkeypatch.setattr(PortableCodec, "decode", None)
+    stream = next(VECTORS.glob("v1/passed/*_twelve_bands")) / "stream.bin"
+    result = rscodec("decode", stream, "-o", tmp_path / "a.png", "--weights", TINY)
+    assert result.code == 7 and "a.png" in result.err and ".tif" in result.err and not list(tmp_path.iterdir())

@@ -16,6 +16,7 @@ from rasterio.enums import ColorInterp
 from rasterio.rpc import RPC
 
 from bitstreams.errors import InputError, OutputError
+from rscodec import raster
 from rscodec.metadata import crop_metadata, differences
 from rscodec.raster import RasterReader, RasterWriter, describe, driver_for
 from rscodec.sample import synthesize
@@ -315,6 +316,9 @@ def test_creation_options(tmp_path: Path):
     scene.save(tmp_path / "a.tif", COMPRESS="deflate", BLOCKXSIZE=16, blockysize=32)
     with rasterio.open(tmp_path / "a.tif") as back:
         assert back.compression.name == "deflate" and back.block_shapes[0] == (32, 16)
+    scene.save(tmp_path / "b.tif", compress="none")
+    with rasterio.open(tmp_path / "b.tif") as back:
+        assert back.compression is None
     assert driver_for("x.PNG") == "PNG" and driver_for("x.tif") == driver_for("x") == "GTiff"
 
 
@@ -338,6 +342,52 @@ def test_outputs_appear_whole_or_not_at_all(tmp_path: Path):
     with pytest.raises(OutputError, match="cannot write"):
         Scene(pixels(3, "float32")).save(tmp_path / "b.png")
     assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
+
+
+@pytest.mark.parametrize("dtype, predictor", [("uint8", "2"), ("int16", "2"), ("float32", "3"), ("float64", "3")])
+def test_a_geotiff_is_deflated_and_its_blocks_fit(tmp_path: Path, dtype: str, predictor: str):
+    data = pixels(1, dtype, (530, 70))
+    Scene(data).save(tmp_path / "a.tif")
+    with rasterio.open(tmp_path / "a.tif") as back:
+        assert back.compression.name == "deflate" and back.tags(ns="IMAGE_STRUCTURE")["PREDICTOR"] == predictor
+        assert back.block_shapes == [(80, 272)] and np.array_equal(back.read(), data)
+    assert (tmp_path / "a.tif").stat().st_size < data.nbytes
+
+
+def test_the_blocks_of_a_large_scene_are_those_of_its_tiles(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(raster, "CACHE_BYTES", 10_000)
+    Scene(pixels(1, size=(530, 70))).save(tmp_path / "a.tif")
+    with rasterio.open(tmp_path / "a.tif") as back:
+        assert back.block_shapes == [(80, 512)]
+
+
+def test_a_window_across_blocks_is_written_once(tmp_path: Path):
+    """Every block is finished in GDAL's cache: one that leaves it half full is compressed twice, and the file grows."""
+    data = np.random.default_rng(0).integers(0, 2**16, (4, 700, 1100), np.uint16)
+    with RasterWriter(tmp_path / "a.tif", 1100, 700, 4, "uint16", {}) as writer:
+        for row in range(0, 700, 100):
+            writer.write(data[:, row : row + 100], 0, row)
+    assert (tmp_path / "a.tif").stat().st_size < 1.05 * data.nbytes
+
+
+@pytest.mark.parametrize("bands, dtype, words", [
+    (4, "uint8", "would take band 4 for alpha.*--bands 1-3"), (2, "uint16", "would take band 2 for alpha.*--bands 1,"),
+    (5, "uint8", "at most 4 bands, not 5.*--bands 1-3"), (3, "int16", "uint8 or uint16, not int16.*tif"),
+    (1, "float32", "not float32"),
+])
+def test_what_a_png_cannot_hold_is_refused_before_anything_is_written(tmp_path: Path, bands, dtype, words):
+    with pytest.raises(OutputError, match=words), RasterWriter(tmp_path / "a.png", 8, 8, bands, dtype, {}, "PNG"):
+        pytest.fail("it was opened")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("bands", [2, 4])
+def test_a_png_takes_alpha_that_is_alpha(tmp_path: Path, bands: int):
+    colours = [*["red", "green", "blue"][: bands - 1], "alpha"] if bands == 4 else ["gray", "alpha"]
+    data = pixels(bands)
+    Scene(data, metadata={"colorinterp": colours}).save(tmp_path / "a.png")
+    with rasterio.open(tmp_path / "a.png") as back:
+        assert np.array_equal(back.read(), data) and back.colorinterp[-1] == ColorInterp.alpha
 
 
 def test_sidecars_of_a_replaced_file_go(tmp_path: Path):
