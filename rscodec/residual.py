@@ -37,6 +37,7 @@ ACTIVITY = (
     ((5, 9, 10), (2, 6, 7, 1, 2), (2, 7, 9, 2, 2, 0, 0)),
     ((4, 6, 5, 12), (1, 4, 4, 10, 1, 1), (1, 5, 4, 13, 2, 1, 0, 0)),
 )
+ACTIVITY_ONE = 128  # about the activity at which a value is put right by 1
 CLASSES = 28
 WEIGHT_ONE, WEIGHT_LIMIT = 64, 511
 FEWEST = 256  # pixels of a pass that are worth weights of their own; others are predicted as 0
@@ -111,12 +112,13 @@ def _walk(side: _Writer | _Reader, base: np.ndarray, valid: np.ndarray, reach: i
             here = valid[number, lattice.row :: lattice.every, lattice.col :: lattice.every]
             if not here.any():
                 continue
+            activity = _activity(lattice, band, before)[here]
             features = [feature[here] for feature in _features(lattice, band, before)]
-            weights = side.weights(features, lattice, here) if features and here.sum() >= FEWEST else []
-            predicted = sum((w * f for w, f in zip(weights, features, strict=False)), np.zeros(here.sum(), np.int64))
+            weights = side.weights(features, activity, lattice, here) if features and here.sum() >= FEWEST else []
+            predicted = sum((w * f for w, f in zip(weights, features, strict=False)), np.zeros_like(activity))
             predicted = predicted + 2 * WEIGHT_ONE >> 8
-            classes = np.searchsorted(edges, _activity(lattice, band, before)[here], "right")
-            difference = predicted + step * side.symbols(predicted, classes, lattice, here, step)
+            classes = np.searchsorted(edges, activity, "right")
+            difference = predicted + step * side.symbols(predicted, classes, lattice, here)
             ground = lattice.view(band.base)[here]
             difference = np.clip(ground + difference, legal.low, legal.high) - ground
             lattice.view(band.difference)[here] = difference
@@ -166,24 +168,26 @@ class _Writer:
     """Finds symbols and parameters, and keeps them in the order in which a reader wants them."""
 
     def __init__(self, wanted: np.ndarray, base: np.ndarray, reach: int):
-        self._wanted, self._residual, self._reach = wanted, wanted - base, reach
+        self._wanted, self._residual, self._reach, self._step = wanted, wanted - base, reach, 2 * reach + 1
         self._symbols, self._indexes = [], []
 
     def begin(self, number: int) -> None:
         self._target, self._pieces = self._residual[number], []
 
-    def weights(self, features: list[np.ndarray], lattice: Pass, here: np.ndarray) -> np.ndarray:
-        """The best linear prediction of what is wanted."""
-        known = np.stack(features, 1) / 4
+    def weights(self, features: list[np.ndarray], activity: np.ndarray, lattice: Pass, here: np.ndarray) -> np.ndarray:
+        """The linear prediction of what is wanted that is best where little is expected to be put right."""
+        certainty = 1 / (activity / ACTIVITY_ONE + 0.3 * self._step)
+        known = np.stack(features, 1) / 4 * certainty[:, None]
         products = known.T @ known
-        products[np.diag_indices(len(products))] += 1e-3 * np.trace(products) / len(products) + 0.01 * len(known)
-        best = np.linalg.solve(products, known.T @ self._aim(lattice, here))
+        ridge = 1e-4 * np.trace(products) / len(products) + 0.01 * np.square(certainty).sum()
+        products[np.diag_indices(len(products))] += ridge
+        best = np.linalg.solve(products, known.T @ (certainty * self._aim(lattice, here)))
         weights = np.clip(np.rint(WEIGHT_ONE * best), -WEIGHT_LIMIT, WEIGHT_LIMIT).astype(np.int64)
         self._pieces.append((weights, None))
         return weights
 
-    def symbols(self, predicted, classes, lattice: Pass, here: np.ndarray, step: int) -> np.ndarray:
-        symbols = (self._aim(lattice, here) - predicted + self._reach) // step
+    def symbols(self, predicted: np.ndarray, classes: np.ndarray, lattice: Pass, here: np.ndarray) -> np.ndarray:
+        symbols = (self._aim(lattice, here) - predicted + self._reach) // self._step
         self._pieces.append((symbols, classes))
         return symbols
 
@@ -244,13 +248,13 @@ class _Reader:
     def begin(self, number: int) -> None:
         self._tables = _tables(self._read(CLASSES, STEP_TABLE))
 
-    def weights(self, features: list[np.ndarray], lattice: Pass, here: np.ndarray) -> np.ndarray:
+    def weights(self, features: list[np.ndarray], activity: np.ndarray, lattice: Pass, here: np.ndarray) -> np.ndarray:
         weights = self._read(len(features), WEIGHT_TABLE)
         if np.abs(weights).max() > WEIGHT_LIMIT:
             raise SymbolsDamaged("the residual has a weight that no encoder writes")
         return weights
 
-    def symbols(self, predicted, classes, lattice: Pass, here: np.ndarray, step: int) -> np.ndarray:
+    def symbols(self, predicted: np.ndarray, classes: np.ndarray, lattice: Pass, here: np.ndarray) -> np.ndarray:
         return self._decoder.read(self._tables[classes]).astype(np.int64)
 
     def sides(self, inside: np.ndarray, first: int) -> np.ndarray:
