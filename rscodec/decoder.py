@@ -91,9 +91,12 @@ class SceneDecoder:
 
     def prefetch(self, window: Window) -> None:
         """Say that a window comes next, so that a remote source can read all of it at once."""
-        tiles = [tile for tile in self.grid.touching(self._region(window)) if tile not in self._latents]
-        entries = [(*tile, None) for tile in self._tiles_under(window) if self.reader.header.planes]
-        self.reader.prefetch(entries + [(*tile, group) for tile in tiles for group in range(self.radiometry.groups)])
+        header, under = self.reader.header, self._tiles_under(window)
+        tiles = under if self.bound else self.grid.touching(self._region(window))
+        sides = [None] * header.planes + [RESIDUAL] * header.bounded
+        entries = [(*tile, side) for tile in under for side in sides]
+        entries += [(*tile, group) for tile in tiles if tile not in self._latents for group in range(header.groups)]
+        self.reader.prefetch(entries)
 
     def tile_latents(self) -> Iterator[tuple[int, int, np.ndarray | None]]:
         """(row, col, latents (G, h, w, N) or None) of every tile in order; damaged ones are None and in `bad`."""

@@ -6,7 +6,7 @@
       spatial_ref               CRS and geotransform, where rioxarray looks for them
 
 With mask_and_scale=True every pixel without a measurement is NaN, whatever says so (nodata, NaN, a mask), and scales
-and offsets are applied.
+and offsets are applied. A stream with a bound is decoded by whole tiles, so there a chunk is one.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def describe(scene: rscodec.api.OpenScene, masked: bool) -> tuple[dict, dict]:
         attributes["long_name"] = tuple(name or "" for name in metadata["descriptions"])
     if "units" in metadata:
         attributes["units"] = tuple(unit or "" for unit in metadata["units"])
-    edge = header.tile // CHUNKS_PER_TILE
+    edge = header.tile if header.bounded else header.tile // CHUNKS_PER_TILE
     chunks = {"band": header.bands, "y": min(edge, header.height), "x": min(edge, header.width)}
     encoding = {"preferred_chunks": chunks, "grid_mapping": GRID_MAPPING, "dtype": np.dtype(header.dtype)}
     return (attributes, encoding | radiometry) if masked else (attributes | radiometry, encoding)

@@ -7,6 +7,7 @@ import pytest
 
 import rscodec
 from bitstreams import StreamReader
+from bitstreams.container import RESIDUAL
 from bitstreams.errors import InputError, TileDamaged, Truncated
 from bitstreams.source import FIRST_READ
 from cli.main import main
@@ -63,6 +64,18 @@ def test_neighbouring_tiles_come_in_one_request_and_only_once(url, site, tiny_we
         assert asked <= 3  # one for each row of tiles
         scene.read((210, 305, 50, 10))
         assert len(site.asked) - before == asked
+
+
+def test_a_stream_with_a_bound_needs_no_neighbours(site, make_scene, tiny_weights):
+    scene = make_scene((256, 192), bands=1, dtype="int16", nodata=0)
+    data = rscodec.encode(scene, max_error=20, model="vec", weights=tiny_weights, tile=TILE)
+    reader = StreamReader.from_bytes(data)
+    site.files["/bounded.bin"] = data
+    with rscodec.open(f"{site.address}/bounded.bin", weights=tiny_weights) as opened:
+        before = site.sent
+        part = opened.read((64, 64, 64, 64))
+    assert np.abs(part.pixels.astype(int) - scene.pixels[:, 64:128, 64:128]).max() <= 20
+    assert site.sent - before == sum(reader.entry(1, 1, group).length for group in (None, 0, RESIDUAL))
 
 
 def test_decode_window_on_the_command_line(url, site, wide, tiny, tiny_weights, tile_bytes, tmp_path):
