@@ -195,10 +195,32 @@ def test_a_crew_that_cannot_be_is_named(where):
         pass
 
 
+@pytest.mark.parametrize("goal", [{"quality": 5.0}, {"bpp": 0.7}, {"max_error": 30.0}, {"bands": (4, 1)}])
+def test_one_scene_by_its_tiles(tmp_path, tiny_weights, goal, monkeypatch):
+    pixels, metadata = synthesize((330, 200), 4, "uint16", 0.0)
+    scene, alone, spread = (tmp_path / name for name in ("scene.tif", "alone.bin", "spread.bin"))
+    Scene(pixels, None, metadata).save(scene)
+    options = goal | {"weights": tiny_weights, "model": "vec", "tile": 64}
+    expected = rscodec.encode_file(scene, alone, **options)
+    parts = []
+    monkeypatch.setattr(Here, "submit", watched(Here.submit, parts))
+    made = rscodec.encode_file(scene, spread, executor=Here(), **options)
+    assert spread.read_bytes() == alone.read_bytes() and made.quality == expected.quality
+    assert len(parts) == 3  # 4 rows of 3 blocks of 2 tiles, 4 blocks at a time
+
+
+def watched(function, calls: list):
+    def call(*args):
+        calls.append(args)
+        return function(*args)
+
+    return call
+
+
 def test_two_workers_make_the_same_files(scenes, work, tmp_path, tiny_weights):
     """Scenes apart, and one scene by its tiles."""
     pytest.importorskip("distributed")
-    pixels, metadata = synthesize(640, 4, "uint16", 0.0)
+    pixels, metadata = synthesize(320, 4, "uint16", 0.0)
     large = tmp_path / "large.tif"
     Scene(pixels, None, metadata).save(large)
     rscodec.encode_file(large, tmp_path / "alone.bin", weights=tiny_weights, threads=1, **OPTIONS)
