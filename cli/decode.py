@@ -31,7 +31,8 @@ FORMATS = {".png": "PNG", ".jpg": None, ".jpeg": None, ".jp2": None, ".webp": No
 @click.option("--co", "creation_options", type=options.CreationOption(), multiple=True,
               help="Creation option of the format, such as COMPRESS=DEFLATE; may be repeated.")
 @click.option("--on-error", type=click.Choice(["stop", "nodata"]), default="stop", show_default=True,
-              help="At a damaged tile: stop, or leave it empty and go on (exit code 4 all the same).")
+              help="At a damaged tile: stop, or leave it empty (nodata, NaN or masked) and go on (exit code 4 "
+                   "all the same).")
 @click.option("--fast", is_flag=True, help="Synthesis in bfloat16: a few grey levels of difference.")
 @enhancing(hidden=not any(row.takes == "stream" and ships(row) for row in ENHANCERS))
 @options.weights_option

@@ -28,7 +28,7 @@ from bitstreams.dump import totals
 from bitstreams.errors import InputError, OutputError, naming
 from rscodec.enhancers.base import EnhanceSettings
 from rscodec.integrations.remote import is_url, open_stream
-from rscodec.metadata import crop_metadata, differences, select_bands, shrink_metadata
+from rscodec.metadata import crop_metadata, differences, nodata_value, select_bands, shrink_metadata
 from rscodec.metadata_form import stream_metadata
 from rscodec.pipeline import ahead
 from rscodec.raster import RasterReader, RasterWriter, is_stream
@@ -36,9 +36,10 @@ from rscodec.scene import Scene
 from rscodec.settings import DEFAULT_QUALITY, EncodeSettings
 from rscodec.source import open_source
 from rscodec.tiles import Window
-from rscodec.validity import MASKED
+from rscodec.validity import MASKED, native
 
 Progress = Callable[[int, int], None]
+MASKED_FORMATS = ("GTiff", "COG")  # that can be told which pixels are valid
 _TURN = threading.RLock()  # one thread at a time: the network uses all cores, and torch's switches are the process's
 
 
@@ -223,7 +224,7 @@ class OpenScene:
             inside = (slice(None), *piece.within(window))
             pixels[inside], found = self.picture.read(piece)
             if found is not None:
-                classes = np.empty((len(found), *shape), np.uint8) if classes is None else classes
+                classes = np.zeros((len(found), *shape), np.uint8) if classes is None else classes
                 classes[inside] = found
         return pixels, classes
 
@@ -280,8 +281,16 @@ def decode_file(
                         writer.write_mask(valid, col, row)
                     if progress:
                         progress(done, len(pieces))
+            if scene.bad and driver in MASKED_FORMATS and not _shows_invalid(metadata, header.dtype):
+                for piece in pieces:
+                    writer.write_mask(~scene.decoder.damage(piece), piece.col - target.col, piece.row - target.row)
         bad = sorted(scene.bad, key=str)
     return DecodeReport(str(dst), target.width, target.height, len(chosen), time.perf_counter() - started, bad)
+
+
+def _shows_invalid(metadata: dict, dtype: str) -> bool:
+    """Can an image say without further means that a pixel is invalid?"""
+    return "masked" in metadata or dtype.startswith("float") or native(nodata_value(metadata), dtype) is not None
 
 
 def enhance_file(

@@ -85,8 +85,8 @@ class SceneDecoder:
         coded = protect_nodata(coded, classes, self.nodata)
         if damaged.any():
             coded[:, damaged] = self.blank()
-            if classes is not None:
-                classes[:, damaged] = MASKED
+            classes = np.zeros((1, *damaged.shape), np.uint8) if classes is None else classes
+            classes[:, damaged] = MASKED
         return self.radiometry.merge(coded, exact), classes
 
     def prefetch(self, window: Window) -> None:

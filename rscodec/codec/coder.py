@@ -3,7 +3,8 @@
 One stream holds all symbols of a tile. The coder is fragile where nobody guards it, so it is guarded here:
 - it fails on an empty list and corrupts memory on a list of one: such lists are refused (models code every symbol of
   z, so that no tile has so few);
-- it reads on past the end of a damaged stream: the stream is given a tail of zeros longer than any such reading;
+- it reads on past the end of a damaged stream: the stream is given a tail of zeros longer than any such reading, and
+  one that is longer than its symbols can be is refused, so that nobody makes this tail as long as he likes;
 - it converts its tables at every call: they are kept as lists, and cut behind the last that the call needs.
 """
 
@@ -19,12 +20,22 @@ from bitstreams.errors import BitstreamError, InputError
 
 SYMBOL_LIMIT = 1500  # |symbol|; with |mu| < 512 steps every latent then fits 16 bits
 STATE_BYTES = 8
-# A hostile stream can make one escape of its n nibbles read 15 n more, a word each; a symbol reads two words at most.
-GUARD_PER_BYTE, GUARD_PER_SYMBOL = 128, 8
+# A hostile stream can make one escape of its n nibbles read 15 n more, 15 bytes for each of its own: of a state of 0 a
+# nibble costs a word, each of the n (a word of 15) too; of any other a word lasts for eight nibbles, now and later.
+# What begins behind the end finds zeros there: about two words for a symbol.
+GUARD_PER_BYTE, GUARD_PER_SYMBOL, GUARD = 16, 8, 1024
 
 
 class SymbolsDamaged(BitstreamError):
     """A payload holds symbols that no encoder writes."""
+
+
+def guarded(payload: bytes, most_symbols: int, limit: int) -> bytes:
+    """A payload of at most so many symbols, each of at most `limit` either way, made safe for the range coder."""
+    escape_bits = 16 + 4 + 4 * len(f"{2 * limit:x}")  # as a symbol, its count of nibbles, the nibbles
+    if len(payload) > most_symbols * escape_bits // 8 + 2 * STATE_BYTES:
+        raise SymbolsDamaged("the payload is longer than any that an encoder writes")
+    return payload + bytes(GUARD_PER_BYTE * len(payload) + GUARD_PER_SYMBOL * most_symbols + GUARD)
 
 
 class SymbolCoder:
@@ -66,8 +77,7 @@ class SymbolDecoder:
             raise SymbolsDamaged("the payload is shorter than any that an encoder writes")
         self._coder = coder
         self._stream = _ans().RansDecoder()
-        guard = GUARD_PER_BYTE * len(payload) + GUARD_PER_SYMBOL * most_symbols + 64
-        self._stream.set_stream(payload + bytes(guard))
+        self._stream.set_stream(guarded(payload, most_symbols, coder.limit))
 
     def read(self, indexes: np.ndarray) -> np.ndarray:
         """The next symbols, one for each table index."""

@@ -26,7 +26,7 @@ from safetensors.torch import load_file
 
 from bitstreams.errors import MissingWeights, WrongWeights
 from rscodec.codec.base import TileCodec
-from rscodec.codec.coder import GUARD_PER_BYTE, GUARD_PER_SYMBOL, SymbolsDamaged
+from rscodec.codec.coder import SymbolsDamaged, guarded
 
 Z_STRIDE = 4  # y positions per z position, each way
 SYMBOL_LIMIT = 2**20  # the coder hangs on symbols of more than 27 bits, which is what NaN becomes
@@ -103,8 +103,7 @@ class GuardedCoder:
         return self._coder.encode_with_indexes(symbols, indexes, *tables)
 
     def decode_with_indexes(self, string: bytes, indexes: list[int], *tables: list) -> list[int]:
-        tail = bytes(GUARD_PER_BYTE * len(string) + GUARD_PER_SYMBOL * len(indexes) + 64)
-        symbols = self._coder.decode_with_indexes(string + tail, indexes, *tables)
+        symbols = self._coder.decode_with_indexes(guarded(string, len(indexes), SYMBOL_LIMIT), indexes, *tables)
         if max(symbols) > SYMBOL_LIMIT or min(symbols) < -SYMBOL_LIMIT:
             raise SymbolsDamaged("the payload holds a symbol that no encoder writes")
         return symbols

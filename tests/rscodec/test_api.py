@@ -8,7 +8,7 @@ import rasterio
 
 import rscodec
 from bitstreams import StreamReader
-from bitstreams.errors import InputError, MissingWeights, NotAStream, OutputError, TileDamaged, WrongWeights
+from bitstreams.errors import CheckError, InputError, MissingWeights, NotAStream, OutputError, TileDamaged, WrongWeights
 from rscodec import api
 from rscodec.scene import Scene
 from tests import models
@@ -115,7 +115,7 @@ def test_alpha_alone_keeps_the_dataset_mask(make_scene, options, tiny_weights, t
 @pytest.mark.parametrize("bands", [(0,), (5,), (1, 1)])
 def test_bands_that_are_not_there(files, tiny_weights, bands):
     with rscodec.open(files[1], weights=tiny_weights) as stream:
-        with pytest.raises(InputError, match="name some of 1 to 4"):
+        with pytest.raises(InputError, match="has bands 1 to 4, not"):
             stream.read(bands=bands)
 
 
@@ -181,8 +181,10 @@ def test_bands_and_nodata_of_a_file(files, options, tiny_weights, tmp_path):
     api.encode_file(files[0], tmp_path / "part.bin", bands=(3, 1), nodata=500, **options)
     with StreamReader.from_path(tmp_path / "part.bin") as reader:
         assert reader.header.bands == 2 and reader.metadata["nodata"] == "500.0"
-    report = api.verify_file(tmp_path / "part.bin", files[0], weights=tiny_weights)
-    assert not report.ok  # the file has four bands
+    with pytest.raises(CheckError, match="of 2 uint16 bands.*of 4 uint16 bands.*--bands"):
+        api.verify_file(tmp_path / "part.bin", files[0], weights=tiny_weights)
+    assert api.verify_file(tmp_path / "part.bin", files[0], bands=(3, 1), weights=tiny_weights).ok
+    assert not api.verify_file(tmp_path / "part.bin", files[0], bands=(1, 3), weights=tiny_weights).ok
 
 
 def test_validate_names_the_differences(files, tmp_path, scene):
@@ -231,6 +233,27 @@ def test_a_damaged_tile_lies_outside_the_mask_of_the_output(make_scene, options,
     with rasterio.open(tmp_path / "out.tif") as out:
         mask = out.read_masks(1) == 0
     assert mask[64:100, 64:128].all() and mask.sum() == 100 + 36 * 64
+
+
+@pytest.mark.parametrize("driver", ["GTiff", "COG"])
+@pytest.mark.parametrize("metadata", [{}, {"masked": True}, {"nodata": "0.5"}], ids=str)
+def test_a_damaged_tile_is_masked_where_nothing_else_says_so(
+    make_scene, options, tiny_weights, tmp_path, flip, metadata, driver
+):
+    """Of a plain image, of one whose mask masks nothing, and of one whose nodata value no pixel can have."""
+    scene = make_scene((150, 100))
+    scene.metadata |= metadata
+    (tmp_path / "bad.bin").write_bytes(flip(rscodec.encode(scene, **options), 1, 1, 0))
+    damaged = dict(on_error="nodata", weights=tiny_weights)
+    api.decode_file(tmp_path / "bad.bin", tmp_path / "out.tif", driver=driver, **damaged)
+    with rasterio.open(tmp_path / "out.tif") as out:
+        mask = out.read_masks(1) == 0
+    assert mask[64:100, 64:128].all() and mask.sum() == 36 * 64
+    with rscodec.open(tmp_path / "bad.bin", **damaged) as stream:
+        assert np.array_equal(~stream.read().mask[0], mask)
+    api.decode_file(tmp_path / "bad.bin", tmp_path / "part.tif", window=(60, 60, 20, 20), **damaged)
+    with rasterio.open(tmp_path / "part.tif") as out:
+        assert np.array_equal(out.read_masks(1) == 0, mask[60:80, 60:80])
 
 
 def test_foreign_bytes_and_other_weights(scene, options, tmp_path):

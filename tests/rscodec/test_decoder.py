@@ -256,10 +256,12 @@ def test_planes_that_are_not_the_encoded_ones_are_noticed(masked, to_decoder, re
     assert list(decoder.bad) == [(1, 0, None)]
 
 
-def test_a_damaged_tile_is_marked_invalid_where_the_scene_has_classes(masked, to_decoder, flip):
-    decoder = to_decoder(flip(masked, 1, 1, 0), on_error="nodata")
-    classes = whole(decoder)[1]
-    assert (classes[:, 64:128, 64:128] != 0).all()
+def test_a_damaged_tile_is_marked_invalid(masked, stream, to_decoder, flip):
+    for data in (masked, stream):  # with class planes and without
+        decoder = to_decoder(flip(data, 1, 1, 0), on_error="nodata")
+        classes = whole(decoder)[1]
+        assert (classes[:, 64:128, 64:128] != 0).all() and not classes.all()
+    assert whole(to_decoder(stream))[1] is None
 
 
 @pytest.mark.parametrize("field, value, words", [

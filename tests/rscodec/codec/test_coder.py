@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bitstreams.errors import BitstreamError
-from rscodec.codec.coder import STATE_BYTES, SYMBOL_LIMIT, SymbolCoder, SymbolsDamaged
+from rscodec.codec.coder import STATE_BYTES, SYMBOL_LIMIT, SymbolCoder, SymbolsDamaged, _ans, guarded
 from rscodec.codec.entropy import SCALES
 from rscodec.codec.tables import gaussian_frequencies
 
@@ -56,6 +56,37 @@ def test_reading_nothing_is_allowed_at_any_time():
 def test_a_payload_without_a_whole_state_is_damaged(payload: bytes):
     with pytest.raises(SymbolsDamaged, match="shorter than any"):
         CODER.decoder(payload, 2)
+
+
+def test_the_longest_payload_is_legal_and_a_longer_one_is_refused():
+    """Nothing costs more than an escape to the limit."""
+    rarest = int(np.argmin(gaussian_frequencies()[1]))
+    for count in (2, 3, 1000):
+        payload, read = round_trip([-SYMBOL_LIMIT] * count, [rarest] * count)
+        assert read.tolist() == [-SYMBOL_LIMIT] * count and 4 * count - 8 < len(payload) <= 4 * count + 2 * STATE_BYTES
+    with pytest.raises(SymbolsDamaged, match="longer than any"):
+        CODER.decoder(bytes(4 * 1000 + 2 * STATE_BYTES + 1), 1000)
+
+
+def test_what_a_tile_allocates_is_bounded_by_its_latents():
+    most = len(guarded(bytes(4 * 1000 + 2 * STATE_BYTES), 1000, SYMBOL_LIMIT))
+    assert most < 80 * 1000
+
+
+@pytest.mark.parametrize("payload", [
+    b"\xff" * 4000, bytes(8) + b"\x0f\0\0\0" * 1000, b"\xff" * 8 + b"\x0f\0\0\0" * 1000, b"\x7f\xff\xff\xff" * 1000,
+], ids=["nibbles", "words", "both", "skewed"])
+@pytest.mark.parametrize("index", [1, 30, SCALES - 1])
+def test_no_reading_goes_beyond_the_guard(payload: bytes, index: int):
+    """What follows the guard has no influence."""
+    indexes, coder = [index] * 1000, CODER._up_to(index)
+
+    def read(behind: bytes) -> list[int]:
+        stream = _ans().RansDecoder()
+        stream.set_stream(guarded(payload, len(indexes), SYMBOL_LIMIT) + behind)
+        return stream.decode_stream(indexes, *coder)
+
+    assert read(bytes(400_000)) == read(b"\xa5" * 400_000)
 
 
 def test_symbols_damaged_is_an_error_of_the_stream():
