@@ -174,7 +174,7 @@ class SceneDecoder:
     def _within_bound(self, row: int, col: int, tile: Window, latents: np.ndarray) -> np.ndarray:
         """The coded bands of a tile."""
         payload = self.reader.residual(row, col)
-        classes = self._tile_planes(row, col, tile)[0] if self.reader.header.planes else None
+        classes = self._tile_planes(row, col, tile)[0] if self.radiometry.plane_count else None
         valid = valid_pixels(classes, (tile.height, tile.width), len(self.radiometry.coded))
         base = unrounded_base(self.codec, self.radiometry, latents, self.reader.header.quality, tile)
         pixels, crc = self.bound.decode(payload, base, valid)

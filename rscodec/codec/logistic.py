@@ -18,7 +18,7 @@ THIRDS = (100, 126, 159)  # 2^0, 2^(1/3), 2^(2/3)
 FRACTION = 48  # bits of a number below 1
 TOTAL = 1 << 16
 BEYOND = (4 << FRACTION) // TOTAL  # a table ends where less than this is left on either side
-SYMBOL_LIMIT = 2**24  # what an escape may hold: any pixel of 16 bits, and more than a sensible bound leaves of a float
+SYMBOL_LIMIT = 2**26  # more than two values within a range of 2^31 can be apart, in steps of a float
 
 
 @cache
