@@ -107,6 +107,10 @@ class SceneDecoder:
                 for (row, col), latents in self._load(tiles).items():
                     yield row, col, latents
 
+    def tile(self, row: int, col: int) -> np.ndarray | None:
+        """The latents (G, h, w, N) of a tile; None where it is empty or damaged."""
+        return self._load([(row, col)])[row, col]
+
     def sketch(self, row: int, col: int, detail: int) -> np.ndarray | None:
         """About the network channels (G, 3, detail h, detail w) of a tile; None where it is empty or damaged.
 
@@ -173,15 +177,18 @@ class SceneDecoder:
 
     def _within_bound(self, row: int, col: int, tile: Window, latents: np.ndarray) -> np.ndarray:
         """The coded bands of a tile."""
-        payload = self.reader.residual(row, col)
-        classes = self._tile_planes(row, col, tile)[0] if self.radiometry.plane_count else None
-        valid = valid_pixels(classes, (tile.height, tile.width), len(self.radiometry.coded))
-        base = unrounded_base(self.codec, self.radiometry, latents, self.reader.header.quality, tile)
-        pixels, crc = self.bound.decode(payload, base, valid)
+        pixels, crc = self.with_residual(row, col, tile, latents, self.reader.residual(row, col))
         if crc != self.reader.entry(row, col, RESIDUAL).crc_decoded:
             raise TileDamaged(f"tile ({row}, {col}): the pixels are not those that were encoded; "
                               "fetch the stream again", (row, col, RESIDUAL))
         return pixels
+
+    def with_residual(self, row: int, col: int, tile: Window, latents: np.ndarray, residual: bytes) -> tuple:
+        """The coded bands of a tile, and the checksum of what its residual makes of them."""
+        classes = self._tile_planes(row, col, tile)[0] if self.radiometry.plane_count else None
+        valid = valid_pixels(classes, (tile.height, tile.width), len(self.radiometry.coded))
+        base = unrounded_base(self.codec, self.radiometry, latents, self.reader.header.quality, tile)
+        return self.bound.decode(residual, base, valid)
 
     def _load(self, tiles: list[tuple[int, int]]) -> dict[tuple[int, int], np.ndarray | None]:
         """Latents of these tiles, from memory or decoded now, in batches of tiles of one shape."""

@@ -89,6 +89,10 @@ def with_right_results(data: bytes) -> bytes:
         tile = grid.tile(*divmod(position, grid.cols))
         latents = grid.to_latents(tile)
         try:
+            if entry == header.planes + header.groups:
+                position = divmod(position, grid.cols)
+                known = decoder.tile(*position)
+                return None if known is None else decoder.with_residual(*position, tile, known, payload)[1]
             if entry < header.planes:
                 counts = radiometry.plane_count, len(radiometry.exact)
                 return planes_crc(*decode_planes(payload, *counts, tile.height, tile.width, header.dtype))

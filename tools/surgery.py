@@ -18,7 +18,8 @@ from bitstreams.header import FIXED, Header
 from bitstreams.index import ENTRY
 from bitstreams.sections import pack_section
 
-SECTION_BITS = 0b011  # of flags: metadata, radiometry
+SECTIONS = {"metadata": 0b1, "radiometry": 0b10, "bound": 0b10000}  # their bits of flags
+SECTION_BITS = 0b10011
 PLANES_BIT = 0b100
 
 
@@ -52,13 +53,12 @@ def patch(data: bytes, **numbers) -> bytes:
 
 def with_section(data: bytes, name: str, content: bytes, packed: bool = False) -> bytes:
     """A stream without sections, with this one; `packed`: the content brings its own length."""
-    bit = 1 << ("metadata", "radiometry").index(name)
-    data = patch(data, flags=field(data, "flags") & ~SECTION_BITS | bit)
+    data = patch(data, flags=field(data, "flags") & ~SECTION_BITS | SECTIONS[name])
     return data[: FIXED.size] + (content if packed else pack_section(content)) + data[FIXED.size :]
 
 
 def without_sections(data: bytes) -> bytes:
-    """The stream with neither metadata nor radiometry."""
+    """The stream with neither metadata nor radiometry nor bound."""
     crc, _ = layout(data)
     return patch(data, flags=field(data, "flags") & ~SECTION_BITS)[: FIXED.size] + data[crc:]
 
@@ -80,7 +80,8 @@ def layout(data: bytes) -> tuple[int | None, int | None]:
         return None, None
     edge = 64 * field(data, "tile")
     tiles = -(-field(data, "width") // edge) * -(-field(data, "height") // edge) if edge else 0
-    entries = field(data, "groups") + bool(field(data, "flags") & PLANES_BIT)
+    flags = field(data, "flags")
+    entries = field(data, "groups") + bool(flags & PLANES_BIT) + bool(flags & SECTIONS["bound"])
     end = at + 4 + tiles * entries * ENTRY.itemsize
     return at, end if end + 4 <= len(data) else None
 

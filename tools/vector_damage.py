@@ -87,6 +87,15 @@ def _nan_scale(data: bytes) -> bytes:
     return section("radiometry", struct.pack("<BHf", 4, 0, float("nan")))(data)
 
 
+def bound(old: float, new: float) -> Callable[[bytes], bytes]:
+    """Another largest error."""
+    return lambda data: repair(data.replace(struct.pack("<Bd", 8, old), struct.pack("<Bd", 8, new), 1))
+
+
+def short_bound(data: bytes) -> bytes:
+    return repair(data.replace(struct.pack("<Bd", 8, 2.0), struct.pack("<Bf", 4, 2.0), 1))
+
+
 BOMB = zlib.compress(b'{"a":"' + bytes(MAX_METADATA_BYTES).replace(b"\0", b" ") + b'"}', 9)
 SKEWED = struct.pack("<BH16h", 16, 0, *[9000] * 16)
 
@@ -169,4 +178,25 @@ DAMAGES = (
     Row("radiometry_short_of_uint16", "uint16", "RadiometryDamaged", "short spectral transform",
         section("radiometry", struct.pack("<BH6s", 32, 0, bytes(6))), "decode"),
     Row("flat_crc", "flat_groups", "TileDamaged", "not those that were encoded", entry(1, crc_decoded=1), "decode"),
+    Row("bound_without_section", "plain_rgb", "LimitExceeded", "bound section", fields(flags=18)),
+    Row("bound_nan", "bound_2", "BadField", "no largest error", bound(2.0, float("nan"))),
+    Row("bound_negative", "bound_2", "BadField", "no largest error", bound(2.0, -2.0)),
+    Row("bound_fraction", "bound_2", "BadField", "no largest error", bound(2.0, 2.5)),
+    Row("bound_above_16_bits", "bound_2", "BadField", "no largest error", bound(2.0, 65536.0)),
+    Row("bound_0_of_floats", "bound_float32_nan", "BadField", "no largest error", bound(1.5, 0.0)),
+    Row("bound_infinite", "bound_float32_nan", "BadField", "no largest error", bound(1.5, float("inf"))),
+    Row("bound_short", "bound_2", "BadField", "4 bytes, not 8", short_bound),
+    Row("bound_of_a_float_model", "bound_2", "BadField", "the same everywhere", fields(arithmetic=2)),
+    Row("residual_of_an_absent_tile", "bound_tiles", "IndexDamaged", "a residual but no groups", entry(11, length=9)),
+    Row("residual_too_long", "bound_2", "LimitExceeded", "above the limit", entry(1, length=2**31)),
+    Row("residual_crc", "bound_2", "TileDamaged", "the residual at byte", flip(7), "decode"),
+    Row("residual_cut_off", "bound_tiles", "TileDamaged", "cut off", lambda data: data[:-2], "decode"),
+    Row("residual_random", "bound_2", "TileDamaged", "tile (0, 0)", payload(1, random_bytes(400)), "decode"),
+    Row("residual_too_short", "bound_2", "TileDamaged", "shorter than any",
+        payload(1, lambda data: data[:5]), "decode"),
+    Row("residual_halved", "bound_uint16", "TileDamaged", "tile (0, 0)",
+        payload(2, lambda data: data[: len(data) // 2]), "decode"),
+    Row("residual_of_another_base", "bound_2", "TileDamaged", "tile (0, 0)",
+        payload(1, lambda data: b"\xff" + data[1:]), "decode"),
+    Row("residual_pixels_crc", "bound_2", "TileDamaged", "pixels are not those", entry(1, crc_decoded=1), "decode"),
 )  # fmt: skip

@@ -16,6 +16,7 @@ class Row(NamedTuple):
     scene: Scene
     quality: float = 4.0
     tile: int = 512
+    max_error: float | None = None
 
 
 def earth(width=48, height=40, bands=3, dtype="uint8", metadata=None, seed=7) -> Scene:
@@ -114,6 +115,14 @@ def half_flat() -> Scene:
     return Scene(pixels)
 
 
+def straddling() -> Scene:
+    """Valid pixels close to nodata on either side of it."""
+    scene = earth(metadata={"nodata": "100.0"})
+    near = np.random.default_rng(5).choice(np.array([97, 98, 99, 101, 102, 103], np.uint8), scene.pixels.shape)
+    scene.pixels[:, :, 24:] = near[:, :, 24:]
+    return with_hole(scene, 100, slice(10, 20), slice(0, 40))
+
+
 def alpha_alone() -> Scene:
     """Nothing for the network."""
     scene = with_alpha()
@@ -153,4 +162,14 @@ SCENES = (
     Row("components_alone", earth(64, 48, 7, "uint16"), 8.0),
     Row("bands_alone", earth(64, 48), 8.0),
     Row("flat_groups", half_flat(), 2.0, 64),
+    Row("bound_2", earth(64, 64), 3.0, max_error=2),
+    Row("bound_0", earth(53, 37), 3.0, max_error=0),
+    Row("bound_uint16", earth(64, 48, 5, "uint16"), max_error=5),
+    Row("bound_int16_nodata", temperatures(), max_error=20),
+    Row("bound_float32_nan", gaps(1, "float32"), max_error=1.5),
+    Row("bound_float64_nan", gaps(2, "float64"), max_error=0.1),
+    Row("bound_alpha", with_alpha(), max_error=1),
+    Row("bound_nodata_between", straddling(), max_error=3),
+    Row("bound_tiles", mosaic(), 4.0, 64, max_error=8),
+    Row("bound_wide", earth(64, 48), max_error=200),
 )

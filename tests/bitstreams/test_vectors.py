@@ -15,7 +15,12 @@ import pytest
 
 import rscodec
 from bitstreams import StreamReader, errors
+from bitstreams.container import RESIDUAL
+from rscodec.bound import unrounded_base
 from rscodec.codec.coder import SYMBOL_LIMIT, SymbolCoder
+from rscodec.decoder import SceneDecoder, valid_pixels
+from rscodec.weights import codec_for_decoding
+from tests.bitstreams import residual_reference
 from tests.bitstreams.reference import Rans, Reference
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "bitstreams" / "vectors"
@@ -81,6 +86,25 @@ def test_latents_as_the_specification_says(folder: Path, reference: Reference):
                     assert zlib.crc32(latents.tobytes()) == reader.entry(row, col, group).crc_decoded
                     crc = zlib.crc32(latents.tobytes(), crc)
     assert crc == expected(folder)["latents_crc32"]
+
+
+@pytest.mark.parametrize("folder", [folder for folder in PASSED if "bound" in folder.name], ids=name)
+def test_residuals_as_the_specification_says(folder: Path):
+    with StreamReader.from_path(folder / "stream.bin") as reader:
+        decoder = SceneDecoder(reader, codec_for_decoding(reader.header, WEIGHTS))
+        for row, col, latents in decoder.tile_latents():
+            payload = reader.residual(row, col)
+            if payload:
+                tile = decoder.grid.tile(row, col)
+                classes, _, _ = decoder.planes(tile)
+                valid = valid_pixels(classes, (tile.height, tile.width), len(decoder.radiometry.coded))
+                v = unrounded_base(decoder.codec, decoder.radiometry, latents, reader.header.quality, tile)
+                values, used_up = residual_reference.decode(
+                    payload, v, valid, reader.bound, reader.header.dtype, decoder.nodata
+                )
+                assert used_up
+                crc = zlib.crc32(np.where(valid, values, 0).astype("<i4").tobytes())
+                assert crc == reader.entry(row, col, RESIDUAL).crc_decoded
 
 
 @pytest.mark.parametrize("count", [2, 3000])
