@@ -68,11 +68,13 @@ def fingerprint() -> int:
     return zlib.crc32(b"".join(product.contiguous().numpy().tobytes() for product in products))
 
 
-def encode(scene: str, stream: str, weights: str, quality: float, tile: int, threads=1, floats=False, device="cpu"):
+def encode(scene: str, stream: str, weights: str, quality: float, tile: int, threads=1, floats=False, device="cpu",
+           max_error=None):  # fmt: skip
     """A scene in a .npy file into a stream."""
     torch.set_num_threads(threads)
     source = SceneSource(Scene(np.load(scene)))
-    SceneEncoder(source, codec(weights, floats, device), tile).write(stream, quality, overwrite=True)
+    encoder = SceneEncoder(source, codec(weights, floats, device), tile, max_error=max_error)
+    encoder.write(stream, quality, overwrite=True)
 
 
 def decode(stream: str, pixels: str, weights: str, threads: int = 1, floats: bool = False, device: str = "cpu"):

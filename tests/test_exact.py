@@ -170,6 +170,39 @@ def test_whole_tiles_and_other_types(whole_tiles, name):
     assert_same(expected, found[name])
 
 
+@pytest.fixture(scope="module")
+def bounded(folder, native, machines) -> tuple[list[tuple[Path, Path, float]], dict[str, list]]:
+    """Streams with a largest error, (scene, stream, error) each, and what every machine decodes of them."""
+    if not SHIPPED.exists():
+        pytest.skip(f"{SHIPPED.name} is not in this package")
+    streams = []
+    for dtype, bands in {"uint8": 3, "uint16": 4, "float32": 1}.items():
+        scene = folder / f"bounded-{dtype}.npy"
+        pixels, _ = synthesize((64, 48), bands, dtype)
+        np.save(scene, pixels * np.float32(5000) if dtype == "float32" else pixels)
+        for max_error in (1, 2, 5, 20):
+            stream = folder / f"bounded-{dtype}-{max_error}.bin"
+            native.ask("encode", scene=scene, stream=stream, weights=SHIPPED, quality=3, tile=64, max_error=max_error)
+            native.ask("decode", **decoding(stream, SHIPPED))
+            streams.append((scene, stream, max_error))
+    for name, machine in machines.items():
+        stream = folder / f"bounded-by-{name}.bin"
+        scene = folder / "bounded-uint8.npy"
+        machine.ask("encode", scene=scene, stream=stream, weights=SHIPPED, quality=3, tile=64, threads=2, max_error=1)
+        native.ask("decode", **decoding(stream, SHIPPED))
+        streams.append((scene, stream, 1))
+    requests = [decoding(stream, SHIPPED, threads=threads) for _, stream, _ in streams for threads in THREADS]
+    return streams, ask_all(machines, "decode", requests)
+
+
+def test_with_a_largest_error_every_machine_decodes_the_same_pixels(bounded, name):
+    streams, found = bounded
+    assert all(answer["tiles_bad"] == 0 and answer["apart"] == 0 for answer in found[name])
+    for scene, stream, max_error in streams:
+        error = np.abs(np.load(stream.with_suffix(".npy")).astype(float) - np.load(scene)).max()
+        assert 0.9 * max_error <= error <= max_error
+
+
 def test_floats_on_the_entropy_path_would_be_noticed(folder, native, machines):
     """The same check with real numbers where the integers are: at home the stream decodes, elsewhere it does not."""
     prints = ask_all(machines, "fingerprint", [{}])
