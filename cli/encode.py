@@ -13,6 +13,7 @@ from cli.output import print_json
 from cli.progress import bars
 from rscodec.crew import LOCAL, crew
 from rscodec.registry import CODECS
+from rscodec.settings import MOST_EFFORT
 
 
 @click.command()
@@ -27,6 +28,8 @@ from rscodec.registry import CODECS
 @click.option("--max-error", type=options.FiniteRange(0), metavar="E",
               help="No valid pixel is further off than E, in units of the scene, wherever it is decoded. 0, for "
                    "integers: without loss. The quality is the one that takes the fewest bytes, unless it is given.")
+@click.option("--effort", type=click.IntRange(0, MOST_EFFORT), default=0, show_default=True,
+              help="Time to spend on fewer bits: from 2 on, each level takes twice as long. Decoding stays as it is.")
 @click.option("--model", type=click.Choice([row.name for row in CODECS if row.public]), default="s",
               show_default=True, help="The codec.")
 @options.weights_option

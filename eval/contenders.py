@@ -2,8 +2,8 @@
 
     scene --prepare, not timed--> scene --encode(parameter)--> file's bytes --decode--> pixels (B, H, W)
 
-A codec is asked for as `rscodec:NAME`, `rscodec:NAME@WEIGHTS`, with `+QUALITY/QUALITY...` for other operating points
-than its own; an anchor as `NAME` or `NAME+PARAMETER/PARAMETER...`.
+A codec is asked for as `rscodec:NAME`, with `:EFFORT`, then with `@WEIGHTS`, then with `+QUALITY/QUALITY...` for other
+operating points than its own; an anchor as `NAME` or `NAME+PARAMETER/PARAMETER...`.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from bitstreams.errors import InputError
 from eval import anchors
 from eval.anchors.base import Anchor
 from rscodec.decoder import SceneDecoder
-from rscodec.encoder import SceneEncoder
+from rscodec.encoder import encoder_for
 from rscodec.fill import fill_invalid
 from rscodec.metadata import alpha_bands
 from rscodec.scene import Scene
+from rscodec.settings import EncodeSettings
 from rscodec.source import SceneSource
 from rscodec.tiles import Window
 from rscodec.weights import codec_for_encoding
@@ -43,15 +44,17 @@ class Parts:
 
 
 class OurCodec:
-    """A row of rscodec's registry with its weights."""
+    """A row of rscodec's registry with its weights, at some effort."""
 
     kind = "codec"
 
-    def __init__(self, name: str, weights: Path | None):
+    def __init__(self, name: str, weights: Path | None, effort: int = 0):
+        self._settings = EncodeSettings(model=name, weights=weights, effort=effort)
         self._codec = codec_for_encoding(name, weights)
-        self.name = OURS + name
+        self.name = OURS + name + (f":{effort}" if effort else "")
         self.version = f"rscodec {rscodec.__version__}, {self._codec.model} {self._codec.weights_hash.hex()}"
         self.command = "rscodec encode -q {parameter}" + (f" --model {name}" if name != "s" else "")
+        self.command += f" --effort {effort}" if effort else ""
         self.parameters = QUALITIES
 
     def refuses(self, scene: Scene) -> str | None:
@@ -66,7 +69,7 @@ class OurCodec:
 
     def encode(self, scene: Scene, parameter: float) -> bytes:
         buffer = io.BytesIO()
-        SceneEncoder(SceneSource(scene), self._codec).write(buffer, parameter)
+        encoder_for(SceneSource(scene), self._settings).write(buffer, parameter)
         return buffer.getvalue()
 
     def decode(self, data: bytes, scene: Scene) -> np.ndarray:
@@ -120,7 +123,10 @@ def contender(spec: str) -> OurCodec | AnchorCodec:
     name, _, points = spec.partition("+")
     if name.startswith(OURS):
         row, _, weights = name.removeprefix(OURS).partition("@")
-        found: OurCodec | AnchorCodec = OurCodec(row, Path(weights) if weights else None)
+        row, _, effort = row.partition(":")
+        if effort and not effort.isdecimal():
+            raise InputError(f"{spec!r}: after {OURS}{row}: comes an effort from 0 to 9")
+        found: OurCodec | AnchorCodec = OurCodec(row, Path(weights) if weights else None, int(effort or 0))
     else:
         found = AnchorCodec(anchors.find(name).load())
     if points:

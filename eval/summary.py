@@ -75,11 +75,11 @@ def _mean(parameter: float, rows: list[Row]) -> dict:
 
 
 def all_deltas(rows: list[Row]) -> list:
-    """Every codec against every anchor, and the anchors against the first of them."""
+    """Every codec against every anchor, and both kinds against the first of them."""
     anchors = list(dict.fromkeys(row.codec for row in rows if row.kind == "anchor"))
     codecs = list(dict.fromkeys(row.codec for row in rows if row.kind == "codec"))
     pairs = [(codec, anchor) for codec in codecs for anchor in anchors]
-    pairs += [(anchor, anchors[0]) for anchor in anchors[1:]]
+    pairs += [(other, kind[0]) for kind in (codecs, anchors) for other in kind[1:]]
     return [
         deltas(curves_of(rows, metric), codec, anchor, metric) for metric in METRICS for codec, anchor in pairs
     ]

@@ -2,6 +2,7 @@
 
     source --windows--> pixels, classes --fill--> radiometry.forward --> network channels (G, 3, h, w)
       codec.analyse, on blocks of tiles with a border      ->  y
+      with effort: codec.refine, tile by tile               ->  y that costs less
       codec.encode, tile by tile                            ->  one payload per tile and group
       classes and lossless bands                            ->  the planes of the tile
       with a largest error: what the latents lack           ->  the residual of the tile (rscodec.bound)
@@ -23,7 +24,7 @@ from bitstreams.errors import InputError
 from bitstreams.planes import encode_planes, planes_crc
 from rscodec.bound import Bound, unrounded_base
 from rscodec.codec import rate
-from rscodec.codec.base import TileCodec
+from rscodec.codec.base import Aim, TileCodec
 from rscodec.fill import fill_invalid
 from rscodec.metrics import peak
 from rscodec.pipeline import ahead
@@ -34,6 +35,7 @@ from rscodec.tiles import Grid, Window
 from rscodec.weights import codec_for_encoding
 
 FLAT = b"\0"  # payload of a group whose latents are all 0: it is mid grey all over its tile
+FIRST_SEARCH = 2  # effort from which on a tile is refined
 BLOCK_TILES = 2  # tiles side by side that go through the network together
 
 Progress = Callable[[int, int], None]
@@ -44,14 +46,14 @@ class SceneEncoder:
 
     `radiometry`: that of the scene of which the source is a part, instead of its own.
     `peak`: what the PSNR of the scene refers to, where its statistics were needed.
-    `max_error`: the most by which a valid pixel may be off.
+    `max_error`: the most by which a valid pixel may be off. `effort`: as in rscodec.codec.effort.
     """
 
     peak: float | None = None
 
     def __init__(self, source, codec: TileCodec, tile: int = 512, radiometry: Radiometry | None = None,
-                 max_error: float | None = None):  # fmt: skip
-        self.source, self.codec, self.max_error = source, codec, max_error
+                 max_error: float | None = None, effort: int = 0):  # fmt: skip
+        self.source, self.codec, self.max_error, self.effort = source, codec, max_error, effort
         self.grid = Grid(source.width, source.height, tile, codec.stride)
         self.radiometry = radiometry or Radiometry(source.dtype, source.count, source.exact_bands)
         self.header(rate.QUALITY_MIN).pack()  # what no stream can hold is refused before the scene is read
@@ -118,10 +120,10 @@ class SceneEncoder:
                     planes = self._planes(pixels[inside], None if classes is None else classes[inside])
                     groups, residual = [], (b"", 0)
                     if y is not None and (classes is None or (classes[inside] == 0).any()):
-                        latents = (slice(None), *self.grid.to_latents(tile).within(y_window))
-                        coded = self.codec.encode(y[latents], quality)
                         valid = None if classes is None else classes[inside] == 0
-                        for group, seen in enumerate(channels[(slice(None), *inside)]):
+                        shown = channels[(slice(None), *inside)]
+                        coded = self._code(y, y_window, tile, shown, valid, quality)
+                        for group, seen in enumerate(shown):
                             if _better_flat(coded[group][0], seen, valid, quality):
                                 coded[group] = FLAT, np.zeros_like(coded[group][1])
                         groups = [(payload, latents_crc(values)) for payload, values in coded]
@@ -145,6 +147,19 @@ class SceneEncoder:
         stride = self.codec.stride
         rim = ((0, 0), (0, 0), (0, -outer.height % stride), (0, -outer.width % stride))
         return channels, self.codec.analyse(np.pad(channels, rim, mode="edge"), quality)
+
+    def _code(self, y: np.ndarray, y_window: Window, tile: Window, channels: np.ndarray, valid: np.ndarray | None,
+              quality: float) -> list[tuple[bytes, np.ndarray]]:  # fmt: skip
+        """Payload and latents of each group of a tile with these channels; `y` is of `y_window`."""
+        own = self.grid.to_latents(tile)
+        if self.effort < FIRST_SEARCH:
+            return self.codec.encode(y[(slice(None), *own.within(y_window))], quality, dead_zone=self.effort > 0)
+        around = own.grown(self.codec.halo, y_window)
+        weight = np.ones(channels.shape[2:]) if valid is None else valid.mean(0)
+        visible = self.radiometry.at(quality).visible()
+        aims = [Aim(seen, weight, counts) for seen, counts in zip(channels, visible, strict=True)]
+        known = y[(slice(None), *around.within(y_window))]
+        return self.codec.encode(self.codec.refine(known, own.within(around), aims, quality, self.effort), quality)
 
     def _residual(self, latents: np.ndarray, pixels: np.ndarray, valid: np.ndarray | None, quality: float, tile):
         """What a tile's latents (G, h, w, N) lack, with its checksum."""
@@ -170,7 +185,9 @@ def encoder_for(source, settings: EncodeSettings, radiometry: Radiometry | None 
         raise InputError(f"a checkpoint of {codec.model} has one rate; leave --bpp and --psnr away")
     if settings.max_error is not None and not codec.portable:
         raise InputError(f"--max-error needs a model that is the same on every machine, which {codec.model} is not")
-    return SceneEncoder(source, codec, settings.tile, radiometry, settings.max_error)
+    if settings.effort > codec.most_effort:
+        raise InputError(f"--effort {settings.effort}: {codec.model} knows no effort; leave it away")
+    return SceneEncoder(source, codec, settings.tile, radiometry, settings.max_error, settings.effort)
 
 
 def _better_flat(payload: bytes, channels: np.ndarray, valid: np.ndarray | None, quality: float) -> bool:

@@ -152,6 +152,16 @@ class Radiometry:
             values = np.stack([channels[0, replication == band].mean(0) for band in range(count)])
         return values * real(self.scale) + self._offsets().astype(real)
 
+    def visible(self) -> np.ndarray:
+        """(G,3,3): the projection that leaves of an error in network channels what reaches the bands."""
+        count = len(self.coded)
+        if self.has_klt:
+            kept = np.zeros(self.groups * 3)
+            kept[self._places()] = 1
+            return GREY_ROTATION.T @ (kept.reshape(-1, 3, 1) * GREY_ROTATION)
+        shares = np.equal.outer(REPLICATION[count], REPLICATION[count])
+        return (shares / shares.sum(0))[None]
+
     @property
     def _working(self) -> type[np.floating]:
         """What to compute in: eight bits leave room enough in float32, unless a matrix is to be inverted."""
@@ -246,7 +256,7 @@ REPLICATION = {1: (0, 0, 0), 2: (0, 1, 1), 3: (0, 1, 2)}
 
 def weakest_alone(quality: float) -> float:
     """The deviation, in grey levels, above which a component earns a group of its own: measured, tools/LOG.md."""
-    return 8.0 if quality > 6 else float("inf")
+    return 4.0 if quality >= 6 else float("inf")
 
 
 def to_angles(rotation: np.ndarray) -> tuple[int, ...]:

@@ -65,7 +65,8 @@ def quality_for_psnr(encoder: SceneEncoder, target: float, progress: Progress | 
         difference = Difference(encoder.source.dtype)
         for part in parts:
             memory = _Memory(part.codec)
-            stream = _encode(SceneEncoder(part.source, memory, part.grid.edge, part.radiometry), quality)
+            again = SceneEncoder(part.source, memory, part.grid.edge, part.radiometry, effort=part.effort)
+            stream = _encode(again, quality)
             decoder = SceneDecoder(stream, memory)
             for window in decoder.windows():
                 original, classes = part.source.read(*window)
@@ -129,8 +130,8 @@ class _Memory:
     def __getattr__(self, name: str):
         return getattr(self._codec, name)
 
-    def encode(self, y, quality: float) -> list:
-        coded = self._codec.encode(y, quality)
+    def encode(self, y, quality: float, dead_zone: bool = False) -> list:
+        coded = self._codec.encode(y, quality, dead_zone)
         self._latents |= {(payload, *latents.shape[:2]): latents for payload, latents in coded}
         return coded
 
@@ -159,7 +160,8 @@ def _sample(encoder: SceneEncoder, most: int | None = None) -> list[SceneEncoder
         return [encoder]
     chosen = [divmod(number * tiles // most, grid.cols) for number in range(most)]
     parts = [_Part(encoder.source, grid.tile(row, col)) for row, col in chosen]
-    return [SceneEncoder(part, encoder.codec, grid.edge, encoder.radiometry, encoder.max_error) for part in parts]
+    how = grid.edge, encoder.radiometry, encoder.max_error, encoder.effort
+    return [SceneEncoder(part, encoder.codec, *how) for part in parts]
 
 
 def _pixels(encoder: SceneEncoder) -> int:

@@ -9,6 +9,7 @@ from bitstreams.errors import InputError
 from bitstreams.limits import MAX_TILE, QUALITY_MAX, QUALITY_MIN, TILE_UNIT
 
 DEFAULT_QUALITY = 3.0
+MOST_EFFORT = 9
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,8 @@ class EncodeSettings:
     `max_error`: the most by which a valid pixel may be off, in units of the scene; the quality then follows from it,
     unless it is given.
 
+    `effort`: 0 to 9, how long to look for latents that cost less; decoding is the same.
+
     `weights`: a file instead of the packaged ones. `tile`: edge in pixels. `threads`: of the CPU, all by default.
     """
 
@@ -25,6 +28,7 @@ class EncodeSettings:
     bpp: float | None = None
     psnr: float | None = None
     max_error: float | None = None
+    effort: int = 0
     model: str = "s"
     weights: str | Path | None = None
     tile: int = 512
@@ -42,6 +46,8 @@ class EncodeSettings:
             raise InputError(f"--max-error {self.max_error}: give a number from 0 on")
         if self.quality is not None and not QUALITY_MIN <= self.quality <= QUALITY_MAX:
             raise InputError(f"--quality {self.quality}: give one from {QUALITY_MIN:g} to {QUALITY_MAX:g}")
+        if self.effort not in range(MOST_EFFORT + 1):
+            raise InputError(f"--effort {self.effort}: give a whole number from 0 to {MOST_EFFORT}")
 
     @property
     def has_target(self) -> bool:

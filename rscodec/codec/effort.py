@@ -27,7 +27,6 @@ from rscodec.codec.entropy import LATENT_LIMIT, SCALES, UNIT, Z_LIMIT, EntropyMo
 from rscodec.codec.integer import BIAS_UNIT, round_through
 from rscodec.codec.model import Codec, interval_bits
 
-MOST_EFFORT = 9
 DEAD_ZONE = 0.01  # steps for each bit that a zero saves
 LEAK = 0.7
 STEP, LAST_STEP, MOMENTUM, SMOOTHING = 0.05, 0.1, (0.8, 0.99), 10.0  # Adam; steps of y, and bits per step
@@ -57,8 +56,8 @@ def refine(net: Codec, y: np.ndarray, aim: Aim, inside: tuple[slice, slice], qua
         best, lowest = target, float("inf")
         for step in range(steps + 1):
             bits, distortion, leak = cost(target)
-            if float(bits + distortion) < lowest:
-                best, lowest = target.detach().clone(), float(bits + distortion)
+            if (now := (bits + distortion).item()) < lowest:
+                best, lowest = target.detach().clone(), now
             if step < steps:
                 optimizer.param_groups[0]["lr"] = STEP * (1 - (1 - LAST_STEP) * step / steps)
                 optimizer.zero_grad()
@@ -100,12 +99,13 @@ class _Cost:
         known = next(walk)
         while True:
             coded = known.index.detach() > 0.5
-            residual = rows[known.anchors][..., known.channels] - known.mu / UNIT
+            mu = round_through(known.mu)
+            residual = rows[known.anchors][..., known.channels] - mu / UNIT
             symbols = torch.where(coded, round_through(residual), 0.0)
             bits = bits + torch.where(coded, interval_bits(symbols, scale_of(known.index)), 0.0).sum()
             astray = torch.where(coded, residual - symbols.detach(), 0.0)
             leak = leak + (LEAK * self.curvature[known.channels] * astray.square()).sum()
             try:
-                known = walk.send((known.mu + UNIT * symbols).clamp(-LATENT_LIMIT, LATENT_LIMIT))
+                known = walk.send((mu + UNIT * symbols).clamp(-LATENT_LIMIT, LATENT_LIMIT))
             except StopIteration as end:
                 return end.value, bits, leak

@@ -63,7 +63,7 @@ class ElicCodec(TileCodec):
         with torch.autocast(self.device.type, torch.bfloat16, enabled=fast):
             return self._net.g_s(y).float().cpu().numpy()
 
-    def encode(self, y: np.ndarray, quality: float) -> list[tuple[bytes, np.ndarray]]:
+    def encode(self, y: np.ndarray, quality: float, dead_zone: bool = False) -> list[tuple[bytes, np.ndarray]]:
         return [self._encode(item) for item in torch.from_numpy(y)]
 
     def decode(self, payloads: list[bytes], height: int, width: int, quality: float) -> list[np.ndarray]:

@@ -28,11 +28,12 @@ from bitstreams.errors import InexactArithmetic, MissingWeights, WrongWeights
 from rscodec.codec import rate, transforms
 from rscodec.codec.base import Aim, TileCodec
 from rscodec.codec.coder import SYMBOL_LIMIT, SymbolCoder, SymbolsDamaged
-from rscodec.codec.effort import MOST_EFFORT, nearer_zero, refine
+from rscodec.codec.effort import nearer_zero, refine
 from rscodec.codec.entropy import SCALES, UNIT, Z_LIMIT, Z_STRIDE, Pass, split
 from rscodec.codec.integer import BIAS_UNIT, Exact, InexactModelError, IntegerLayer
 from rscodec.codec.model import Codec, CodecConfig
 from rscodec.codec.tables import gaussian_frequencies
+from rscodec.settings import MOST_EFFORT
 
 EXACT = "exact."
 HASH_BYTES = 8

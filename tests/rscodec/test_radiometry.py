@@ -249,3 +249,17 @@ def test_random_bytes_never_do_worse_than_an_error():
             Radiometry.unpack(data, "float32", int(rng.integers(1, 17)))
         except RadiometryDamaged:
             pass
+
+
+@pytest.mark.parametrize("bands, klt", [(1, False), (2, False), (3, False), (3, True), (5, True)])
+def test_what_of_an_error_is_visible(bands, klt):
+    rng = np.random.default_rng(0)
+    pixels = rng.normal(0, 1, (bands, 8, 8))
+    matrix = np.rint(np.linalg.qr(rng.normal(size=(bands, bands)))[0] * 2**14).astype(np.int16) if klt else None
+    made = Radiometry("float64", bands, scale=2.0, offset=(0.0,) * bands, matrix=matrix, alone=int(klt))
+    channels = made.forward(pixels).astype(np.float64)
+    error = rng.normal(0, 1, channels.shape)
+    seen = np.einsum("gij,gjhw->gihw", made.visible(), error)
+    assert np.allclose(made.unrounded(channels + error), made.unrounded(channels + seen))
+    hidden = made.unrounded(channels + error - seen) - made.unrounded(channels)
+    assert np.abs(hidden).max() < 1e-9 and np.square(seen).sum() <= np.square(error).sum()
