@@ -29,7 +29,7 @@ from rscodec.diffusion.samplers import normal, posterior_mean
 from rscodec.diffusion.schedules import linear
 from rscodec.enhancers.base import Enhancer
 from rscodec.enhancers.men import TOKENS, Men
-from rscodec.enhancers.prior import Denoiser, Lrm
+from rscodec.enhancers.prior import Denoiser, Lrm, normalised
 from rscodec.enhancers.strength import SCALES, remaining_detail
 
 FORMAT = "rscodec-ldm-1"
@@ -88,7 +88,8 @@ class LdmRsic(nn.Module):
     def generated_prior(self, decoded: torch.Tensor, known: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
         """Stage II: F^ from F_T."""
         seen = self.lrm_dm(decoded)
-        return posterior_mean(lambda x, step: self.denoiser(x, seen, step, known).float(), start, self.schedule)
+        found = posterior_mean(lambda x, step: self.denoiser(x, seen, step, known).float(), start, self.schedule)
+        return normalised(found)
 
     def no_prior(self, decoded: torch.Tensor) -> torch.Tensor:
         return decoded.new_zeros(len(decoded), *self.prior_shape)

@@ -26,20 +26,26 @@ class Residual(nn.Module):
         return x + self.leave(F.leaky_relu(self.enter(x), SLOPE))
 
 
+def normalised(prior: torch.Tensor) -> torch.Tensor:
+    """A prior (B, N, 4, 4) with mean 0 and variance 1 over N: learnt ones are so, as a diffusion likes it, and so a
+    generated one cannot be further from what the enhancer knows than any learnt one is.
+    """
+    return F.layer_norm(prior.float().permute(0, 2, 3, 1), prior.shape[1:2]).permute(0, 3, 1, 2)
+
+
 class Lrm(nn.Module):
-    """Images (B, 3 * images, W, W) -> (B, N, 4, 4), of mean 0 and variance 1 over N, as a diffusion likes it."""
+    """Images (B, 3 * images, W, W) -> normalised prior (B, N, 4, 4)."""
 
     def __init__(self, images: int, width: int, blocks: int, prior: int):
         super().__init__()
         self.stem = nn.Conv2d(3 * images * UNSHUFFLE**2, width, 1)
         self.blocks = nn.Sequential(*[Residual(width) for _ in range(blocks)])
         self.read = nn.Sequential(nn.Linear(width, 2 * prior), nn.LeakyReLU(SLOPE), nn.Linear(2 * prior, prior))
-        self.norm = nn.LayerNorm(prior, elementwise_affine=False)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         features = self.blocks(F.leaky_relu(self.stem(F.pixel_unshuffle(2 * images - 1, UNSHUFFLE)), SLOPE))
         pooled = F.adaptive_avg_pool2d(features, TOKENS).permute(0, 2, 3, 1)
-        return self.norm(self.read(pooled).float()).permute(0, 3, 1, 2)
+        return normalised(self.read(pooled).permute(0, 3, 1, 2))
 
     def start_from(self, other: Lrm) -> None:
         """Begin as another one that saw the same first image and more: where stage II goes on from stage I."""

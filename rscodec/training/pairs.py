@@ -136,7 +136,7 @@ def through_jpeg2000(pixels: np.ndarray, rate: float) -> np.ndarray:
         buffer, "JPEG2000", no_jp2=True, irreversible=True, num_resolutions=levels, quality_mode="rates",
         quality_layers=[RAW_BITS / rate],
     )  # fmt: skip
-    return np.asarray(Image.open(buffer)).transpose(2, 0, 1)
+    return np.array(Image.open(buffer)).transpose(2, 0, 1)
 
 
 def _unit(pixels: torch.Tensor, device: str) -> torch.Tensor:

@@ -94,3 +94,12 @@ def test_stronger_compression_leaves_less_detail():
     assert (detail[0] > detail[1]).all() and detail[1][0] > detail[2][0]
     assert all(found.abs().max() < 1.5 for found in detail)
     assert torch.allclose(remaining_detail(torch.full((1, 3, 64, 64), 0.3)), torch.tensor(-1.0))
+
+
+def test_priors_are_of_one_size_however_they_were_made(pixels):
+    net, decoded = enhancers.build(), torch.from_numpy(pixels)[None]
+    known = net.known(decoded, torch.tensor([2.0]))
+    start = 100 * torch.ones(1, *net.prior_shape)
+    for prior in (net.learnt_prior(decoded, decoded), net.generated_prior(decoded, known, start)):
+        assert torch.allclose(prior.mean(1), torch.zeros(1), atol=1e-4)
+        assert torch.allclose(prior.var(1, unbiased=False), torch.ones(1), atol=0.05)
