@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-DEFAULTS = dict(quality=None, bpp=None, psnr=None, max_error=None, model="s", weights=None, tile=512, bands=None,
+DEFAULTS = dict(quality=None, bpp=None, psnr=None, max_error=None, effort=0, model="s", weights=None, tile=512, bands=None,
                 nodata=None, device="cpu", threads=None, overwrite=False, progress=None, search_progress=None)
 
 
@@ -95,3 +95,14 @@ def test_the_psnr_that_the_search_saw_is_printed(rscodec, api):
 
 def test_the_peak_of_a_psnr_is_in_the_help(rscodec):
     assert "65535" in rscodec("encode", "--help").out
+
+
+@pytest.mark.parametrize("other", ["--bpp", "--psnr"])
+def test_a_largest_error_has_no_other_goal(rscodec, api, other):
+    result = rscodec("encode", "a.tif", "-o", "a.bin", "--max-error", 2, other, 3)
+    assert result.code == 2 and "--max-error excludes" in result.err and not api.calls
+
+
+@pytest.mark.parametrize("value", ["-1", "nan", "inf"])
+def test_a_largest_error_is_a_number_from_0_on(rscodec, api, value):
+    assert rscodec("encode", "a.tif", "-o", "a.bin", "--max-error", value).code == 2

@@ -34,6 +34,22 @@ def test_a_scene_into_a_file_and_back(rscodec, tmp_path, sample):
         assert window.transform == whole.window_transform(Window(50, 30, 40, 20))
 
 
+@pytest.mark.parametrize("sample, max_error", [
+    (("--bands", 3), 2), (("--bands", 2, "--dtype", "uint16", "--nodata", 0), 0), (("--dtype", "float32"), 0.01),
+], ids=["rgb", "lossless", "float"])
+def test_a_largest_error_is_kept(rscodec, tmp_path, sample, max_error):
+    scene, stream = tmp_path / "scene.tif", tmp_path / "scene.bin"
+    rscodec("sample", "-o", scene, "--size", 80, *sample)
+    assert rscodec("encode", scene, "-o", stream, "--max-error", max_error, "-q", 2, "--tile", 64).code == 0
+    verified = rscodec("verify", stream, "--against", scene, "--json")
+    report = json.loads(verified.out)
+    assert verified.code == 0 and report["max_error_bound"] == max_error
+    assert 0.9 * max_error <= report["max_abs_error"] <= max_error
+    assert "largest error of a valid pixel" in rscodec("info", stream).out
+    fast = rscodec("decode", stream, "-o", tmp_path / "back.tif", "--fast")
+    assert fast.code == 3 and "--fast" in fast.err
+
+
 @pytest.mark.parametrize("goal, value, name", [("--bpp", 0.5, "bpp"), ("--psnr", 30, "psnr_db")])
 def test_a_target_is_met(rscodec, tmp_path, goal, value, name):
     scene, stream = tmp_path / "scene.tif", tmp_path / "scene.bin"

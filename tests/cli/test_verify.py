@@ -49,6 +49,14 @@ def test_differences_from_the_scene_are_6_and_named(rscodec, api):
     assert result.code == 6 and "nodata differs" in result.err and "metadata differs" in result.err
 
 
+def test_an_error_above_the_bound_is_6(rscodec, api):
+    outcome(api, max_abs_error=2.0, max_error_bound=2.0)
+    assert rscodec("verify", "a.bin", "--against", "a.tif").code == 0
+    outcome(api, max_abs_error=3.0)
+    result = rscodec("verify", "a.bin", "--against", "a.tif")
+    assert result.code == 6 and "off by 3, above the bound of 2" in result.err
+
+
 def test_json_is_strict(rscodec, api):
     outcome(api, psnr_db=math.inf, max_abs_error=0.0, nodata_exact=True, metadata_exact=True)
     result = rscodec("verify", "a.bin", "--against", "a.tif", "--json")
