@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 DEFAULTS = dict(quality=None, bpp=None, psnr=None, max_error=None, effort=0, model="s", weights=None, tile=512,
-                bands=None, nodata=None, device="cpu", threads=None, overwrite=False, progress=None, search_progress=None)
+                bands=None, nodata=None, device="cpu", threads=None, overwrite=False, progress=None,
+                search_progress=None)
 
 
 def test_defaults(rscodec, api):
