@@ -72,7 +72,7 @@ def _client(scheduler: str, workers: int):
     # New processes of one thread each. Their memory is bounded by the tile, so nobody has to watch it.
     with (
         dask.config.set({"distributed.worker.multiprocessing-method": "spawn"}),
-        LocalCluster(workers, threads_per_worker=1, memory_limit=0, dashboard_address=None,
+        LocalCluster(workers, threads_per_worker=1, memory_limit=0, dashboard_address="127.0.0.1:0",
                      silence_logs=logging.ERROR) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):

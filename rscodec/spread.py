@@ -13,6 +13,8 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
 
+import torch
+
 from rscodec.crew import in_order
 from rscodec.encoder import BLOCK_TILES, SceneEncoder, encoder_for
 from rscodec.radiometry import Radiometry
@@ -48,8 +50,9 @@ def spread_tiles(executor: Executor, encoder: SceneEncoder, whole: Part) -> Iter
 
 def encode_part(part: Part) -> list[tuple]:
     """The tiles of a part, in a worker."""
+    torch.set_num_threads(1)
     with open_source(part.scene, part.bands, part.nodata) as source:
-        encoder = encoder_for(source, replace(part.settings, threads=1), part.radiometry)
+        encoder = encoder_for(source, part.settings, part.radiometry)
         blocks = islice(encoder.grid.blocks(BLOCK_TILES), part.first, part.last)
         with closing(encoder.tiles(part.quality, blocks)) as tiles:
             return list(tiles)
