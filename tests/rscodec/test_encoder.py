@@ -92,7 +92,7 @@ def test_a_group_that_is_not_worth_its_bits_is_left_out(make_scene, to_stream, t
         assert all(reader.payload(*tile, reader.header.groups - 1) == FLAT for tile in tiles)
         assert any(len(reader.payload(*tile, 0)) > 8 for tile in tiles)
     pixels, _ = to_decoder(to_stream(scene, 8)).read(Window(0, 0, 130, 70))
-    assert (pixels == pixels[:1]).all()
+    assert np.ptp(pixels.astype(int), axis=0).max() <= 1
 
 
 def test_progress_counts_every_tile(make_scene, tiny):
