@@ -153,7 +153,7 @@ class SceneEncoder:
         """Payload and latents of each group of a tile with these channels; `y` is of `y_window`."""
         own = self.grid.to_latents(tile)
         if self.effort < FIRST_SEARCH:
-            return self.codec.encode(y[(slice(None), *own.within(y_window))], quality, dead_zone=self.effort > 0)
+            return self.codec.encode(y[(slice(None), *own.within(y_window))], quality, self.effort > 0)
         around = own.grown(self.codec.halo, y_window)
         weight = np.ones(channels.shape[2:]) if valid is None else valid.mean(0)
         visible = self.radiometry.at(quality).visible()

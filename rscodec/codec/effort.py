@@ -12,8 +12,8 @@ Forward everything is rounded as it will be coded, so J is what the tile will co
 the first is plain rounding, so effort never makes a tile worse (but for what the float networks misjudge).
 
 A straight-through gradient is that at y^, wherever between two roundings y is, so it would push y on and on. A leak
-towards y^ stops it: y rests where  gradient(y^) + 2 LEAK w (y - y^) = 0,  which is Newton's step from y^ if w is the
-curvature of the error. Rounding that y is rounding the best answer to the rounding of all other latents.
+towards y^ stops it: y rests where  gradient(y^) + 2 LEAK (y - y^) = 0,  which is Newton's step from y^ if 2 LEAK is the
+curvature of J. So y becomes the best answer to the rounding of all other latents, and is rounded in its turn.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from rscodec.codec.integer import BIAS_UNIT, round_through
 from rscodec.codec.model import Codec, interval_bits
 
 DEAD_ZONE = 0.01  # steps for each bit that a zero saves
-LEAK = 0.7
+LEAK = 10.0  # bits per step^2: about what an error of one step costs, at any quality
 STEP, LAST_STEP, MOMENTUM, SMOOTHING = 0.05, 0.1, (0.8, 0.99), 10.0  # Adam; steps of y, and bits per step
 
 
@@ -77,7 +77,6 @@ class _Cost:
         height, width = aim.weight.shape
         self.window = slice(None), slice(top, top + height), slice(left, left + width)
         self.importance = rate.weight(self.quality) / 3
-        self.curvature = self.importance * rate.mix(net.log_step, self.quality)[0].exp() ** 2
 
     def __call__(self, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         with torch.autocast(y.device.type, torch.bfloat16):
@@ -104,7 +103,7 @@ class _Cost:
             symbols = torch.where(coded, round_through(residual), 0.0)
             bits = bits + torch.where(coded, interval_bits(symbols, scale_of(known.index)), 0.0).sum()
             astray = torch.where(coded, residual - symbols.detach(), 0.0)
-            leak = leak + (LEAK * self.curvature[known.channels] * astray.square()).sum()
+            leak = leak + LEAK * astray.square().sum()
             try:
                 known = walk.send((mu + UNIT * symbols).clamp(-LATENT_LIMIT, LATENT_LIMIT))
             except StopIteration as end:
