@@ -27,6 +27,7 @@ def test_defaults(rscodec, api):
     (["--max-error", "2"], dict(max_error=2.0)),
     (["--max-error", "0", "-q", "4"], dict(max_error=0.0, quality=4.0)),
     (["--model", "elic", "--weights", "w.pth"], dict(model="elic", weights=Path("w.pth"))),
+    (["--effort", "6"], dict(effort=6)),
     (["--tile", "256"], dict(tile=256)),
     (["--bands", "4,3,2"], dict(bands=(4, 3, 2))),
     (["--bands", "1-3,8"], dict(bands=(1, 2, 3, 8))),
@@ -46,7 +47,7 @@ def test_nodata_may_be_nan(rscodec, api):
 
 @pytest.mark.parametrize("args", [
     ["-q", "0.5"], ["-q", "8.1"], ["-q", "nan"], ["-q", "high"], ["--bpp", "0"], ["--bpp", "inf"],
-    ["--psnr", "-1"], ["-q", "3", "--bpp", "1"], ["--bpp", "1", "--psnr", "30"], ["--model", "jpeg"],
+    ["--psnr", "-1"], ["-q", "3", "--bpp", "1"], ["--bpp", "1", "--psnr", "30"], ["--model", "jpeg"], ["--effort", "10"],
     ["--tile", "500"], ["--tile", "0"], ["--tile", "4096"], ["--bands", "0"], ["--bands", "3-1"],
     ["--bands", "1,1"], ["--bands", "1,"], ["--bands", "red"], ["--threads", "0"], ["--device", "tpu"],
 ], ids=" ".join)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bitstreams import StreamReader
-from bitstreams.errors import MissingWeights
+from bitstreams.errors import InputError, MissingWeights
 from eval.anchors.base import Anchor
 from eval.contenders import AnchorCodec, contender, pixels_only
 from eval.measure import measure
@@ -64,3 +64,15 @@ def test_an_anchor_gets_filled_pixels(scene):
     row = measure(scene, AnchorCodec(keeper), 1, "set/scene.tif", math.inf)
     assert not scene.mask.all() and (keeper.pixels > 0).all()
     assert row.mse == 0 and row.pixels_valid == scene.mask.any(0).sum()
+
+
+def test_efforts_are_contenders_of_their_own(tiny_weights, scene):
+    plain, eager = (contender(f"rscodec:vec{effort}@{tiny_weights}+5") for effort in ("", ":2"))
+    assert (eager.name, eager.command) == ("rscodec:vec:2", plain.command + " --effort 2")
+    data = eager.encode(eager.prepare(scene), 5)
+    assert data != plain.encode(plain.prepare(scene), 5)
+    assert plain.decode(data, scene).shape == scene.pixels.shape
+    with pytest.raises(InputError, match="from 0 to 9"):
+        contender(f"rscodec:vec:high@{tiny_weights}")
+    with pytest.raises(InputError, match="from 0 to 9"):
+        contender(f"rscodec:vec:10@{tiny_weights}")
