@@ -47,8 +47,8 @@ def test_nodata_may_be_nan(rscodec, api):
 
 @pytest.mark.parametrize("args", [
     ["-q", "0.5"], ["-q", "8.1"], ["-q", "nan"], ["-q", "high"], ["--bpp", "0"], ["--bpp", "inf"],
-    ["--psnr", "-1"], ["-q", "3", "--bpp", "1"], ["--bpp", "1", "--psnr", "30"], ["--model", "jpeg"], ["--effort", "10"],
-    ["--tile", "500"], ["--tile", "0"], ["--tile", "4096"], ["--bands", "0"], ["--bands", "3-1"],
+    ["--psnr", "-1"], ["-q", "3", "--bpp", "1"], ["--bpp", "1", "--psnr", "30"], ["--model", "jpeg"],
+    ["--effort", "10"], ["--tile", "500"], ["--tile", "0"], ["--tile", "4096"], ["--bands", "0"], ["--bands", "3-1"],
     ["--bands", "1,1"], ["--bands", "1,"], ["--bands", "red"], ["--threads", "0"], ["--device", "tpu"],
 ], ids=" ".join)
 def test_values_out_of_range_are_usage_errors(rscodec, api, args):
