@@ -40,6 +40,7 @@ ACTIVITY = (
 ACTIVITY_ONE = 128  # about the activity at which a value is put right by 1
 CLASSES = 28
 WEIGHT_ONE, WEIGHT_LIMIT = 64, 511
+PREDICTED_LIMIT = 2**30  # with which every symbol stays within its limit
 FEWEST = 256  # pixels of a pass that are worth weights of their own; others are predicted as 0
 ESCAPE_BITS = 12
 WEIGHT_TABLE, STEP_TABLE, SIDE_TABLE = 43, 33, 30
@@ -183,6 +184,8 @@ class _Writer:
         products[np.diag_indices(len(products))] += ridge
         best = np.linalg.solve(products, known.T @ (certainty * self._aim(lattice, here)))
         weights = np.clip(np.rint(WEIGHT_ONE * best), -WEIGHT_LIMIT, WEIGHT_LIMIT).astype(np.int64)
+        if np.abs(np.stack(features, 1) @ weights >> 8).max() > PREDICTED_LIMIT:
+            weights[:] = 0  # it would be led astray by values that are far off
         self._pieces.append((weights, None))
         return weights
 

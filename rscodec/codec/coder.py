@@ -5,6 +5,7 @@ One stream holds all symbols of a tile. The coder is fragile where nobody guards
   z, so that no tile has so few);
 - it reads on past the end of a damaged stream: the stream is given a tail of zeros longer than any such reading, and
   one that is longer than its symbols can be is refused, so that nobody makes this tail as long as he likes;
+- it never ends on a symbol of more than 27 bits: what is beyond a limit is refused;
 - it converts its tables at every call: they are kept as lists, and cut behind the last that the call needs.
 """
 
@@ -41,7 +42,7 @@ def guarded(payload: bytes, most_symbols: int, limit: int) -> bytes:
 class SymbolCoder:
     """Codes symbols with a set of tables: `frequencies`, table after table, of the symbols -reach..reach.
 
-    `limit`: of |symbol|; what is beyond was damaged.
+    `limit`: of |symbol|; what is beyond is not written, and was damaged where it is read.
     """
 
     def __init__(self, frequencies: np.ndarray, reaches: np.ndarray, limit: int = SYMBOL_LIMIT):
@@ -58,6 +59,10 @@ class SymbolCoder:
         """Symbols (n,), two at least, with the index of each one's table -> bytes."""
         if len(symbols) < 2:
             raise ValueError(f"the range coder cannot write {len(symbols)} symbols")
+        most = max(int(symbols.max()), -int(symbols.min()))
+        if most > self.limit:
+            raise InputError(f"a pixel is too far from what is expected of it: {most} steps, above the limit of "
+                             f"{self.limit}; if the scene has a value for missing data, name it with --nodata")
         tables = self._up_to(int(indexes.max()))
         return _ans().RansEncoder().encode_with_indexes(symbols.tolist(), indexes.tolist(), *tables)
 

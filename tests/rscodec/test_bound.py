@@ -259,3 +259,14 @@ def test_groups_of_grey_are_grey(tiny):
     latents = np.zeros((1, 2, 2, tiny.channels), np.int16)
     base = unrounded_base(tiny, Radiometry.default("uint8", 3), latents, 4, Window(0, 0, 30, 20))
     assert base.shape == (3, 20, 30) and (base == 127.5).all()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_outliers_on_a_smooth_scene_lead_nobody_astray(bounded, tiny, seed):
+    """A prediction that holds between them must not leap from one to the next: its error would not fit a symbol."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:33, :33] / 33 - 0.5
+    saddle = rng.uniform(0.2, 1) * x**2 - rng.uniform(0.2, 1) * y**2
+    far = rng.random(saddle.shape) < 0.01
+    scene = Scene(np.where(far, rng.choice([-9999.0, 9999.0], saddle.shape), saddle)[None])
+    assert error(scene, reading(bounded(scene, 3e-4, quality=1), tiny)) <= 3e-4

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bitstreams.errors import BitstreamError
+from bitstreams.errors import BitstreamError, InputError
 from rscodec.codec.coder import STATE_BYTES, SYMBOL_LIMIT, SymbolCoder, SymbolsDamaged, _ans, guarded
 from rscodec.codec.entropy import SCALES
 from rscodec.codec.tables import gaussian_frequencies
@@ -120,3 +120,9 @@ def test_tables_that_do_not_fit_their_reaches_are_refused():
     frequencies, reaches = gaussian_frequencies()
     with pytest.raises(ValueError, match="are needed"):
         SymbolCoder(frequencies[:-1], reaches)
+
+
+@pytest.mark.parametrize("symbol", [SYMBOL_LIMIT + 1, -SYMBOL_LIMIT - 1, 2**31 - 1, -(2**31), 2**40])
+def test_symbols_that_no_decoder_takes_are_not_written(symbol: int):
+    with pytest.raises(InputError, match="too far"):
+        CODER.encode(np.array([0, symbol, 0]), np.array([9, 9, 9]))
