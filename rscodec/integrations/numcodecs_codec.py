@@ -9,6 +9,7 @@ import numpy as np
 from numcodecs.abc import Codec
 from numcodecs.compat import ensure_bytes, ensure_ndarray, ndarray_copy
 
+from bitstreams.errors import InputError
 from rscodec.integrations.chunk_codec import ChunkCodec
 
 
@@ -21,7 +22,10 @@ class RscodecCodec(Codec):
         self.chunks = ChunkCodec(**configuration)
 
     def encode(self, buf) -> bytes:
-        return self.chunks.encode(ensure_ndarray(buf))
+        chunk = ensure_ndarray(buf)
+        if chunk.flags.f_contiguous and not chunk.flags.c_contiguous:  # Zarr 2 would read it back in the same disorder
+            raise InputError("chunks in Fortran order cannot be coded; make the array with order='C'")
+        return self.chunks.encode(chunk)
 
     def decode(self, buf, out=None) -> np.ndarray:
         return ndarray_copy(self.chunks.decode(ensure_bytes(buf)), out)
