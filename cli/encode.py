@@ -57,6 +57,9 @@ def command(scene: Path, output: Path, quality: float | None, bpp: float | None,
     """
     goal = operating_point(quality, bpp, psnr, max_error)
 
+    if stac and stac.resolve() in (scene.resolve(), output.resolve()):
+        raise click.UsageError(f"--stac {stac} would replace the scene or the output; name another file")
+
     from rscodec.api import encode_file
     from rscodec.integrations.stac import read_item, write_item
 

@@ -56,6 +56,14 @@ def test_values_out_of_range_are_usage_errors(rscodec, api, args):
     assert result.code == 2 and args[0] in result.err and not api.calls
 
 
+@pytest.mark.parametrize("item", ["a.bin", "a.tif", "link.json"])
+def test_an_item_in_place_of_scene_or_output_is_a_usage_error(rscodec, api, item, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("link.json").symlink_to("a.bin")
+    result = rscodec("encode", "a.tif", "-o", Path.cwd() / "a.bin", "--stac", item)
+    assert result.code == 2 and "--stac" in result.err and not api.calls
+
+
 def test_the_summary_names_file_size_and_rate(rscodec, api):
     assert rscodec("encode", "a.tif", "-o", "a.bin").out == (
         "out.bin: 410 bytes, 0.0500 bpp, quality 2.5, 256 x 256 x 3, 0.2 s\n")
