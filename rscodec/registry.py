@@ -27,7 +27,7 @@ class Row:
 
 
 CODECS = (
-    Row("s", "rscodec.codec.portable:PortableCodec", ("rsc-s-1",), "rsc-s-1", "small, portable, for any CPU"),
+    Row("s", "rscodec.codec.portable:PortableCodec", ("rsc-s-1", "rsc-s-2"), "rsc-s-2", "small, portable, for any CPU"),
     Row(
         "elic",
         "rscodec.codec.elic:ElicCodec",

@@ -16,11 +16,13 @@ from rscodec.codec.integer import BIAS_UNIT
 from rscodec.codec.model import SMALL, Codec, CodecConfig
 from rscodec.codec.portable import PortableCodec, freeze, write_weights
 from rscodec.radiometry import GREY_ROTATION
+from rscodec.registry import CODECS, find
 
 TINY = CodecConfig(
     width=12, encoder_blocks=1, decoder_blocks=2, tail=8, groups=(6, 12, 18), features=16, hyper=6, narrow=8
 )
-CONFIGS = {"vec-1": TINY, "rsc-s-1": SMALL}
+SHIPPED = find(CODECS, "s").default_model
+CONFIGS = {"vec-1": TINY, SHIPPED: SMALL}
 TILE = 64  # pixels: small scenes have many tiles
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rscodec.registry import CODECS, find
 from rscodec.sample import synthesize
 from rscodec.weights import FOLDER
 
@@ -29,7 +30,7 @@ SCENES = {
     "deep": {"size": 200, "bands": 4, "dtype": "uint16"},
     "wide": {"size": 1024},
 }
-SHIPPED = FOLDER / "rsc-s-1.safetensors"
+SHIPPED = FOLDER / f"{find(CODECS, 's').default_model}.safetensors"
 
 
 class Machine:
@@ -105,7 +106,7 @@ def folder(tmp_path_factory) -> Path:
     from tests import models
 
     folder = tmp_path_factory.mktemp("exact")
-    models.write(folder / "untrained.safetensors", "rsc-s-1")
+    models.write(folder / "untrained.safetensors", models.SHIPPED)
     for name, options in SCENES.items():
         np.save(folder / f"{name}.npy", synthesize(**options)[0])
     return folder

@@ -147,7 +147,7 @@ def small_model(tmp_path_factory) -> Path:
     """The tiny model under the name that the command line offers."""
     from tests import models
 
-    return models.write(tmp_path_factory.mktemp("weights") / "rsc-s-1.safetensors", "rsc-s-1", models.TINY)
+    return models.write(tmp_path_factory.mktemp("weights") / "small.safetensors", models.SHIPPED, models.TINY)
 
 
 @pytest.mark.parametrize("limit", [0, 5000])

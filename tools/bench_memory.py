@@ -1,6 +1,6 @@
 """Peak memory of the command line on scenes of several sizes: it is set by the tile, not by the scene.
 
-    python tools/bench_memory.py --weights rsc-s-1.safetensors --sizes 6000 12000
+    python tools/bench_memory.py --weights rsc-s-2.safetensors --sizes 6000 12000
 
 For each size a scene of N x N x 3 bytes is generated, encoded and decoded, each in a process of its own, whose peak
 resident memory (ru_maxrss) is printed. Exits with 1 if one is above --limit, or if sizes differ by more than --spread.

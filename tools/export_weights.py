@@ -1,6 +1,6 @@
 """Turn a trained run into weights that ship: integers, tables, safetensors and a manifest with measured figures.
 
-    RSCODEC_DATA=... python tools/export_weights.py --run local/s --model rsc-s-1
+    RSCODEC_DATA=... python tools/export_weights.py --run local/s --model rsc-s-2
 
 The float networks of the entropy path are rounded to the integer grid (`tools/train_codec.py --fake` prepares them for
 it), the bound of exact arithmetic is asserted, and the manifest gets bytes and PSNR of real streams of the held-out

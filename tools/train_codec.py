@@ -1,7 +1,7 @@
 """Train the codec, on a CPU (in bfloat16 where it can) or on CUDA; goes on from its checkpoint when started again.
 
     python tools/train_codec.py --shard local/shard.zip --model s --run local/s --steps 20000 --decay 5000
-    python tools/train_codec.py ... --run local/s2 --start rscodec/weights/rsc-s-1.safetensors     a warm start
+    python tools/train_codec.py ... --run local/s2 --start rscodec/weights/rsc-s-2.safetensors     a warm start
 
 Loss: (bits per pixel + lambda(q) * 255^2 * MSE) / sqrt(lambda(q)), one random quality per crop; the division keeps the
 high rates from owning the gradient. For the first tenth only the upper half of the qualities is drawn: good

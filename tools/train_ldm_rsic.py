@@ -80,7 +80,7 @@ def held_out_pair(source, pixels: torch.Tensor, point: float) -> Pair:
 @click.option("--run", type=click.Path(path_type=Path), required=True, help="Folder of this run.")
 @click.option("--start", type=click.Path(exists=True, path_type=Path), help="average.pt to start from.")
 @click.option("--codec", "codec_weights", type=click.Path(exists=True, path_type=Path),
-              default=Path("rscodec/weights/rsc-s-1.safetensors"), show_default=True, help="Decodes the crops.")
+              default=Path("rscodec/weights/rsc-s-2.safetensors"), show_default=True, help="Decodes the crops.")
 @click.option("--jpeg2000", is_flag=True, help="Pairs from OpenJPEG.")
 @click.option("--workers", default=0, help="Processes that run OpenJPEG.")
 @click.option("--steps", default=20000)

@@ -1,9 +1,9 @@
 """Which components earn a group of their own: the figures behind `rscodec.radiometry.weakest_alone`.
 
-    RSCODEC_DATA=... python tools/tune_alone.py --weights rscodec/weights/rsc-s-1.safetensors
+    RSCODEC_DATA=... python tools/tune_alone.py --weights rscodec/weights/rsc-s-2.safetensors
 
-Training scenes of three, four and more bands are encoded with every number of components alone. A line for each quality:
-the mean cost, bits per pixel + lambda * squared error, of every threshold, against that of no component alone.
+Training scenes of three, four and more bands are encoded with every number of components alone. A line for each
+quality: the mean cost, bits per pixel + lambda * squared error, of every threshold, against that of no component alone.
 """
 
 from __future__ import annotations

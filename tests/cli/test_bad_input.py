@@ -10,6 +10,7 @@ import pytest
 import rasterio
 from rasterio.transform import from_origin
 
+from rscodec.registry import CODECS, find
 from rscodec.weights import FOLDER
 
 
@@ -116,8 +117,11 @@ def test_a_window_outside_the_scene_is_3(rscodec, tmp_path, window):
     assert not list(tmp_path.iterdir())
 
 
+SHIPPED = FOLDER / f"{find(CODECS, 's').default_model}.safetensors"
+
+
 @pytest.mark.parametrize("weights, words", [
-    (None, "vec-1 with hash"), (FOLDER / "rsc-s-1.safetensors", "vec-1 with hash"), (STREAM, "no rscodec weights"),
+    (None, "vec-1 with hash"), (SHIPPED, "vec-1 with hash"), (STREAM, "no rscodec weights"),
     (Path("nowhere.safetensors"), "nowhere.safetensors"),
 ], ids=["not_shipped", "of_another_model", "no_weights", "missing"])
 @pytest.mark.parametrize("command", ["decode", "verify"])

@@ -68,8 +68,8 @@ def test_other_weights_of_the_same_model_are_refused(tiny, tmp_path):
 
 
 def test_weights_of_another_model_are_refused(tiny, tmp_path):
-    other = models.write(tmp_path / "small.safetensors", "rsc-s-1", models.TINY)
-    with pytest.raises(WrongWeights, match="holds rsc-s-1"):
+    other = models.write(tmp_path / "small.safetensors", models.SHIPPED, models.TINY)
+    with pytest.raises(WrongWeights, match=f"holds {models.SHIPPED}"):
         weights.codec_for_decoding(header(tiny), other)
 
 
