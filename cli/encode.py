@@ -70,9 +70,8 @@ def command(scene: Path, output: Path, quality: float | None, bpp: float | None,
         searching = None if bpp is None and psnr is None else bar("search", "tries")
         result = encode_file(scene, output, progress=bar("encode", "tiles"), search_progress=searching, **goal,
                              **settings)
-    guess = stac and write_item(stac, item, output)
-    if guess:
-        click.echo(f"note: {guess}", err=True)
+    for note in write_item(stac, item, output) if stac else ():
+        click.echo(f"note: {note}", err=True)
     if result.target_met is False:
         click.echo(f"note: {missed(result, bpp)}", err=True)
     if as_json:

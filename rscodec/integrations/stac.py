@@ -42,15 +42,15 @@ def read_item(path: Path) -> dict | None:
     return item
 
 
-def write_item(path: Path, item: dict | None, stream: Path) -> str | None:
-    """Describe a stream in an item, the one that `read_item` gave. A note, if something in a new one was guessed."""
+def write_item(path: Path, item: dict | None, stream: Path) -> list[str]:
+    """Describe a stream in an item, the one that `read_item` gave. Notes on what a new one cannot say for certain."""
     from rscodec.metadata_form import stream_metadata
 
-    note = None
+    notes = []
     with StreamReader.from_path(stream) as reader:
         header, metadata = reader.header, stream_metadata(reader)
     if item is None:
-        item, note = _new_item(path, stream, header, metadata)
+        item, notes = _new_item(path, stream, header, metadata)
     here = os.path.relpath(stream.absolute(), path.absolute().parent)
     asset = {
         "href": Path(here).as_posix() if here.startswith("..") else f"./{Path(here).as_posix()}",
@@ -68,7 +68,7 @@ def write_item(path: Path, item: dict | None, stream: Path) -> str | None:
     item["stac_extensions"] = [*named, *missing]
     with AtomicPath(path, overwrite=True) as temporary:
         temporary.write_text(json.dumps(item, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    return note
+    return notes
 
 
 def assets(path: Path, key: str | None, streams: bool = False) -> Iterator[tuple[str, str]]:
@@ -108,7 +108,7 @@ def _load(path: Path) -> dict:
     return content
 
 
-def _new_item(path: Path, stream: Path, header, metadata: dict) -> tuple[dict, str | None]:
+def _new_item(path: Path, stream: Path, header, metadata: dict) -> tuple[dict, list[str]]:
     from rscodec.footprint import footprint
 
     place = footprint(metadata, header.width, header.height)
@@ -125,8 +125,12 @@ def _new_item(path: Path, stream: Path, header, metadata: dict) -> tuple[dict, s
         "links": [],
         "assets": {},
     }
-    guessed = f"the scene does not say when it was taken: the datetime in {path} is now; put in the right one"
-    return item, None if taken else guessed
+    notes = []
+    if not place:
+        notes.append(f"the scene does not say where on Earth it lies: the geometry in {path} is null")
+    if not taken:
+        notes.append(f"the scene does not say when it was taken: the datetime in {path} is now; put in the right one")
+    return item, notes
 
 
 def _taken(metadata: dict) -> datetime | None:

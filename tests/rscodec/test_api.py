@@ -164,7 +164,7 @@ def test_a_window_of_a_file_is_a_file(files, tiny_weights, tmp_path):
     with rasterio.open(tmp_path / "part.tif") as part:
         assert np.abs(part.read().astype(int) - whole).max() <= 1
         with rasterio.open(files[0]) as source:
-            assert part.transform @ (0, 0) == source.transform @ (40, 30)
+            assert part.transform * (0, 0) == source.transform * (40, 30)
 
 
 @pytest.mark.parametrize("driver, suffix", [("COG", "tif"), ("PNG", "png"), ("GTiff", "tif")])

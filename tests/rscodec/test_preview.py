@@ -117,7 +117,7 @@ def test_the_file_lies_where_the_scene_lies(make_scene, tmp_path, tiny_weights):
     assert (made.width, made.height, made.bands) == (25, 19, 2)
     with rasterio.open(tmp_path / "scene.tif") as large, rasterio.open(tmp_path / "small.tif") as small:
         assert small.crs == large.crs and small.nodata == large.nodata and small.shape == (19, 25)
-        assert small.transform == large.transform @ rasterio.Affine.scale(8)
+        assert small.transform == large.transform * rasterio.Affine.scale(8)
 
 
 def test_rpcs_and_gcps_shrink_too():

@@ -112,13 +112,16 @@ def test_an_item_elsewhere_finds_its_stream(encode, tmp_path):
 
 
 def test_a_guess_is_told(encode, tmp_path):
-    assert "datetime" in write_item(tmp_path / "item.json", None, encode(tags={}))
+    (note,) = write_item(tmp_path / "item.json", None, encode(tags={}))
+    assert "datetime" in note
 
 
 def test_a_scene_without_a_place_has_no_geometry(tmp_path, tiny_weights):
     (tmp_path / "plain.bin").write_bytes(rscodec.encode(synthesize(64)[0], model="vec", weights=tiny_weights))
-    item = described(tmp_path / "item.json", tmp_path / "plain.bin")
+    notes = write_item(tmp_path / "item.json", None, tmp_path / "plain.bin")
+    item = json.loads((tmp_path / "item.json").read_text())
     check_item(item)
+    assert "geometry" in notes[0]
     assert item["geometry"] is None and "bbox" not in item
 
 
