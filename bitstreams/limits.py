@@ -11,6 +11,7 @@ MAX_TILE = 32 * TILE_UNIT  # at most this many
 MAX_METADATA_BYTES = 2**24  # of the JSON text, and of its compressed form
 MAX_RADIOMETRY_BYTES = 2**12
 MAX_BOUND_BYTES = 8
+MIN_FLOAT_BOUND = 2.0**-1017  # of a bound for floats: a unit, its 32th part, is a normal float64
 MAX_INTEGER_BOUND = 65535  # the largest error of a scene of integers
 MAX_GROUP_BYTES_PER_PIXEL = 8  # of one group's payload, per pixel of a full tile
 MAX_RESIDUAL_BYTES_PER_SAMPLE = 8  # of one band of a full tile

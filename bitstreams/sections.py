@@ -11,7 +11,7 @@ import struct
 import zlib
 
 from .errors import BadField, InputError, MetadataDamaged
-from .limits import MAX_BOUND_BYTES, MAX_INTEGER_BOUND, MAX_METADATA_BYTES
+from .limits import MAX_BOUND_BYTES, MAX_INTEGER_BOUND, MAX_METADATA_BYTES, MIN_FLOAT_BOUND
 
 
 def pack_section(data: bytes) -> bytes:
@@ -51,7 +51,7 @@ def pack_bound(largest: float, dtype: str) -> bytes:
     """The largest error of a pixel, in units of the scene."""
     if not _legal_bound(largest, dtype):
         raise InputError(f"--max-error {largest:g}: give a whole number from 0 to {MAX_INTEGER_BOUND} for integers, "
-                         "a number above 0 for floats")
+                         f"{MIN_FLOAT_BOUND:.0g} or more for floats")
     return struct.pack("<d", largest)
 
 
@@ -66,7 +66,7 @@ def unpack_bound(data: bytes, dtype: str) -> float:
 
 def _legal_bound(largest: float, dtype: str) -> bool:
     if dtype.startswith("float"):
-        return math.isfinite(largest) and largest > 0
+        return math.isfinite(largest) and largest >= MIN_FLOAT_BOUND
     return 0 <= largest <= MAX_INTEGER_BOUND and largest == int(largest)
 
 

@@ -15,7 +15,7 @@ import zlib
 import numpy as np
 
 from bitstreams.errors import InputError
-from bitstreams.limits import MAX_INTEGER_BOUND
+from bitstreams.limits import MAX_INTEGER_BOUND, MIN_FLOAT_BOUND
 from rscodec.codec.base import SYNTHESIS_TOLERANCE, TileCodec
 from rscodec.radiometry import Radiometry
 from rscodec.residual import Range, decode_residual, encode_residual
@@ -34,8 +34,9 @@ class Bound:
     def __init__(self, largest: float, dtype: str, scale: float, nodata: float | None):
         self.dtype, self.scale = np.dtype(dtype), scale
         self.integer = np.issubdtype(self.dtype, np.integer)
-        if not (self.integer or largest > 0):
-            raise InputError(f"--max-error {largest:g}: floats cannot be kept exactly; give a number above 0")
+        if not (self.integer or largest >= MIN_FLOAT_BOUND):
+            raise InputError(f"--max-error {largest:g}: floats cannot be kept exactly; give a number above 0, "
+                             f"{MIN_FLOAT_BOUND:.0g} at least")
         self.largest = float(min(int(largest), MAX_INTEGER_BOUND)) if self.integer else largest
         self.unit = 1.0 if self.integer else largest / (REACH_OF_FLOATS + 1)
         self.reach = int(self.largest) if self.integer else REACH_OF_FLOATS
@@ -43,7 +44,7 @@ class Bound:
 
     def encode(self, unrounded: np.ndarray, original: np.ndarray, valid: np.ndarray) -> tuple[bytes, int]:
         """Base (C,h,w) float64, original -> payload and its crc_decoded; nothing where the base will do."""
-        nudges, wanted = self._nudges(unrounded), self._wanted(original, valid)
+        wanted, nudges = self._wanted(original, valid), self._nudges(unrounded)
         base = self._base(unrounded, nudges)
         if not nudges.any() and self._keeps(base, original, valid) and not self._in_gap(base, valid).any():
             return b"", 0
@@ -85,7 +86,8 @@ class Bound:
         """Pixels in units; one that would round to "no value" goes beside it."""
         if self.integer:
             return original.astype(np.int64)
-        units = np.rint(np.where(valid, original, 0).astype(np.float64) / self.unit)
+        with np.errstate(over="ignore"):
+            units = np.rint(np.where(valid, original, 0).astype(np.float64) / self.unit)
         if np.abs(units).max() >= UNITS:
             raise InputError(f"--max-error {self.largest:g} is too fine for pixels as large as "
                              f"{np.abs(original[valid]).max():g}; give a larger one")
@@ -113,7 +115,7 @@ class Bound:
         """The range of the type, and in it the values that would be taken for nodata."""
         low, high = (np.iinfo(self.dtype).min, np.iinfo(self.dtype).max) if self.integer else (-UNITS, UNITS)
         value = native(nodata, self.dtype)
-        if value is None or not np.isfinite(value):
+        if value is None or not abs(float(value)) / self.unit < 2 * UNITS:  # not finite, or far outside
             return Range(low, high)
         margin = 0.0 if self.integer else FLOAT_TOLERANCE * abs(float(value))
         first = int(np.floor((float(value) - margin) / self.unit))

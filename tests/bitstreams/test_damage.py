@@ -1,6 +1,7 @@
 """Every named error, reached by a stream made for it; and no stream at all that does anything else."""
 
 import json
+import struct
 import zlib
 
 import numpy as np
@@ -37,6 +38,7 @@ CRAFTED = [
     ("BadField", dict(groups=0)),
     ("BadField", dict(flags=1, sections=section(b""))),
     ("BadField", dict(flags=2, sections=section(b"abc", [0x83, 0]))),
+    ("BadField", dict(flags=16, dtype=4, sections=section(struct.pack("<d", 5e-324)), entries=[GOOD, NONE])),
     ("LimitExceeded", dict(height=2**20 + 1)),
     ("LimitExceeded", dict(bands=17)),
     ("LimitExceeded", dict(tile=33)),

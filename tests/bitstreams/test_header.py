@@ -3,6 +3,7 @@
 import dataclasses
 import re
 import struct
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,7 @@ def test_the_specification_has_the_same_numbers():
     models = {(f"0x{number:04X}", name) for number, name in wire.MODELS.items()}
     assert set(re.findall(r"\| (0x\w{4}) \| (\S+) \|", SPEC)) == models
     named = {name: value for name, value in vars(limits).items() if name.startswith("MAX_")}
+    assert limits.MIN_FLOAT_BOUND == 32 * sys.float_info.min and "| MIN_FLOAT_BOUND | 2^-1017 |" in SPEC
     assert all(f"| {name} | {value} |" in SPEC for name, value in named.items())
 
 

@@ -79,6 +79,8 @@ def test_floats_of_any_size(bounded, tiny, max_error):
     (np.full((1, 20, 20), 1e9, np.float32) + np.arange(20, dtype=np.float32) * 1e6, 1.0, "too fine"),
     (np.linspace(0, 1e15, 400).reshape(1, 20, 20), 1e-3, "too fine"),
     (np.zeros((1, 20, 20), np.float32), 0.0, "cannot be kept exactly"),
+    (np.linspace(0, 1, 400).reshape(1, 20, 20), 5e-324, "cannot be kept exactly"),
+    (np.linspace(0, 1e6, 400).reshape(1, 20, 20), 2.0**-1017, "too fine"),
 ])  # fmt: skip
 def test_what_cannot_be_promised_is_refused(bounded, pixels, max_error, words):
     with pytest.raises(InputError, match=words):
@@ -106,6 +108,15 @@ def test_float_nodata_and_nan(bounded, tiny):
     decoded = reading(bounded(scene, 0.5), tiny)
     assert (np.isnan(decoded.pixels) == np.isnan(pixels)).all() and ((decoded.pixels == 0) == (pixels == 0)).all()
     assert error(scene, decoded) <= 0.5
+
+
+@pytest.mark.parametrize("nodata", [np.finfo(np.float64).min, 1e300, 2.0**25])
+def test_nodata_beyond_all_values(bounded, tiny, nodata):
+    pixels = np.random.default_rng(6).normal(0, 20, (1, 40, 50))
+    pixels[0, :9] = nodata
+    scene = Scene(pixels, metadata={"nodata": repr(float(nodata))})
+    decoded = reading(bounded(scene, 0.5), tiny)
+    assert ((decoded.pixels == nodata) == (pixels == nodata)).all() and error(scene, decoded) <= 0.5
 
 
 def test_alpha_is_exact_and_has_no_residual(make_scene, bounded, tiny):
