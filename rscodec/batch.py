@@ -108,14 +108,17 @@ def _journal(path: Path, settings: str, resume: bool, overwrite: bool) -> Journa
 
 
 def _plan(row: Row, before: Row | None, overwrite: bool) -> Row:
-    """A row as it is before the run: planned, kept, or failed because something is in the way."""
+    """A row as it is before the run: planned, kept, or failed: as before, or because something is in the way.
+
+    An output with lost tiles is one that failed and has a checksum. It would not come out better.
+    """
     output = Path(row.output)
     if not output.exists():
         return row
-    ours = before is not None and before.status in (PLANNED, DONE, KEPT)
+    ours = before is not None and (before.status in (PLANNED, DONE, KEPT) or before.sha256 != "")
     same = ours and (before.input, before.stamp, before.settings) == (row.input, row.stamp, row.settings)
     if same and before.status != PLANNED and output.stat().st_size == before.bytes:
-        return replace(before, status=KEPT)
+        return before if before.status == FAILED else replace(before, status=KEPT)
     if ours or overwrite:
         return row
     return _failed(row, OutputError(f"{output} exists; add --overwrite or change --out"))

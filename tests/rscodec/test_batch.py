@@ -133,6 +133,22 @@ def test_resume_goes_on_from_a_report_that_was_cut_off(scenes, work, tmp_path):
     assert status(rows) == ["kept", "done", "done"] and contents(out) == expected
 
 
+@pytest.mark.parametrize("change", [None, "cut"])
+def test_resume_repeats_the_failure_of_an_output_with_lost_tiles(scenes, work, tmp_path, tiny_weights, flip, change):
+    """Also when the output is no longer what was written: then it is made again, and fails again."""
+    batch.run(work, scenes[:1], tmp_path / "out", Here())
+    stream, out, back = tmp_path / "out" / "00.bin", tmp_path / "back", tmp_path / "back" / "00.tif"
+    stream.write_bytes(flip(stream.read_bytes(), 0, 0, 0))
+    decode = Work("decode", {"weights": tiny_weights, "on_error": "nodata"})
+    (first,) = batch.run(decode, find_inputs([str(stream)]), out, Here())
+    written = back.read_bytes()
+    if change:
+        back.write_bytes(b"cut")
+    (row,) = batch.run(decode, find_inputs([str(stream)]), out, Here(), resume=True)
+    assert (row.status, row.exit_code, row.message) == ("failed", 4, first.message) and row.sha256 == first.sha256
+    assert back.read_bytes() == written
+
+
 @pytest.mark.parametrize("change", [{"quality": 4.0}, {"tile": 128}, {"bands": (1, 2)}])
 def test_other_settings_are_never_taken_for_these(scenes, work, tmp_path, change):
     out = tmp_path / "out"
