@@ -8,7 +8,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+import io
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -52,9 +54,10 @@ class Journal:
 
     @classmethod
     def load(cls, path: Path) -> Journal:
-        """What the file says; the torn last line of a run that was killed says nothing."""
-        with path.open(newline="", encoding="utf-8") as file:
-            return cls(path, [row for row in map(_row, csv.DictReader(file)) if row])
+        """What the file says; the torn last line of a run that was killed, which has no end, says nothing."""
+        data = path.read_bytes()
+        whole = data[: data.rfind(b"\n") + 1].decode("utf-8")
+        return cls(path, [row for row in map(_row, csv.DictReader(io.StringIO(whole, newline=""))) if row])
 
     def __enter__(self) -> Journal:
         self._rewrite()
@@ -63,13 +66,22 @@ class Journal:
 
     def add(self, row: Row) -> None:
         self.rows[row.output] = row
-        csv.DictWriter(self._file, COLUMNS).writerow(asdict(row))
-        self._file.flush()
+        with self._naming():
+            csv.DictWriter(self._file, COLUMNS).writerow(asdict(row))
+            self._file.flush()
 
     def __exit__(self, kind, error, trace) -> None:
-        self._file.close()
+        with self._naming():  # a row that a full disk did not take is tried once more
+            self._file.close()
         if error is None:
             self._rewrite()
+
+    @contextmanager
+    def _naming(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as problem:
+            raise AtomicPath(self.path).error(problem) from problem
 
     def _rewrite(self) -> None:
         with AtomicPath(self.path, overwrite=True) as temporary:
