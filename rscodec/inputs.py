@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from bitstreams.errors import InputError
 from rscodec.integrations.remote import is_url
@@ -28,7 +29,10 @@ class Input(NamedTuple):
 
 def find_inputs(named: Iterable[str], asset: str | None = None, streams: bool = False) -> list[Input]:
     """All inputs, in order, each once: scenes, or `streams`. `asset`: the key of the one to take of every STAC item."""
+    named = list(named)
     found = list(dict.fromkeys(item for one in named for item in _expand(one, asset, streams)))
+    if not found:
+        raise InputError(f"{', '.join(named)}: there is no scene in it; check the list or the items")
     names = Counter(item.name for item in found)
     for name in (name for name, count in names.items() if count > 1):
         twins = ", ".join(item.path for item in found if item.name == name)
@@ -39,7 +43,7 @@ def find_inputs(named: Iterable[str], asset: str | None = None, streams: bool = 
 def _expand(named: str, asset: str | None, streams: bool) -> Iterator[Input]:
     suffix = PurePosixPath(named).suffix.lower()
     if is_url(named):
-        yield Input(named, PurePosixPath(named).stem)
+        yield Input(named, PurePosixPath(urlsplit(named).path).stem)
     elif suffix == LIST:
         for line in _lines(named):
             yield from _expand(line, asset, streams)

@@ -14,6 +14,7 @@ import os
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from bitstreams import StreamReader
 from bitstreams.atomic import AtomicPath
@@ -88,13 +89,17 @@ def _href(path: Path, item: dict, key: str | None, streams: bool) -> str:
     fitting = [
         name
         for name, asset in found.items()
-        if "data" in asset.get("roles", []) and (asset.get("type") == MEDIA_TYPE) == streams
+        if "data" in (asset.get("roles") or []) and (asset.get("type") == MEDIA_TYPE) == streams
     ]
     chosen = fitting if key is None else [key] if key in found else []
     if len(chosen) != 1:
         what = f"no asset {key}" if key else f"{len(chosen)} assets with the role data"
         raise InputError(f"{path}: the item {item['id']} has {what}; choose with --asset from {', '.join(found)}")
-    href = found[chosen[0]]["href"].removeprefix("file://")
+    href = found[chosen[0]].get("href")
+    if not isinstance(href, str):
+        raise InputError(f"{path}: the asset {chosen[0]} of the item {item['id']} has no href; add one")
+    if href.startswith("file://"):
+        href = unquote(urlsplit(href).path)
     return href if is_url(href) else os.path.abspath(path.absolute().parent / href)
 
 

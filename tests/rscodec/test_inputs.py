@@ -47,6 +47,10 @@ def test_a_url_stays_as_it_is():
     assert find_inputs(["https://host/a/scene.tif"]) == [Input("https://host/a/scene.tif", "scene")]
 
 
+def test_a_url_is_named_by_its_path():
+    assert names("https://host/a/scene.tif?key=a/b.c#d", "s3://bucket/b.bin") == ["scene", "b"]
+
+
 def test_a_list_has_a_path_or_pattern_a_line(folder):
     Path("list.txt").write_text("# scenes\n\n  b.tif\ndeep/**/*.tif\n")
     assert names("list.txt") == ["b", "c"]
@@ -55,6 +59,16 @@ def test_a_list_has_a_path_or_pattern_a_line(folder):
 def test_a_list_that_is_not_there_is_named(folder):
     with pytest.raises(InputError, match="nowhere.txt"):
         find_inputs(["nowhere.txt"])
+
+
+@pytest.mark.parametrize("name, content", [
+    ("list.txt", "# nothing yet\n\n"), ("items.json", '{"type": "FeatureCollection", "features": []}'),
+])
+def test_a_list_of_nothing_is_an_error(folder, name, content):
+    Path(name).write_text(content)
+    with pytest.raises(InputError, match=f"{name}: there is no scene"):
+        find_inputs([name])
+    assert names("a.tif", name) == ["a"]
 
 
 def test_two_inputs_of_one_name_are_an_error(folder):
@@ -85,7 +99,19 @@ def test_the_streams_of_a_stac_item_are_those_to_decode(folder):
     assert find_inputs(["item.json"], streams=True) == [(str(folder / "y.bin"), "y")]
 
 
+def test_a_file_url_is_a_path(folder):
+    Path("item.json").write_text(json.dumps(item("x", image=asset("file:///a%20b/c.tif"))))
+    assert find_inputs(["item.json"]) == [("/a b/c.tif", "x")]
+
+
+def test_an_asset_may_have_no_roles(folder):
+    Path("item.json").write_text(json.dumps(item("x", image=asset("x.tif"), other={"href": "y.tif", "roles": None})))
+    assert find_inputs(["item.json"]) == [(str(folder / "x.tif"), "x")]
+
+
 @pytest.mark.parametrize("content, key, words", [
+    (json.dumps(item("x", a={"roles": ["data"]})), None, "asset a of the item x has no href"),
+    (json.dumps(item("x", a={"href": None})), "a", "asset a of the item x has no href"),
     ("{", None, "cannot read"), ("[]", None, "no STAC item"), ('{"type": "Catalog"}', None, "no STAC item"),
     (json.dumps(item("x", a=asset("a"), b=asset("b"))), None, "choose with --asset from a, b"),
     (json.dumps(item("x", a=asset("a"))), "c", "no asset c"),
