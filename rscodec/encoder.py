@@ -73,6 +73,10 @@ class SceneEncoder:
             self.peak = peak(source.dtype, statistics.low.min(), statistics.high.max())
         return statistics.radiometry(source.count, source.exact_bands)
 
+    def radiometry_at(self, quality: float) -> Radiometry:
+        """That of a stream of this quality; where there is one rate only, quality has no say in it."""
+        return self.radiometry.at(rate.QUALITY_MIN if self.codec.fixed_rate else quality)
+
     def header(self, quality: float) -> Header:
         planes = bool(self.radiometry.planes or self.radiometry.exact)
         return Header(
@@ -86,7 +90,7 @@ class SceneEncoder:
             dtype=self.source.dtype,
             tile=self.grid.edge,
             flags=frozenset({"planes"} if planes else ()),
-            groups=self.radiometry.at(quality).groups,
+            groups=self.radiometry_at(quality).groups,
         )
 
     def write(self, target, quality: float, overwrite: bool = False, progress: Progress | None = None,
@@ -95,7 +99,7 @@ class SceneEncoder:
 
         `tiles`: what tiles(quality) yields, if others make it.
         """
-        radiometry = self.radiometry.at(quality)
+        radiometry = self.radiometry_at(quality)
         radiometry = None if radiometry.is_default() else radiometry.pack()
         done, total = 0, self.grid.rows * self.grid.cols
         bound = self.bound and self.bound.largest
@@ -124,7 +128,7 @@ class SceneEncoder:
                         shown = channels[(slice(None), *inside)]
                         coded = self._code(y, y_window, tile, shown, valid, quality)
                         for group, seen in enumerate(shown):
-                            if _better_flat(coded[group][0], seen, valid, quality):
+                            if not self.codec.fixed_rate and _better_flat(coded[group][0], seen, valid, quality):
                                 coded[group] = FLAT, np.zeros_like(coded[group][1])
                         groups = [(payload, latents_crc(values)) for payload, values in coded]
                         if self.bound:
@@ -143,7 +147,7 @@ class SceneEncoder:
             return None, None
         if classes is not None and classes.any():
             coded = fill_invalid(coded, classes != 0)
-        channels = self.radiometry.at(quality).forward(coded)
+        channels = self.radiometry_at(quality).forward(coded)
         stride = self.codec.stride
         rim = ((0, 0), (0, 0), (0, -outer.height % stride), (0, -outer.width % stride))
         return channels, self.codec.analyse(np.pad(channels, rim, mode="edge"), quality)
@@ -156,7 +160,7 @@ class SceneEncoder:
             return self.codec.encode(y[(slice(None), *own.within(y_window))], quality, self.effort > 0)
         around = own.grown(self.codec.halo, y_window)
         weight = np.ones(channels.shape[2:]) if valid is None else valid.mean(0)
-        visible = self.radiometry.at(quality).visible()
+        visible = self.radiometry_at(quality).visible()
         aims = [Aim(seen, weight, counts) for seen, counts in zip(channels, visible, strict=True)]
         known = y[(slice(None), *around.within(y_window))]
         return self.codec.encode(self.codec.refine(known, own.within(around), aims, quality, self.effort), quality)
@@ -164,7 +168,7 @@ class SceneEncoder:
     def _residual(self, latents: np.ndarray, pixels: np.ndarray, valid: np.ndarray | None, quality: float, tile):
         """What a tile's latents (G, h, w, N) lack, with its checksum."""
         coded, _ = self.radiometry.split(pixels)
-        base = unrounded_base(self.codec, self.radiometry.at(quality), latents, quality, tile)
+        base = unrounded_base(self.codec, self.radiometry_at(quality), latents, quality, tile)
         return self.bound.encode(base, coded, np.broadcast_to(True if valid is None else valid, coded.shape))
 
     def _planes(self, pixels: np.ndarray, classes: np.ndarray | None) -> tuple[bytes, int] | None:

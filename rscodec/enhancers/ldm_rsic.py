@@ -104,9 +104,12 @@ class LdmEnhancer(Enhancer):
 
     def __init__(self, path: Path, device: str = "cpu"):
         about, tensors = _read(path)
-        self.model, self.weights_hash = about["model"], hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
-        self.codecs = tuple(json.loads(about["codecs"]))
-        config = LdmConfig.from_dict(json.loads(about["config"]))
+        self.weights_hash = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
+        try:
+            self.model, self.codecs = about["model"], tuple(json.loads(about["codecs"]))
+            config = LdmConfig.from_dict(json.loads(about["config"]))
+        except (KeyError, TypeError, ValueError, AttributeError) as problem:
+            raise WrongWeights(f"{path} does not describe its enhancer ({problem}); export it anew") from None
         self.takes, self.window, self.overlap = config.takes, config.window, config.overlap
         self.device = torch.device(device)
         self._net = LdmRsic(config)

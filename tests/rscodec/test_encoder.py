@@ -95,6 +95,17 @@ def test_a_group_that_is_not_worth_its_bits_is_left_out(make_scene, to_stream, t
     assert np.ptp(pixels.astype(int), axis=0).max() <= 1
 
 
+@pytest.mark.parametrize("bands, groups", [(3, 1), (4, 2)])
+def test_a_codec_of_one_rate_is_not_judged_by_quality(make_scene, tiny, monkeypatch, bands, groups):
+    """What bits are worth is not known there: every group is coded, and there are as few as can be."""
+    monkeypatch.setattr(tiny, "fixed_rate", True, raising=False)
+    scene = Scene(make_scene((60, 50)).pixels[:3] if bands == 3 else np.repeat(make_scene((60, 50)).pixels[:1], 4, 0))
+    target = io.BytesIO()
+    SceneEncoder(SceneSource(scene), tiny, TILE).write(target, 8)
+    reader = StreamReader.from_bytes(target.getvalue())
+    assert reader.header.groups == groups and all(reader.payload(0, 0, group) != FLAT for group in range(groups))
+
+
 def test_progress_counts_every_tile(make_scene, tiny):
     told = []
     SceneEncoder(SceneSource(make_scene()), tiny, TILE).write(io.BytesIO(), 3, progress=lambda *now: told.append(now))

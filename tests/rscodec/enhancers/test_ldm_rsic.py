@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import save_file
 
 from bitstreams.errors import WrongWeights
 from rscodec.enhancers.ldm_rsic import LdmConfig, LdmEnhancer, LdmRsic, write_weights
@@ -78,6 +79,20 @@ def test_weights_of_another_shape_are_refused(tmp_path):
     write_weights(tmp_path / "bad.safetensors", "ldm-test-1", net, ())
     with pytest.raises(WrongWeights, match="does not hold a usable ldm-test-1"):
         LdmEnhancer(tmp_path / "bad.safetensors")
+
+
+@pytest.mark.parametrize("field, value", [
+    ("model", None), ("codecs", None), ("config", None), ("codecs", "[1"), ("config", "null"), ("config", '{"new": 1}'),
+])
+def test_weights_that_do_not_say_what_they_are_are_refused(tmp_path, field, value):
+    """A field that is missing, or not what it should be."""
+    path = enhancers.write(tmp_path / "bad.safetensors")
+    with safe_open(path, "pt") as file:
+        about = {key: text for key, text in file.metadata().items() if key != field}
+        tensors = {key: file.get_tensor(key) for key in file.keys()}
+    save_file(tensors, path, about if value is None else about | {field: value})
+    with pytest.raises(WrongWeights, match="does not describe its enhancer"):
+        LdmEnhancer(path)
 
 
 def test_what_ships_has_about_two_million_parameters():
