@@ -28,7 +28,7 @@ from rscodec.enhancers.ldm_rsic import LdmConfig, LdmRsic
 from rscodec.training import checkpoint, ldm
 from rscodec.training.data import Crops, load_shard
 from rscodec.training.loop import Plan, train
-from rscodec.training.pairs import CodecPairs, Jpeg2000Crops, Pair, through_jpeg2000
+from rscodec.training.pairs import PICTURE, CodecPairs, Jpeg2000Crops, Pair, through_jpeg2000
 
 HELD_OUT = 40
 RATES = (0.1, 0.2, 0.4, 0.8, 1.6)
@@ -71,7 +71,8 @@ def held_out_pair(source, pixels: torch.Tensor, point: float) -> Pair:
     if isinstance(source, CodecPairs):
         return source.at(pixels, torch.full((len(pixels),), float(point)))
     decoded = torch.stack([torch.from_numpy(through_jpeg2000(crop, point)) for crop in pixels.numpy()])
-    return source.pair(torch.stack([pixels, decoded]), 0)
+    middle = (..., *[slice((pixels.shape[2] - source.window) // 2, (pixels.shape[2] + source.window) // 2)] * 2)
+    return source.pair(torch.stack([pixels[middle], decoded[middle]]), 0)
 
 
 @click.command()
@@ -107,10 +108,11 @@ def main(shard, stage, run, start, codec_weights, jpeg2000, workers, steps, deca
 
     pools = load_shard(shard, seed)
     seen = [[image for number, image in enumerate(pool) if number % HELD_OUT] for pool in pools]
-    crops = Crops(seen, batch, net.config.window, seed)
-    held_out = Crops((pools[0][::HELD_OUT], []), batch, net.config.window, seed + 1)
+    size = max(PICTURE, net.config.window) if jpeg2000 else net.config.window
+    crops = Crops(seen, batch, size, seed)
+    held_out = Crops((pools[0][::HELD_OUT], []), batch, size, seed + 1)
     if jpeg2000:
-        source, made_by = Jpeg2000Crops(crops, device, workers), "OpenJPEG through Pillow"
+        source, made_by = Jpeg2000Crops(crops, net.config.window, device, workers), "OpenJPEG through Pillow"
     else:
         weights = read_weights(codec_weights)
         codec = Codec(weights.config)

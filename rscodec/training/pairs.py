@@ -27,6 +27,7 @@ from rscodec.statistics import Statistics
 from rscodec.training.data import Crops
 
 RATES = 0.05, 2.5  # bits per pixel of JPEG2000, drawn evenly by their logarithm
+PICTURE = 256  # edge of what JPEG2000 codes at once: headers weigh, and bits go where they are needed, as in files
 RAW_BITS = 24
 
 
@@ -89,13 +90,13 @@ def _view(crop: np.ndarray, quality: float) -> np.ndarray:
 
 
 class Jpeg2000Crops:
-    """Crops and what OpenJPEG makes of them, at several processes' speed (0: in a thread of this one)."""
+    """Windows of crops and what OpenJPEG makes of these crops, at several processes' speed (0: in this one)."""
 
-    def __init__(self, crops: Crops, device: str, workers: int):
-        self.crops, self.device, self.workers = crops, device, workers
+    def __init__(self, crops: Crops, window: int, device: str, workers: int):
+        self.crops, self.window, self.device, self.workers = crops, window, device, workers
 
     def stream(self, first: int, last: int):
-        """(2, B, 3, size, size) uint8 for each step: originals, decoded."""
+        """(2, B, 3, window, window) uint8 for each step: originals, decoded."""
         if not self.workers:
             yield from map(self._at, range(first, last))
             return
@@ -118,7 +119,10 @@ class Jpeg2000Crops:
         pixels = self.crops.at(step).pixels.numpy()
         rng = np.random.default_rng((self.crops.seed, step, 2000))
         rates = np.exp(rng.uniform(*map(math.log, RATES), len(pixels)))
-        return torch.from_numpy(np.stack([pixels, np.stack(list(map(through_jpeg2000, pixels, rates)))]))
+        both = np.stack([pixels, np.stack(list(map(through_jpeg2000, pixels, rates)))], 1)
+        corners = rng.integers(pixels.shape[2] - self.window + 1, size=(len(pixels), 2))
+        cut = [crop[..., y : y + self.window, x : x + self.window] for crop, (y, x) in zip(both, corners, strict=True)]
+        return torch.from_numpy(np.stack(cut, 1))
 
 
 _SHARED: Jpeg2000Crops | None = None

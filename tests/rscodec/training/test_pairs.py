@@ -15,6 +15,7 @@ from rscodec.sample import synthesize
 from rscodec.scene import Scene
 from rscodec.source import SceneSource
 from rscodec.tiles import Window
+from rscodec.training import pairs
 from rscodec.training.data import Crops
 from rscodec.training.pairs import CodecPairs, Jpeg2000Crops, through_jpeg2000
 from tests import models
@@ -54,8 +55,16 @@ def test_fewer_bits_of_jpeg2000_are_worse():
 
 
 def test_processes_make_the_same_pairs_of_jpeg2000(crops):
-    alone, together = (list(Jpeg2000Crops(crops, "cpu", workers).stream(3, 6)) for workers in (0, 2))
+    alone, together = (list(Jpeg2000Crops(crops, 32, "cpu", workers).stream(3, 6)) for workers in (0, 2))
     assert [batch.shape for batch in alone] == [(2, 3, 3, 32, 32)] * 3
     assert all(torch.equal(a, b) for a, b in zip(alone, together, strict=True))
-    pair = Jpeg2000Crops(crops, "cpu", 0).pair(alone[0], 3)
+    pair = Jpeg2000Crops(crops, 32, "cpu", 0).pair(alone[0], 3)
     assert torch.equal((255 * pair.original).round().byte(), crops.at(3).pixels) and pair.quality is None
+
+
+def test_windows_are_cut_from_the_same_place_of_crops_and_of_what_jpeg2000_made_of_them(crops, monkeypatch):
+    monkeypatch.setattr(pairs, "through_jpeg2000", lambda pixels, rate: 255 - pixels)
+    originals, decoded = next(Jpeg2000Crops(crops, 16, "cpu", 0).stream(3, 4))
+    assert torch.equal(decoded, 255 - originals)
+    for original, crop in zip(originals, crops.at(3).pixels, strict=True):
+        assert (crop.unfold(1, 16, 1).unfold(2, 16, 1) == original[:, None, None]).all(0).all((-1, -2)).any()
