@@ -365,7 +365,11 @@ def verify_file(
     threads: int | None = None,
     progress: Progress | None = None,
 ):
-    """Decode all of a stream and report its checksums, and how it compares with (some bands of) the scene `against`."""
+    """Decode all of a stream and report its checksums, and how it compares with (some bands of) the scene `against`.
+
+    The nodata value of the stream, if it has one, says which pixels of the scene are valid. Where the scene names
+    another or none, metadata differs, as `validate_files` says too.
+    """
     from rscodec.verify import verify
     from rscodec.weights import codec_for_decoding
 
@@ -374,10 +378,12 @@ def verify_file(
         codec = codec_for_decoding(reader.header, weights, device)
         if against is None:
             return verify(reader, codec, None, progress)
-        nodata = stream_metadata(reader).get("nodata")
         with RasterReader(against, bands) as raw:
-            same = raw.metadata.get("nodata") == nodata or nodata is None
+            metadata = raw.metadata
+        nodata = stream_metadata(reader).get("nodata")
+        same = nodata in (None, metadata.get("nodata"))
         with open_source(Path(against), bands, None if same else float(nodata)) as source:
+            source.metadata = metadata  # as `validate_files` sees it
             return verify(reader, codec, source, progress)
 
 

@@ -183,8 +183,17 @@ def test_bands_and_nodata_of_a_file(files, options, tiny_weights, tmp_path):
         assert reader.header.bands == 2 and reader.metadata["nodata"] == "500.0"
     with pytest.raises(CheckError, match="of 2 uint16 bands.*of 4 uint16 bands.*--bands"):
         api.verify_file(tmp_path / "part.bin", files[0], weights=tiny_weights)
+    api.encode_file(files[0], tmp_path / "part.bin", bands=(3, 1), overwrite=True, **options)
     assert api.verify_file(tmp_path / "part.bin", files[0], bands=(3, 1), weights=tiny_weights).ok
     assert not api.verify_file(tmp_path / "part.bin", files[0], bands=(1, 3), weights=tiny_weights).ok
+
+
+def test_another_nodata_value_is_no_pixel_but_metadata_that_differs(files, options, tiny_weights, tmp_path):
+    """For verify and validate alike. What it makes of the pixels is not held against them."""
+    api.encode_file(files[0], tmp_path / "other.bin", nodata=500, **options)
+    report = api.verify_file(tmp_path / "other.bin", files[0], weights=tiny_weights)
+    assert report.nodata_exact and report.metadata_exact is False and not report.ok
+    assert api.validate_files(files[0], tmp_path / "other.bin") == ["nodata: '0.0' is not '500.0'"]
 
 
 def test_validate_names_the_differences(files, tmp_path, scene):
