@@ -23,6 +23,9 @@ def enhanced_stream(
     reader: StreamReader, decoder: SceneDecoder, settings: EnhanceSettings, device: str
 ) -> EnhancedScene:
     """What a stream decodes to, enhanced. Raises WrongWeights for a codec that the model was not measured with."""
+    if reader.bound is not None:
+        raise InputError(f"the stream promises a largest error of {reader.bound:g}, which --enhance cannot keep; "
+                         "leave it away")
     enhancer = enhancer_for(settings.model, device)
     _check_takes(enhancer, "stream")
     codec = reader.header.weights_hash.hex()

@@ -94,6 +94,15 @@ def test_other_codec_weights_need_force(decode, tiny):
     assert decode("other", force=True).metadata["tags"]
 
 
+def test_a_promise_of_a_largest_error_is_not_broken(files, make_scene, tiny_weights, tmp_path):
+    data = rscodec.encode(make_scene((70, 60)), max_error=2, model="vec", weights=tiny_weights)
+    (tmp_path / "bounded.bin").write_bytes(data)
+    with pytest.raises(InputError, match="promises a largest error of 2, which --enhance cannot keep"):
+        api.decode_file(tmp_path / "bounded.bin", tmp_path / "out.tif", weights=tiny_weights,
+                        enhance=EnhanceSettings(files / "known.safetensors", force=True))
+    assert not (tmp_path / "out.tif").exists()
+
+
 def test_a_raster_is_enhanced_as_one(files, tmp_path):
     settings = EnhanceSettings(files / "raster.safetensors", seed=1)
     report = api.enhance_file(files / "a.tif", tmp_path / "b.tif", settings)
