@@ -9,6 +9,8 @@ its generator has a fixed seed, so the same scene gives the same file.
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
+from math import gcd
 
 import numpy as np
 
@@ -17,7 +19,7 @@ from rscodec.radiometry import MATRIX_ONE, Radiometry, to_angles
 from rscodec.validity import NOT_FINITE
 
 MAX_SAMPLE = 2**17  # pixels kept for the percentiles of float scenes
-FEW_PIXELS, THINNED = 2**16, 7  # a window of more pixels tells its covariance by every seventh
+FEW_PIXELS, THINNED = 2**16, 7  # a window of more pixels tells its covariance by every seventh, or about that
 LOW_PERCENT, HIGH_PERCENT = 0.1, 99.9
 MIN_INTEGER_SCALE = 16.0
 LARGEST = 1e140  # of a float64 pixel: sums of squares must stay finite
@@ -47,6 +49,7 @@ class Statistics:
 
     def add(self, pixels: np.ndarray, classes: np.ndarray | None = None) -> None:
         """Coded bands (C,h,w) of a window and class planes (P,h,w). Raises InputError on infinity and nearly that."""
+        width = pixels.shape[-1]
         pixels = pixels.reshape(self.coded, -1)
         valid = np.ones(pixels.shape, bool)
         if classes is not None and classes.any():
@@ -66,7 +69,7 @@ class Statistics:
                     )
         if self.dtype != "uint8":
             self._percentiles.add(pixels, valid)
-        step = 1 if pixels.shape[1] < FEW_PIXELS else THINNED
+        step = 1 if pixels.shape[1] < FEW_PIXELS else next(step for step in count(THINNED) if gcd(step, width) == 1)
         self._merge(pixels[:, ::step][:, valid[:, ::step].all(0)].astype(np.float64))
 
     def _merge(self, values: np.ndarray) -> None:

@@ -11,7 +11,7 @@ from bitstreams.errors import InputError, RadiometryDamaged
 from bitstreams.limits import MAX_GROUPS
 from rscodec.radiometry import ANGLE, GREY_ROTATION, MATRIX_ONE, Radiometry, from_angles, to_angles
 from rscodec.sample import synthesize
-from rscodec.statistics import Statistics
+from rscodec.statistics import FEW_PIXELS, THINNED, Statistics
 
 DTYPES = ["uint8", "uint16", "int16", "float32", "float64"]
 
@@ -49,6 +49,18 @@ def test_round_trip(bands: int, dtype: str):
         assert np.array_equal(back, pixels)
     else:
         assert np.abs(back - pixels).max() < 1e-6
+
+
+@pytest.mark.parametrize("width", [500, 490, 280])
+def test_a_large_window_tells_its_covariance_by_all_of_its_columns(width: int):
+    """Also where the step from sample to sample divides its width."""
+    rng = np.random.default_rng(0)
+    pixels = rng.normal(0, 1, (2, 70_000 // width, width)).astype(np.float32)
+    pixels[:, :, ::THINNED] = 0
+    statistics = Statistics("float32", 2)
+    statistics.add(pixels)
+    variances = np.diag(statistics.scatter) / statistics.count
+    assert pixels[0].size > FEW_PIXELS and np.allclose(variances, pixels.var((1, 2)), rtol=0.05)
 
 
 def test_plain_images_need_no_section():
