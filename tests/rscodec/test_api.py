@@ -58,6 +58,10 @@ def test_a_rate_and_a_psnr_can_be_asked_for(scene, options):
     ({"tile": 0}, "--tile 0: give a multiple of 64"), ({"tile": 100}, "--tile 100"), ({"tile": 4096}, "at most 2048"),
     ({"device": "gpu"}, "--device gpu: there is no such device"), ({"model": "xl"}, "unknown name 'xl'"),
     ({"quality": 9}, "--quality 9: give one from 1 to 8"), ({"bpp": 1, "psnr": 30}, "exclude each other"),
+    ({"tile": 128.0}, "--tile 128.0: give a multiple"), ({"tile": True}, "--tile True"),
+    ({"effort": 2.0}, "--effort 2.0: give a whole number"), ({"effort": True}, "--effort True"),
+    ({"bpp": 0}, "--bpp 0: give a number above 0"), ({"bpp": float("inf")}, "--bpp inf"), ({"bpp": -1.0}, "--bpp -1"),
+    ({"psnr": float("nan")}, "--psnr nan: give a number above 0"), ({"psnr": 0.0}, "--psnr 0"),
     ({"threads": 0}, "--threads 0: give 1 or more"),
 ])  # fmt: skip
 def test_options_that_do_not_exist(scene, options, option, words):
