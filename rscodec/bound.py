@@ -77,8 +77,9 @@ class Bound:
             doubtful = nearest[np.abs(places - nearest) <= NUDGES * doubt].astype(np.int64)
             free = np.setdiff1d(np.arange(NUDGES), -doubtful % NUDGES)
             if not len(free):
-                raise InputError(f"--max-error {self.largest:g} is too fine for this scene, whose values span some "
-                                 f"{self.scale:g}; give a larger one, or a smaller --tile")
+                raise InputError(f"--max-error {self.largest:g} is too fine: what machines make of a tile before it is "
+                                 f"rounded may differ by {doubt * self.unit:.1g}, and some of its {band.size} pixels "
+                                 "could be rounded another way; give a larger one, or a smaller --tile")
             chosen.append(free[0])
         return np.array(chosen, np.uint8)
 
