@@ -67,7 +67,7 @@ def command(scene: Path, output: Path, quality: float | None, bpp: float | None,
     with bars(quiet) as bar, ExitStack() as stack:
         if (scheduler, workers) != (LOCAL, 1):
             settings["executor"] = stack.enter_context(crew(scheduler, workers))
-        searching = None if bpp is None and psnr is None else bar("search", "tries")
+        searching = bar("search", "tries") if quality is None and {*goal.values()} != {None} else None
         result = encode_file(scene, output, progress=bar("encode", "tiles"), search_progress=searching, **goal,
                              **settings)
     for note in write_item(stac, item, output) if stac else ():

@@ -106,7 +106,7 @@ def encode_file(
     """Encode an image file. Nothing appears at `dst` before it is complete. `settings` are those of EncodeSettings.
 
     `executor`: who encodes the tiles, such as a rscodec.crew; this process by default.
-    `progress` is told (tiles done, tiles in all), and `search_progress`, where a target is given, (tries, at most).
+    `progress` is told (tiles done, tiles in all), and `search_progress`, where a quality is sought, (tries, at most).
     """
     started = time.perf_counter()
     _check_apart(src, dst)
@@ -431,7 +431,7 @@ def _encode(
     elif settings.psnr is not None:
         quality, psnr_db = quality_for_psnr(encoder, settings.psnr, search_progress)
     elif quality is None:
-        quality = DEFAULT_QUALITY if encoder.bound is None else quality_for_bound(encoder)
+        quality = DEFAULT_QUALITY if encoder.bound is None else quality_for_bound(encoder, search_progress)
     encoder.write(target, quality, overwrite, progress, spread and spread(encoder, quality))
     return None if encoder.codec.fixed_rate else from_wire(to_wire(quality)), psnr_db
 

@@ -80,19 +80,23 @@ def quality_for_psnr(encoder: SceneEncoder, target: float, progress: Progress | 
     return Found(rate.from_wire(wire), tried[wire])
 
 
-def quality_for_bound(encoder: SceneEncoder) -> float:
+def quality_for_bound(encoder: SceneEncoder, progress: Progress | None = None) -> float:
     """The whole quality at which latents and residuals together take the fewest bytes, sought downhill."""
     parts, sizes = _sample(encoder, BOUNDED_TILES), {}
 
     def size(quality: float) -> int:
         if quality not in sizes:
             sizes[quality] = sum(_encode(part, quality).end for part in parts)
+            if progress:
+                progress(len(sizes), rate.LEVELS)
         return sizes[quality]
 
     best, last = DEFAULT_QUALITY, None
     while best != last:
         near = (best, best - 1, best + 1)
         best, last = min((q for q in near if rate.QUALITY_MIN <= q <= rate.QUALITY_MAX), key=size), best
+    if progress:
+        progress(len(sizes), len(sizes))
     return best
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,17 @@ def test_defaults(rscodec, api):
 def test_options(rscodec, api, args, changes):
     assert rscodec("encode", "a.tif", "-o", "a.bin", *args).code == 0
     assert api.calls[0][2] == {**DEFAULTS, **changes}
+
+
+@pytest.mark.parametrize("args, searches", [
+    ([], False), (["-q", "3"], False), (["--bpp", "0.4"], True), (["--psnr", "34"], True), (["--max-error", "0"], True),
+    (["--max-error", "0", "-q", "4"], False),
+], ids=str)  # fmt: skip
+def test_a_search_has_a_bar_of_its_own(rscodec, api, monkeypatch, args, searches):
+    shown = []
+    monkeypatch.setattr("cli.encode.bars", lambda quiet: nullcontext(lambda label, unit: shown.append((label, unit))))
+    assert rscodec("encode", "a.tif", "-o", "a.bin", *args).code == 0
+    assert sorted(shown) == [("encode", "tiles")] + [("search", "tries")] * searches
 
 
 def test_nodata_may_be_nan(rscodec, api):

@@ -290,6 +290,10 @@ def test_progress_reaches_its_end(files, options, tiny_weights, tmp_path):
     api.encode_file(files[0], tmp_path / "a.bin", progress=lambda *now: told.append(now), **options)
     assert told[-1] == (6, 6)
     told.clear()
+    sought = dict(max_error=50, search_progress=lambda *now: told.append(now))
+    api.encode_file(files[0], tmp_path / "b.bin", **sought, **options)
+    assert len(told) > 1 and told[-1][0] == told[-1][1]
+    told.clear()
     api.decode_file(files[1], tmp_path / "a.tif", progress=lambda *now: told.append(now), weights=tiny_weights)
     assert told and told[-1][0] == told[-1][1] == len(told)
 

@@ -247,7 +247,10 @@ def test_verify_says_what_was_promised_and_what_was_found(make_scene, bounded, t
 
 def test_the_quality_is_the_one_that_takes_the_fewest_bytes(make_scene, bounded, tiny):
     scene = make_scene((60, 60))
-    best = quality_for_bound(SceneEncoder(SceneSource(scene), tiny, TILE, max_error=3))
+    told: list[tuple[int, int]] = []
+    encoder = SceneEncoder(SceneSource(scene), tiny, TILE, max_error=3)
+    best = quality_for_bound(encoder, lambda *now: told.append(now))
+    assert told == [*((tries, 8) for tries in range(1, len(told))), (len(told) - 1,) * 2] and len(told) > 3
     sizes = [len(bounded(scene, 3, quality)) for quality in (best - 1, best, best + 1) if 1 <= quality <= 8]
     assert min(sizes) == len(bounded(scene, 3, best)) < max(sizes)
 
