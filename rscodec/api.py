@@ -11,7 +11,6 @@ The network is loaded when it is first needed; opening a stream reads its header
 from __future__ import annotations
 
 import io
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
@@ -36,11 +35,11 @@ from rscodec.scene import Scene
 from rscodec.settings import DEFAULT_QUALITY, EncodeSettings
 from rscodec.source import open_source
 from rscodec.tiles import Window
+from rscodec.turn import turn
 from rscodec.validity import MASKED, native
 
 Progress = Callable[[int, int], None]
 MASKED_FORMATS = ("GTiff", "COG")  # that can be told which pixels are valid
-_TURN = threading.RLock()  # one thread at a time: the network uses all cores, and torch's switches are the process's
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ def encode(scene, quality: float | None = None, **settings) -> bytes:
     `settings` are those of EncodeSettings.
     """
     buffer = io.BytesIO()
-    with open_source(scene) as source, _TURN:
+    with open_source(scene) as source:
         _encode(source, buffer, EncodeSettings(quality, **settings))
     return buffer.getvalue()
 
@@ -187,7 +186,7 @@ class OpenScene:
         whole = Window(0, 0, header.width, header.height)
         window = whole if window is None else Window(*window)
         window.check_inside(whole, self._reader.path)
-        with naming(self._reader.path), _TURN:
+        with naming(self._reader.path), turn():
             pixels, classes = self._decode(window)
             metadata = self.metadata if window == whole else crop_metadata(self.metadata, *window)
         scene = self._scene(pixels, classes, metadata, bands)
@@ -199,7 +198,7 @@ class OpenScene:
         from rscodec.preview import factor_for, preview
 
         factor = factor_for(self.header.width, self.header.height, longest)
-        with naming(self._reader.path), _TURN:
+        with naming(self._reader.path), turn():
             pixels, classes = preview(self.decoder, factor)
         return self._scene(pixels, classes, shrink_metadata(self.metadata, factor), bands)
 
@@ -258,8 +257,8 @@ def decode_file(
     """Decode to an image file, window by window. Nothing appears at `dst` before it is complete."""
     started = time.perf_counter()
     _check_apart(src, dst)
-    _use_threads(threads)
-    with open(src, weights=weights, device=device, fast=fast, on_error=on_error, enhance=enhance) as scene, naming(src):
+    options = dict(weights=weights, device=device, fast=fast, on_error=on_error, enhance=enhance)
+    with turn(threads), open(src, **options) as scene, naming(src):
         header = scene.header
         whole = Window(0, 0, header.width, header.height)
         target = whole if window is None else Window(*window)
@@ -310,8 +309,7 @@ def enhance_file(
 
     started = time.perf_counter()
     _check_apart(src, dst)
-    _use_threads(threads)
-    with RasterReader(src) as reader:
+    with turn(threads), RasterReader(src) as reader:
         scene = enhanced_raster(reader, enhance, device)
         shape = reader.width, reader.height, reader.count, reader.dtype
         metadata = scene.mark(reader.metadata, list(range(reader.count)))
@@ -346,8 +344,7 @@ def preview_file(
     started = time.perf_counter()
     _check_apart(src, dst)
     AtomicPath(dst, overwrite).check()
-    _use_threads(threads)
-    with open(src, weights=weights, device=device, on_error=on_error) as stream:
+    with turn(threads), open(src, weights=weights, device=device, on_error=on_error) as stream:
         scene = stream.preview(longest, bands)
         scene.save(dst, driver, overwrite, **(creation_options or {}))
         bad = sorted(stream.bad, key=str)
@@ -373,8 +370,7 @@ def verify_file(
     from rscodec.verify import verify
     from rscodec.weights import codec_for_decoding
 
-    _use_threads(threads)
-    with open_stream(src) as reader, naming(src):
+    with turn(threads), open_stream(src) as reader, naming(src):
         codec = codec_for_decoding(reader.header, weights, device)
         if against is None:
             return verify(reader, codec, None, progress)
@@ -423,16 +419,19 @@ def _encode(
 
     if isinstance(target, (str, Path)):
         AtomicPath(target, overwrite).check()
-    _use_threads(settings.threads)
-    encoder = encoder_for(source, settings)
-    quality, psnr_db = settings.quality, None
-    if settings.bpp is not None:
-        quality, _ = quality_for_bpp(encoder, settings.bpp, search_progress)
-    elif settings.psnr is not None:
-        quality, psnr_db = quality_for_psnr(encoder, settings.psnr, search_progress)
-    elif quality is None:
-        quality = DEFAULT_QUALITY if encoder.bound is None else quality_for_bound(encoder, search_progress)
-    encoder.write(target, quality, overwrite, progress, spread and spread(encoder, quality))
+    with turn(settings.threads):
+        encoder = encoder_for(source, settings)
+        quality, psnr_db = settings.quality, None
+        if settings.bpp is not None:
+            quality, _ = quality_for_bpp(encoder, settings.bpp, search_progress)
+        elif settings.psnr is not None:
+            quality, psnr_db = quality_for_psnr(encoder, settings.psnr, search_progress)
+        elif quality is None:
+            quality = DEFAULT_QUALITY if encoder.bound is None else quality_for_bound(encoder, search_progress)
+        if not spread:
+            encoder.write(target, quality, overwrite, progress)
+    if spread:
+        encoder.write(target, quality, overwrite, progress, spread(encoder, quality))
     return None if encoder.codec.fixed_rate else from_wire(to_wire(quality)), psnr_db
 
 
@@ -450,12 +449,3 @@ def _check_apart(src: str | Path, dst: str | Path) -> None:
     """An input is never overwritten with what was made of it, whatever was asked."""
     if not is_url(src) and Path(src).exists() and Path(dst).exists() and Path(src).samefile(dst):
         raise OutputError(f"{dst} is the input itself; choose another name for the output")
-
-
-def _use_threads(threads: int | None) -> None:
-    if threads is not None:
-        import torch
-
-        if threads < 1:
-            raise InputError(f"--threads {threads}: give 1 or more")
-        torch.set_num_threads(threads)

@@ -9,7 +9,6 @@ A worker that dies is replaced, and Dask gives its task to another; what a task 
 from __future__ import annotations
 
 import logging
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
@@ -17,6 +16,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from bitstreams.errors import InputError
+from rscodec.turn import turn
 
 LOCAL = "local"
 LEAD = 1000  # tasks that are waiting or under way: enough for any cluster, and few enough to hold in memory
@@ -105,10 +105,7 @@ def in_order(executor: Executor, function: Callable, tasks: Iterable, lead: int)
         yield waiting.popleft().result()
 
 
-_working = threading.Lock()
-
-
 def _alone(function: Callable, task: Any) -> Any:
-    """One task at a time in a process, whatever its threads: torch's switches belong to all of them."""
-    with _working:
+    """One task at a time in a process, whatever its threads."""
+    with turn():
         return function(task)

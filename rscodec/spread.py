@@ -13,13 +13,12 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
 
-import torch
-
 from rscodec.crew import in_order
 from rscodec.encoder import BLOCK_TILES, SceneEncoder, encoder_for
 from rscodec.radiometry import Radiometry
 from rscodec.settings import EncodeSettings
 from rscodec.source import open_source
+from rscodec.turn import turn
 
 PART_BLOCKS = 4  # blocks a task: seconds of work for a fraction of a second of opening and sending
 LEAD = 64  # tasks ahead of the writer: their payloads wait in memory
@@ -50,8 +49,7 @@ def spread_tiles(executor: Executor, encoder: SceneEncoder, whole: Part) -> Iter
 
 def encode_part(part: Part) -> list[tuple]:
     """The tiles of a part, in a worker."""
-    torch.set_num_threads(1)
-    with open_source(part.scene, part.bands, part.nodata) as source:
+    with turn(threads=1), open_source(part.scene, part.bands, part.nodata) as source:
         encoder = encoder_for(source, part.settings, part.radiometry)
         blocks = islice(encoder.grid.blocks(BLOCK_TILES), part.first, part.last)
         with closing(encoder.tiles(part.quality, blocks)) as tiles:

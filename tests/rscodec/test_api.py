@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+from pathlib import Path
+
 import numpy as np
 import pytest
 import rasterio
@@ -280,9 +285,44 @@ def test_foreign_bytes_and_other_weights(scene, options, tmp_path):
 def test_threads_are_used_as_asked(files, tiny_weights):
     import torch
 
+    before = torch.get_num_threads()
     reports = [api.verify_file(files[1], weights=tiny_weights, threads=threads) for threads in (1, 2)]
-    assert torch.get_num_threads() == 2
-    assert reports[0].latents_crc32 == reports[1].latents_crc32
+    assert reports[0].latents_crc32 == reports[1].latents_crc32 and torch.get_num_threads() == before
+
+
+def test_threads_of_a_process_take_turns(files, options, tiny_weights, tmp_path, monkeypatch):
+    """Each with as many threads of the CPU as it was told, and none beside another: torch's switches belong to all."""
+    import torch
+
+    from rscodec.codec.portable import PortableCodec
+
+    walk, busy, seen = PortableCodec._walk, 0, []
+
+    def watched(*args):
+        nonlocal busy
+        busy += 1
+        seen.append((busy, torch.get_num_threads()))
+        time.sleep(0.01)
+        try:
+            return walk(*args)
+        finally:
+            busy -= 1
+
+    monkeypatch.setattr(PortableCodec, "_walk", watched)
+    with ThreadPoolExecutor(3) as executor:
+        done = [executor.submit(api.encode_file, files[0], tmp_path / "again.bin", threads=1, **options),
+                executor.submit(api.decode_file, files[1], tmp_path / "back.tif", threads=2, weights=tiny_weights),
+                executor.submit(api.verify_file, files[1], files[0], threads=3, weights=tiny_weights)]
+    assert done[2].result().ok and len(done[1].result().tiles_bad) == 0
+    assert (tmp_path / "again.bin").read_bytes() == files[1].read_bytes() == Path(done[0].result().path).read_bytes()
+    assert {alone for alone, _ in seen} == {1}
+    assert sorted(threads for threads, _ in groupby(threads for _, threads in seen)) == [1, 2, 3]
+
+
+def test_workers_may_be_threads_of_this_process(files, options, tmp_path):
+    with ThreadPoolExecutor(2) as executor:
+        api.encode_file(files[0], tmp_path / "spread.bin", executor=executor, **options)
+    assert (tmp_path / "spread.bin").read_bytes() == files[1].read_bytes()
 
 
 def test_progress_reaches_its_end(files, options, tiny_weights, tmp_path):
