@@ -30,6 +30,7 @@ from rscodec.tiles import Grid, Window
 from rscodec.validity import MASKED, VALID, native, protect_nodata
 
 CACHE_BYTES = 2**28  # of decoded latents, at most
+BOUNDED_BYTES = 2**26  # of tiles within a bound, at most: windows of a few rows come back to them
 ROWS_KEPT = 4  # of tiles: a window as high as a tile and its halo touch three, and the next row comes in meanwhile
 BATCH_TILES = 4
 
@@ -65,6 +66,7 @@ class SceneDecoder:
         tile_bytes = self.grid.edge**2 // codec.stride**2 * codec.channels * codec.latent_dtype.itemsize
         fitting = CACHE_BYTES // (tile_bytes * max(1, header.groups))
         self._capacity = max(16, min(fitting, ROWS_KEPT * self.grid.cols))
+        self._bounded_tiles: OrderedDict[tuple[int, int], np.ndarray] = OrderedDict()
 
     def windows(self) -> list[Window]:
         """The scene in the pieces in which it is best decoded: row by row of tiles."""
@@ -176,11 +178,17 @@ class SceneDecoder:
         return pixels
 
     def _within_bound(self, row: int, col: int, tile: Window, latents: np.ndarray) -> np.ndarray:
-        """The coded bands of a tile."""
+        """The coded bands of a tile, from memory or decoded now."""
+        if (row, col) in self._bounded_tiles:
+            self._bounded_tiles.move_to_end((row, col))
+            return self._bounded_tiles[row, col]
         pixels, crc = self.with_residual(row, col, tile, latents, self.reader.residual(row, col))
         if crc != self.reader.entry(row, col, RESIDUAL).crc_decoded:
             raise TileDamaged(f"tile ({row}, {col}): the pixels are not those that were encoded; "
                               "fetch the stream again", (row, col, RESIDUAL))
+        self._bounded_tiles[row, col] = pixels
+        while sum(kept.nbytes for kept in self._bounded_tiles.values()) > BOUNDED_BYTES:
+            self._bounded_tiles.popitem(last=False)
         return pixels
 
     def with_residual(self, row: int, col: int, tile: Window, latents: np.ndarray, residual: bytes) -> tuple:

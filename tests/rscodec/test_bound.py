@@ -12,6 +12,7 @@ from bitstreams import StreamReader
 from bitstreams.container import RESIDUAL
 from bitstreams.errors import InputError, TileDamaged
 from rscodec import bound as bound_module
+from rscodec import decoder as decoder_module
 from rscodec.bound import Bound, unrounded_base
 from rscodec.codec.base import SYNTHESIS_TOLERANCE
 from rscodec.decoder import SceneDecoder
@@ -152,6 +153,25 @@ def test_a_window_is_the_crop(make_scene, bounded, tiny):
     for window in Window(0, 0, 1, 1), Window(60, 61, 9, 7), Window(3, 40, 90, 50):
         pixels, _ = SceneDecoder(StreamReader.from_bytes(data), tiny).read(window)
         assert (pixels == whole[(slice(None), *window.within(Window(0, 0, 100, 90)))]).all()
+
+
+def test_windows_of_a_few_rows_decode_no_tile_twice(make_scene, bounded, tiny, monkeypatch):
+    data = bounded(make_scene((190, 64)), 3)
+    whole, made = reading(data, tiny).pixels, []
+    monkeypatch.setattr(decoder_module, "unrounded_base", lambda *args: made.append(args[-1]) or unrounded_base(*args))
+    decoder = SceneDecoder(StreamReader.from_bytes(data), tiny)
+    rows = [decoder.read(Window(0, row, 190, 8))[0] for row in range(0, 64, 8)]
+    assert (np.concatenate(rows, 1) == whole).all() and len(made) == len(set(made)) == 3
+
+
+def test_memory_for_tiles_within_a_bound_is_bounded(make_scene, bounded, tiny, monkeypatch):
+    data = bounded(make_scene((190, 150)), 3)
+    monkeypatch.setattr(decoder_module, "BOUNDED_BYTES", 2 * 3 * TILE**2)
+    decoder = SceneDecoder(StreamReader.from_bytes(data), tiny)
+    for window in decoder.windows():
+        decoder.read(window)
+        assert sum(tile.nbytes for tile in decoder._bounded_tiles.values()) <= 2 * 3 * TILE**2
+    assert (decoder.read(decoder.grid.scene)[0] == reading(data, tiny).pixels).all()
 
 
 class Elsewhere:
