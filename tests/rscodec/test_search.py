@@ -10,7 +10,7 @@ from bitstreams.errors import InputError
 from bitstreams.limits import QUALITY_STEPS
 from rscodec import search
 from rscodec.decoder import valid_pixels
-from rscodec.encoder import SceneEncoder
+from rscodec.encoder import FLAT, SceneEncoder
 from rscodec.metrics import Difference
 from rscodec.scene import Scene
 from rscodec.source import SceneSource
@@ -134,6 +134,18 @@ def test_a_search_decodes_nothing_that_it_has_just_encoded(scene, tiny, monkeypa
     expected = search.quality_for_psnr(encoder(scene, tiny), 25)
     monkeypatch.setattr(tiny, "decode", None)
     assert search.quality_for_psnr(encoder(scene, tiny), 25) == expected
+
+
+@pytest.mark.parametrize("bands, dtype", [(3, "uint8"), (5, "uint16")])
+def test_flat_tiles_beside_others_are_judged_as_they_decode(make_scene, to_stream, to_decoder, tiny, bands, dtype):
+    """The payload of flat tiles is none that the codec wrote, so the search must know it without having seen it."""
+    scene = make_scene((3 * TILE, 2 * TILE), bands, dtype)
+    scene.pixels[:, TILE:] = scene.pixels.mean((1, 2), keepdims=True)
+    quality, seen = search.quality_for_psnr(encoder(scene, tiny), 30)
+    reader = StreamReader.from_bytes(data := to_stream(scene, quality))
+    payloads = [reader.payload(*tile, 0) for tile in np.ndindex(reader.grid)]
+    assert 1 < payloads.count(FLAT) < len(payloads)
+    assert seen == pytest.approx(psnr(scene, to_decoder(data)), abs=0.02)
 
 
 def test_psnr_is_over_valid_pixels(make_scene, to_stream, to_decoder, tiny):
