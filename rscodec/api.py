@@ -31,7 +31,7 @@ from rscodec.metadata import crop_metadata, differences, nodata_value, select_ba
 from rscodec.metadata_form import stream_metadata
 from rscodec.pipeline import ahead
 from rscodec.raster import RasterReader, RasterWriter, is_stream
-from rscodec.scene import Scene
+from rscodec.scene import Scene, assemble
 from rscodec.settings import DEFAULT_QUALITY, EncodeSettings
 from rscodec.source import open_source
 from rscodec.tiles import Window
@@ -217,15 +217,8 @@ class OpenScene:
     def _decode(self, window: Window) -> tuple[np.ndarray, np.ndarray | None]:
         """Pixels and classes of a window, piece by piece: the network takes much more memory than its pixels."""
         self.decoder.prefetch(window)
-        shape = window.height, window.width
-        pixels, classes = np.empty((self.header.bands, *shape), self.header.dtype), None
-        for piece in self.picture.pieces(window):
-            inside = (slice(None), *piece.within(window))
-            pixels[inside], found = self.picture.read(piece)
-            if found is not None:
-                classes = np.zeros((len(found), *shape), np.uint8) if classes is None else classes
-                classes[inside] = found
-        return pixels, classes
+        pieces = ((piece, *self.picture.read(piece)) for piece in self.picture.pieces(window))
+        return assemble(pieces, window, self.header.bands, self.header.dtype)
 
     def close(self) -> None:
         self._reader.close()
@@ -264,20 +257,13 @@ def decode_file(
         target = whole if window is None else Window(*window)
         target.check_inside(whole, src)
         metadata = scene.metadata if target == whole else crop_metadata(scene.metadata, *target)
-        chosen = list(range(header.bands))
-        if bands:
-            chosen = check_bands(bands, header.bands, src)
-            metadata = select_bands(metadata, chosen, header.bands, header.dtype)
+        chosen, metadata = _select(header, metadata, bands, src)
         shape, metadata = (target.width, target.height, len(chosen), header.dtype), scene.mark(metadata, chosen)
         with RasterWriter(dst, *shape, metadata, driver, creation_options, overwrite) as writer:
             pieces = scene.picture.pieces(target)
             with closing(ahead((piece, *scene.picture.read(piece)) for piece in pieces)) as decoded:
                 for done, (piece, pixels, classes) in enumerate(decoded, 1):
-                    col, row = piece.col - target.col, piece.row - target.row
-                    writer.write(pixels[chosen], col, row)
-                    if "masked" in metadata:
-                        valid = np.ones(pixels.shape[1:], bool) if classes is None else classes[0] != MASKED
-                        writer.write_mask(valid, col, row)
+                    _write(writer, pixels[chosen], classes, metadata, piece.col - target.col, piece.row - target.row)
                     if progress:
                         progress(done, len(pieces))
             if scene.bad and driver in MASKED_FORMATS and not _shows_invalid(metadata, header.dtype):
@@ -285,6 +271,22 @@ def decode_file(
                     writer.write_mask(~scene.decoder.damage(piece), piece.col - target.col, piece.row - target.row)
         bad = sorted(scene.bad, key=str)
     return DecodeReport(str(dst), target.width, target.height, len(chosen), time.perf_counter() - started, bad)
+
+
+def _select(header, metadata: dict, bands: tuple[int, ...] | None, src) -> tuple[list[int], dict]:
+    """The chosen bands (0-based), and the metadata that goes with them."""
+    if not bands:
+        return list(range(header.bands)), metadata
+    chosen = check_bands(bands, header.bands, src)
+    return chosen, select_bands(metadata, chosen, header.bands, header.dtype)
+
+
+def _write(writer: RasterWriter, pixels: np.ndarray, classes: np.ndarray | None, metadata: dict, col: int, row: int):
+    """A piece, and its part of the dataset mask where the scene has one."""
+    writer.write(pixels, col, row)
+    if "masked" in metadata:
+        valid = np.ones(pixels.shape[1:], bool) if classes is None else classes[0] != MASKED
+        writer.write_mask(valid, col, row)
 
 
 def _shows_invalid(metadata: dict, dtype: str) -> bool:
@@ -317,9 +319,7 @@ def enhance_file(
             pieces = scene.pieces(Window(0, 0, reader.width, reader.height))
             with closing(ahead((piece, *scene.read(piece)) for piece in pieces)) as enhanced:
                 for done, (piece, pixels, classes) in enumerate(enhanced, 1):
-                    writer.write(pixels, piece.col, piece.row)
-                    if "masked" in metadata:
-                        writer.write_mask(classes[0] != MASKED, piece.col, piece.row)
+                    _write(writer, pixels, classes, metadata, piece.col, piece.row)
                     if progress:
                         progress(done, len(pieces))
     bands = [band + 1 for band in scene.bands]
@@ -341,15 +341,22 @@ def preview_file(
     overwrite: bool = False,
 ) -> DecodeReport:
     """Decode to a small picture in an image file, its longest side about so many pixels."""
+    from rscodec.preview import factor_for, pieces, shrunk
+
     started = time.perf_counter()
     _check_apart(src, dst)
-    AtomicPath(dst, overwrite).check()
-    with turn(threads), open(src, weights=weights, device=device, on_error=on_error) as stream:
-        scene = stream.preview(longest, bands)
-        scene.save(dst, driver, overwrite, **(creation_options or {}))
-        bad = sorted(stream.bad, key=str)
-    count, height, width = scene.pixels.shape
-    return DecodeReport(str(dst), width, height, count, time.perf_counter() - started, bad)
+    options = dict(weights=weights, device=device, on_error=on_error)
+    with turn(threads), open(src, **options) as scene, naming(src):
+        header = scene.header
+        factor = factor_for(header.width, header.height, longest)
+        _, _, width, height = shrunk(Window(0, 0, header.width, header.height), factor)
+        chosen, metadata = _select(header, shrink_metadata(scene.metadata, factor), bands, src)
+        shape = width, height, len(chosen), header.dtype
+        with RasterWriter(dst, *shape, metadata, driver, creation_options, overwrite) as writer:
+            for place, pixels, classes in pieces(scene.decoder, factor):
+                _write(writer, pixels[chosen], classes, metadata, place.col, place.row)
+        bad = sorted(scene.bad, key=str)
+    return DecodeReport(str(dst), width, height, len(chosen), time.perf_counter() - started, bad)
 
 
 def verify_file(

@@ -11,11 +11,13 @@ Averages are over valid pixels; a pixel has the class (valid, nodata, outside th
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
 from rscodec.decoder import SceneDecoder
 from rscodec.radiometry import to_dtype
+from rscodec.scene import assemble
 from rscodec.tiles import Window
 from rscodec.validity import MASKED, VALID, protect_nodata
 
@@ -27,32 +29,53 @@ def factor_for(width: int, height: int, longest: int) -> int:
     return 2 ** max(0, round(math.log2(max(width, height) / longest)))
 
 
+def shrunk(window: Window, factor: int) -> Window:
+    """The pixels of the small picture that a window has a part in."""
+    col, row = window.col // factor, window.row // factor
+    return Window(col, row, -(-window.right // factor) - col, -(-window.bottom // factor) - row)
+
+
 def preview(decoder: SceneDecoder, factor: int) -> tuple[np.ndarray, np.ndarray | None]:
     """Pixels (B, h, w) and class planes (P, h, w), if there are any, of the scene made `factor` times smaller."""
-    canvas = _Canvas(decoder, factor)
-    for row in range(decoder.grid.rows):
-        for col in range(decoder.grid.cols):
-            canvas.add(row, col)
-    return canvas.finish()
+    header = decoder.reader.header
+    return assemble(pieces(decoder, factor), shrunk(decoder.grid.scene, factor), header.bands, header.dtype)
+
+
+def pieces(decoder: SceneDecoder, factor: int) -> Iterator[tuple[Window, np.ndarray, np.ndarray | None]]:
+    """The same piece by piece, with the place of each, so that memory does not depend on the scene.
+
+    A piece is a tile, or as many of them as it takes for its borders to be those of pixels of the small picture.
+    """
+    grid = decoder.grid
+    tiles = factor // math.gcd(factor, grid.edge)
+    for row in range(0, grid.rows, tiles):
+        for col in range(0, grid.cols, tiles):
+            canvas = _Canvas(decoder, factor, row, col, tiles)
+            yield canvas.place, *canvas.finish()
 
 
 class _Canvas:
-    """Sums over the pixels of the small picture."""
+    """Sums over the pixels of a piece of the small picture, `tiles` x `tiles` of the scene or what there is of them."""
 
-    def __init__(self, decoder: SceneDecoder, factor: int):
+    def __init__(self, decoder: SceneDecoder, factor: int, row: int, col: int, tiles: int):
         self.decoder, self.factor = decoder, factor
-        radiometry, scene = decoder.radiometry, decoder.grid.scene
-        shape = -(-scene.height // factor), -(-scene.width // factor)
+        radiometry, grid = decoder.radiometry, decoder.grid
+        corner = Window(col * grid.edge, row * grid.edge, tiles * grid.edge, tiles * grid.edge)
+        self.place = shrunk(corner.overlap(grid.scene), factor)
+        shape = self.place.height, self.place.width
         self.coded, self.weight = (np.zeros((len(radiometry.coded), *shape)) for _ in range(2))
         self.exact, self.area = np.zeros((len(radiometry.exact), *shape)), np.zeros(shape)
         self.votes = np.zeros((MASKED + 1, radiometry.plane_count, *shape)) if radiometry.plane_count else None
+        for tile_row in range(row, min(row + tiles, grid.rows)):
+            for tile_col in range(col, min(col + tiles, grid.cols)):
+                self.add(tile_row, tile_col)
 
     def add(self, row: int, col: int) -> None:
         """One tile."""
         tile = self.decoder.grid.tile(row, col)
         classes, exact, damaged = self.decoder.planes(tile)
         coded, cell = self._pixels(row, col, tile)
-        inside = self._inside(tile)
+        inside = slice(None), *shrunk(tile, self.factor).within(self.place)
         self.exact[inside] += _fold(exact, tile, self.factor)
         self.area[inside[1:]] += _fold(np.ones((tile.height, tile.width)), tile, self.factor)
         valid = np.ones((1, tile.height, tile.width), bool) if classes is None else classes == VALID
@@ -78,10 +101,6 @@ class _Canvas:
         detail = max(1, stride // self.factor)
         channels = self.decoder.sketch(row, col, detail)
         return None if channels is None else radiometry.inverse(channels), stride // detail
-
-    def _inside(self, tile: Window) -> tuple[slice, ...]:
-        rows = slice(tile.row // self.factor, -(-tile.bottom // self.factor))
-        return slice(None), rows, slice(tile.col // self.factor, -(-tile.right // self.factor))
 
     def finish(self) -> tuple[np.ndarray, np.ndarray | None]:
         decoder, radiometry = self.decoder, self.decoder.radiometry

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from rscodec.metadata import alpha_bands, nodata_value
 from rscodec.raster import BLOCK, RasterReader, RasterWriter, driver_for
+from rscodec.tiles import Window
 from rscodec.validity import MASKED, VALID
 
 
@@ -55,3 +57,18 @@ class Scene:
     @property
     def nodata(self) -> float | None:
         return nodata_value(self.metadata)
+
+
+def assemble(
+    pieces: Iterable[tuple[Window, np.ndarray, np.ndarray | None]], window: Window, count: int, dtype: str
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Pixels (B,h,w) and class planes (P,h,w) or None of a window, from those of its pieces."""
+    shape = window.height, window.width
+    whole, classes = np.empty((count, *shape), dtype), None
+    for piece, pixels, found in pieces:
+        inside = (slice(None), *piece.within(window))
+        whole[inside] = pixels
+        if found is not None:
+            classes = np.zeros((len(found), *shape), np.uint8) if classes is None else classes
+            classes[inside] = found
+    return whole, classes

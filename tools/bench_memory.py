@@ -2,8 +2,9 @@
 
     python tools/bench_memory.py --weights rsc-s-2.safetensors --sizes 6000 12000
 
-For each size a scene of N x N x 3 bytes is generated, encoded and decoded, each in a process of its own, whose peak
-resident memory (ru_maxrss) is printed. Exits with 1 if one is above --limit, or if sizes differ by more than --spread.
+For each size a scene of N x N x 3 bytes is generated, encoded, decoded and previewed at full size, each in a process of
+its own, whose peak resident memory (ru_maxrss) is printed. Exits with 1 if one is above --limit, or if sizes differ by
+more than --spread.
 """
 
 from __future__ import annotations
@@ -49,14 +50,16 @@ def run(*arguments: object) -> tuple[float, float]:
 
 
 def measure(size: int, folder: Path, options: list[str]) -> dict[str, float]:
-    """Peak MiB of encode and decode of one scene."""
-    scene, stream, back = (folder / f"{size}{suffix}" for suffix in (".tif", ".bin", ".back.tif"))
+    """Peak MiB of each step with one scene."""
+    scene, stream, back, seen = (folder / f"{size}{suffix}" for suffix in (".tif", ".bin", ".back.tif", ".seen.tif"))
+    steps = {"encode": ["encode", scene, "-o", stream], "decode": ["decode", stream, "-o", back],
+             "preview": ["decode", stream, "-o", seen, "--preview", size]}  # fmt: skip
     run(__file__, "--write", scene, "--sizes", size)
     peaks = {}
-    for name, arguments in (("encode", [scene, "-o", stream]), ("decode", [stream, "-o", back])):
-        peaks[name], seconds = run("-c", COMMAND, name, *arguments, "--quiet", *options)
-        print(f"{name} {size:6d} x {size:<6d} {peaks[name]:7.0f} MiB {seconds:7.1f} s", flush=True)
-    for path in (scene, stream, back):
+    for name, arguments in steps.items():
+        peaks[name], seconds = run("-c", COMMAND, *arguments, "--quiet", *options)
+        print(f"{name:7} {size:6d} x {size:<6d} {peaks[name]:7.0f} MiB {seconds:7.1f} s", flush=True)
+    for path in (scene, stream, back, seen):
         path.unlink()
     return peaks
 
@@ -78,7 +81,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(dir=settings.folder) as folder:
         peaks = [measure(size, Path(folder), options) for size in settings.sizes]
     failed = False
-    for name in ("encode", "decode"):
+    for name in peaks[0]:
         values = [peak[name] for peak in peaks]
         spread = max(values) / min(values) - 1
         failed |= max(values) > settings.limit or spread > settings.spread

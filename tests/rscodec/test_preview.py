@@ -9,7 +9,7 @@ import rasterio
 import rscodec
 from bitstreams.errors import TileDamaged
 from rscodec.metrics import psnr
-from rscodec.preview import factor_for, preview
+from rscodec.preview import factor_for, pieces, preview
 from rscodec.scene import Scene
 from rscodec.validity import MASKED
 
@@ -107,6 +107,32 @@ def test_a_preview_decodes_few_symbols(make_scene, to_stream, to_decoder, monkey
     monkeypatch.setattr(type(decoder.codec), "_walk", watched)
     preview(decoder, 16)
     assert len(seen) == 4 * 3 and {latents.shape[-1] for latents in seen} == {6 + 12}
+
+
+@pytest.mark.parametrize("tile, factor, most", [(64, 1, 64), (64, 2, 32), (64, 16, 4), (64, 128, 1), (192, 128, 3)])
+def test_it_comes_in_pieces_no_larger_than_they_must_be(make_scene, to_stream, to_decoder, tile, factor, most):
+    decoder = to_decoder(to_stream(make_scene((400, 300)), tile=tile))
+    seen = np.zeros((-(-300 // factor), -(-400 // factor)), int)
+    for place, pixels, _ in pieces(decoder, factor):
+        assert pixels.shape == (3, place.height, place.width) and max(place.height, place.width) <= most
+        seen[place.row : place.bottom, place.col : place.right] += 1
+    assert (seen == 1).all()
+
+
+@pytest.mark.parametrize("longest", [200, 25])
+def test_the_file_holds_what_is_seen_in_memory(make_scene, tmp_path, tiny_weights, longest):
+    scene = make_scene((200, 150))
+    scene.classes = np.zeros(scene.pixels.shape, np.uint8)
+    scene.classes[:, 40:130, 70:] = MASKED
+    scene.metadata["masked"] = True
+    path, small = tmp_path / "scene.bin", tmp_path / "small.tif"
+    path.write_bytes(rscodec.encode(scene, 5, weights=tiny_weights, model="vec", tile=64))
+    rscodec.preview_file(path, small, longest, weights=tiny_weights)
+    with rscodec.open(path, weights=tiny_weights) as stream:
+        expected = stream.preview(longest)
+    with rasterio.open(small) as found:
+        assert (found.read() == expected.pixels).all()
+        assert ((found.dataset_mask() != 0) == expected.dataset_mask).all() and not expected.dataset_mask.all()
 
 
 def test_the_file_lies_where_the_scene_lies(make_scene, tmp_path, tiny_weights):
