@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-EXTRAS = {"fsspec", "aiohttp", "s3fs", "xarray", "dask", "zarr", "numcodecs", "rioxarray"}
+EXTRAS = {"fsspec", "aiohttp", "s3fs", "xarray", "dask", "distributed", "zarr", "numcodecs", "rioxarray"}
 PLUGINS = {
     "rscodec.api": set(),
     "rscodec.integrations.remote": set(),
     "cli.rio": set(),
+    "cli.batch": set(),
+    "rscodec.batch": set(),
+    "rscodec.crew": set(),
     "rscodec.integrations.chunk_codec": set(),
     "rscodec.integrations.xarray_engine": {"xarray", "dask"},
     "rscodec.integrations.zarr_codec": {"zarr", "numcodecs"},
