@@ -90,22 +90,25 @@ def _view(crop: np.ndarray, quality: float) -> np.ndarray:
 
 
 class Jpeg2000Crops:
-    """Windows of crops and what OpenJPEG makes of these crops, at several processes' speed (0: in this one)."""
+    """Windows of crops and what OpenJPEG makes of these crops, at several processes' speed (0: in this one).
+
+    Crops are cut here, which costs little, so that processes need not hold the shard. They are spawned: torch has
+    threads, and a fork of those may hang.
+    """
 
     def __init__(self, crops: Crops, window: int, device: str, workers: int):
         self.crops, self.window, self.device, self.workers = crops, window, device, workers
 
     def stream(self, first: int, last: int):
         """(2, B, 3, window, window) uint8 for each step: originals, decoded."""
+        tasks = map(self._task, range(first, last))
         if not self.workers:
-            yield from map(self._at, range(first, last))
+            yield from (torch.from_numpy(_windows(*task)) for task in tasks)
             return
-        global _SHARED
-        _SHARED = self  # what the processes inherit, so that the pictures exist once
-        with multiprocessing.get_context("fork").Pool(self.workers) as pool:
+        with multiprocessing.get_context("spawn").Pool(self.workers) as pool:
             pending = collections.deque()
-            for step in range(first, last):
-                pending.append(pool.apply_async(_shared_at, (step,)))
+            for task in tasks:
+                pending.append(pool.apply_async(_windows, task))
                 if len(pending) > 2 * self.workers:
                     yield torch.from_numpy(pending.popleft().get())
             while pending:
@@ -115,21 +118,20 @@ class Jpeg2000Crops:
         original, decoded = _unit(batch[0], self.device), _unit(batch[1], self.device)
         return Pair(decoded, original, None)
 
-    def _at(self, step: int) -> torch.Tensor:
+    def _task(self, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+        """Crops (B, 3, size, size), of each the bits per pixel and the window's corner, and the window's edge."""
         pixels = self.crops.at(step).pixels.numpy()
         rng = np.random.default_rng((self.crops.seed, step, 2000))
         rates = np.exp(rng.uniform(*map(math.log, RATES), len(pixels)))
-        both = np.stack([pixels, np.stack(list(map(through_jpeg2000, pixels, rates)))], 1)
         corners = rng.integers(pixels.shape[2] - self.window + 1, size=(len(pixels), 2))
-        cut = [crop[..., y : y + self.window, x : x + self.window] for crop, (y, x) in zip(both, corners, strict=True)]
-        return torch.from_numpy(np.stack(cut, 1))
+        return pixels, rates, corners, self.window
 
 
-_SHARED: Jpeg2000Crops | None = None
-
-
-def _shared_at(step: int) -> np.ndarray:
-    return _SHARED._at(step).numpy()
+def _windows(pixels: np.ndarray, rates: np.ndarray, corners: np.ndarray, edge: int) -> np.ndarray:
+    """Of crops and of what JPEG2000 makes of them."""
+    both = np.stack([pixels, np.stack(list(map(through_jpeg2000, pixels, rates)))], 1)
+    cut = [crop[..., y : y + edge, x : x + edge] for crop, (y, x) in zip(both, corners, strict=True)]
+    return np.stack(cut, 1)
 
 
 def through_jpeg2000(pixels: np.ndarray, rate: float) -> np.ndarray:
