@@ -18,7 +18,7 @@ FORMATS = {".png": "PNG", ".jpg": None, ".jpeg": None, ".jp2": None, ".webp": No
 
 
 @click.command()
-@click.argument("stream", type=options.STREAM)
+@click.argument("stream", type=options.INPUT)
 @options.output_option
 @click.option("--window", type=int, nargs=4, metavar="COL ROW WIDTH HEIGHT",
               help="Decode these pixels only, and read only the tiles they need.")

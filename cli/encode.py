@@ -17,7 +17,7 @@ from rscodec.settings import MOST_EFFORT
 
 
 @click.command()
-@click.argument("scene", type=options.PATH)
+@click.argument("scene", type=options.INPUT)
 @options.output_option
 @click.option("-q", "--quality", type=options.FiniteRange(1, 8), show_default="3",
               help="Quality, continuous.")
@@ -47,7 +47,7 @@ from rscodec.settings import MOST_EFFORT
 @options.quiet_option
 @options.json_option
 @options.debug_option
-def command(scene: Path, output: Path, quality: float | None, bpp: float | None, psnr: float | None,
+def command(scene: str | Path, output: Path, quality: float | None, bpp: float | None, psnr: float | None,
             max_error: float | None, stac: Path | None, scheduler: str, workers: int, quiet: bool, as_json: bool,
             **settings) -> None:
     """Compress SCENE, any raster that GDAL reads, into a file.
@@ -57,7 +57,7 @@ def command(scene: Path, output: Path, quality: float | None, bpp: float | None,
     """
     goal = operating_point(quality, bpp, psnr, max_error)
 
-    if stac and stac.resolve() in (scene.resolve(), output.resolve()):
+    if stac and stac.resolve() in (Path(scene).resolve(), output.resolve()):
         raise click.UsageError(f"--stac {stac} would replace the scene or the output; name another file")
 
     from rscodec.api import encode_file

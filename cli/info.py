@@ -14,7 +14,7 @@ from rscodec.integrations.remote import open_stream
 
 
 @click.command()
-@click.argument("stream", type=options.STREAM)
+@click.argument("stream", type=options.INPUT)
 @options.json_option
 @options.debug_option
 def command(stream: str | Path, as_json: bool) -> None:

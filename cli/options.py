@@ -82,8 +82,8 @@ def remember_debug(ctx: click.Context, _param: click.Parameter, wanted: bool) ->
         ctx.find_object(Session).debug = True
 
 
-class StreamPath(click.Path):
-    """A file, or a URL, which has to keep both of its slashes."""
+class InputPath(click.Path):
+    """A file, or a URL (/vsicurl/https://..., too), which has to keep both of its slashes."""
 
     def __init__(self) -> None:
         super().__init__(path_type=Path)
@@ -93,7 +93,7 @@ class StreamPath(click.Path):
 
 
 PATH = click.Path(path_type=Path)
-STREAM = StreamPath()
+INPUT = InputPath()
 
 debug_option = click.option("--debug", is_flag=True, is_eager=True, expose_value=False,
                             callback=remember_debug, help="Show the traceback of an error.")

@@ -11,11 +11,11 @@ from cli import options
 
 
 @click.command()
-@click.argument("scene", type=options.PATH)
-@click.argument("other", type=options.PATH)
+@click.argument("scene", type=options.INPUT)
+@click.argument("other", type=options.INPUT)
 @options.quiet_option
 @options.debug_option
-def command(scene: Path, other: Path, quiet: bool) -> None:
+def command(scene: str | Path, other: str | Path, quiet: bool) -> None:
     """Compare all of SCENE and OTHER but the pixels: size, bands, dtype, georeference, nodata, tags.
 
     Each is a raster or a compressed file. Prints one line for each difference and fails if there is any.

@@ -14,8 +14,8 @@ from cli.progress import progress
 
 
 @click.command()
-@click.argument("stream", type=options.STREAM)
-@click.option("--against", type=options.PATH, metavar="SCENE",
+@click.argument("stream", type=options.INPUT)
+@click.option("--against", type=options.INPUT, metavar="SCENE",
               help="Compare with the scene that it was made from.")
 @click.option("--bands", type=options.BandList(), show_default="all",
               help="With --against: the bands of SCENE that were encoded, such as 4,3,2.")
@@ -25,7 +25,7 @@ from cli.progress import progress
 @options.quiet_option
 @options.json_option
 @options.debug_option
-def command(stream: str | Path, against: Path | None, bands: tuple[int, ...] | None, quiet: bool, as_json: bool,
+def command(stream: str | Path, against: str | Path | None, bands: tuple[int, ...] | None, quiet: bool, as_json: bool,
             **settings) -> None:
     """Decode all of STREAM, print its checksums, and fail unless every tile is sound.
 

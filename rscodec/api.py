@@ -385,7 +385,7 @@ def verify_file(
             metadata = raw.metadata
         nodata = stream_metadata(reader).get("nodata")
         same = nodata in (None, metadata.get("nodata"))
-        with open_source(Path(against), bands, None if same else float(nodata)) as source:
+        with open_source(against, bands, None if same else float(nodata)) as source:
             source.metadata = metadata  # as `validate_files` sees it
             return verify(reader, codec, source, progress)
 

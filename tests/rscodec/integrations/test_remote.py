@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -12,6 +16,7 @@ from bitstreams.errors import InputError, TileDamaged, Truncated
 from bitstreams.source import FIRST_READ
 from cli.main import main
 from rscodec.integrations.remote import RemoteSource, open_stream
+from tests import models
 from tests.models import TILE
 
 fsspec = pytest.importorskip("fsspec")
@@ -91,6 +96,29 @@ def test_verify_on_the_command_line(url, site, wide, tiny_weights, capsys):
     assert main(["verify", url, "--weights", str(tiny_weights)]) == 0
     assert "tiles" in capsys.readouterr().out
     assert site.sent < 1.05 * len(wide) + FIRST_READ
+
+
+RUN = "import json, sys; from cli.main import main; print([main(line) for line in json.loads(sys.argv[1])])"
+
+
+def test_scenes_are_read_from_urls_by_gdal(site, make_scene, tmp_path, monkeypatch, root):
+    """In a process of its own, because GDAL waits for the server without letting other threads run."""
+    monkeypatch.setenv("GDAL_DISABLE_READDIR_ON_OPEN", "EMPTY_DIR")
+    scene, weights = tmp_path / "scene.tif", models.write(tmp_path / "small.safetensors", models.SHIPPED, models.TINY)
+    make_scene().save(scene)
+    site.files["/a/scene.tif"] = scene.read_bytes()
+    url, local, options = f"{site.address}/a/scene.tif", tmp_path / "local.bin", ["--weights", weights, "--quiet"]
+    lines = [["encode", scene, "-o", local, *options], ["encode", url, "-o", tmp_path / "a.bin", *options],
+             ["encode", f"/vsicurl/{url}", "-o", tmp_path / "b.bin", *options],
+             ["batch", "encode", url, "--out", tmp_path / "many", *options], ["validate", url, local],
+             ["verify", local, "--against", url, *options],
+             ["encode", f"{url}f", "-o", tmp_path / "none.bin", *options]]
+    result = subprocess.run([sys.executable, "-c", RUN, json.dumps(lines, default=str)], cwd=root, timeout=100,
+                            capture_output=True, text=True)
+    assert result.stdout.splitlines()[-1] == "[0, 0, 0, 0, 0, 0, 3]", result.stderr
+    assert f"no such image: {url}f" in result.stderr
+    for made in ("a.bin", "b.bin", "many/scene.bin"):
+        assert (tmp_path / made).read_bytes() == local.read_bytes()
 
 
 def test_any_file_system_of_fsspec(wide, tiny_weights):
