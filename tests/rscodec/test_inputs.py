@@ -56,6 +56,11 @@ def test_a_list_has_a_path_or_pattern_a_line(folder):
     assert names("list.txt") == ["b", "c"]
 
 
+def test_paths_in_a_list_are_relative_to_the_current_folder(folder):
+    Path("deep/list.txt").write_text("b.tif\n?.tif\n")
+    assert find_inputs(["deep/list.txt"]) == [Input(str(folder / "b.tif"), "b"), Input(str(folder / "a.tif"), "a")]
+
+
 def test_a_list_that_is_not_there_is_named(folder):
     with pytest.raises(InputError, match="nowhere.txt"):
         find_inputs(["nowhere.txt"])
