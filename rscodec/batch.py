@@ -74,8 +74,10 @@ def run(
     settings = work.described()
     try:
         folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise OutputError(f"cannot make the folder {folder}: it is a file; change --out") from None
     except OSError as problem:
-        raise OutputError(f"cannot make the folder {folder}: {problem.strerror}") from None
+        raise OutputError(f"cannot make the folder {folder}: {problem.strerror}; change --out") from None
     journal = _journal(folder / f"{work.verb}-report.csv", settings, resume, overwrite)
     rows = [Row(item.path, str(folder / (item.name + work.suffix)), PLANNED, stamp=_stamp(item.path), settings=settings)
             for item in inputs]  # fmt: skip

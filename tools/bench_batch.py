@@ -1,6 +1,6 @@
 """How much faster are many workers than one, on the same scenes?
 
-    python tools/bench_batch.py --workers 1 2
+    python tools/bench_batch.py --workers 1 --workers 2
 
 Encodes the same synthetic scenes with each number of workers in turn, a thread each, after a first scene for every
 worker that is not measured. Says also whether all outputs are the same. A ratio means something only where as many

@@ -68,6 +68,11 @@ def test_what_cannot_be_is_one_line(rscodec, scenes, weights, args, code):
     assert result.code == code and result.err.count("\n") == 1 and not Path("out").exists()
 
 
+def test_a_file_in_the_place_of_dest_is_named(rscodec, scenes, weights):
+    result = rscodec("batch", "encode", "a.tif", "--out", "b.tif", "--weights", weights)
+    assert result.code == 7 and "b.tif: it is a file" in result.err
+
+
 def test_encode_writes_a_stac_item(rscodec, scenes, weights):
     result = rscodec("encode", "a.tif", "-o", "a.bin", "--weights", weights, "--stac", "a.json")
     assert result.code == 0 and result.err.startswith("note: ")
