@@ -7,14 +7,11 @@ from pathlib import Path
 import click
 
 from bitstreams.errors import TileDamaged
-from cli import options
-from cli.enhancing import enhancing
+from cli import enhancing, options
 from cli.progress import progress
 from rscodec.enhancers.base import EnhanceSettings
 from rscodec.registry import ENHANCERS
 from rscodec.weights import ships
-
-FORMATS = {".png": "PNG", ".jpg": None, ".jpeg": None, ".jp2": None, ".webp": None}  # None: not written, so not feigned
 
 
 @click.command()
@@ -25,16 +22,13 @@ FORMATS = {".png": "PNG", ".jpg": None, ".jpeg": None, ".jp2": None, ".webp": No
 @click.option("--preview", type=click.IntRange(min=1), metavar="N",
               help="A small picture instead, its longest side about N pixels, for a fraction of the work.")
 @options.bands_option
-@click.option("--format", "driver", type=click.Choice(["GTiff", "COG", "PNG"], case_sensitive=False),
-              metavar="[GTiff|COG|PNG]", show_default="PNG for .png, GTiff otherwise",
-              help="Format of the output.")
-@click.option("--co", "creation_options", type=options.CreationOption(), multiple=True,
-              help="Creation option of the format, such as COMPRESS=DEFLATE; may be repeated.")
+@options.format_option
+@options.creation_option
 @click.option("--on-error", type=click.Choice(["stop", "nodata"]), default="stop", show_default=True,
               help="At a damaged tile: stop, or leave it empty (nodata, NaN or masked) and go on (exit code 4 "
                    "all the same).")
 @click.option("--fast", is_flag=True, help="Synthesis in bfloat16: a few grey levels of difference.")
-@enhancing(hidden=not any(row.takes == "stream" and ships(row) for row in ENHANCERS))
+@enhancing.by_choice(hidden=not any(row.takes == "stream" and ships(row) for row in ENHANCERS))
 @options.weights_option
 @options.device_option
 @options.threads_option
@@ -50,11 +44,7 @@ def command(stream: str | Path, output: Path, driver: str | None, creation_optio
 
     from rscodec.api import decode_file, preview_file
 
-    suffix = output.suffix.lower()
-    driver = driver or FORMATS.get(suffix, "GTiff")
-    if driver is None:
-        raise click.UsageError(f"{output} would be no {suffix} file: name it .tif or .png, or give --format")
-    settings |= {"driver": driver, "creation_options": dict(creation_options)}
+    settings |= {"driver": options.driver_for(output, driver), "creation_options": dict(creation_options)}
     if preview:
         result = preview_file(stream, output, preview, **settings)
     else:

@@ -9,33 +9,47 @@ import click
 from cli.options import FiniteRange
 from rscodec.enhancers.base import EnhanceSettings
 
-DETAILS = ("seed", "strength", "max_change", "force")
 
-
-def enhancing(hidden: bool = False):
+def by_choice(hidden: bool = False):
     """Adds --enhance and what goes with it. `hidden`: no enhancer ships, so only those who train one know of it."""
-    added = (
-        click.option("--enhance", metavar="NAME|FILE", hidden=hidden,
-                     help="Enhance red, green and blue by this model; the pixels are generated, and tags say so."),
+    model = click.option("--enhance", metavar="NAME|FILE", hidden=hidden,
+                         help="Enhance red, green and blue by this model; the pixels are generated, and tags say so.")
+    force = click.option("--force", is_flag=True, hidden=hidden,
+                         help="With --enhance: also with codec weights that the model was not measured with.")
+    return _adding((model, *_details("With --enhance: ", hidden), force), "enhance")
+
+
+def always():
+    """Adds --model and what goes with it."""
+    model = click.option("--model", metavar="NAME|FILE", required=True,
+                         help="What enhances: a model that takes rasters, or a weights file.")
+    return _adding((model, *_details("", False)), "model")
+
+
+def _details(when: str, hidden: bool) -> tuple:
+    return (
         click.option("--seed", type=click.IntRange(0, 2**63 - 1), hidden=hidden, show_default="0",
-                     help="With --enhance: another seed generates other detail."),
+                     help=f"{when}Another seed generates other detail."),
         click.option("--strength", type=FiniteRange(0, 1), hidden=hidden, show_default="1",
-                     help="With --enhance: how much of the change to apply; 0 is the plain decode."),
+                     help=f"{when}How much of the change to apply; 0 is none, bit for bit."),
         click.option("--max-change", type=FiniteRange(0), hidden=hidden, show_default="no limit",
-                     help="With --enhance: change no pixel by more, in units of the scene."),
-        click.option("--force", is_flag=True, hidden=hidden,
-                     help="With --enhance: also with codec weights that the model was not measured with."),
+                     help=f"{when}Change no pixel by more, in units of the scene."),
     )  # fmt: skip
+
+
+def _adding(added: tuple, model: str):
+    """The options `added`, of which `model` names the enhancer, as one parameter `enhance`."""
 
     def add(command):
         @functools.wraps(command)
-        def wrapped(*args, enhance: str | None, **rest):
-            given = {name: rest.pop(name) for name in DETAILS}
-            given = {name: value for name, value in given.items() if value is not None and value is not False}
-            if given and enhance is None:
-                name = "--" + next(iter(given)).replace("_", "-")
+        def wrapped(*args, **given):
+            details = {name: given.pop(name) for name in ("seed", "strength", "max_change", "force") if name in given}
+            details = {name: value for name, value in details.items() if value is not None and value is not False}
+            chosen = given.pop(model)
+            if details and chosen is None:
+                name = "--" + next(iter(details)).replace("_", "-")
                 raise click.UsageError(f"{name} goes with --enhance")
-            return command(*args, enhance=enhance and EnhanceSettings(enhance, **given), **rest)
+            return command(*args, enhance=chosen and EnhanceSettings(chosen, **details), **given)
 
         for option in reversed(added):
             wrapped = option(wrapped)

@@ -25,6 +25,7 @@ from cli.options import Session, debug_option
 COMMANDS = (
     ("encode", "Compress a scene."),
     ("decode", "Reconstruct a scene, or a window of it."),
+    ("enhance", "Enhance an image that another codec compressed."),
     ("batch", "Encode or decode many scenes."),
     ("info", "Explain a compressed file, field by field."),
     ("verify", "Decode everything and check it."),

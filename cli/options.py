@@ -12,6 +12,8 @@ from bitstreams.limits import MAX_TILE, TILE_UNIT
 from rscodec.crew import LOCAL
 from rscodec.integrations.remote import is_url
 
+FORMATS = {".png": "PNG", ".jpg": None, ".jpeg": None, ".jp2": None, ".webp": None}  # None: not written, so not feigned
+
 
 @dataclass
 class Session:
@@ -106,9 +108,23 @@ device_option = click.option("--device", type=click.Choice(["cpu", "cuda"]), def
                              help="Where the networks run.")
 threads_option = click.option("--threads", type=click.IntRange(min=1), show_default="all cores",
                               help="CPU threads.")
+format_option = click.option("--format", "driver", type=click.Choice(["GTiff", "COG", "PNG"], case_sensitive=False),
+                             metavar="[GTiff|COG|PNG]", show_default="PNG for .png, GTiff otherwise",
+                             help="Format of the output.")
+creation_option = click.option("--co", "creation_options", type=CreationOption(), multiple=True,
+                               help="Creation option of the format, such as COMPRESS=DEFLATE; may be repeated.")
 scheduler_option = click.option("--scheduler", default=LOCAL, show_default=True, metavar="local|tcp://HOST:PORT",
                                 help="Who does the work: this machine, or the workers of a Dask scheduler.")
 workers_option = click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True,
                               help="Processes on this machine, a thread each; more than one need Dask.")
 quiet_option = click.option("--quiet", is_flag=True, help="No progress bar, no summary.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+
+
+def driver_for(output: Path, given: str | None) -> str:
+    """The format to write: the one that was given, or the one that the output's name promises."""
+    suffix = output.suffix.lower()
+    driver = given or FORMATS.get(suffix, "GTiff")
+    if driver is None:
+        raise click.UsageError(f"{output} would be no {suffix} file: name it .tif or .png, or give --format")
+    return driver

@@ -311,6 +311,7 @@ def enhance_file(
 
     started = time.perf_counter()
     _check_apart(src, dst)
+    AtomicPath(dst, overwrite).check()
     with turn(threads), RasterReader(src) as reader:
         scene = enhanced_raster(reader, enhance, device)
         shape = reader.width, reader.height, reader.count, reader.dtype

@@ -1,0 +1,38 @@
+"""`rscodec enhance`: an image that another codec compressed, enhanced."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from cli import enhancing, options
+from cli.progress import progress
+from rscodec.enhancers.base import EnhanceSettings
+
+
+@click.command()
+@click.argument("image", type=options.PATH)
+@options.output_option
+@enhancing.always()
+@options.format_option
+@options.creation_option
+@options.device_option
+@options.threads_option
+@options.overwrite_option
+@options.quiet_option
+@options.debug_option
+def command(image: Path, output: Path, enhance: EnhanceSettings, driver: str | None,
+            creation_options: tuple[tuple[str, str], ...], quiet: bool, **settings) -> None:
+    """Enhance red, green and blue of IMAGE, which JPEG2000, say, compressed.
+
+    The pixels are generated, and tags of the output say so. Other bands, nodata and metadata are copied.
+    """
+    from rscodec.api import enhance_file
+
+    settings |= {"driver": options.driver_for(output, driver), "creation_options": dict(creation_options)}
+    with progress("enhance", quiet) as report:
+        result = enhance_file(image, output, enhance, progress=report, **settings)
+    if not quiet:
+        bands = ", ".join(map(str, result.bands)) or "none"
+        click.echo(f"{result.path}: {result.width} x {result.height}, bands enhanced: {bands}; {result.seconds:.1f} s")

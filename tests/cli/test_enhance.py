@@ -1,0 +1,55 @@
+"""`rscodec enhance`: what the options mean to the library."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rscodec.enhancers.base import EnhanceSettings
+
+DEFAULTS = dict(driver="GTiff", creation_options={}, device="cpu", threads=None, overwrite=False, progress=None)
+
+
+def test_defaults(rscodec, api):
+    result = rscodec("enhance", "a.jp2", "-o", "a.tif", "--model", "ldm-jpeg2000")
+    assert result.code == 0 and result.out == "out.tif: 256 x 256, bands enhanced: 1, 2, 3; 0.5 s\n"
+    assert api.calls == [("enhance_file", (Path("a.jp2"), Path("a.tif"), EnhanceSettings("ldm-jpeg2000")), DEFAULTS)]
+
+
+@pytest.mark.parametrize("args, settings", [
+    (["--seed", "7"], dict(seed=7)),
+    (["--strength", "0"], dict(strength=0.0)),
+    (["--max-change", "3"], dict(max_change=3.0)),
+], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+def test_how_to_enhance(rscodec, api, args, settings):
+    assert rscodec("enhance", "a.jp2", "-o", "a.tif", "--model", "a.safetensors", *args).code == 0
+    assert api.calls[0][1][2] == EnhanceSettings("a.safetensors", **settings)
+
+
+@pytest.mark.parametrize("args, changes", [
+    (["--format", "png"], dict(driver="PNG")),
+    (["--co", "compress=deflate"], dict(creation_options={"COMPRESS": "deflate"})),
+    (["--device", "cuda", "--threads", "1"], dict(device="cuda", threads=1)),
+    (["--overwrite"], dict(overwrite=True)),
+], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+def test_options(rscodec, api, args, changes):
+    assert rscodec("enhance", "a.jp2", "-o", "a.tif", "--model", "ldm-jpeg2000", *args).code == 0
+    assert api.calls[0][2] == {**DEFAULTS, **changes}
+
+
+@pytest.mark.parametrize("args", [
+    [], ["--model", "ldm-jpeg2000", "--strength", "1.5"], ["--model", "ldm-jpeg2000", "--max-change", "nan"],
+    ["--model", "ldm-jpeg2000", "--force"],
+], ids=" ".join)  # fmt: skip
+def test_usage(rscodec, api, args):
+    assert rscodec("enhance", "a.jp2", "-o", "a.tif", *args).code == 2 and not api.calls
+
+
+def test_quiet(rscodec, api):
+    assert rscodec("enhance", "a.jp2", "-o", "a.tif", "--model", "ldm-jpeg2000", "--quiet").out == ""
+
+
+def test_a_file_that_is_missing(rscodec, tmp_path):
+    result = rscodec("enhance", tmp_path / "none.jp2", "-o", tmp_path / "a.tif", "--model", "ldm-jpeg2000")
+    assert result.code == 3 and "none.jp2" in result.err and not list(tmp_path.iterdir())
