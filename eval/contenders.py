@@ -1,4 +1,4 @@
-"""Whoever takes part in a measurement: a codec of ours or an anchor, behind the same calls.
+"""Whoever takes part in a measurement: a codec of ours, an anchor, or one of them enhanced, behind the same calls.
 
     scene --prepare, not timed--> scene --encode(parameter)--> file's bytes --decode--> pixels (B, H, W)
 
@@ -22,13 +22,17 @@ from eval import anchors
 from eval.anchors.base import Anchor
 from rscodec.decoder import SceneDecoder
 from rscodec.encoder import encoder_for
+from rscodec.enhance import enhanced_stream
+from rscodec.enhancers.base import EnhanceSettings
+from rscodec.enhancers.scene import EnhancedScene, opened
 from rscodec.fill import fill_invalid
 from rscodec.metadata import alpha_bands
+from rscodec.registry import ENHANCERS
 from rscodec.scene import Scene
 from rscodec.settings import EncodeSettings
 from rscodec.source import SceneSource
 from rscodec.tiles import Window
-from rscodec.weights import codec_for_encoding
+from rscodec.weights import codec_for_encoding, enhancer_for
 
 QUALITIES = (1, 2, 3, 4, 5, 6, 7, 8)
 OURS = "rscodec:"
@@ -73,9 +77,10 @@ class OurCodec:
         return buffer.getvalue()
 
     def decode(self, data: bytes, scene: Scene) -> np.ndarray:
-        reader = StreamReader.from_bytes(data)
-        header = reader.header
-        return SceneDecoder(reader, self._codec).read(Window(0, 0, header.width, header.height))[0]
+        return self.decoder(data).read(whole(scene))[0]
+
+    def decoder(self, data: bytes) -> SceneDecoder:
+        return SceneDecoder(StreamReader.from_bytes(data), self._codec)
 
     def parts(self, data: bytes) -> Parts:
         sums = totals(StreamReader.from_bytes(data))
@@ -118,15 +123,50 @@ class AnchorCodec:
         return Parts()
 
 
-def contender(spec: str) -> OurCodec | AnchorCodec:
+class Enhanced:
+    """A codec or an anchor, and what an enhancer makes of what it decodes."""
+
+    kind = "enhanced"
+
+    def __init__(self, model: str, base: OurCodec | AnchorCodec):
+        self._base, self._settings, self._enhancer = base, EnhanceSettings(model), enhancer_for(model)
+        streams = self._enhancer.takes == "stream"
+        if streams != isinstance(base, OurCodec):
+            raise InputError(f"{model} enhances {'streams' if streams else 'rasters'}, so not {base.name}")
+        self.name = f"{model}:{base.name}"
+        self.version = f"{base.version}, {self._enhancer.model} {self._enhancer.weights_hash}"
+        self.command = f"{base.command}, rscodec {'decode --enhance' if streams else 'enhance --model'} {model}"
+        self.parameters = base.parameters
+        self.refuses, self.prepare, self.ceiling = base.refuses, base.prepare, base.ceiling
+        self.encode, self.parts = base.encode, base.parts
+
+    def decode(self, data: bytes, scene: Scene) -> np.ndarray:
+        if isinstance(self._base, OurCodec):
+            decoder = self._base.decoder(data)
+            return enhanced_stream(decoder.reader, decoder, self._settings, "cpu").read(whole(scene))[0]
+        found = Scene(self._base.decode(data, scene), scene.classes, scene.metadata)
+        return EnhancedScene(opened(SceneSource(found)), self._enhancer, self._settings, {}).read(whole(scene))[0]
+
+
+Contender = OurCodec | AnchorCodec | Enhanced
+
+
+def whole(scene: Scene) -> Window:
+    return Window(0, 0, *scene.pixels.shape[:0:-1])
+
+
+def contender(spec: str) -> Contender:
     """The contender that a specification names. Raises ToolMissing or MissingWeights where it cannot take part."""
     name, _, points = spec.partition("+")
-    if name.startswith(OURS):
+    enhancer, _, base = name.partition(":")
+    if enhancer in [row.name for row in ENHANCERS]:
+        found: Contender = Enhanced(enhancer, contender(base))
+    elif name.startswith(OURS):
         row, _, weights = name.removeprefix(OURS).partition("@")
         row, _, effort = row.partition(":")
         if effort and not effort.isdecimal():
             raise InputError(f"{spec!r}: after {OURS}{row}: comes an effort from 0 to 9")
-        found: OurCodec | AnchorCodec = OurCodec(row, Path(weights) if weights else None, int(effort or 0))
+        found = OurCodec(row, Path(weights) if weights else None, int(effort or 0))
     else:
         found = AnchorCodec(anchors.find(name).load())
     if points:

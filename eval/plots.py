@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from eval.summary import base_of
+
 PANELS = (
     ("psnr_db_image_mean", "PSNR, mean over images (dB)"),
     ("ms_ssim_db", "MS-SSIM (dB)"),
@@ -18,9 +20,12 @@ OTHERS = ("#1f5fa8", "#2a8c4a", "#8a4fa3", "#c77f1a", "#4a4a4a", "#1a9aa0", "#a8
 
 
 def colours(codecs: list[str]) -> dict[str, str]:
-    """Ours is red everywhere; the others keep their order."""
-    rest = iter(OTHERS * len(codecs))
-    return {codec: OURS if codec.startswith("rscodec:") else next(rest) for codec in codecs}
+    """Ours is red everywhere; what is enhanced has the colour of what it enhances; the others keep their order."""
+    rest, found = iter(OTHERS * len(codecs)), {}
+    for codec in sorted(codecs, key=lambda codec: base_of(codec) in codecs):
+        ours = codec.startswith("rscodec:")
+        found[codec] = OURS if ours else found.get(base_of(codec)) or next(rest)
+    return found
 
 
 def write_curves(summary: dict, out: Path) -> list[Path]:

@@ -75,14 +75,21 @@ def _mean(parameter: float, rows: list[Row]) -> dict:
 
 
 def all_deltas(rows: list[Row]) -> list:
-    """Every codec against every anchor, and both kinds against the first of them."""
-    anchors = list(dict.fromkeys(row.codec for row in rows if row.kind == "anchor"))
-    codecs = list(dict.fromkeys(row.codec for row in rows if row.kind == "codec"))
+    """Every codec against every anchor, both kinds against the first of them, whatever is enhanced against itself."""
+    codecs, anchors, enhanced = (
+        list(dict.fromkeys(row.codec for row in rows if row.kind == kind)) for kind in ("codec", "anchor", "enhanced")
+    )
     pairs = [(codec, anchor) for codec in codecs for anchor in anchors]
     pairs += [(other, kind[0]) for kind in (codecs, anchors) for other in kind[1:]]
+    pairs += [(name, base_of(name)) for name in enhanced if base_of(name) in codecs + anchors]
     return [
         deltas(curves_of(rows, metric), codec, anchor, metric) for metric in METRICS for codec, anchor in pairs
     ]
+
+
+def base_of(enhanced: str) -> str:
+    """Whose pixels an enhanced contender enhances: its name is ENHANCER:BASE."""
+    return enhanced.partition(":")[2]
 
 
 def curves_of(rows: list[Row], metric: str) -> dict[str, dict[str, list[tuple[float, float]]]]:

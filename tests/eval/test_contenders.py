@@ -9,11 +9,14 @@ import pytest
 
 from bitstreams import StreamReader
 from bitstreams.errors import InputError, MissingWeights
+from eval import contenders
 from eval.anchors.base import Anchor
-from eval.contenders import AnchorCodec, contender, pixels_only
+from eval.contenders import AnchorCodec, Enhanced, contender, pixels_only
 from eval.measure import measure
+from rscodec import enhance
 from rscodec.sample import synthesize
 from rscodec.scene import Scene
+from tests.enhancers import Told
 
 
 @pytest.fixture
@@ -76,3 +79,35 @@ def test_efforts_are_contenders_of_their_own(tiny_weights, scene):
         contender(f"rscodec:vec:high@{tiny_weights}")
     with pytest.raises(InputError, match="from 0 to 9"):
         contender(f"rscodec:vec:10@{tiny_weights}")
+
+
+def enhanced(monkeypatch, takes: str, base, rule) -> Enhanced:
+    told = Told(rule)
+    told.takes, told.codecs = takes, (base.version.split()[-1],)
+    for module in (contenders, enhance):
+        monkeypatch.setattr(module, "enhancer_for", lambda model, device="cpu": told)
+    return Enhanced("ldm", base)
+
+
+def test_streams_are_enhanced_at_their_quality(ours, monkeypatch):
+    scene = Scene(synthesize((40, 50))[0])
+    found = enhanced(monkeypatch, "stream", ours, lambda pixels, quality, seed: quality / 255)
+    assert found.name == "ldm:rscodec:vec" and found.kind == "enhanced" and found.parameters == ours.parameters
+    data = found.encode(found.prepare(scene), 5)
+    assert data == ours.encode(ours.prepare(scene), 5) and found.parts(data) == ours.parts(data)
+    plain = ours.decode(data, scene).astype(int)
+    assert np.array_equal(found.decode(data, scene), np.minimum(plain + 5, 255))
+
+
+def test_what_an_anchor_decodes_is_enhanced_where_it_is_valid(scene, monkeypatch):
+    base = contender("jpeg2000-klt+8")
+    found = enhanced(monkeypatch, "raster", base, lambda pixels, quality, seed: 0.01)
+    prepared = found.prepare(scene)
+    data = found.encode(prepared, 8)
+    plain, changed = base.decode(data, prepared).astype(int), found.decode(data, prepared).astype(int)
+    assert (changed - plain)[scene.mask].min() > 0 and np.array_equal(changed[~scene.mask], plain[~scene.mask])
+
+
+def test_an_enhancer_goes_with_what_it_takes(ours, monkeypatch):
+    with pytest.raises(InputError, match="ldm enhances rasters, so not rscodec:vec"):
+        enhanced(monkeypatch, "raster", ours, None)

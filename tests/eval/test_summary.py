@@ -1,0 +1,38 @@
+"""Who is compared with whom, and in which colour."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from eval.plots import OURS, colours
+from eval.summary import all_deltas
+
+KINDS = {"rscodec:s": "codec", "rscodec:s:4": "codec", "jpeg2000": "anchor", "bpg": "anchor",
+         "ldm:rscodec:s": "enhanced", "ldm-jpeg2000:jpeg2000": "enhanced", "ldm:elsewhere": "enhanced"}
+
+
+@pytest.fixture
+def rows() -> list[SimpleNamespace]:
+    """Of each contender five points, those of the n-th with n bits more than those of the first."""
+    return [
+        SimpleNamespace(codec=codec, kind=kind, image="a", rate_bpp_file=2.0**point + shift, psnr_db=30.0 + 3 * point,
+                        ms_ssim_db=None)
+        for shift, (codec, kind) in enumerate(KINDS.items()) for point in range(1, 6)
+    ]  # fmt: skip
+
+
+def test_who_is_compared_with_whom(rows):
+    found = [(delta.codec, delta.anchor) for delta in all_deltas(rows) if delta.metric == "psnr_db"]
+    assert found == [
+        ("rscodec:s", "jpeg2000"), ("rscodec:s", "bpg"), ("rscodec:s:4", "jpeg2000"), ("rscodec:s:4", "bpg"),
+        ("rscodec:s:4", "rscodec:s"), ("bpg", "jpeg2000"),
+        ("ldm:rscodec:s", "rscodec:s"), ("ldm-jpeg2000:jpeg2000", "jpeg2000"),
+    ]  # fmt: skip
+
+
+def test_what_is_enhanced_has_the_colour_of_what_it_enhances():
+    found = colours(["ldm-jpeg2000:jpeg2000", "ldm:rscodec:s", *list(KINDS)[:4]])
+    assert found["ldm:rscodec:s"] == found["rscodec:s"] == OURS
+    assert found["ldm-jpeg2000:jpeg2000"] == found["jpeg2000"] != found["bpg"]
