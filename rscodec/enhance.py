@@ -13,8 +13,9 @@ from bitstreams import StreamReader
 from bitstreams.errors import InputError, WrongWeights
 from rscodec.decoder import SceneDecoder
 from rscodec.enhancers.base import Enhancer, EnhanceSettings
-from rscodec.enhancers.scene import EnhancedScene, decoded, opened
+from rscodec.enhancers.scene import EnhancedScene
 from rscodec.metadata_form import stream_metadata
+from rscodec.picture import decoded, opened
 from rscodec.raster import RasterReader
 from rscodec.weights import enhancer_for
 

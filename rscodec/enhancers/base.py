@@ -40,10 +40,6 @@ class EnhanceSettings:
         if self.max_change is not None and not 0 <= self.max_change < math.inf:
             raise InputError(f"--max-change {self.max_change}: give 0 or more, in units of the scene")
 
-    @property
-    def changes_nothing(self) -> bool:
-        return self.strength == 0
-
 
 class Enhancer(ABC):
     """One loaded model on one device."""

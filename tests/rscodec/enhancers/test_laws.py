@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from rscodec.enhancers.base import EnhanceSettings
-from rscodec.enhancers.scene import EnhancedScene, opened
+from rscodec.enhancers.scene import EnhancedScene
+from rscodec.picture import opened
 from rscodec.registry import ENHANCERS
 from rscodec.sample import synthesize
 from rscodec.scene import Scene

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from rscodec.enhancers.base import EnhanceSettings
-from rscodec.enhancers.scene import EnhancedScene, colour_bands, decoded, opened
+from rscodec.enhancers.scene import EnhancedScene
 from rscodec.metadata_form import stream_metadata
+from rscodec.picture import colour_bands, decoded, opened
 from rscodec.scene import Scene
 from rscodec.source import SceneSource
 from rscodec.tiles import Window

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rscodec.enhancers.windows import ALIGN, Axis, Windows
 from rscodec.tiles import Window
+from rscodec.windows import ALIGN, Axis, Windows
 
 LENGTHS = [1, 15, 16, 17, 64, 65, 80, 81, 100, 127, 128, 129, 1000]
 
@@ -47,4 +47,31 @@ def test_the_windows_under_a_part_are_those_of_the_scene():
     for window in found:
         both = window.overlap(part)
         total[both.within(part)] += windows.share(window)[both.within(window)]
+    assert np.allclose(total, 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("length, target", [(100, 100), (100, 260), (129, 129 * 8), (300, 1199), (50, 51)])
+def test_a_larger_target_is_covered_as_well(length, target):
+    axis, total = Axis(length, 64, 32, target), np.zeros(10 * target)
+    for start in axis.starts:
+        first, last = axis.span(start)
+        centres = axis.centres(start)
+        assert len(centres) == len(axis.share(start)) == last - first
+        assert centres[0] >= 0 and centres[-1] < 64
+        assert np.allclose(centres, (np.arange(first, last) + 0.5) * length / target - start)
+        total[first:last] += axis.share(start)
+    assert np.allclose(total[:target], 1, atol=1e-6)
+
+
+def test_windows_of_a_larger_target_are_found_by_its_parts():
+    windows = Windows(Window(0, 0, 300, 200), 64, 32, Window(0, 0, 780, 520))
+    part = Window(400, 300, 100, 50)
+    everywhere = windows.touching(Window(0, 0, 780, 520))
+    found = windows.touching(part)
+    assert found == [window for window in everywhere if min(windows.target(window).overlap(part)[2:]) > 0]
+    total = np.zeros((50, 100))
+    for window in found:
+        target = windows.target(window)
+        both = target.overlap(part)
+        total[both.within(part)] += windows.share(window)[both.within(target)]
     assert np.allclose(total, 1, atol=1e-6)

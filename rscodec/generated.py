@@ -1,0 +1,106 @@
+"""A scene whose red, green and blue are generated window by window, behind the same calls as a picture.
+
+    source.read --red, green, blue--> fill invalid, scale to 0..1 --answer--> one change per window (kept for its
+                                                                              neighbours)
+    base.read + strength * blended changes --round, clip, restore invalid--> pixels
+
+An enhancer changes the picture that it sees: source and base are one. An upsampler changes what interpolation makes of
+it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from rscodec.fill import fill_invalid
+from rscodec.picture import Picture, colour_bands
+from rscodec.provenance import marked
+from rscodec.radiometry import REPLICATION, to_dtype
+from rscodec.tiles import Window
+from rscodec.validity import VALID, protect_nodata
+from rscodec.windows import Windows
+
+BEYOND = 0.5  # of 0..1: pixels further out are outliers, which the network need not see as they are
+
+
+class GeneratedScene(ABC):
+    """`windows` are those of the source, `facts` are for its tags, `bands` (0-based) are those that change."""
+
+    strength: float = 1.0
+    max_change: float | None = None
+
+    def __init__(self, source: Picture, base: Picture, windows: Windows, seed: int, facts: dict[str, object]):
+        self._source, self._base, self._windows, self._seed, self._facts = source, base, windows, seed, facts
+        self.pieces = base.pieces
+        self.bands = () if self.strength == 0 else colour_bands(source.metadata, source.coded)
+        self._units = source.units(self.bands) if self.bands else None
+        self._changes: dict[Window, np.ndarray] = {}
+
+    @abstractmethod
+    def answer(self, pixels: np.ndarray, window: Window, seed: int) -> np.ndarray:
+        """What to add to the base where a window of the source (3, W, W) of about 0..1 lies."""
+
+    def read(self, part: Window) -> tuple[np.ndarray, np.ndarray | None]:
+        pixels, classes = self._base.read(part)
+        if not self.bands:
+            return pixels, classes
+        change = np.zeros((3, part.height, part.width), np.float32)
+        for window in self._windows.touching(part):
+            target = self._windows.target(window)
+            both = target.overlap(part)
+            change[(slice(None), *both.within(part))] += self._change(window)[(slice(None), *both.within(target))]
+        self._forget(part)
+        bands = list(self.bands)
+        keep = self._invalid(classes, pixels.shape[1:]) | self._base.damage(part)
+        pixels = pixels.copy()
+        pixels[bands] = np.where(keep, pixels[bands], self._changed(pixels[bands], change))
+        return pixels, classes
+
+    def mark(self, metadata: dict, chosen: list[int]) -> dict:
+        """The metadata of an output that has the `chosen` bands (0-based), with the tags that it needs."""
+        bands = [place for place, band in enumerate(chosen, 1) if band in self.bands]
+        return marked(metadata, bands, self._facts) if bands else metadata
+
+    def _changed(self, before: np.ndarray, change: np.ndarray) -> np.ndarray:
+        """Pixels of the colour bands in their own units with a change (3, h, w) of network channels."""
+        channels = np.array(REPLICATION[len(before)])
+        step = np.stack([change[channels == band].mean(0) for band in range(len(before))]).astype(np.float64)
+        step *= self._units.scale * self.strength
+        limit = self.max_change
+        if limit is not None:
+            limit = np.floor(limit) if np.issubdtype(before.dtype, np.integer) else limit
+            step = step.clip(-limit, limit)
+        return protect_nodata(to_dtype(before + step, before.dtype), None, self._base.nodata)
+
+    def _change(self, window: Window) -> np.ndarray:
+        """The share that a window has in the change of its pixels."""
+        if window not in self._changes:
+            inside = window.overlap(self._source.scene)
+            pixels, classes = self._source.read(inside)
+            holes = self._invalid(classes, pixels.shape[1:]) | self._source.damage(inside)
+            pixels = fill_invalid(pixels[list(self.bands)], holes)
+            x = self._units.forward(pixels)[0].clip(-BEYOND, 1 + BEYOND)
+            missing = (0, 0), (0, window.height - inside.height), (0, window.width - inside.width)
+            x = np.ascontiguousarray(np.pad(x, missing, mode="symmetric"))
+            seed = int(np.random.SeedSequence((self._seed, window.row, window.col)).generate_state(1)[0])
+            self._changes[window] = self.answer(x, window, seed) * self._windows.share(window)
+        return self._changes[window]
+
+    def _invalid(self, classes: np.ndarray | None, shape: tuple[int, int]) -> np.ndarray:
+        """bool (bands or 1, h, w)"""
+        if classes is None:
+            return np.zeros((1, *shape), bool)
+        if len(classes) > 1:
+            classes = classes[[self._source.coded.index(band) for band in self.bands]]
+        return classes != VALID
+
+    def _forget(self, part: Window) -> None:
+        """Keep the changes of those windows only that reach into the next part, to the right or below."""
+        for window in list(self._changes):
+            target = self._windows.target(window)
+            right = target.col < part.right < target.right and target.row < part.bottom
+            below = target.row < part.bottom < target.bottom
+            if not (right or below):
+                del self._changes[window]

@@ -1,0 +1,86 @@
+"""A picture: what generated pixels are made of, whether a stream or a raster holds it, behind the same calls.
+
+    stream  --decoded--> Picture.read(window) -> pixels (B, h, w), class planes
+    raster  --opened-->
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rscodec.decoder import SceneDecoder
+from rscodec.encoder import BLOCK_TILES
+from rscodec.radiometry import Radiometry
+from rscodec.raster import RasterReader
+from rscodec.statistics import Statistics
+from rscodec.tiles import Grid, Window
+
+COLOURS = ("red", "green", "blue")
+PIECE = 512
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What pixels are generated from: `decoded` makes it of a stream, `opened` of a raster."""
+
+    scene: Window
+    metadata: dict
+    nodata: float | None
+    coded: tuple[int, ...]  # indices of the bands that are no alpha
+    units: Callable[[tuple[int, ...]], Radiometry]  # of some of these bands
+    read: Callable[[Window], tuple[np.ndarray, np.ndarray | None]]  # pixels (B, h, w), class planes (P, h, w) if any
+    pieces: Callable[[Window], list[Window]]  # a window in the parts in which it is best read, row by row
+    damage: Callable[[Window], np.ndarray]  # bool (h, w): what a damaged stream has lost of a window
+
+
+def colour_bands(metadata: dict, coded: tuple[int, ...]) -> tuple[int, ...]:
+    """The bands (0-based) that are called red, green and blue; else the first three, or the one or two there are."""
+    names = metadata.get("colorinterp", [])
+    if all(names.count(colour) == 1 for colour in COLOURS):
+        return tuple(names.index(colour) for colour in COLOURS)
+    return tuple(coded[:3])
+
+
+def plain_units(radiometry: Radiometry, places: Sequence[int]) -> Radiometry:
+    """The coded bands at these places on the scale of a scene, without its KLT; eight bits are their own units."""
+    if radiometry.dtype == "uint8":
+        return Radiometry.default("uint8", len(places))
+    offsets = [radiometry.offset[place] for place in places]
+    if radiometry.has_klt:  # then the offset is the mean of a band, which is to become mid grey
+        offsets = [offset - radiometry.scale / 2 for offset in offsets]
+    return Radiometry(radiometry.dtype, len(places), scale=radiometry.scale, offset=tuple(offsets))
+
+
+def decoded(decoder: SceneDecoder, metadata: dict) -> Picture:
+    """A stream as a picture. Units are those that its radiometry gives away, so it need not be decoded twice."""
+    radiometry = decoder.radiometry
+
+    def units(bands: tuple[int, ...]) -> Radiometry:
+        return plain_units(radiometry, [radiometry.coded.index(band) for band in bands])
+
+    return Picture(decoder.grid.scene, metadata, decoder.nodata, radiometry.coded, units, decoder.read, decoder.pieces,
+                   decoder.damage)  # fmt: skip
+
+
+def opened(reader: RasterReader) -> Picture:
+    """A raster as a picture; its units take a pass over it, unless it has eight bits."""
+    grid, coded = Grid(reader.width, reader.height, PIECE, 1), reader.coded_bands
+
+    def pieces(part: Window) -> list[Window]:
+        parts = (block.overlap(part) for block in grid.blocks(BLOCK_TILES))
+        return [piece for piece in parts if piece.width > 0 and piece.height > 0]
+
+    def units(bands: tuple[int, ...]) -> Radiometry:
+        statistics = Statistics(reader.dtype, len(bands))
+        for piece in pieces(grid.scene) if reader.dtype != "uint8" else []:
+            pixels, classes = reader.read(*piece)
+            if classes is not None and len(classes) > 1:
+                classes = classes[[coded.index(band) for band in bands]]
+            statistics.add(pixels[list(bands)], classes)
+        return plain_units(statistics.radiometry(len(bands)), range(len(bands)))
+
+    return Picture(grid.scene, reader.metadata, reader.nodata, coded, units, lambda part: reader.read(*part), pieces,
+                   lambda part: np.zeros((part.height, part.width), bool))  # fmt: skip
