@@ -27,7 +27,7 @@ from bitstreams.dump import totals
 from bitstreams.errors import InputError, OutputError, naming
 from rscodec.enhancers.base import EnhanceSettings
 from rscodec.integrations.remote import is_url, open_stream
-from rscodec.metadata import crop_metadata, differences, nodata_value, select_bands, shrink_metadata
+from rscodec.metadata import crop_metadata, differences, nodata_value, scale_metadata, select_bands
 from rscodec.metadata_form import stream_metadata
 from rscodec.pipeline import ahead
 from rscodec.raster import RasterReader, RasterWriter, is_stream
@@ -200,7 +200,7 @@ class OpenScene:
         factor = factor_for(self.header.width, self.header.height, longest)
         with naming(self._reader.path), turn():
             pixels, classes = preview(self.decoder, factor)
-        return self._scene(pixels, classes, shrink_metadata(self.metadata, factor), bands)
+        return self._scene(pixels, classes, scale_metadata(self.metadata, factor, factor), bands)
 
     def _scene(self, pixels: np.ndarray, classes: np.ndarray | None, metadata: dict, bands) -> Scene:
         """What was read, or some bands of it."""

@@ -1,7 +1,7 @@
 """Everything rasterio can read about a dataset except its pixels, as a dictionary that JSON keeps exactly.
 
     open dataset --read_metadata--> {"crs": ..., "transform": ..., ...} --write_metadata--> new dataset
-                                     select_bands, crop_metadata
+                                     select_bands, crop_metadata, scale_metadata
 
 Only what differs from the defaults is present, so a plain PNG, JPEG or TIFF has {}:
 
@@ -116,23 +116,25 @@ def crop_metadata(metadata: dict, col: int, row: int, width: int, height: int) -
     return {key: value for key, value in cropped.items() if value}
 
 
-def shrink_metadata(metadata: dict, factor: int) -> dict:
-    """The metadata of a picture whose pixels are `factor` times as wide and as high, from the same corner."""
-    shrunk = dict(metadata)
+def scale_metadata(metadata: dict, across: float, down: float) -> dict:
+    """The metadata of a picture whose pixels are so many times as wide and as high, from the same corner."""
+    scaled = dict(metadata)
     if "transform" in metadata:
-        shrunk["transform"] = list(Affine(*metadata["transform"]) * Affine.scale(factor))[:6]
+        scaled["transform"] = list(Affine(*metadata["transform"]) * Affine.scale(across, down))[:6]
     if "gcps" in metadata:
-        shrunk["gcps"] = [[r / factor, c / factor, *rest] for r, c, *rest in metadata["gcps"]]
+        scaled["gcps"] = [[r / down, c / across, *rest] for r, c, *rest in metadata["gcps"]]
     if "rpcs" in metadata:
         # RPCs count from the centre of the first pixel.
-        rpcs = metadata["rpcs"]
-        moved = {key: (float(rpcs[key]) + 0.5) / factor - 0.5 for key in ("LINE_OFF", "SAMP_OFF")}
-        scaled = {key: float(rpcs[key]) / factor for key in ("LINE_SCALE", "SAMP_SCALE") if key in rpcs}
-        shrunk["rpcs"] = rpcs | {key: repr(value) for key, value in (moved | scaled).items()}
+        rpcs, moved, sizes = metadata["rpcs"], {}, {}
+        for axis, factor in (("LINE", down), ("SAMP", across)):
+            moved[f"{axis}_OFF"] = (float(rpcs[f"{axis}_OFF"]) + 0.5) / factor - 0.5
+            if f"{axis}_SCALE" in rpcs:
+                sizes[f"{axis}_SCALE"] = float(rpcs[f"{axis}_SCALE"]) / factor
+        scaled["rpcs"] = rpcs | {key: repr(value) for key, value in (moved | sizes).items()}
     if "band_tags" in metadata:
         band_tags = [_without_statistics(tags) for tags in metadata["band_tags"]]
-        shrunk["band_tags"] = band_tags if any(band_tags) else None
-    return {key: value for key, value in shrunk.items() if value}
+        scaled["band_tags"] = band_tags if any(band_tags) else None
+    return {key: value for key, value in scaled.items() if value}
 
 
 def nodata_value(metadata: dict) -> float | None:

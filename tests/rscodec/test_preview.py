@@ -147,10 +147,10 @@ def test_the_file_lies_where_the_scene_lies(make_scene, tmp_path, tiny_weights):
 
 
 def test_rpcs_and_gcps_shrink_too():
-    from rscodec.metadata import shrink_metadata
+    from rscodec.metadata import scale_metadata
 
     rpcs = {"LINE_OFF": "99.5", "SAMP_OFF": "0", "LINE_SCALE": "100", "SAMP_SCALE": "50", "LINE_NUM_COEFF": "1 2"}
-    small = shrink_metadata({"rpcs": rpcs, "gcps": [[8, 16, 1.0, 2.0, 0.0, "a", ""]]}, 4)
+    small = scale_metadata({"rpcs": rpcs, "gcps": [[8, 16, 1.0, 2.0, 0.0, "a", ""]]}, 4, 4)
     assert {key: float(small["rpcs"][key]) for key in list(rpcs)[:4]} == {
         "LINE_OFF": 24.5, "SAMP_OFF": -0.375, "LINE_SCALE": 25.0, "SAMP_SCALE": 12.5}  # fmt: skip
     assert small["rpcs"]["LINE_NUM_COEFF"] == "1 2" and small["gcps"] == [[2, 4, 1.0, 2.0, 0.0, "a", ""]]

@@ -1,0 +1,81 @@
+"""Pixels at any coordinate, one axis at a time: which neighbours each takes part in, and how much of them.
+
+    coordinates   0 is the centre of the first pixel, -0.5 its left edge; beyond the edge there is nothing, and the
+                  weights of those neighbours that are there add up to 1, as in Pillow and in torch with antialias=True
+    cubic         Keys' kernel with a = -1/2; stretched by the factor it shrinks without aliasing
+    linear        between the two neighbours
+
+Taps are a function of a coordinate alone, and are added up in one order: a pixel is the same whatever part is wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+Kernel = Callable[[np.ndarray], np.ndarray]
+
+
+def cubic(distance: np.ndarray) -> np.ndarray:
+    d = np.abs(distance)
+    near = (1.5 * d - 2.5) * d * d + 1
+    far = ((-0.5 * d + 2.5) * d - 4) * d + 2
+    return np.where(d < 1, near, np.where(d < 2, far, 0.0))
+
+
+def linear(distance: np.ndarray) -> np.ndarray:
+    return (1 - np.abs(distance)).clip(min=0)
+
+
+REACH = {cubic: 2, linear: 1}  # pixels either way, of a kernel that is not stretched
+
+
+def centres(first: int, last: int, length: int, target: int) -> np.ndarray:
+    """Coordinates, along an edge of `length` pixels, of pixels first..last-1 of one that has `target` in its place."""
+    return (2 * np.arange(first, last) + 1) * length / (2 * target) - 0.5
+
+
+@dataclass(frozen=True)
+class Taps:
+    """index and weight (n, k): item i is the sum of weight[i] * pixels[index[i]]."""
+
+    index: np.ndarray
+    weight: np.ndarray
+
+    @classmethod
+    def at(cls, coordinates: np.ndarray, length: int, kernel: Kernel = cubic, stretch: float = 1.0) -> Taps:
+        """The taps of coordinates along an edge of `length` pixels."""
+        reach = REACH[kernel] * stretch
+        index = np.floor(coordinates - reach).astype(np.int64)[:, None] + 1 + np.arange(int(np.ceil(2 * reach)))
+        weight = kernel((index - coordinates[:, None]) / stretch) * ((0 <= index) & (index < length))
+        return cls(index.clip(0, length - 1), weight / weight.sum(1, keepdims=True))
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """First and last + 1 of the pixels that take part."""
+        return int(self.index.min()), int(self.index.max()) + 1
+
+    def along(self, pixels: np.ndarray, axis: int, start: int = 0) -> np.ndarray:
+        """`pixels` begin at pixel `start` of the edge."""
+        shape = [1] * pixels.ndim
+        shape[axis] = -1
+        total = 0.0
+        for index, weight in zip(self.index.T, self.weight.T, strict=True):
+            total = total + pixels.take(index - start, axis) * weight.reshape(shape)
+        return total
+
+    def matrix(self, length: int) -> np.ndarray:
+        """The same as a product, float32 (n, length)."""
+        matrix = np.zeros((len(self.index), length))
+        np.add.at(matrix, (np.arange(len(self.index))[:, None], self.index), self.weight)
+        return matrix.astype(np.float32)
+
+
+def shrink(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Pixels (B, H, W) at a smaller size, cubic without aliasing, float64."""
+    for axis, target in ((1, height), (2, width)):
+        length = pixels.shape[axis]
+        pixels = Taps.at(centres(0, target, length, target), length, cubic, length / target).along(pixels, axis)
+    return pixels
