@@ -11,18 +11,13 @@ rates: it is told the quality of the stream, or measures on the pixels how stron
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn as nn
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
-from bitstreams.errors import MissingWeights, WrongWeights
 from bitstreams.limits import QUALITY_MAX, QUALITY_MIN
 from rscodec.codec.transforms import SLOPE
 from rscodec.diffusion.samplers import normal, posterior_mean
@@ -31,14 +26,15 @@ from rscodec.enhancers.base import Enhancer
 from rscodec.enhancers.men import TOKENS, Men
 from rscodec.enhancers.prior import Denoiser, Lrm, normalised
 from rscodec.enhancers.strength import SCALES, remaining_detail
+from rscodec.model_file import Config, read_model, write_model
 
 FORMAT = "rscodec-ldm-1"
-TRAINING_ONLY = "lrm."  # sees the original, so it does not ship
+TRAINING_ONLY = ("lrm.",)  # sees the original, so it does not ship
 KNOWN = 16  # features of the compression
 
 
 @dataclass(frozen=True)
-class LdmConfig:
+class LdmConfig(Config):
     """Everything that is needed to rebuild the modules of a checkpoint. `window` is the edge of training crops, too."""
 
     takes: str = "stream"
@@ -54,10 +50,6 @@ class LdmConfig:
     lrm_blocks: int = 3
     denoiser_width: int = 128
     denoiser_blocks: int = 3
-
-    @classmethod
-    def from_dict(cls, values: dict) -> LdmConfig:
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
 
 
 class LdmRsic(nn.Module):
@@ -103,22 +95,11 @@ class LdmEnhancer(Enhancer):
     """A weights file on a device."""
 
     def __init__(self, path: Path, device: str = "cpu"):
-        about, tensors = _read(path)
-        self.weights_hash = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
-        try:
-            self.model, self.codecs = about["model"], tuple(json.loads(about["codecs"]))
-            config = LdmConfig.from_dict(json.loads(about["config"]))
-        except (KeyError, TypeError, ValueError, AttributeError) as problem:
-            raise WrongWeights(f"{path} does not describe its enhancer ({problem}); export it anew") from None
-        self.takes, self.window, self.overlap = config.takes, config.window, config.overlap
+        file = read_model(path, FORMAT, "enhancer", LdmConfig, facts=("codecs",))
+        self.model, self.weights_hash, self.codecs = file.model, file.weights_hash, tuple(file.facts["codecs"])
+        self.takes, self.window, self.overlap = file.config.takes, file.config.window, file.config.overlap
         self.device = torch.device(device)
-        self._net = LdmRsic(config)
-        left_out = {key: value for key, value in self._net.state_dict().items() if key.startswith(TRAINING_ONLY)}
-        try:
-            self._net.load_state_dict(left_out | {key: value.float() for key, value in tensors.items()})
-        except RuntimeError as problem:
-            raise WrongWeights(f"{path} does not hold a usable {self.model}: {problem}") from None
-        self._net = self._net.eval().requires_grad_(False).to(self.device, memory_format=torch.channels_last)
+        self._net = file.load_into(LdmRsic(file.config), TRAINING_ONLY, device)
 
     @torch.inference_mode()
     def change(self, pixels: np.ndarray, quality: float | None, seed: int) -> np.ndarray:
@@ -131,23 +112,4 @@ class LdmEnhancer(Enhancer):
 
 def write_weights(path: Path, model: str, net: LdmRsic, codecs: tuple[str, ...]) -> None:
     """The weights file of a trained model; `codecs` are hashes of the codec weights that it was measured with."""
-    tensors = {
-        key: value.detach().half().contiguous().cpu()
-        for key, value in net.state_dict().items()
-        if not key.startswith(TRAINING_ONLY)
-    }
-    config = json.dumps(asdict(net.config))
-    save_file(tensors, path, {"format": FORMAT, "model": model, "config": config, "codecs": json.dumps(codecs)})
-
-
-def _read(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
-    try:
-        with safe_open(path, "pt") as file:
-            about = file.metadata() or {}
-            if about.get("format") != FORMAT:
-                raise ValueError(f"its format is {about.get('format')}, not {FORMAT}")
-            return about, {key: file.get_tensor(key) for key in file.keys()}
-    except FileNotFoundError:
-        raise MissingWeights(f"no enhancer at {path}; check the path") from None
-    except (OSError, SafetensorError, ValueError) as problem:
-        raise WrongWeights(f"{path} holds no enhancer ({problem}); give an exported .safetensors") from None
+    write_model(path, FORMAT, model, net, TRAINING_ONLY, codecs=codecs)
