@@ -24,9 +24,10 @@ from rscodec.decoder import SceneDecoder
 from rscodec.encoder import encoder_for
 from rscodec.enhance import enhanced_stream
 from rscodec.enhancers.base import EnhanceSettings
-from rscodec.enhancers.scene import EnhancedScene, opened
+from rscodec.enhancers.scene import EnhancedScene
 from rscodec.fill import fill_invalid
 from rscodec.metadata import alpha_bands
+from rscodec.picture import opened
 from rscodec.registry import ENHANCERS
 from rscodec.scene import Scene
 from rscodec.settings import EncodeSettings

@@ -351,7 +351,7 @@ def preview_file(
         header = scene.header
         factor = factor_for(header.width, header.height, longest)
         _, _, width, height = shrunk(Window(0, 0, header.width, header.height), factor)
-        chosen, metadata = _select(header, shrink_metadata(scene.metadata, factor), bands, src)
+        chosen, metadata = _select(header, scale_metadata(scene.metadata, factor, factor), bands, src)
         shape = width, height, len(chosen), header.dtype
         with RasterWriter(dst, *shape, metadata, driver, creation_options, overwrite) as writer:
             for place, pixels, classes in pieces(scene.decoder, factor):
