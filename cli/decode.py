@@ -39,8 +39,9 @@ def command(stream: str | Path, output: Path, driver: str | None, creation_optio
             quiet: bool, preview: int | None, window: tuple[int, int, int, int] | None, fast: bool,
             enhance: EnhanceSettings | None, **settings) -> None:
     """Reconstruct the scene that STREAM holds."""
-    if preview and (window or fast or enhance):
-        raise click.UsageError("--preview shows the whole scene, roughly: leave --window, --fast and --enhance away")
+    for name, given in (("--window", window), ("--fast", fast), ("--enhance", enhance)):
+        if preview and given:
+            raise click.UsageError(f"--preview shows the whole scene, roughly: leave {name} away")
 
     from rscodec.api import decode_file, preview_file
 
@@ -55,5 +56,4 @@ def command(stream: str | Path, output: Path, driver: str | None, creation_optio
         click.echo(f"{result.path}: {result.width} x {result.height} x {result.bands}, "
                    f"{result.seconds:.1f} s")
     if result.tiles_bad:
-        lost = ", ".join(map(str, result.tiles_bad))
-        raise TileDamaged(f"{stream}: left empty in {output}, because damaged: {lost}")
+        raise TileDamaged(f"{stream}: left empty in {output}, because damaged: {result.lost}")

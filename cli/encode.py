@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bitstreams.limits import QUALITY_MIN, TILE_UNIT
+from bitstreams.limits import QUALITY_MAX, QUALITY_MIN, TILE_UNIT
 from cli import options
 from cli.output import print_json
 from cli.progress import bars
@@ -72,8 +72,8 @@ def command(scene: str | Path, output: Path, quality: float | None, bpp: float |
                              **settings)
     for note in write_item(stac, item, output) if stac else ():
         click.echo(f"note: {note}", err=True)
-    if result.target_met is False:
-        click.echo(f"note: {missed(result, bpp)}", err=True)
+    if note := remark(result, bpp, psnr):
+        click.echo(f"note: {note}", err=True)
     if as_json:
         print_json(result)
     elif not quiet:
@@ -87,17 +87,23 @@ def command(scene: str | Path, output: Path, quality: float | None, bpp: float |
 def operating_point(quality: float | None, bpp: float | None, psnr: float | None, max_error: float | None) -> dict:
     """What sets it, for the library."""
     if sum(goal is not None for goal in (quality, bpp, psnr)) > 1:
-        raise click.UsageError("--quality, --bpp and --psnr exclude each other")
+        raise click.UsageError("--quality, --bpp and --psnr exclude each other; give one of them")
     if max_error is not None and (bpp, psnr) != (None, None):
-        raise click.UsageError("--max-error excludes --bpp and --psnr")
+        raise click.UsageError("--max-error excludes --bpp and --psnr; give --quality with it, or none of them")
     return {"quality": quality, "bpp": bpp, "psnr": psnr, "max_error": max_error}
 
 
-def missed(result, bpp: float | None) -> str:
-    """Why the file is not what was aimed at."""
-    if bpp is None:
-        reached = f"{result.psnr_db_estimated:.2f} dB"
-        return f"the PSNR is out of reach for this scene; this is the highest quality, {reached}"
-    if result.quality == QUALITY_MIN:
+def remark(result, bpp: float | None, psnr: float | None) -> str | None:
+    """Why the file is not what was aimed at, if it is not."""
+    lowest, highest, missed = result.quality == QUALITY_MIN, result.quality == QUALITY_MAX, result.target_met is False
+    if psnr is not None and missed:
+        return f"the PSNR is out of reach for this scene; the highest quality has {result.psnr_db_estimated:.2f} dB"
+    if psnr is not None and lowest:
+        return f"{psnr:g} dB is less than the lowest quality has, {result.psnr_db_estimated:.2f} dB"
+    if bpp is not None and missed and lowest:
         return f"{bpp:g} bpp is out of reach for this scene; this is the lowest quality"
-    return f"{bpp:g} bpp is missed, because a sample of tiles spoke for the scene; aim a little lower"
+    if bpp is not None and missed:
+        return f"{bpp:g} bpp is missed, because a sample of tiles spoke for the scene; aim a little lower"
+    if bpp is not None and highest:
+        return f"{bpp:g} bpp is more than the highest quality takes, {result.bpp:.4f} bpp"
+    return None

@@ -48,7 +48,7 @@ EXIT_CODES = (
     ExitCode(3, "bad input: missing, not an image, unsupported bands or dtype, window outside the scene"),
     ExitCode(4, "damaged or foreign stream; also a decode that went on past lost tiles"),
     ExitCode(5, "weights missing, or not those that the stream was made with"),
-    ExitCode(6, "check failed: verify or validate found a difference"),
+    ExitCode(6, "check failed: verify found damage or a difference, validate a difference"),
     ExitCode(7, "output cannot be written: exists, folder missing, disk full"),
     ExitCode(130, "interrupted"),
     ExitCode(141, "the reader of standard output went away"),

@@ -74,6 +74,12 @@ class DecodeReport:
     seconds: float
     tiles_bad: list
 
+    @property
+    def lost(self) -> str:
+        """The damaged tiles in words."""
+        parts = ((row, col, "planes" if group is None else f"group {group}") for row, col, group in self.tiles_bad)
+        return ", ".join(f"tile ({row}, {col}) {part}" for row, col, part in parts)
+
 
 @dataclass(frozen=True)
 class EnhanceReport:

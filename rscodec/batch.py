@@ -143,8 +143,8 @@ def _do(work: Work, row: Row) -> Row:
         quality=getattr(made, "quality", None), bpp=getattr(made, "bpp", None),
         seconds=round(time.perf_counter() - started, 3),
     )  # fmt: skip
-    lost = getattr(made, "tiles_bad", ())
-    return _failed(row, TileDamaged(f"left empty, because damaged: {', '.join(map(str, lost))}")) if lost else row
+    lost = getattr(made, "lost", "")
+    return _failed(row, TileDamaged(f"left empty, because damaged: {lost}")) if lost else row
 
 
 def _failed(row: Row, problem: BaseException) -> Row:

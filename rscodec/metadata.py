@@ -162,7 +162,7 @@ def description(width: int, height: int, bands: int, dtype: str, metadata: dict)
 def differences(a: dict, b: dict) -> list[str]:
     """One line for each thing in which two descriptions differ; none if only pixels can differ."""
     return [
-        f"{key}: {_short(a.get(key))} is not {_short(b.get(key))}"
+        f"{key}: {_short(a.get(key))} in the one, {_short(b.get(key))} in the other"
         for key in sorted(a.keys() | b.keys())
         if not _same(key, a.get(key), b.get(key))
     ]
@@ -195,7 +195,7 @@ def _same_numbers(a: str, b: str) -> bool:
 
 
 def _short(value) -> str:
-    text = repr(value)
+    text = "nothing" if value is None else "yes" if value is True else repr(value)
     return text if len(text) <= 160 else text[:157] + "..."
 
 

@@ -80,9 +80,9 @@ def test_values_out_of_range_are_usage_errors(rscodec, api, args):
 
 
 def test_lost_tiles_are_named_and_not_a_success(rscodec, api):
-    api.results["decode_file"] = dataclasses.replace(api.results["decode_file"], tiles_bad=[(0, 1), (3, 2)])
+    api.results["decode_file"] = dataclasses.replace(api.results["decode_file"], tiles_bad=[(0, 1, 2), (3, 2, None)])
     result = rscodec("decode", "a.bin", "-o", "a.tif", "--on-error", "nodata")
-    assert result.code == 4 and "(0, 1), (3, 2)" in result.err and "a.tif" in result.err
+    assert result.code == 4 and "tile (0, 1) group 2, tile (3, 2) planes" in result.err and "a.tif" in result.err
 
 
 def test_enhancement_is_offered_when_a_model_ships(rscodec):

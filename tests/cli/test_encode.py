@@ -94,7 +94,7 @@ def test_json_is_the_report(rscodec, api):
 
 
 @pytest.mark.parametrize("goal, found, words", [
-    (("--psnr", 60), dict(quality=8.0, psnr_db_estimated=52.7), "highest quality, 52.70 dB"),
+    (("--psnr", 60), dict(quality=8.0, psnr_db_estimated=52.7), "highest quality has 52.70 dB"),
     (("--bpp", 0.01), dict(quality=1.0), "0.01 bpp is out of reach"),
     (("--bpp", 0.04), dict(quality=2.0), "0.04 bpp is missed"),
 ], ids=str)
@@ -107,6 +107,15 @@ def test_a_target_out_of_reach_is_said(rscodec, api, goal, found, words):
     assert result.code == 0 and result.err.startswith("note: ") and words in result.err and result.err.count("\n") == 1
     printed = json.loads(rscodec("encode", "a.tif", "-o", "a.bin", *goal, "--json").out)
     assert printed["target_met"] is False and printed["psnr_db_estimated"] == found.get("psnr_db_estimated")
+
+
+@pytest.mark.parametrize("goal, found, words", [
+    (("--psnr", 5), dict(quality=1.0, psnr_db_estimated=23.07), "5 dB is less than the lowest quality has, 23.07 dB"),
+    (("--bpp", 20), dict(quality=8.0, bpp=5.9), "20 bpp is more than the highest quality takes, 5.9000 bpp"),
+], ids=str)
+def test_a_target_beyond_the_other_end_is_said_too(rscodec, api, goal, found, words):
+    api.results["encode_file"] = dataclasses.replace(api.results["encode_file"], target_met=True, **found)
+    assert rscodec("encode", "a.tif", "-o", "a.bin", *goal).err == f"note: {words}\n"
 
 
 def test_the_psnr_that_the_search_saw_is_printed(rscodec, api):
