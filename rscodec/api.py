@@ -3,7 +3,7 @@
     encode(scene or array) -> bytes        encode_file(path, path)
     decode(bytes) -> Scene                 decode_file(path, path)
     open(path, URL or get_bytes) -> OpenScene, which reads windows
-    verify_file, validate_files
+    enhance_file, upscale_file, verify_file, validate_files
 
 The network is loaded when it is first needed; opening a stream reads its header and index only.
 """
@@ -14,7 +14,7 @@ import io
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -36,6 +36,7 @@ from rscodec.settings import DEFAULT_QUALITY, EncodeSettings
 from rscodec.source import open_source
 from rscodec.tiles import Window
 from rscodec.turn import turn
+from rscodec.upsamplers.base import UpscaleSettings
 from rscodec.validity import MASKED, native
 
 Progress = Callable[[int, int], None]
@@ -90,6 +91,18 @@ class EnhanceReport:
     height: int
     bands: list
     seconds: float
+
+
+@dataclass(frozen=True)
+class UpscaleReport:
+    """`bands`: those that are generated, counted from 1. `tiles_bad` as in DecodeReport, where a stream was decoded."""
+
+    path: str
+    width: int
+    height: int
+    bands: list
+    seconds: float
+    tiles_bad: list
 
 
 def encode(scene, quality: float | None = None, **settings) -> bytes:
@@ -147,7 +160,7 @@ class OpenScene:
 
     def __init__(self, reader: StreamReader, weights=None, device: str = "cpu", fast: bool = False,
                  on_error: str = "stop", enhance: EnhanceSettings | None = None):  # fmt: skip
-        self._reader, self._options, self._enhance = reader, (weights, device, fast, on_error), enhance
+        self.reader, self._options, self._enhance = reader, (weights, device, fast, on_error), enhance
         self._decoder = self._enhanced = None
         self.header = reader.header
 
@@ -158,7 +171,7 @@ class OpenScene:
             from rscodec.weights import codec_for_decoding
 
             weights, device, fast, on_error = self._options
-            self._decoder = SceneDecoder(self._reader, codec_for_decoding(self.header, weights, device), on_error, fast)
+            self._decoder = SceneDecoder(self.reader, codec_for_decoding(self.header, weights, device), on_error, fast)
         return self._decoder
 
     @property
@@ -170,7 +183,7 @@ class OpenScene:
             from rscodec.enhance import enhanced_stream
 
             device = self._options[1]
-            self._enhanced = enhanced_stream(self._reader, self.decoder, self._enhance, device)
+            self._enhanced = enhanced_stream(self.reader, self.decoder, self._enhance, device)
         return self._enhanced
 
     def mark(self, metadata: dict, chosen: list[int]) -> dict:
@@ -179,7 +192,7 @@ class OpenScene:
 
     @property
     def metadata(self) -> dict:
-        return stream_metadata(self._reader)
+        return stream_metadata(self.reader)
 
     @property
     def bad(self) -> dict:
@@ -191,8 +204,8 @@ class OpenScene:
         header = self.header
         whole = Window(0, 0, header.width, header.height)
         window = whole if window is None else Window(*window)
-        window.check_inside(whole, self._reader.path)
-        with naming(self._reader.path), turn():
+        window.check_inside(whole, self.reader.path)
+        with naming(self.reader.path), turn():
             pixels, classes = self._decode(window)
             metadata = self.metadata if window == whole else crop_metadata(self.metadata, *window)
         scene = self._scene(pixels, classes, metadata, bands)
@@ -204,7 +217,7 @@ class OpenScene:
         from rscodec.preview import factor_for, preview
 
         factor = factor_for(self.header.width, self.header.height, longest)
-        with naming(self._reader.path), turn():
+        with naming(self.reader.path), turn():
             pixels, classes = preview(self.decoder, factor)
         return self._scene(pixels, classes, scale_metadata(self.metadata, factor, factor), bands)
 
@@ -212,7 +225,7 @@ class OpenScene:
         """What was read, or some bands of it."""
         header = self.header
         if bands is not None:
-            chosen = check_bands(bands, header.bands, self._reader.path)
+            chosen = check_bands(bands, header.bands, self.reader.path)
             coded = list(self.decoder.radiometry.coded)
             if classes is not None and len(classes) > 1:
                 planes = [coded.index(band) for band in chosen if band in coded]
@@ -227,7 +240,7 @@ class OpenScene:
         return assemble(pieces, window, self.header.bands, self.header.dtype)
 
     def close(self) -> None:
-        self._reader.close()
+        self.reader.close()
 
     def __enter__(self) -> OpenScene:
         return self
@@ -320,17 +333,68 @@ def enhance_file(
     AtomicPath(dst, overwrite).check()
     with turn(threads), RasterReader(src) as reader:
         scene = enhanced_raster(reader, enhance, device)
-        shape = reader.width, reader.height, reader.count, reader.dtype
+        whole = Window(0, 0, reader.width, reader.height)
         metadata = scene.mark(reader.metadata, list(range(reader.count)))
+        shape = reader.width, reader.height, reader.count, reader.dtype
         with RasterWriter(dst, *shape, metadata, driver, creation_options, overwrite) as writer:
-            pieces = scene.pieces(Window(0, 0, reader.width, reader.height))
-            with closing(ahead((piece, *scene.read(piece)) for piece in pieces)) as enhanced:
-                for done, (piece, pixels, classes) in enumerate(enhanced, 1):
-                    _write(writer, pixels, classes, metadata, piece.col, piece.row)
-                    if progress:
-                        progress(done, len(pieces))
+            _write_generated(writer, scene, whole, metadata, progress)
     bands = [band + 1 for band in scene.bands]
     return EnhanceReport(str(dst), reader.width, reader.height, bands, time.perf_counter() - started)
+
+
+def upscale_file(
+    src: str | Path,
+    dst: str | Path,
+    upscale: UpscaleSettings,
+    *,
+    driver: str = "GTiff",
+    creation_options: dict | None = None,
+    on_error: str = "stop",
+    fast: bool = False,
+    weights: str | Path | None = None,
+    device: str = "cpu",
+    threads: int | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> UpscaleReport:
+    """Upsample a raster, or what a stream decodes to, window by window. Nothing appears at `dst` before it is complete.
+
+    `on_error`, `fast` and `weights` (the codec's) are for a stream.
+    """
+    from rscodec.upscale import upscaled_raster, upscaled_stream
+
+    started = time.perf_counter()
+    _check_apart(src, dst)
+    AtomicPath(dst, overwrite).check()
+    with turn(threads), ExitStack() as stack:
+        bad: dict = {}
+        if is_url(src) or is_stream(src):
+            opened = stack.enter_context(open(src, weights=weights, device=device, fast=fast, on_error=on_error))
+            stack.enter_context(naming(src))
+            scene, bad = upscaled_stream(opened.reader, opened.decoder, upscale, device), opened.bad
+            bands, dtype = opened.header.bands, opened.header.dtype
+        else:
+            reader = stack.enter_context(RasterReader(src))
+            scene, bands, dtype = upscaled_raster(reader, upscale, device), reader.count, reader.dtype
+        shape, metadata = (scene.target.width, scene.target.height, bands, dtype), scene.metadata
+        with RasterWriter(dst, *shape, metadata, driver, creation_options, overwrite) as writer:
+            _write_generated(writer, scene, scene.target, metadata, progress)
+            if bad and driver in MASKED_FORMATS and not _shows_invalid(metadata, dtype):
+                for piece in scene.pieces(scene.target):
+                    writer.write_mask(~scene.damage(piece), piece.col, piece.row)
+    generated = [band + 1 for band in scene.bands]
+    seconds = time.perf_counter() - started
+    return UpscaleReport(str(dst), scene.target.width, scene.target.height, generated, seconds, sorted(bad, key=str))
+
+
+def _write_generated(writer: RasterWriter, scene, whole: Window, metadata: dict, progress: Progress | None) -> None:
+    """All of a generated scene, piece by piece."""
+    pieces = scene.pieces(whole)
+    with closing(ahead((piece, *scene.read(piece)) for piece in pieces)) as generated:
+        for done, (piece, pixels, classes) in enumerate(generated, 1):
+            _write(writer, pixels, classes, metadata, piece.col, piece.row)
+            if progress:
+                progress(done, len(pieces))
 
 
 def preview_file(

@@ -6,9 +6,6 @@
 
 from __future__ import annotations
 
-import zlib
-from pathlib import Path
-
 from bitstreams import StreamReader
 from bitstreams.errors import InputError, WrongWeights
 from rscodec.decoder import SceneDecoder
@@ -16,6 +13,7 @@ from rscodec.enhancers.base import Enhancer, EnhanceSettings
 from rscodec.enhancers.scene import EnhancedScene
 from rscodec.metadata_form import stream_metadata
 from rscodec.picture import decoded, opened
+from rscodec.provenance import raster_crc32, stream_crc32
 from rscodec.raster import RasterReader
 from rscodec.weights import enhancer_for
 
@@ -35,7 +33,7 @@ def enhanced_stream(
             f"{enhancer.model} was not measured with {reader.header.model} ({codec}), which made this stream; "
             "add --force to enhance all the same"
         )
-    facts = _facts(enhancer, settings, zlib.crc32(reader.index.tobytes()))
+    facts = _facts(enhancer, settings, stream_crc32(reader))
     picture = decoded(decoder, stream_metadata(reader))
     return EnhancedScene(picture, enhancer, settings, facts, reader.header.quality)
 
@@ -44,7 +42,7 @@ def enhanced_raster(reader: RasterReader, settings: EnhanceSettings, device: str
     """A raster, enhanced by a model that measures by itself how strongly it was compressed."""
     enhancer = enhancer_for(settings.model, device)
     _check_takes(enhancer, "raster")
-    return EnhancedScene(opened(reader), enhancer, settings, _facts(enhancer, settings, _file_crc32(Path(reader.path))))
+    return EnhancedScene(opened(reader), enhancer, settings, _facts(enhancer, settings, raster_crc32(reader.path)))
 
 
 def _check_takes(enhancer: Enhancer, what: str) -> None:
@@ -53,21 +51,13 @@ def _check_takes(enhancer: Enhancer, what: str) -> None:
         raise InputError(f"{enhancer.model} enhances a {enhancer.takes}, not a {what}; it goes with `{command}`")
 
 
-def _facts(enhancer: Enhancer, settings: EnhanceSettings, source_crc32: int) -> dict[str, object]:
-    """What the tags say. `source_crc32` is that of a raster's file, or of the tile index of a stream."""
+def _facts(enhancer: Enhancer, settings: EnhanceSettings, source_crc32: str) -> dict[str, object]:
+    """What the tags say."""
     facts = {
         "model": enhancer.model,
         "weights": enhancer.weights_hash,
         "seed": settings.seed,
         "strength": f"{settings.strength:g}",
-        "source_crc32": f"{source_crc32:08x}",
+        "source_crc32": source_crc32,
     }
     return facts if settings.max_change is None else facts | {"max_change": f"{settings.max_change:g}"}
-
-
-def _file_crc32(path: Path) -> int:
-    checksum = 0
-    with path.open("rb") as file:
-        while part := file.read(2**20):
-            checksum = zlib.crc32(part, checksum)
-    return checksum

@@ -16,7 +16,6 @@ import numpy as np
 
 from rscodec.fill import fill_invalid
 from rscodec.picture import Picture, colour_bands
-from rscodec.provenance import marked
 from rscodec.radiometry import REPLICATION, to_dtype
 from rscodec.tiles import Window
 from rscodec.validity import VALID, protect_nodata
@@ -26,14 +25,14 @@ BEYOND = 0.5  # of 0..1: pixels further out are outliers, which the network need
 
 
 class GeneratedScene(ABC):
-    """`windows` are those of the source, `facts` are for its tags, `bands` (0-based) are those that change."""
+    """`windows` are those of the source, `bands` (0-based) are those that change."""
 
     strength: float = 1.0
     max_change: float | None = None
 
-    def __init__(self, source: Picture, base: Picture, windows: Windows, seed: int, facts: dict[str, object]):
-        self._source, self._base, self._windows, self._seed, self._facts = source, base, windows, seed, facts
-        self.pieces = base.pieces
+    def __init__(self, source: Picture, base: Picture, windows: Windows, seed: int):
+        self._source, self._base, self._windows, self._seed = source, base, windows, seed
+        self.pieces, self.damage = base.pieces, base.damage
         self.bands = () if self.strength == 0 else colour_bands(source.metadata, source.coded)
         self._units = source.units(self.bands) if self.bands else None
         self._changes: dict[Window, np.ndarray] = {}
@@ -57,11 +56,6 @@ class GeneratedScene(ABC):
         pixels = pixels.copy()
         pixels[bands] = np.where(keep, pixels[bands], self._changed(pixels[bands], change))
         return pixels, classes
-
-    def mark(self, metadata: dict, chosen: list[int]) -> dict:
-        """The metadata of an output that has the `chosen` bands (0-based), with the tags that it needs."""
-        bands = [place for place, band in enumerate(chosen, 1) if band in self.bands]
-        return marked(metadata, bands, self._facts) if bands else metadata
 
     def _changed(self, before: np.ndarray, change: np.ndarray) -> np.ndarray:
         """Pixels of the colour bands in their own units with a change (3, h, w) of network channels."""

@@ -5,6 +5,11 @@
 
 from __future__ import annotations
 
+import zlib
+from pathlib import Path
+
+from bitstreams import StreamReader
+
 PREFIX = "synthetic"
 
 
@@ -14,3 +19,17 @@ def marked(metadata: dict, bands: list[int], facts: dict[str, object]) -> dict:
     tags |= {f"{PREFIX}_{name}": str(fact) for name, fact in facts.items()}
     namespaces = metadata.get("tags", {})
     return metadata | {"tags": namespaces | {"": namespaces.get("", {}) | tags}}
+
+
+def raster_crc32(path: str | Path) -> str:
+    """`source_crc32` of what a raster's file holds."""
+    checksum = 0
+    with Path(path).open("rb") as file:
+        while part := file.read(2**20):
+            checksum = zlib.crc32(part, checksum)
+    return f"{checksum:08x}"
+
+
+def stream_crc32(reader: StreamReader) -> str:
+    """`source_crc32` of a stream: that of its tile index, which holds the checksums of all tiles."""
+    return f"{zlib.crc32(reader.index.tobytes()):08x}"

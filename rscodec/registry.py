@@ -53,6 +53,10 @@ ENHANCERS = (
                 takes="raster"),  # fmt: skip
 )
 
+UPSAMPLERS = (
+    Row("e2diff", "rscodec.upsamplers.e2diffsr:E2DiffUpsampler", ("e2diff-1",), "e2diff-1", "E2DiffSR, for any scale"),
+)
+
 
 def find(rows: tuple[Row, ...], name: str) -> Row:
     """The row of that name; an unknown one is answered with those that exist."""

@@ -14,7 +14,8 @@ from bitstreams import Header
 from bitstreams.errors import InputError, MissingWeights, WrongWeights
 from rscodec.codec.base import TileCodec
 from rscodec.enhancers.base import Enhancer
-from rscodec.registry import CODECS, ENHANCERS, Row, find, find_model
+from rscodec.registry import CODECS, ENHANCERS, UPSAMPLERS, Row, find, find_model
+from rscodec.upsamplers.base import Upsampler
 
 FOLDER = Path(__file__).parent / "weights"
 SUFFIX = ".safetensors"
@@ -68,15 +69,24 @@ def codec_for_decoding(header: Header, weights: str | Path | None = None, device
 
 def enhancer_for(model: str | Path, device: str = "cpu") -> Enhancer:
     """The enhancer of a registry row, with the weights that ship, or the one in a weights file (by its suffix)."""
+    return _generator(ENHANCERS, "enhancer", model, device)
+
+
+def upsampler_for(model: str | Path, device: str = "cpu") -> Upsampler:
+    """The same for an upsampler."""
+    return _generator(UPSAMPLERS, "upsampler", model, device)
+
+
+def _generator(rows: tuple[Row, ...], kind: str, model: str | Path, device: str):
     check_device(device)
     if Path(model).suffix == SUFFIX:
-        return _load(ENHANCERS[0], Path(model), device)
+        return _load(rows[0], Path(model), device)
     try:
-        row = find(ENHANCERS, str(model))
+        row = find(rows, str(model))
     except ValueError as problem:
         raise InputError(f"{problem}, or give a weights file (*{SUFFIX})") from None
     if not ships(row):
-        raise MissingWeights(f"no weights of the enhancer {row.name} ship with this package; give a file with them")
+        raise MissingWeights(f"no weights of the {kind} {row.name} ship with this package; give a file with them")
     return _load(row, shipped(row.default_model), device)
 
 
@@ -105,7 +115,7 @@ def _row(name: str) -> Row:
 
 
 def _load(row: Row, path: Path, device: str):
-    """The codec or enhancer in a file, kept for the next call as long as the file does not change."""
+    """The codec, enhancer or upsampler in a file, kept for the next call as long as the file does not change."""
     about = path.stat() if path.exists() else None
     return _loaded(row, path.absolute(), device, about and (about.st_ino, about.st_mtime_ns, about.st_size))
 

@@ -1,7 +1,7 @@
 """Overlapping windows over a scene, and how they are blended without a seam.
 
     |---- window 0 ----|
-                  |---- window 1 ----|        each axis: starts at multiples of ALIGN, spread evenly, a function of
+                  |---- window 1 ----|        each axis: starts at multiples of `align`, spread evenly, a function of
                              |---- 2 ----|    the scene's length alone
     share  1111111111\\../11111\\../1111111   shares of the windows over a pixel add up to 1
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from rscodec.tiles import Window
 
-ALIGN = 16  # of windows, so that the blocks of a codec always lie in them as they did in training
+ALIGN = 16  # of an enhancer's windows, so that the blocks of a codec always lie in them as they did in training
 
 
 class Axis:
@@ -23,10 +23,10 @@ class Axis:
     beyond it.
     """
 
-    def __init__(self, length: int, window: int, overlap: int, target: int | None = None):
-        padded = max(window, -(-length // ALIGN) * ALIGN)
+    def __init__(self, length: int, window: int, overlap: int, target: int | None = None, align: int = ALIGN):
+        padded = max(window, -(-length // align) * align)
         count = -(-(padded - overlap) // (window - overlap))
-        self.starts = [round(k * (padded - window) / max(count - 1, 1) / ALIGN) * ALIGN for k in range(count)]
+        self.starts = [round(k * (padded - window) / max(count - 1, 1) / align) * align for k in range(count)]
         self._length, self._target, self._window, self._overlap = length, target or length, window, overlap
         self._total = np.zeros(self.span(self.starts[-1])[1])
         for start in self.starts:
@@ -58,11 +58,11 @@ class Axis:
 class Windows:
     """The windows of a scene. `target` is the scene that is made of it, if not one of the same size."""
 
-    def __init__(self, scene: Window, edge: int, overlap: int, target: Window | None = None):
+    def __init__(self, scene: Window, edge: int, overlap: int, target: Window | None = None, align: int = ALIGN):
         target = target or scene
         self.edge = edge
-        self.cols = Axis(scene.width, edge, overlap, target.width)
-        self.rows = Axis(scene.height, edge, overlap, target.height)
+        self.cols = Axis(scene.width, edge, overlap, target.width, align)
+        self.rows = Axis(scene.height, edge, overlap, target.height, align)
 
     def touching(self, part: Window) -> list[Window]:
         """The windows under a part of the target, row by row."""

@@ -25,6 +25,11 @@ class Schedule:
         kept = float(self.kept[step])
         return kept**0.5 * x + (1 - kept) ** 0.5 * noise
 
+    def noise_in(self, x_t: torch.Tensor, x: torch.Tensor, step: int) -> torch.Tensor:
+        """The noise that was added to x if x_t came of it: what a network that predicts x knows of it."""
+        kept = float(self.kept[step])
+        return (x_t - kept**0.5 * x) / (1 - kept) ** 0.5
+
 
 def linear(steps: int, first: float = 0.1, last: float = 0.99) -> Schedule:
     """Betas from first to last: the defaults leave next to nothing of the signal after a few steps."""

@@ -7,19 +7,25 @@ import numpy as np
 from rscodec.enhancers.base import Enhancer, EnhanceSettings
 from rscodec.generated import GeneratedScene
 from rscodec.picture import Picture
+from rscodec.provenance import marked
 from rscodec.tiles import Window
 from rscodec.windows import Windows
 
 
 class EnhancedScene(GeneratedScene):
-    """Reads like the picture that it is made of. `quality` is that of a stream."""
+    """Reads like the picture that it is made of. `facts` are for its tags, `quality` is that of a stream."""
 
     def __init__(self, picture: Picture, enhancer: Enhancer, settings: EnhanceSettings, facts: dict[str, object],
                  quality: float | None = None):  # fmt: skip
-        self._enhancer, self._quality = enhancer, quality
+        self._enhancer, self._facts, self._quality = enhancer, facts, quality
         self.strength, self.max_change = settings.strength, settings.max_change
         windows = Windows(picture.scene, enhancer.window, enhancer.overlap)
-        super().__init__(picture, picture, windows, settings.seed, facts)
+        super().__init__(picture, picture, windows, settings.seed)
+
+    def mark(self, metadata: dict, chosen: list[int]) -> dict:
+        """The metadata of an output that has the `chosen` bands (0-based), with the tags that it needs."""
+        bands = [place for place, band in enumerate(chosen, 1) if band in self.bands]
+        return marked(metadata, bands, self._facts) if bands else metadata
 
     def answer(self, pixels: np.ndarray, window: Window, seed: int) -> np.ndarray:
         return self._enhancer.change(pixels, self._quality, seed)

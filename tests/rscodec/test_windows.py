@@ -75,3 +75,9 @@ def test_windows_of_a_larger_target_are_found_by_its_parts():
         both = target.overlap(part)
         total[both.within(part)] += windows.share(window)[both.within(target)]
     assert np.allclose(total, 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("length", [33, 100, 129, 1000])
+def test_windows_that_need_no_grid_overlap_as_asked_and_end_with_the_scene(length):
+    axis = Axis(length, 32, 8, align=1)
+    assert (np.diff(axis.starts) <= 32 - 8).all() and axis.starts[-1] + 32 == length

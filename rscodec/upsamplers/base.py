@@ -1,0 +1,63 @@
+"""What an upsampler is to the rest of the house: a thing that says what bicubic interpolation of a window lacks.
+
+    window (3, W, W), coordinates, scale, seed --detail--> (3, rows, cols)      rscodec/upsamplers/scene.py makes scenes
+
+Contract (tests/rscodec/upsamplers/test_laws.py holds every row of the registry to it, on whole scenes):
+- Any real scale from 1 to LARGEST_SCALE, and 1 too; the target has round(scale * size) pixels either way.
+- The same seed gives the same pixels on one machine, whatever window of the target is asked for, in whatever order.
+- Any size from 1 x 1 works. Windows overlap and are blended; there are no seams.
+- A pixel is invalid where the nearest one of the source is, and nowhere else; damaged tiles are not painted over.
+- Only red, green and blue are generated; other bands are bicubic, alpha is that of the nearest pixel.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bitstreams.errors import InputError
+
+LARGEST_SCALE = 10.0
+EDGE_UNIT = 16  # of windows
+
+
+@dataclass(frozen=True)
+class UpscaleSettings:
+    """`model`: a row of the registry or a weights file."""
+
+    model: str | Path
+    scale: float
+    seed: int = 0
+
+    def __post_init__(self):
+        if not 0 <= self.seed < 2**63:
+            raise InputError(f"--seed {self.seed}: give a whole number from 0 to 2^63 - 1")
+        if not 1 <= self.scale <= LARGEST_SCALE:
+            raise InputError(f"--scale {self.scale}: give one from 1 to {LARGEST_SCALE:g}")
+
+    def target(self, length: int) -> int:
+        """How long an edge becomes."""
+        return math.floor(self.scale * length + 0.5)
+
+
+class Upsampler(ABC):
+    """One loaded model on one device."""
+
+    model: str  # the name of its weights
+    weights_hash: str  # the first 16 hexadecimal digits of the SHA-256 of its file
+    overlap: int  # of windows, in pixels of the source
+
+    @abstractmethod
+    def window(self, scale: float) -> int:
+        """The largest edge of windows at a scale, in pixels of the source: a multiple of EDGE_UNIT."""
+
+    @abstractmethod
+    def detail(self, pixels: np.ndarray, rows: np.ndarray, cols: np.ndarray, scale: float, seed: int) -> np.ndarray:
+        """What to add to bicubic interpolation of pixels (3, W, W), float32 of about 0..1, at coordinates.
+
+        A coordinate counts pixels of the window; 0 is the centre of the first one.
+        """

@@ -1,0 +1,135 @@
+"""E2DiffSR: a latent diffusion generates what a small image lacks, an implicit network amplifies it to any scale.
+
+                  noise --4 steps of the denoiser--> z^ (4, 1/8) --DPDecoder--> h1..h4
+                                ^                                                 |
+    I_LR --bicubic--> CondNet --+                                                 v
+      +---------------------------------------------------------------------> branch --CSUM--> what bicubic lacks
+
+"Latent Diffusion, Implicit Amplification: Efficient Continuous-Scale Super-Resolution for Remote Sensing Images". One
+model serves all scales; every image of a batch has the same.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn as nn
+
+from rscodec.diffusion.samplers import ancestral, normal
+from rscodec.diffusion.schedules import linear
+from rscodec.model_file import Config, read_model, write_model
+from rscodec.upsamplers.base import EDGE_UNIT, Upsampler
+from rscodec.upsamplers.branch import Branch
+from rscodec.upsamplers.csum import Csum
+from rscodec.upsamplers.denoiser import Denoiser
+from rscodec.upsamplers.maps import resize
+from rscodec.upsamplers.prior import CHANNELS, STRIDE, CondNet, DPDecoder, DPEncoder
+
+FORMAT = "rscodec-e2diff-1"
+TRAINING_ONLY = ("encoder.",)  # sees the original, so it does not ship
+SCALE_UNIT = 3.0  # log2 of 8, the largest scale that is trained
+
+
+@dataclass(frozen=True)
+class E2DiffConfig(Config):
+    """Everything that is needed to rebuild the modules of a checkpoint. `window` and `large` are the longest edges of
+    windows, before and after.
+    """
+
+    window: int = 128
+    large: int = 512
+    overlap: int = 16
+    features: int = 64
+    blocks: int = 3
+    prior_width: int = 16
+    prior_blocks: int = 2
+    levels: int = 3
+    sampled: int = 32
+    hidden: int = 64
+    condition_width: int = 96
+    condition_blocks: int = 5
+    denoiser_width: int = 96
+    denoiser_blocks: int = 5
+    steps: int = 4
+    betas: tuple[float, float] = (0.1, 0.99)
+
+
+SMALL = E2DiffConfig()
+PAPER = E2DiffConfig(blocks=6, prior_width=64, hidden=256, sampled=64, condition_width=320, condition_blocks=9,
+                     denoiser_width=448, denoiser_blocks=9)  # fmt: skip
+CONFIGS = {"small": SMALL, "paper": PAPER}
+
+
+class E2DiffSr(nn.Module):
+    """All networks of both stages. Images are (B, 3, H, W) in 0..1, priors (B, 4, H/8, W/8) of about unit variance."""
+
+    def __init__(self, config: E2DiffConfig):
+        super().__init__()
+        self.config = config
+        self.encoder = DPEncoder(config.prior_width, config.prior_blocks)
+        self.decoder = DPDecoder(config.prior_width, config.prior_blocks)
+        self.condition_net = CondNet(config.condition_width, config.condition_blocks)
+        self.denoiser = Denoiser(config.denoiser_width, config.denoiser_blocks, config.steps)
+        self.branch = Branch(config.features, config.blocks, self.decoder.widths)
+        self.csum = Csum(config.features, config.levels, config.sampled, config.hidden)
+        self.schedule = linear(config.steps, *config.betas)
+        self.register_buffer("spread", torch.ones(1, CHANNELS, 1, 1))  # of the encoder's means; stage two measures it
+
+    def generated(self, condition: torch.Tensor, scale: float, start: torch.Tensor,
+                  generator: torch.Generator | None) -> torch.Tensor:  # fmt: skip
+        """z^ from z_T, through all steps."""
+        about = self.scale_feature(scale)
+
+        def noise(x: torch.Tensor, step: int) -> torch.Tensor:
+            return self.schedule.noise_in(x, self.denoiser(x, condition, step, about), step)
+
+        return ancestral(noise, start, self.schedule, generator)
+
+    def change(self, small: torch.Tensor, prior: torch.Tensor, rows: np.ndarray, cols: np.ndarray,
+               scale: float) -> torch.Tensor:  # fmt: skip
+        """What bicubic interpolation lacks at coordinates of small images, given their prior."""
+        about = self.scale_feature(scale)
+        features = self.branch(small, self.decoder(prior * self.spread), about)
+        return self.csum(features, rows, cols, about)
+
+    def scale_feature(self, scale: float) -> torch.Tensor:
+        return torch.full((1, 1), math.log2(scale) / SCALE_UNIT, device=self.spread.device)
+
+
+def latents(edge: int, scale: float) -> int:
+    """How many latents long the prior of an edge is at a scale; they cover it evenly."""
+    return max(1, round(scale * edge / STRIDE))
+
+
+class E2DiffUpsampler(Upsampler):
+    """A weights file on a device."""
+
+    def __init__(self, path: Path, device: str = "cpu"):
+        file = read_model(path, FORMAT, "upsampler", E2DiffConfig)
+        self.model, self.weights_hash, self.overlap = file.model, file.weights_hash, file.config.overlap
+        self.device = torch.device(device)
+        self._net = file.load_into(E2DiffSr(file.config), TRAINING_ONLY, device)
+
+    def window(self, scale: float) -> int:
+        config = self._net.config
+        fitting = int(min(config.window, config.large / scale)) // EDGE_UNIT * EDGE_UNIT
+        return max(fitting, 2 * config.overlap)
+
+    @torch.inference_mode()
+    def detail(self, pixels: np.ndarray, rows: np.ndarray, cols: np.ndarray, scale: float, seed: int) -> np.ndarray:
+        net, generator = self._net, torch.Generator().manual_seed(seed)
+        small = torch.from_numpy(pixels)[None].to(self.device, memory_format=torch.channels_last)
+        long = latents(pixels.shape[1], scale)
+        condition = net.condition_net(resize(small, STRIDE * long, STRIDE * long))
+        start = normal((1, CHANNELS, long, long), generator, self.device)
+        prior = net.generated(condition, scale, start, generator)
+        return net.change(small, prior, rows, cols, scale)[0].cpu().numpy()
+
+
+def write_weights(path: Path, model: str, net: E2DiffSr) -> None:
+    """The weights file of a trained model."""
+    write_model(path, FORMAT, model, net, TRAINING_ONLY)

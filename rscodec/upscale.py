@@ -1,0 +1,41 @@
+"""From settings to an upsampled scene, and what the tags are to say of it.
+
+    stream    upscaled_stream(reader, decoder, settings, device)
+    raster    upscaled_raster(reader, settings, device)
+"""
+
+from __future__ import annotations
+
+from bitstreams import StreamReader
+from rscodec.decoder import SceneDecoder
+from rscodec.metadata_form import stream_metadata
+from rscodec.picture import Picture, decoded, opened
+from rscodec.provenance import raster_crc32, stream_crc32
+from rscodec.raster import RasterReader
+from rscodec.upsamplers.base import UpscaleSettings
+from rscodec.upsamplers.scene import UpscaledScene
+from rscodec.weights import upsampler_for
+
+
+def upscaled_stream(
+    reader: StreamReader, decoder: SceneDecoder, settings: UpscaleSettings, device: str
+) -> UpscaledScene:
+    """What a stream decodes to, upsampled."""
+    return _upscaled(decoded(decoder, stream_metadata(reader)), settings, device, stream_crc32(reader))
+
+
+def upscaled_raster(reader: RasterReader, settings: UpscaleSettings, device: str) -> UpscaledScene:
+    """A raster, upsampled."""
+    return _upscaled(opened(reader), settings, device, raster_crc32(reader.path))
+
+
+def _upscaled(picture: Picture, settings: UpscaleSettings, device: str, source_crc32: str) -> UpscaledScene:
+    upsampler = upsampler_for(settings.model, device)
+    facts = {
+        "model": upsampler.model,
+        "weights": upsampler.weights_hash,
+        "seed": settings.seed,
+        "scale": repr(settings.scale),
+        "source_crc32": source_crc32,
+    }
+    return UpscaledScene(picture, upsampler, settings, facts)

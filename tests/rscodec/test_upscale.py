@@ -1,0 +1,120 @@
+"""Upsampling from file to file: size, place, pixels, tags."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+import pytest
+
+from bitstreams import StreamReader
+from bitstreams.errors import InputError, MissingWeights, TileDamaged, WrongWeights
+from rscodec import api
+from rscodec.registry import UPSAMPLERS
+from rscodec.scene import Scene
+from rscodec.upsamplers.base import UpscaleSettings
+from rscodec.weights import ships, upsampler_for
+from tests import upsamplers
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory, make_scene, to_stream, flip):
+    """A scene of four bands with a collar of nodata, as a raster, a stream and a damaged one; and a model."""
+    folder = tmp_path_factory.mktemp("upscale")
+    scene = make_scene((150, 100), bands=4, nodata=0)
+    scene.save(folder / "a.tif")
+    stream = to_stream(scene)
+    (folder / "a.bin").write_bytes(stream)
+    (folder / "bad.bin").write_bytes(flip(stream, 0, 1, 0))
+    upsamplers.write(folder / "model.safetensors")
+    return folder
+
+
+@pytest.fixture
+def upscale(files, tiny_weights, tmp_path):
+    def run(name, scale=2.6, seed=0, **options) -> Scene:
+        settings = UpscaleSettings(files / "model.safetensors", scale, seed)
+        run.report = api.upscale_file(files / name, tmp_path / "out.tif", settings, weights=tiny_weights,
+                                      overwrite=True, **options)
+        return Scene.load(tmp_path / "out.tif")
+
+    return run
+
+
+def test_a_raster_becomes_larger_and_stays_where_it_is(files, upscale):
+    before, after = Scene.load(files / "a.tif"), upscale("a.tif", seed=9)
+    assert after.pixels.shape == (4, 260, 390)
+    assert (upscale.report.width, upscale.report.height, upscale.report.bands) == (390, 260, [1, 2, 3])
+    tags = after.metadata.pop("tags")[""]
+    (a, b, c, d, e, f) = before.metadata.pop("transform")
+    assert after.metadata.pop("transform") == [a * 150 / 390, b, c, d, e * 100 / 260, f]
+    assert after.metadata == {key: value for key, value in before.metadata.items() if key != "tags"}
+    assert {key: value for key, value in tags.items() if key.startswith("synthetic")} == {
+        "synthetic": "yes",
+        "synthetic_bands": "1,2,3",
+        "synthetic_bicubic_bands": "4",
+        "synthetic_model": "e2diff-test-1",
+        "synthetic_weights": upsampler_for(files / "model.safetensors").weights_hash,
+        "synthetic_seed": "9",
+        "synthetic_scale": "2.6",
+        "synthetic_source_crc32": f"{zlib.crc32((files / 'a.tif').read_bytes()):08x}",
+    }
+
+
+def test_a_stream_is_upsampled_as_what_it_decodes_to(files, tiny_weights, upscale, tmp_path):
+    api.decode_file(files / "a.bin", tmp_path / "plain.tif", weights=tiny_weights)
+    from_stream = upscale("a.bin", 3)
+    settings = UpscaleSettings(files / "model.safetensors", 3)
+    api.upscale_file(tmp_path / "plain.tif", tmp_path / "second.tif", settings)
+    from_raster = Scene.load(tmp_path / "second.tif")
+    assert np.array_equal(from_stream.pixels, from_raster.pixels)
+    with StreamReader.from_path(files / "a.bin") as reader:
+        checksum = zlib.crc32(reader.index.tobytes())
+    assert from_stream.metadata["tags"][""]["synthetic_source_crc32"] == f"{checksum:08x}"
+
+
+def test_nodata_stays(files, upscale):
+    before, after = Scene.load(files / "a.tif"), upscale("a.tif", 2)
+    assert not before.mask.all()
+    assert np.array_equal(after.mask, np.kron(before.mask, np.ones((2, 2), bool)))
+
+
+def test_masks_grow_with_their_scene(files, upscale, make_scene):
+    scene = make_scene((40, 30))
+    classes = np.zeros((1, 30, 40), np.uint8)
+    classes[:, 5:9, 10:20] = 3
+    Scene(scene.pixels, classes, scene.metadata | {"masked": True}).save(files / "masked.tif")
+    after = upscale("masked.tif", 2)
+    assert np.array_equal(~after.dataset_mask, np.kron(classes[0] == 3, np.ones((2, 2), bool)))
+
+
+def test_a_damaged_tile_stops_or_stays_empty(upscale):
+    with pytest.raises(TileDamaged):
+        upscale("bad.bin", 2)
+    found = upscale("bad.bin", 2, on_error="nodata")
+    assert upscale.report.tiles_bad == [(0, 1, 0)]
+    assert (found.pixels[:, :128, 128:256] == 0).all() and (found.pixels[:, :128, 20:120] > 0).any()
+
+
+def test_settings_and_models_that_cannot_be(files, tiny_weights):
+    for wrong in (dict(scale=0.9), dict(scale=10.1), dict(scale=float("nan")), dict(scale=2, seed=-1)):
+        with pytest.raises(InputError, match="--" + list(wrong)[-1]):
+            UpscaleSettings("e2diff", **wrong)
+    with pytest.raises(InputError, match="unknown name 'x'; there are e2diff"):
+        upsampler_for("x")
+    for row in UPSAMPLERS:
+        if not ships(row):
+            with pytest.raises(MissingWeights, match=f"upsampler {row.name}"):
+                upsampler_for(row.name)
+    with pytest.raises(MissingWeights, match="no upsampler at"):
+        upsampler_for(files / "absent.safetensors")
+    with pytest.raises(WrongWeights, match="holds no upsampler"):
+        upsampler_for(tiny_weights)
+
+
+def test_what_is_no_scene_is_bad_input(files, tmp_path):
+    (tmp_path / "x.tif").write_text("no image")
+    settings = UpscaleSettings(files / "model.safetensors", 2)
+    with pytest.raises(InputError, match="x.tif"):
+        api.upscale_file(tmp_path / "x.tif", tmp_path / "y.tif", settings)
+    assert not (tmp_path / "y.tif").exists()
