@@ -8,9 +8,11 @@ import click
 
 from bitstreams.errors import TileDamaged
 from cli import enhancing, options
+from cli import upscale as upscale_scene
 from cli.progress import progress
 from rscodec.enhancers.base import EnhanceSettings
-from rscodec.registry import ENHANCERS
+from rscodec.registry import ENHANCERS, UPSAMPLERS
+from rscodec.upsamplers.base import UpscaleSettings
 from rscodec.weights import ships
 
 
@@ -29,6 +31,8 @@ from rscodec.weights import ships
                    "all the same).")
 @click.option("--fast", is_flag=True, help="Synthesis in bfloat16: a few grey levels of difference.")
 @enhancing.by_choice(hidden=not any(row.takes == "stream" and ships(row) for row in ENHANCERS))
+@click.option("--upscale", type=upscale_scene.SCALE, metavar="SCALE", hidden=not any(map(ships, UPSAMPLERS)),
+              help="Upsample what was decoded, as `rscodec upscale --scale` does.")
 @options.weights_option
 @options.device_option
 @options.threads_option
@@ -37,15 +41,22 @@ from rscodec.weights import ships
 @options.debug_option
 def command(stream: str | Path, output: Path, driver: str | None, creation_options: tuple[tuple[str, str], ...],
             quiet: bool, preview: int | None, window: tuple[int, int, int, int] | None, fast: bool,
-            enhance: EnhanceSettings | None, **settings) -> None:
+            enhance: EnhanceSettings | None, upscale: float | None, **settings) -> None:
     """Reconstruct the scene that STREAM holds."""
-    for name, given in (("--window", window), ("--fast", fast), ("--enhance", enhance)):
+    for name, given in (("--window", window), ("--fast", fast), ("--enhance", enhance), ("--upscale", upscale)):
         if preview and given:
             raise click.UsageError(f"--preview shows the whole scene, roughly: leave {name} away")
+    for name, given in (("--window", window), ("--bands", settings["bands"]), ("--enhance", enhance)):
+        if upscale and given:
+            raise click.UsageError(f"--upscale makes the whole scene larger: leave {name} away")
 
     from rscodec.api import decode_file, preview_file
 
     settings |= {"driver": options.driver_for(output, driver), "creation_options": dict(creation_options)}
+    if upscale:
+        del settings["bands"]
+        upscale_scene.run(stream, output, UpscaleSettings("e2diff", upscale), quiet, fast=fast, **settings)
+        return
     if preview:
         result = preview_file(stream, output, preview, **settings)
     else:

@@ -33,6 +33,7 @@ COMMANDS = (
     ("sample", "Make a synthetic Earth scene."),
     ("eval", "Measure rate, distortion and speed."),
 )
+UNOFFERED = ("upscale",)  # commands that work, but whose weights do not ship
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,13 @@ UNEXPECTED, USAGE, INTERRUPTED, CLOSED_PIPE = 1, 2, 130, 141
 class Commands(click.Group):
     """A group that imports a command when it is asked for by name, and for no other reason."""
 
-    rows = COMMANDS
+    rows, unoffered = COMMANDS, UNOFFERED
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [name for name, _ in self.rows]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in self.list_commands(ctx):
+        if name not in (*self.list_commands(ctx), *self.unoffered):
             return None
         return importlib.import_module(f"cli.{name}").command
 

@@ -104,6 +104,8 @@ class UpscaleReport:
     seconds: float
     tiles_bad: list
 
+    lost = DecodeReport.lost
+
 
 def encode(scene, quality: float | None = None, **settings) -> bytes:
     """A Scene, an array (rows, columns) or (bands, rows, columns), or the path of an image, as a stream.

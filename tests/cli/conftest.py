@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 from cli.main import main
-from rscodec.api import DecodeReport, EncodeReport, EnhanceReport
+from rscodec.api import DecodeReport, EncodeReport, EnhanceReport, UpscaleReport
 from rscodec.verify import VerifyReport
 
 
@@ -38,6 +38,8 @@ def api(monkeypatch: pytest.MonkeyPatch) -> FakeApi:
         "decode_file": DecodeReport(path="out.tif", width=256, height=256, bands=3, seconds=0.5, tiles_bad=[]),
         "enhance_file": EnhanceReport(path="out.tif", width=256, height=256, bands=[1, 2, 3], seconds=0.5),
         "preview_file": DecodeReport(path="out.tif", width=64, height=64, bands=3, seconds=0.5, tiles_bad=[]),
+        "upscale_file": UpscaleReport(path="out.tif", width=666, height=666, bands=[1, 2, 3], seconds=0.5,
+                                      tiles_bad=[]),
         "verify_file": VerifyReport(tiles=4, tiles_bad=0, latents_crc32=0x0BADCAFE, pixels_crc32=7),
         "validate_files": [],
     })

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from rscodec.enhancers.base import EnhanceSettings
-from rscodec.registry import ENHANCERS
+from rscodec.registry import ENHANCERS, UPSAMPLERS
+from rscodec.upsamplers.base import UpscaleSettings
 from rscodec.weights import ships
 
 DEFAULTS = dict(window=None, bands=None, driver="GTiff", creation_options={}, on_error="stop", fast=False,
@@ -30,7 +31,8 @@ def test_a_preview_is_made_another_way(rscodec, api):
     assert options["bands"] == (3,) and options["driver"] == "PNG"
 
 
-@pytest.mark.parametrize("args", [["--window", "0", "0", "9", "9"], ["--fast"], ["--enhance", "ldm"]], ids=" ".join)
+@pytest.mark.parametrize("args", [["--window", "0", "0", "9", "9"], ["--fast"], ["--enhance", "ldm"],
+                                  ["--upscale", "2"]], ids=" ".join)
 def test_a_preview_is_of_the_whole_and_rough(rscodec, api, args):
     result = rscodec("decode", "a.bin", "-o", "a.tif", "--preview", "64", *args)
     assert result.code == 2 and "--preview" in result.err and not api.calls
@@ -88,3 +90,22 @@ def test_lost_tiles_are_named_and_not_a_success(rscodec, api):
 def test_enhancement_is_offered_when_a_model_ships(rscodec):
     shipping = any(row.takes == "stream" and ships(row) for row in ENHANCERS)
     assert ("--enhance" in rscodec("decode", "--help").out) == shipping
+
+
+def test_upscaling_is_offered_when_a_model_ships(rscodec):
+    assert ("--upscale" in rscodec("decode", "--help").out) == any(map(ships, UPSAMPLERS))
+
+
+def test_upscaling_is_that_of_the_command(rscodec, api):
+    result = rscodec("decode", "a.bin", "-o", "a.tif", "--upscale", "2.6", "--fast", "--on-error", "nodata")
+    assert result.code == 0 and result.out == "out.tif: 666 x 666, bands 1,2,3 generated, 0.5 s\n"
+    options = dict(driver="GTiff", creation_options={}, on_error="nodata", fast=True, weights=None, device="cpu",
+                   threads=None, overwrite=False, progress=None)
+    assert api.calls == [("upscale_file", (Path("a.bin"), Path("a.tif"), UpscaleSettings("e2diff", 2.6)), options)]
+
+
+@pytest.mark.parametrize("args", [["--window", "0", "0", "9", "9"], ["--bands", "1"], ["--enhance", "ldm"]],
+                         ids=" ".join)
+def test_upscaling_is_of_the_whole(rscodec, api, args):
+    result = rscodec("decode", "a.bin", "-o", "a.tif", "--upscale", "2", *args)
+    assert result.code == 2 and args[0] in result.err and not api.calls

@@ -1,0 +1,47 @@
+"""`rscodec upscale`: a scene with more pixels than it had."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bitstreams.errors import TileDamaged
+from cli import options
+from cli.progress import progress
+from rscodec.upsamplers.base import LARGEST_SCALE, UpscaleSettings
+
+SCALE = options.FiniteRange(1, LARGEST_SCALE)
+
+
+@click.command()
+@click.argument("scene", type=options.INPUT)
+@options.output_option
+@click.option("--scale", type=SCALE, required=True, help="How many pixels one becomes, either way: any real number.")
+@click.option("--model", default="e2diff", show_default=True, metavar="NAME|FILE", help="The upsampler.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True,
+              help="Another seed generates other detail.")
+@click.option("--weights", type=options.PATH, help="Of a compressed SCENE: its weights, instead of the packaged ones.")
+@options.device_option
+@options.threads_option
+@options.overwrite_option
+@options.quiet_option
+@options.debug_option
+def command(scene: str | Path, output: Path, scale: float, model: str, seed: int, quiet: bool, **settings) -> None:
+    """Upsample SCENE, a raster or a compressed file, to a GeoTIFF.
+
+    Red, green and blue are generated, and tags say so; other bands are bicubic. Nodata, masks and place are kept.
+    """
+    run(scene, output, UpscaleSettings(model, scale, seed), quiet, **settings)
+
+
+def run(scene: str | Path, output: Path, upscale: UpscaleSettings, quiet: bool, **settings) -> None:
+    from rscodec.api import upscale_file
+
+    with progress("upscale", quiet) as report:
+        result = upscale_file(scene, output, upscale, progress=report, **settings)
+    if not quiet:
+        bands = ",".join(map(str, result.bands)) or "none"
+        click.echo(f"{result.path}: {result.width} x {result.height}, bands {bands} generated, {result.seconds:.1f} s")
+    if result.tiles_bad:
+        raise TileDamaged(f"{scene}: left empty in {output}, because damaged: {result.lost}")

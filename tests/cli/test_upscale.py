@@ -1,0 +1,50 @@
+"""`rscodec upscale`: what the options mean to the library; it is offered when a model ships."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from cli.main import COMMANDS, UNOFFERED
+from rscodec.registry import UPSAMPLERS
+from rscodec.upsamplers.base import UpscaleSettings
+from rscodec.weights import ships
+
+DEFAULTS = dict(weights=None, device="cpu", threads=None, overwrite=False, progress=None)
+
+
+def test_it_is_offered_when_a_model_ships(rscodec):
+    shipping = any(map(ships, UPSAMPLERS))
+    assert ("upscale" in [name for name, _ in COMMANDS]) == shipping == ("upscale" not in UNOFFERED)
+    assert ("\n  upscale " in rscodec("--help").out) == shipping
+
+
+def test_defaults(rscodec, api):
+    result = rscodec("upscale", "a.tif", "-o", "b.tif", "--scale", "2.6")
+    assert result.code == 0 and result.out == "out.tif: 666 x 666, bands 1,2,3 generated, 0.5 s\n"
+    assert api.calls == [("upscale_file", (Path("a.tif"), Path("b.tif"), UpscaleSettings("e2diff", 2.6)), DEFAULTS)]
+
+
+def test_options(rscodec, api):
+    args = ["--scale", "10", "--model", "m.safetensors", "--seed", "7", "--weights", "w.safetensors", "--threads", "1",
+            "--overwrite", "--quiet"]
+    result = rscodec("upscale", "a.bin", "-o", "b.tif", *args)
+    assert result.code == 0 and result.out == ""
+    ((_, (_, _, settings), options),) = api.calls
+    assert settings == UpscaleSettings("m.safetensors", 10.0, seed=7)
+    assert options == DEFAULTS | dict(weights=Path("w.safetensors"), threads=1, overwrite=True)
+
+
+@pytest.mark.parametrize("args", [[], ["--scale", "0.5"], ["--scale", "10.5"], ["--scale", "nan"],
+                                  ["--scale", "2", "--seed", "-1"]], ids=" ".join)
+def test_values_out_of_range_are_usage_errors(rscodec, api, args):
+    result = rscodec("upscale", "a.tif", "-o", "b.tif", *args)
+    assert result.code == 2 and (args or ["--scale"])[-2:][0] in result.err and not api.calls
+
+
+def test_lost_tiles_are_named_and_not_a_success(rscodec, api):
+    api.results["upscale_file"] = dataclasses.replace(api.results["upscale_file"], tiles_bad=[(0, 1, 0)])
+    result = rscodec("upscale", "a.bin", "-o", "b.tif", "--scale", "2")
+    assert result.code == 4 and "(0, 1, 0)" in result.err and "b.tif" in result.err
