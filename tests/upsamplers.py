@@ -15,7 +15,7 @@ WINDOW, OVERLAP = 32, 8
 
 def config(**changes) -> E2DiffConfig:
     tiny = dict(window=WINDOW, large=96, overlap=OVERLAP, features=8, blocks=1, prior_width=4, prior_blocks=1,
-                sampled=6, hidden=8, condition_width=16, condition_blocks=1, denoiser_width=16, denoiser_blocks=1)
+                sampled=8, hidden=16, condition_width=16, condition_blocks=1, denoiser_width=16, denoiser_blocks=1)
     return E2DiffConfig(**tiny | changes)
 
 
@@ -29,7 +29,7 @@ def write(path: Path, model: str = "e2diff-test-1") -> Path:
     """A weights file of a network that changes pixels by some levels, differently for each seed."""
     net, generator = build(), torch.Generator().manual_seed(1)
     with torch.no_grad():
-        net.csum.mlp[-1].weight.normal_(0, 0.3, generator=generator)
+        net.csum.mlp[-1].weight.normal_(0, 0.02, generator=generator)
         net.denoiser.leave.weight.normal_(0, 1, generator=generator)
     write_weights(path, model, net)
     return path

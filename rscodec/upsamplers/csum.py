@@ -30,6 +30,8 @@ class Csum(nn.Module):
         self.attend = nn.Sequential(nn.Linear(1, hidden), nn.LeakyReLU(SLOPE), nn.Linear(hidden, levels))
         widths = [width, *[hidden] * (LAYERS - 1), 3]
         self.mlp = nn.ModuleList(nn.Conv2d(a, b, 1) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        for layer in (*self.pyramid, *self.mlp):  # the default would let features fade from layer to layer
+            nn.init.kaiming_normal_(layer.weight, SLOPE)
         nn.init.zeros_(self.mlp[-1].weight)
         nn.init.zeros_(self.mlp[-1].bias)
 

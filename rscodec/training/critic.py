@@ -1,0 +1,43 @@
+"""A patch discriminator, and how much of the gradient it may have."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+SLOPE = 0.2
+
+
+class Critic(nn.Module):
+    """Images (B, 3, H, W) in 0..1 -> how real each patch of some twenty pixels looks (B, 1, H/8, W/8)."""
+
+    def __init__(self, width: int = 32):
+        super().__init__()
+        widths = (3, width, 2 * width, 4 * width)
+        pairs = zip(widths[:-1], widths[1:], strict=True)
+        self.layers = nn.ModuleList(nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in pairs)
+        self.head = nn.Conv2d(widths[-1], 1, 3, padding=1)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        x = 2 * images - 1
+        for layer in self.layers:
+            x = F.leaky_relu(layer(x), SLOPE)
+        return self.head(x).float()
+
+
+def told_apart(critic: Critic, real: torch.Tensor, made: torch.Tensor) -> torch.Tensor:
+    """The hinge loss of the critic itself."""
+    return (F.relu(1 - critic(real)).mean() + F.relu(1 + critic(made.detach())).mean()) / 2
+
+
+def taken_for_real(critic: Critic, made: torch.Tensor) -> torch.Tensor:
+    """The loss of whoever made the images; the critic learns nothing of it."""
+    frozen = {key: value.detach() for key, value in critic.named_parameters()}
+    return -torch.func.functional_call(critic, frozen, (made,)).mean()
+
+
+def balanced(main: torch.Tensor, other: torch.Tensor, layer: nn.Parameter) -> torch.Tensor:
+    """`other`, weighed so that both losses pull equally at a last layer (Esser et al. 2021, equation 7)."""
+    pulls = [torch.autograd.grad(loss, layer, retain_graph=True)[0].norm() for loss in (main, other)]
+    return (pulls[0] / (pulls[1] + 1e-4)).clamp(max=1e4).detach() * other

@@ -1,0 +1,172 @@
+"""What E2DiffSR is trained on, the losses of its two stages, and how much either gains.
+
+    stage one    change(I_LR, z), z ~ DPEncoder(I_HR, up) against I_HR - up:  L1 + adversarial + KL        equation 12
+    stage two    |z^ - z| + |CondNet - z|, z^ through all T steps; then also as stage one with z^          equation 13
+    twin         stage one without a prior: what the rest does by itself
+
+The paper prints 1e-6 for the adversarial term and 0.5 for KL. Those are the weights of the autoencoder of latent
+diffusion (Rombach et al. 2022) the other way round, which balances the first by gradients, and so do we.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn as nn
+
+from rscodec.diffusion.samplers import normal
+from rscodec.resample import centres
+from rscodec.training.critic import Critic, balanced, taken_for_real, told_apart
+from rscodec.training.data import Batch, Crops
+from rscodec.training.ldm import Loss, gain_db
+from rscodec.training.pairs import CodecPairs, Pair
+from rscodec.upsamplers.e2diffsr import E2DiffSr
+from rscodec.upsamplers.maps import resize
+from rscodec.upsamplers.prior import STRIDE
+
+STAGES = ("one", "two", "twin")
+PRIORS = ("none", "condition", "generated", "learnt")
+SCALES = 1.0, 8.0
+UNIT, CODED_UNIT = 8, 16  # of the edge of small images
+CODED = 0.5  # share of small images that the codec decoded
+
+
+@dataclass
+class SrPair:
+    """Images in 0..1: small (B, 3, n, n), the same raised to the size of the original (B, 3, H, H)."""
+
+    small: torch.Tensor
+    raised: torch.Tensor
+    original: torch.Tensor
+    scale: float
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Of the terms beside L1; no adversarial term before step `critic_from`."""
+
+    adversarial: float
+    kl: float
+    critic_from: int
+
+
+class SrPairs:
+    """Crops, and what is left of them at a random scale for each batch: bicubic, some coded by our codec."""
+
+    def __init__(self, crops: Crops, small: int, device: str, codec: CodecPairs | None = None):
+        self.crops, self.device, self._small, self._codec = crops, device, small, codec
+        self.stream = crops.stream
+
+    def pair(self, batch: Batch, step: int) -> SrPair:
+        """What a batch of the stream is trained as: a function of both."""
+        rng = np.random.default_rng((self.crops.seed, step, 3000))
+        return self.at(batch.pixels, rng.uniform(*SCALES), rng if self._codec else None)
+
+    @torch.no_grad()
+    def at(self, pixels: torch.Tensor, scale: float, rng: np.random.Generator | None = None) -> SrPair:
+        """Pixels (B, 3, H, W) uint8 at about a scale: sizes are rounded, and the crops cut to what fits."""
+        short, long = self.sizes(scale)
+        original = pixels[..., :long, :long].to(self.device, non_blocking=True).float() / 255
+        small = (255 * resize(original, short, short)).round().clamp(0, 255)
+        if rng is not None:
+            coded = torch.from_numpy(rng.random(len(pixels)) < CODED)
+            if coded.any():
+                quality = torch.from_numpy(rng.uniform(1, 8, int(coded.sum()))).float()
+                decoded = self._codec.at(small.byte().cpu()[coded], quality).decoded
+                small[coded.to(self.device)] = (255 * decoded).round()
+        small = small / 255
+        images = small, resize(small, long, long), original
+        return SrPair(*(image.contiguous(memory_format=torch.channels_last) for image in images), long / short)
+
+    def sizes(self, scale: float) -> tuple[int, int]:
+        """Edges of small and large images."""
+        unit = CODED_UNIT if self._codec else UNIT
+        short = max(unit, int(min(self._small, self.crops.size / scale)) // unit * unit)
+        return short, min(self.crops.size // STRIDE, max(1, round(scale * short / STRIDE))) * STRIDE
+
+
+def trained(net: E2DiffSr, stage: str) -> list[nn.Parameter]:
+    """The parameters that a stage trains."""
+    parts = [net.decoder, net.branch, net.csum]
+    parts += {"one": [net.encoder], "two": [net.condition_net, net.denoiser], "twin": []}[stage]
+    return [parameter for part in parts for parameter in part.parameters()]
+
+
+def stage_one(net: E2DiffSr, critic: Critic, pair: SrPair, weights: Weights, step: int,
+              generator: torch.Generator) -> Loss:  # fmt: skip
+    mean, log_variance = net.encoder(pair.original, pair.raised)
+    prior = mean + (log_variance / 2).exp() * normal(mean.shape, generator, mean.device)
+    kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum() / pair.original.numel()
+    loss, figures = _pixels(net, critic, pair, prior / net.spread, weights, step)
+    return loss + weights.kl * kl, figures | {"kl": kl}
+
+
+def twin(net: E2DiffSr, critic: Critic, pair: SrPair, weights: Weights, step: int) -> Loss:
+    return _pixels(net, critic, pair, prior_of(net, pair, "none"), weights, step)
+
+
+def stage_two(net: E2DiffSr, critic: Critic, pair: SrPair, weights: Weights, step: int, generator: torch.Generator,
+              alone: bool) -> Loss:  # fmt: skip
+    """`alone`: only the prior is learnt, as in the paper; else the pixels that it leads to as well."""
+    with torch.no_grad():
+        learnt = prior_of(net, pair, "learnt")
+    condition = net.condition_net(pair.raised)
+    noise = normal(learnt.shape, generator, learnt.device)
+    start = net.schedule.add_noise(learnt, noise, len(net.schedule))
+    generated = net.generated(condition, pair.scale, start, generator)
+    terms = {"prior": (generated - learnt).abs().mean(), "distilled": (condition - learnt).abs().mean()}
+    if alone:
+        return sum(terms.values()), terms
+    loss, figures = _pixels(net, critic, pair, generated, weights, step)
+    return loss + sum(terms.values()), figures | terms
+
+
+def _pixels(net: E2DiffSr, critic: Critic, pair: SrPair, prior: torch.Tensor, weights: Weights, step: int) -> Loss:
+    found = upsampled(net, pair, prior)
+    l1 = (found - pair.original).abs().mean()
+    figures = {"l1": l1, "gain": gain_db(found, _given(pair)).mean()}
+    if not weights.adversarial or step < weights.critic_from:
+        return l1, figures
+    fooled, apart = taken_for_real(critic, found), told_apart(critic, pair.original, found)
+    loss = l1 + weights.adversarial * balanced(l1, fooled, net.csum.last_layer) + apart
+    return loss, figures | {"fooled": fooled, "apart": apart}
+
+
+def upsampled(net: E2DiffSr, pair: SrPair, prior: torch.Tensor) -> torch.Tensor:
+    short, long = pair.small.shape[2], pair.original.shape[2]
+    at = centres(0, long, short, long)
+    return pair.raised + net.change(pair.small, prior, at, at, pair.scale)
+
+
+def prior_of(net: E2DiffSr, pair: SrPair, kind: str, seed: int = 0) -> torch.Tensor:
+    """One of PRIORS."""
+    if kind == "learnt":
+        return net.encoder(pair.original, pair.raised)[0] / net.spread
+    condition = net.condition_net(pair.raised)
+    if kind == "condition":
+        return condition
+    if kind == "none":
+        return torch.zeros_like(condition)
+    generator = torch.Generator().manual_seed(seed)
+    start = normal(condition.shape, generator, condition.device)
+    return net.generated(condition, pair.scale, start, generator)
+
+
+@torch.no_grad()
+def measure_spread(net: E2DiffSr, pairs: list[SrPair]) -> None:
+    """Before stage two: how large the encoder's means are, so that the diffusion sees them of unit variance."""
+    squares = [net.encoder(pair.original, pair.raised)[0].square().mean((0, 2, 3), keepdim=True) for pair in pairs]
+    net.spread.copy_(torch.stack(squares).mean(0).sqrt().clamp(min=1e-3))
+
+
+@torch.no_grad()
+def gain_of(net: E2DiffSr, pair: SrPair, kind: str) -> float:
+    """Mean over crops of the PSNR over that of bicubic interpolation, in dB, in 8-bit levels as a file has them."""
+    found = upsampled(net, pair, prior_of(net, pair, kind))
+    return float(gain_db((255 * found).round().clamp(0, 255) / 255, _given(pair)).mean())
+
+
+def _given(pair: SrPair) -> Pair:
+    return Pair(pair.raised, pair.original, None)

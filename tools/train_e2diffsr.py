@@ -1,0 +1,162 @@
+"""Train E2DiffSR, on a CPU (in bfloat16 where it can) or on CUDA; goes on from its checkpoint when started again.
+
+    python tools/train_e2diffsr.py --shard local/shard.zip --stage one --run local/sr1
+    python tools/train_e2diffsr.py --shard local/shard.zip --stage two --run local/sr2 --start local/sr1/average.pt
+    python tools/train_e2diffsr.py --shard local/shard.zip --stage twin --run local/sr0
+
+Stage one learns the differential prior with everything that uses it, stage two to generate the prior: for the first
+--alone steps nothing else is trained, then the pixels that it leads to as well. The twin is stage one without a prior,
+for comparison. Every batch has its own scale from 1 to 8. With --codec half of the small images are what our codec
+decodes at a random quality. Every 40th picture of the shard is held out; at the end the gains over bicubic on it are
+logged for each kind of prior. The run folder holds checkpoint.pt (everything, for going on), average.pt (weights that
+`tools/export_e2diffsr.py` can ship) and log.txt.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import click
+import torch
+import torch.nn as nn
+
+from rscodec.codec.model import Codec
+from rscodec.codec.portable import exact_hash, read_weights, thaw
+from rscodec.training import checkpoint, sr
+from rscodec.training.critic import Critic
+from rscodec.training.data import Crops, load_shard
+from rscodec.training.ldm import Loss
+from rscodec.training.loop import Plan, train
+from rscodec.training.pairs import CodecPairs
+from rscodec.upsamplers.e2diffsr import CONFIGS, E2DiffConfig, E2DiffSr
+
+HELD_OUT = 40
+CHECKED = (1.5, 2, 2.6, 4, 6, 8)
+SPREAD_BATCHES = 16
+
+
+class Both(nn.Module):
+    """What is trained together."""
+
+    def __init__(self, net: E2DiffSr, critic: Critic):
+        super().__init__()
+        self.net, self.critic = net, critic
+
+
+def begin(stage: str, start: Path | None, config: E2DiffConfig) -> tuple[Both, list[dict]]:
+    """The networks to train and how they were trained so far."""
+    if start is None:
+        if stage == "two":
+            raise click.UsageError("--stage two goes on from stage one: give its average.pt with --start")
+        return Both(E2DiffSr(config), Critic()), []
+    saved = checkpoint.load(start)
+    config_before, history = E2DiffConfig.from_dict(saved["config"]), saved["history"]
+    if stage != "two" or history[-1]["stage"] == "two":
+        both = Both(E2DiffSr(config_before), Critic())
+        both.load_state_dict(saved["module"])
+        return both, history
+    both = Both(E2DiffSr(replace(config_before, steps=config.steps, betas=config.betas)), Critic())
+    untrained = {key: value for key, value in both.state_dict().items() if key.startswith("net.denoiser.")}
+    both.load_state_dict(saved["module"] | untrained)
+    return both, history
+
+
+def report(net: E2DiffSr, pairs: sr.SrPairs, batches: int, log) -> None:
+    """Log the gain over bicubic on held-out crops at each scale, with each kind of prior."""
+    net.eval()
+    for scale in CHECKED:
+        gains = dict.fromkeys(sr.PRIORS, 0.0)
+        for step in range(batches):
+            pair = pairs.at(pairs.crops.at(step).pixels, scale)
+            for prior in sr.PRIORS:
+                gains[prior] += sr.gain_of(net, pair, prior) / batches
+        log(f"held out, x{pair.scale:.2f}: " + ", ".join(f"{prior} {gain:+.3f} dB" for prior, gain in gains.items()))
+
+
+@click.command()
+@click.option("--shard", type=click.Path(exists=True, path_type=Path), required=True)
+@click.option("--stage", type=click.Choice(sr.STAGES), required=True)
+@click.option("--run", type=click.Path(path_type=Path), required=True, help="Folder of this run.")
+@click.option("--start", type=click.Path(exists=True, path_type=Path), help="average.pt to start from.")
+@click.option("--config", "widths", type=click.Choice(list(CONFIGS)), default="small", show_default=True)
+@click.option("--codec", "codec_weights", type=click.Path(exists=True, path_type=Path),
+              help="Weights of the codec that decodes half of the small images.")
+@click.option("--steps", default=20000)
+@click.option("--decay", default=8000, help="Steps at the end over which the learning rate falls.")
+@click.option("--alone", default=0, help="Stage two: first steps in which only the prior is trained.")
+@click.option("--rate", "learning_rate", default=5e-4)
+@click.option("--batch", default=16)
+@click.option("--large", default=192, help="Longest edge of crops, a multiple of 8.")
+@click.option("--small", default=64, help="Longest edge of what is upsampled.")
+@click.option("--diffusion-steps", default=4, help="T, for a new stage two.")
+@click.option("--betas", type=float, nargs=2, default=(0.1, 0.99), show_default=True, help="Schedule, for a new one.")
+@click.option("--adversarial", default=0.5, show_default=True, help="Weight of that term; 0: none.")
+@click.option("--critic-from", default=0, help="First step with a discriminator.")
+@click.option("--kl", default=1e-6, show_default=True, help="Weight of the KL term of stage one.")
+@click.option("--average", default=0.999)
+@click.option("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+@click.option("--threads", type=int)
+@click.option("--minutes", type=float, help="Stop (and save) after this long.")
+@click.option("--check", default=4, help="Batches of held-out crops for the gains at the end.")
+@click.option("--seed", default=0)
+def main(shard, stage, run, start, widths, codec_weights, steps, decay, alone, learning_rate, batch, large, small,
+         diffusion_steps, betas, adversarial, critic_from, kl, average, device, threads, minutes, check,
+         seed) -> None:  # fmt: skip
+    if threads:
+        torch.set_num_threads(threads)
+    torch.manual_seed(seed)
+    config = replace(CONFIGS[widths], steps=diffusion_steps, betas=betas)
+    both, history = begin(stage, start, config)
+    both.to(device, memory_format=torch.channels_last)
+    net, critic = both.net, both.critic
+
+    pools = load_shard(shard, seed)
+    seen = [[image for number, image in enumerate(pool) if number % HELD_OUT] for pool in pools]
+    crops = Crops(seen, batch, large, seed)
+    codec, decoded_by = None, None
+    if codec_weights:
+        weights = read_weights(codec_weights)
+        codec, decoded_by = Codec(weights.config), exact_hash(weights.tensors).hex()
+        thaw(codec, weights.tensors)
+        codec = CodecPairs(codec, crops, device)
+    pairs = sr.SrPairs(crops, small, device, codec)
+    held_out = sr.SrPairs(Crops((pools[0][::HELD_OUT], []), batch, large, seed + 1), small, device)
+    if stage == "two" and history[-1]["stage"] != "two":
+        sr.measure_spread(net, [pairs.pair(crops.at(step), step) for step in range(SPREAD_BATCHES)])
+    terms = sr.Weights(adversarial, kl, critic_from)
+
+    def loss_of(images, step: int) -> Loss:
+        pair, generator = pairs.pair(images, step), torch.Generator().manual_seed(1_000_003 * seed + step)
+        with torch.autocast(device, torch.bfloat16):
+            if stage == "one":
+                return sr.stage_one(net, critic, pair, terms, step, generator)
+            if stage == "twin":
+                return sr.twin(net, critic, pair, terms, step)
+            return sr.stage_two(net, critic, pair, terms, step, generator, alone=step < alone)
+
+    run.mkdir(parents=True, exist_ok=True)
+    log_file = (run / "log.txt").open("a")
+
+    def log(line: str) -> None:
+        stamped = f"{time.strftime('%F %T')} {line}"
+        print(stamped, flush=True)
+        print(stamped, file=log_file, flush=True)
+
+    plan = Plan(steps, decay, learning_rate, average=average, minutes=minutes)
+    sitting = {"stage": stage, "shard": shard.name, "decoded_by": decoded_by, "batch": batch, "large": large,
+               "small": small, "seed": seed, "alone": alone} | asdict(terms) | vars(plan)  # fmt: skip
+    log(json.dumps(sitting))
+    about = {"config": asdict(net.config)}
+    groups = [(1.0, sr.trained(net, stage)), (1.0, list(critic.parameters()))]
+    averaged = train(both, groups, pairs.stream, loss_of, plan, run / "checkpoint.pt", log, about)
+    history = [*history, sitting | {"seconds": round(averaged.seconds)}]
+    checkpoint.save(run / "average.pt", module=averaged.state, history=history, **about)
+    both.load_state_dict(averaged.state)
+    report(net, held_out, check, log)
+
+
+if __name__ == "__main__":
+    main()
