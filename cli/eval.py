@@ -9,6 +9,7 @@ import click
 from cli import options
 from cli.output import print_json, print_table
 from cli.progress import progress
+from rscodec.upsamplers.base import LARGEST_SCALE
 
 
 class Names(click.ParamType):
@@ -27,6 +28,16 @@ class Bands(options.BandList):
         return value if value == "all" else super().convert(value, param, ctx)
 
 
+class Scales(click.ParamType):
+    """Factors with commas between them."""
+
+    name = "scales"
+
+    def convert(self, value, param, ctx) -> tuple[float, ...]:
+        each = options.FiniteRange(1, LARGEST_SCALE)
+        return value if isinstance(value, tuple) else tuple(each.convert(part, param, ctx) for part in value.split(","))
+
+
 images_argument = click.argument("images", nargs=-1, required=True)
 codecs_option = click.option("--codecs", type=Names(), default="rscodec:s", show_default=True,
                              help="Our codecs: rscodec:MODEL[:EFFORT][@WEIGHTS]; +1/2.5/4 sets the qualities.")
@@ -39,7 +50,7 @@ eval_bands_option = click.option("--bands", type=Bands(), default="1-3", show_de
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @options.debug_option
 def command() -> None:
-    """Measure rate, distortion and speed, ours and that of other codecs.
+    """Measure rate, distortion and speed, ours and that of other codecs, and super-resolution.
 
     IMAGES are files, folders, or data sets under RSCODEC_DATA that the project lists, such as test/ucmerced.
     """
@@ -114,6 +125,41 @@ def speed(image: str, codecs: tuple[str, ...], anchors: tuple[str, ...], bands: 
          f"{row.encode_time_ratio:.2f} x", f"{row.decode_time_ratio:.2f} x", f"{row.peak_mib:.0f}") for row in rows
     )], right=(1, 2, 3, 4, 5, 6))
     print_skipped(skipped)
+
+
+@command.command()
+@images_argument
+@click.option("--scales", type=Scales(), default="2,2.6,3,3.4,4,6,8", show_default=True, help="Real numbers from 1.")
+@click.option("--models", type=Names(), default="bicubic", show_default=True,
+              help="bicubic, upsamplers, weights files of upsamplers.")
+@click.option("--out", type=options.PATH, required=True, help="Folder for table and curves.")
+@options.device_option
+@options.quiet_option
+@options.json_option
+@options.debug_option
+def sr(images: tuple[str, ...], scales: tuple[float, ...], models: tuple[str, ...], out: Path, device: str,
+       quiet: bool, as_json: bool) -> None:
+    """Shrink IMAGES, upsample them again, and say how far from the original that is.
+
+    Bands 1 to 3 of uint8. Shrinking is bicubic without aliasing, to whole pixels.
+    """
+    from eval.datasets import images as find_images
+    from eval.plots import write_scale_curves
+    from eval.sr import sr as measure_all
+
+    with progress("measure", quiet) as report:
+        result = measure_all(find_images(list(images)), scales, models, out, device=device, progress=report)
+    write_scale_curves(result, out)
+    if as_json:
+        print_json(result)
+    elif not quiet:
+        head = ("set", "images", "model", "scale", "PSNR dB", "LPIPS", "NIQE", "seconds")
+        print_table([head, *(
+            (name, point["images"], model, f"{point['scale']:g}", _number(point["psnr_db"], ".2f"),
+             _number(point["lpips"], ".4f"), _number(point["niqe"], ".2f"), _number(point["seconds"], ".2f"))
+            for name, found in result["sets"].items() for model, points in found.items() for point in points
+        )], right=(1, 3, 4, 5, 6, 7))
+        print_skipped(result["skipped"])
 
 
 def print_deltas(result: dict) -> None:

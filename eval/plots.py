@@ -6,6 +6,8 @@ Codecs and anchors are drawn solid, whatever generates pixels dashed; a finite c
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from eval.summary import base_of
@@ -15,6 +17,7 @@ PANELS = (
     ("ms_ssim_db", "MS-SSIM (dB)"),
     ("lpips", "LPIPS"),
 )
+SCALE_PANELS = (("psnr_db", "PSNR (dB)"), ("lpips", "LPIPS"), ("niqe", "NIQE"), ("seconds", "seconds an image"))
 OURS = "#c1272d"
 OTHERS = ("#1f5fa8", "#2a8c4a", "#8a4fa3", "#c77f1a", "#4a4a4a", "#1a9aa0", "#a8731f", "#6b8e23")
 
@@ -29,28 +32,59 @@ def colours(codecs: list[str]) -> dict[str, str]:
 
 
 def write_curves(summary: dict, out: Path) -> list[Path]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     written = []
     for name, one in summary["sets"].items():
         panels = [panel for panel in PANELS if any(_line(curve, panel[0]) for curve in one["curves"].values())]
-        figure = Figure(figsize=(5.2 * len(panels), 4.2), layout="constrained")
-        FigureCanvasAgg(figure)
-        axes = figure.subplots(1, len(panels), squeeze=False)[0]
-        for axis, (metric, label) in zip(axes, panels, strict=True):
-            _panel(axis, one["curves"], metric, label)
-        axes[0].legend(fontsize=8)
         peaks = ", ".join(f"{peak:g}" for peak in one["peak"])
-        figure.suptitle(f"{name}: {one['images']} images, peak {peaks}", fontsize=10)
-        for suffix in (".png", ".svg"):
-            path = out / f"curves_{re.sub('[^a-z0-9]+', '_', name.lower()).strip('_')}{suffix}"
-            figure.savefig(path, dpi=120)
-            written.append(path)
+        title = f"{name}: {one['images']} images, peak {peaks}"
+        written += _figure(panels, partial(_panel, one["curves"]), title, out / f"curves_{_plain(name)}")
     return written
 
 
-def _panel(axis, curves: dict, metric: str, label: str) -> None:
+def write_scale_curves(summary: dict, out: Path) -> list[Path]:
+    """Quality and time over the scale of what eval.sr measured."""
+    written = []
+    for name, models in summary["sets"].items():
+        measured = [point for points in models.values() for point in points]
+        panels = [panel for panel in SCALE_PANELS if any(point[panel[0]] is not None for point in measured)]
+        title = f"{name}: {measured[0]['images']} images"
+        written += _figure(panels, partial(_scale_panel, models), title, out / f"scales_{_plain(name)}")
+    return written
+
+
+def _figure(panels: list[tuple[str, str]], draw: Callable, title: str, path: Path) -> list[Path]:
+    """draw(axis, metric, label) for each panel, as PNG and SVG."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.2 * len(panels), 4.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axis, (metric, label) in zip(axes, panels, strict=True):
+        draw(axis, metric, label)
+    axes[0].legend(fontsize=8)
+    figure.suptitle(title, fontsize=10)
+    written = [path.with_name(path.name + suffix) for suffix in (".png", ".svg")]
+    for target in written:
+        figure.savefig(target, dpi=120)
+    return written
+
+
+def _plain(name: str) -> str:
+    return re.sub("[^a-z0-9]+", "_", name.lower()).strip("_")
+
+
+def _scale_panel(models: dict, axis, metric: str, label: str) -> None:
+    for (model, points), colour in zip(models.items(), OTHERS * len(models), strict=False):
+        line = [(point["scale"], point[metric]) for point in points if point[metric] is not None]
+        style = "-" if model == "bicubic" else "--"
+        axis.plot(*zip(*line, strict=True), style, marker="o", markersize=3, color=colour, label=model)
+    axis.set_xlabel("scale")
+    axis.set_ylabel(label)
+    axis.grid(alpha=0.3)
+
+
+def _panel(curves: dict, axis, metric: str, label: str) -> None:
     palette = colours(list(curves))
     for codec, curve in curves.items():
         points = _line(curve, metric)

@@ -1,4 +1,6 @@
-"""results.csv: one row per image per operating point, appended and flushed one by one.
+"""results.csv and its kin: one row per image per operating point, appended and flushed one by one.
+
+A row is a frozen dataclass of text, integers and floats, `Row` unless another is given.
 
 A run that was killed leaves whole lines and at most one part of a line; opening the table for more drops that part.
 """
@@ -15,11 +17,8 @@ from pathlib import Path
 from bitstreams.errors import InputError
 from eval.measure import Row
 
-TYPES = typing.get_type_hints(Row)
-COLUMNS = tuple(TYPES)
 
-
-def read(path: Path) -> list[Row]:
+def read(path: Path, kind: type = Row) -> list:
     """The complete rows of a table; none if there is no file."""
     if not path.exists():
         return []
@@ -29,16 +28,17 @@ def read(path: Path) -> list[Row]:
     head = next(lines, None)
     if head is None:
         return []
-    if tuple(head) != COLUMNS:
+    types = typing.get_type_hints(kind)
+    if tuple(head) != tuple(types):
         raise InputError(f"{path} has other columns than this version writes; give another --out")
-    return [Row(*(_value(cell, name) for cell, name in zip(line, COLUMNS, strict=True))) for line in lines]
+    return [kind(*(_value(cell, of) for cell, of in zip(line, types.values(), strict=True))) for line in lines]
 
 
 class Table:
     """Appends rows. A context manager; every row is on disk when `add` returns."""
 
-    def __init__(self, path: Path):
-        self._path = path
+    def __init__(self, path: Path, kind: type = Row):
+        self._path, self._columns = path, tuple(typing.get_type_hints(kind))
 
     def __enter__(self) -> Table:
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -46,10 +46,10 @@ class Table:
         text = self._path.read_bytes()
         self._file.truncate(text.rfind(b"\n") + 1)
         if not text.rfind(b"\n") + 1:
-            self._line(COLUMNS)
+            self._line(self._columns)
         return self
 
-    def add(self, row: Row) -> None:
+    def add(self, row) -> None:
         self._line(["" if value is None else value for value in dataclasses.astuple(row)])
 
     def _line(self, cells) -> None:
@@ -63,8 +63,7 @@ class Table:
         self._file.close()
 
 
-def _value(cell: str, name: str):
-    kind = TYPES[name]
+def _value(cell: str, kind: type):
     if cell == "" and kind not in (str,):
         return None
     return kind(cell) if kind in (str, int) else float(cell)
