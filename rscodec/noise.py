@@ -78,5 +78,7 @@ def _knots(start: int, length: int, wave: float) -> tuple[np.ndarray, list[np.nd
     position = np.arange(start, start + length) / wave
     first = np.floor(position).astype(np.int64)
     t = (position - first).astype(np.float32)
-    weights = [(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3]
+    squared, u = t * t, 1 - t
+    cubed = squared * t  # by hand: a cube from `**` differs between instruction sets
+    weights = [u * u * u, 3 * cubed - 6 * squared + 4, -3 * cubed + 3 * squared + 3 * t + 1, cubed]
     return first, [weight / 6 for weight in weights]
