@@ -31,6 +31,7 @@ COMMANDS = (
     ("validate", "Compare all that is not pixels."),
     ("sample", "Make a synthetic Earth scene."),
     ("eval", "Measure rate, distortion and speed."),
+    ("carbon", "Map forest carbon."),
 )
 
 

@@ -1,6 +1,7 @@
 """Random fields that know no borders: a value is a hash of its coordinates, so any window can be made alone.
 
     hashed(seed, i, j)            white noise on an integer lattice, 0..1
+    bell(seed, i, j)              the same, nearly normal; mean 0, std 1
     smooth(view, seed, wave)      a knot every `wave` pixels, joined by cubic B-splines; mean 0, std 1
     fractal(view, seed, wave, n)  n octaves of it: terrain, and the patchiness of everything that grows
     smooth_at(seed, x, y, wave)   the same idea at scattered points (bilinear), to decide about whole parcels
@@ -44,6 +45,11 @@ def hashed(seed: int, *coordinates: np.ndarray) -> np.ndarray:
         state = (state ^ (state >> np.uint32(15))) * np.uint32(0xC2B2AE35)
         state ^= state >> np.uint32(13)
     return (state >> np.uint32(8)).astype(np.float32) / np.float32(2**24)
+
+
+def bell(seed: int, *coordinates: np.ndarray) -> np.ndarray:
+    """Integer coordinate arrays -> float32, nearly normal: four draws in sum, so never beyond 3.5."""
+    return (sum(hashed(seed + 7919 * k, *coordinates) for k in range(4)) - np.float32(2)) * np.float32(3**0.5)
 
 
 def smooth(view: View, seed: int, wave: float) -> np.ndarray:

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from rasterio import Affine
-from rasterio.warp import transform
+from rasterio.features import shapes
+from rasterio.warp import transform, transform_geom
 
 from bitstreams.errors import InputError
 from rscodec.metadata import parse_crs
+
+DECIMALS = 7  # of a degree: a centimetre
 
 
 @dataclass(frozen=True)
@@ -37,3 +40,17 @@ class Grid:
         x, y = Affine(*self.numbers) * (columns.ravel(), rows.ravel())
         longitude, latitude = transform(parse_crs(self.crs), "EPSG:4326", x, y)
         return np.reshape(longitude, columns.shape), np.reshape(latitude, columns.shape)
+
+    def outlines(self, numbers: np.ndarray) -> dict[int, dict]:
+        """GeoJSON in degrees of WGS 84 around the pixels (h,w) of each number above zero."""
+        parts: dict[int, list] = {}
+        for geometry, number in shapes(numbers, numbers > 0, transform=Affine(*self.numbers)):
+            parts.setdefault(int(number), []).append(geometry["coordinates"])
+        around = {
+            number: {"type": "Polygon", "coordinates": rings[0]}
+            if len(rings) == 1
+            else {"type": "MultiPolygon", "coordinates": rings}
+            for number, rings in sorted(parts.items())
+        }
+        crs = parse_crs(self.crs)
+        return {number: transform_geom(crs, "EPSG:4326", one, precision=DECIMALS) for number, one in around.items()}
