@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from bitstreams.atomic import AtomicPath
-from bitstreams.errors import OutputError
 from rscodec.carbon.canopy import canopy
+from rscodec.carbon.folder import make
 from rscodec.carbon.grid import Grid
 from rscodec.carbon.reflectance import BANDS, imagery
 from rscodec.carbon.stands import SPECIES, stands
@@ -94,14 +94,7 @@ def simulate(size: int, seed: int) -> County:
 
 def write(county: County, folder: Path, about: dict, overwrite: bool = False) -> None:
     """All FILES into a folder, which is made if there is none. `about`: what county.json is to say of the making."""
-    if not folder.parent.is_dir():
-        raise OutputError(f"cannot write {folder}: there is no folder {folder.parent}; create it first")
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"cannot write {folder}: it is a file, not a folder")
-    there = [name for name in FILES if (folder / name).exists()]
-    if there and not overwrite:
-        raise OutputError(f"cannot write {folder}: it has a {there[0]}; add --overwrite or choose another name")
-    folder.mkdir(exist_ok=True)
+    make(folder, FILES, overwrite)
     metadata = county.grid.metadata | {"tags": {"": {"simulated": "yes", "origin": ORIGIN}}}
     for name, pixels, bands in (
         ("imagery", county.imagery, [*BANDS]),
