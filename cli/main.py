@@ -32,6 +32,7 @@ COMMANDS = (
     ("validate", "Compare all that is not pixels."),
     ("sample", "Make a synthetic Earth scene."),
     ("eval", "Measure rate, distortion and speed."),
+    ("carbon", "Map forest carbon."),
 )
 UNOFFERED = ("upscale",)  # commands that work, but whose weights do not ship
 

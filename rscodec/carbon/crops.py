@@ -1,0 +1,95 @@
+"""Training crops of a county, and whole maps by windows: the way from rasters into a learned model and back.
+
+Imagery is scaled to mean 0 and deviation 1 of the training region, density to its 99th percentile (scores.py). A crop
+is judged by its forest in the training region, and shows no pixel of the test region. It comes in one of its eight
+orientations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from bitstreams.errors import InputError
+from rscodec.carbon.base import CarbonModel
+from rscodec.carbon.county import TEST, TRAIN
+from rscodec.carbon.scores import scale_of
+from rscodec.enhancers.windows import Windows
+from rscodec.tiles import Window
+
+LEAST_FOREST = 0.25  # of a crop
+Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Units:
+    """What turns imagery and density into what a model sees, and back. Plain numbers, kept with the weights."""
+
+    mean: tuple[float, ...]
+    spread: tuple[float, ...]
+    scale: float
+
+    @classmethod
+    def of(cls, imagery: np.ndarray, density: np.ndarray, learn: np.ndarray) -> Units:
+        pixels = imagery[:, learn].astype(np.float64)
+        spread = np.maximum(pixels.std(1), 1e-6)
+        return cls(tuple(pixels.mean(1).tolist()), tuple(spread.tolist()), scale_of(density, learn))
+
+    def inputs(self, imagery: np.ndarray) -> np.ndarray:
+        mean, spread = (np.array(values)[:, None, None] for values in (self.mean, self.spread))
+        return ((imagery - mean) / spread).astype(np.float32)
+
+
+class Crops:
+    """imagery (C,h,w), density (h,w) in Mg/ha with NaN outside of forest, region (h,w) of county.py."""
+
+    def __init__(self, imagery: np.ndarray, density: np.ndarray, region: np.ndarray, batch: int, edge: int, seed: int):
+        learn = np.isfinite(density) & (region == TRAIN)
+        if not learn.any():
+            raise InputError("the training region has no forest of known carbon")
+        self.units = Units.of(imagery, density, learn)
+        self._batch, self._edge, self._seed = batch, edge, seed
+        target = np.where(learn, density, 0) / self.units.scale
+        self._layers = np.concatenate([self.units.inputs(imagery), target[None], learn[None]]).astype(np.float32)
+        enough = _sums(learn, edge) >= LEAST_FOREST * edge**2
+        self._corners = np.argwhere(enough & (_sums(region == TEST, edge) == 0))
+        if not len(self._corners):
+            raise InputError(f"the training region has no place for a crop of {edge} pixels with enough forest")
+
+    def at(self, step: int) -> Batch:
+        """Imagery (B,C,e,e), density (B,1,e,e), forest (B,1,e,e): a function of seed and step."""
+        rng, crops = np.random.default_rng((self._seed, step)), []
+        for row, column in self._corners[rng.integers(len(self._corners), size=self._batch)]:
+            crop = self._layers[:, row : row + self._edge, column : column + self._edge]
+            crop = np.rot90(crop, rng.integers(4), (1, 2))
+            crops.append(crop[:, ::-1] if rng.integers(2) else crop)
+        batch = torch.from_numpy(np.stack(crops))
+        return batch[:, :-2], batch[:, -2:-1], batch[:, -1:]
+
+    def stream(self, first: int, last: int) -> Iterator[Batch]:
+        return map(self.at, range(first, last))
+
+
+def estimate_map(model: CarbonModel, units: Units, imagery: np.ndarray, edge: int, seed: int) -> np.ndarray:
+    """Mg/ha (h,w) of a raster of any size: windows as large as the crops of training, blended where they overlap."""
+    _, height, width = imagery.shape
+    windows = Windows(Window(0, 0, width, height), edge, edge // 4)
+    parts = windows.touching(Window(0, 0, width, height))
+    down, right = max(part.bottom for part in parts), max(part.right for part in parts)
+    padded = np.pad(units.inputs(imagery), ((0, 0), (0, down - height), (0, right - width)), "symmetric")
+    found = np.zeros((down, right), np.float32)
+    for number, part in enumerate(parts):
+        inside = slice(part.row, part.bottom), slice(part.col, part.right)
+        generator = torch.Generator().manual_seed(1_000_003 * seed + number)
+        y = model.estimate(torch.from_numpy(padded[(slice(None), *inside)].copy())[None], generator)
+        found[inside] += windows.share(part) * y[0, 0].numpy()
+    return units.scale * found[:height, :width]
+
+
+def _sums(flags: np.ndarray, edge: int) -> np.ndarray:
+    """How many are True in the square of `edge` pixels whose upper left corner a pixel is; where that fits."""
+    table = np.pad(flags.astype(np.int64), ((1, 0), (1, 0))).cumsum(0).cumsum(1)
+    return table[edge:, edge:] - table[:-edge, edge:] - table[edge:, :-edge] + table[:-edge, :-edge]

@@ -1,0 +1,31 @@
+"""What a model that looks at one pixel at a time is told: the pixel, or the pixel and the 5x5 pixels around it.
+
+    pixel     the layers                                            C numbers
+    window    the layers, and their mean and deviation in 5x5       3 C numbers
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+RADIUS = 2
+KINDS = ("pixel", "window")
+
+
+def features(layers: np.ndarray, kind: str) -> np.ndarray:
+    """layers (C,h,w) -> (c,h,w). Beyond the edge is the mirror image."""
+    layers = layers.astype(np.float64)
+    if kind == "pixel":
+        return layers
+    mean = local_mean(layers, RADIUS)
+    spread = np.sqrt(local_mean((layers - mean) ** 2, RADIUS))
+    return np.concatenate([layers, mean, spread])
+
+
+def local_mean(layers: np.ndarray, radius: int) -> np.ndarray:
+    """(..., h,w) -> the mean over the square of 2 radius + 1 pixels around each."""
+    edge = 2 * radius + 1
+    height, width = layers.shape[-2:]
+    padded = np.pad(layers, [(0, 0)] * (layers.ndim - 2) + [(radius, radius)] * 2, "reflect")
+    rows = sum(padded[..., k : k + height, :] for k in range(edge))
+    return sum(rows[..., k : k + width] for k in range(edge)) / edge**2

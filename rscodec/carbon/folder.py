@@ -1,0 +1,20 @@
+"""Outputs that are several files in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from bitstreams.errors import OutputError
+
+
+def make(folder: Path, files: Iterable[str], overwrite: bool) -> None:
+    """Make the folder if there is none. Raises OutputError if it cannot be, or holds one of the files already."""
+    if not folder.parent.is_dir():
+        raise OutputError(f"cannot write {folder}: there is no folder {folder.parent}; create it first")
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"cannot write {folder}: it is a file, not a folder")
+    there = [name for name in files if (folder / name).exists()]
+    if there and not overwrite:
+        raise OutputError(f"cannot write {folder}: it has a {there[0]}; add --overwrite or choose another name")
+    folder.mkdir(exist_ok=True)

@@ -1,0 +1,105 @@
+"""Where the pixels of a raster lie, and how other things come onto them. Of carbon/ this file alone knows rasterio."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from rasterio import Affine
+from rasterio._err import CPLE_BaseError
+from rasterio.enums import Resampling
+from rasterio.features import rasterize, shapes
+from rasterio.warp import reproject, transform, transform_bounds, transform_geom
+
+from bitstreams.errors import InputError
+from rscodec.metadata import parse_crs
+
+DECIMALS = 7  # of a degree: a centimetre
+
+
+@dataclass(frozen=True)
+class Grid:
+    """CRS and six numbers of the transform as in a scene's metadata, and a size in pixels."""
+
+    crs: str
+    numbers: tuple[float, ...]
+    width: int
+    height: int
+
+    @classmethod
+    def of(cls, metadata: dict, width: int, height: int, name: str) -> Grid:
+        """The grid of a raster that is called `name` where it has none."""
+        if metadata.get("crs") is None or "transform" not in metadata:
+            raise InputError(f"{name} does not say where it lies: give it a CRS and a transform (gdal_edit.py -a_srs)")
+        return cls(metadata["crs"], tuple(metadata["transform"]), width, height)
+
+    @property
+    def metadata(self) -> dict:
+        return {"crs": self.crs, "transform": list(self.numbers)}
+
+    def degrees(self, columns: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Longitude and latitude (WGS 84) of positions in pixels, counted from the upper left corner."""
+        x, y = Affine(*self.numbers) * (columns.ravel(), rows.ravel())
+        longitude, latitude = transform(parse_crs(self.crs), "EPSG:4326", x, y)
+        return np.reshape(longitude, columns.shape), np.reshape(latitude, columns.shape)
+
+    def outlines(self, numbers: np.ndarray) -> dict[int, dict]:
+        """GeoJSON in degrees of WGS 84 around the pixels (h,w) of each number above zero."""
+        parts: dict[int, list] = {}
+        for geometry, number in shapes(numbers, numbers > 0, transform=Affine(*self.numbers)):
+            parts.setdefault(int(number), []).append(geometry["coordinates"])
+        around = {
+            number: {"type": "Polygon", "coordinates": rings[0]}
+            if len(rings) == 1
+            else {"type": "MultiPolygon", "coordinates": rings}
+            for number, rings in sorted(parts.items())
+        }
+        crs = parse_crs(self.crs)
+        return {number: transform_geom(crs, "EPSG:4326", one, precision=DECIMALS) for number, one in around.items()}
+
+    def window(self, column: int, row: int, width: int, height: int) -> Grid:
+        """A part of this grid, or what its pixels would be beyond its edge."""
+        moved = Affine(*self.numbers) * Affine.translation(column, row)
+        return Grid(self.crs, tuple(moved)[:6], width, height)
+
+    def projected(self, outlines: list[dict], crs: str, name: str) -> list[dict]:
+        """GeoJSON in `crs`, from a file of that name -> in the CRS of this grid."""
+        try:
+            return transform_geom(parse_crs(crs), parse_crs(self.crs), outlines)
+        except CPLE_BaseError as problem:
+            where = f"{name} has outlines that are nowhere on Earth ({problem})"
+            raise InputError(f"{where}: is its CRS wrong?") from problem
+
+    def box(self, outline: dict) -> tuple[float, float, float, float]:
+        """First column and row, last column and row of an outline in this grid's CRS, in pixels."""
+        rings = outline["coordinates"] if outline["type"] == "Polygon" else sum(outline["coordinates"], [])
+        columns, rows = ~Affine(*self.numbers) * np.concatenate([np.array(ring)[:, :2] for ring in rings]).T
+        return columns.min(), rows.min(), columns.max(), rows.max()
+
+    def box_of(self, other: Grid) -> tuple[float, float, float, float]:
+        """The same of another grid."""
+        columns, rows = np.array([0, 0, other.width, other.width]), np.array([0, other.height, 0, other.height])
+        x, y = Affine(*other.numbers) * (columns, rows)
+        bounds = transform_bounds(parse_crs(other.crs), parse_crs(self.crs), x.min(), y.min(), x.max(), y.max())
+        west, south, east, north = bounds
+        ring = [(west, south), (east, south), (east, north), (west, north)]
+        return self.box({"type": "Polygon", "coordinates": [ring]})
+
+    def burned(self, outlines: list[dict]) -> np.ndarray:
+        """(h,w): the number of the outline that has the centre of a pixel, from 1; the last of several, 0 for none."""
+        numbered = [(outline, number) for number, outline in enumerate(outlines, 1)]
+        shape = self.height, self.width
+        if not numbered:
+            return np.zeros(shape, np.int32)
+        return rasterize(numbered, shape, transform=Affine(*self.numbers), dtype="int32")
+
+    def warped(self, pixels: np.ndarray, of: Grid) -> np.ndarray:
+        """float64 (h,w) from pixels (h,w) of another grid: bilinear, over as many of them as a pixel of this one has.
+
+        NaN where there is nothing, and what is NaN counts for nothing.
+        """
+        found = np.full((self.height, self.width), np.nan)
+        source = {"src_transform": Affine(*of.numbers), "src_crs": parse_crs(of.crs), "src_nodata": np.nan}
+        target = {"dst_transform": Affine(*self.numbers), "dst_crs": parse_crs(self.crs), "dst_nodata": np.nan}
+        reproject(pixels.astype(np.float64), found, **source, **target, resampling=Resampling.bilinear, tolerance=0)
+        return found

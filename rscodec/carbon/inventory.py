@@ -1,0 +1,55 @@
+"""A forest inventory: polygons of stands with timber volume, from any vector file that GDAL reads.
+
+GeoPackage, GeoJSON, shapefile ... through pyogrio, which the extra `carbon` brings along.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bitstreams.errors import InputError
+
+POLYGONS = ("Polygon", "MultiPolygon")
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """By stand: its number in the file, its outline (GeoJSON in `crs`, None if it has none), m3/ha (NaN if unknown)."""
+
+    path: str
+    crs: str
+    numbers: list[int]
+    outlines: list[dict | None]
+    volume: np.ndarray
+
+
+def read_inventory(path, column: str) -> Inventory:
+    """Raises InputError for a file that is no inventory, has no CRS, or no numbers in that column."""
+    try:
+        import pyogrio
+        import shapely
+    except ImportError as missing:
+        raise InputError(f"reading {path} needs {missing.name}: pip install 'rscodec[carbon]'") from missing
+    if not Path(path).exists():
+        raise InputError(f"no such inventory: {path}")
+    try:
+        columns = [str(name) for name in pyogrio.read_info(path)["fields"]]
+        if column not in columns:
+            there = ", ".join(columns) or "none"
+            raise InputError(f"{path} has no column {column!r}; there are {there}: name the one with m3/ha by --volume")
+        about, numbers, shapes, (volume,) = pyogrio.raw.read(path, columns=[column], force_2d=True, return_fids=True)
+    except pyogrio.errors.DataSourceError as problem:
+        raise InputError(f"{path} is no vector file that GDAL can read: {problem}") from problem
+    if about["crs"] is None:
+        raise InputError(f"{path} does not say its CRS: give it one (ogr2ogr -a_srs, or a .prj beside a shapefile)")
+    if not np.issubdtype(volume.dtype, np.number):
+        raise InputError(f"column {column!r} of {path} holds no numbers: name the one with m3/ha by --volume")
+    outlines = [None if shape is None else shapely.from_wkb(shape) for shape in shapes]
+    outlines = [None if shape is None or shape.is_empty else shape.__geo_interface__ for shape in outlines]
+    kinds = sorted({outline["type"] for outline in outlines if outline} - set(POLYGONS))
+    if kinds:
+        raise InputError(f"{path} holds {', '.join(kinds)} where outlines of stands (polygons) are needed")
+    return Inventory(str(path), about["crs"], numbers.tolist(), outlines, volume.astype(np.float64))

@@ -1,0 +1,75 @@
+"""Crops of a county, and maps by windows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from bitstreams.errors import InputError
+from rscodec.carbon.base import CarbonModel
+from rscodec.carbon.county import NEITHER, TEST, TRAIN
+from rscodec.carbon.crops import Crops, Units, estimate_map
+
+RNG = np.random.default_rng(8)
+SIZE = 64
+
+
+@pytest.fixture
+def county():
+    imagery = RNG.integers(100, 5000, (4, SIZE, SIZE)).astype(np.uint16)
+    density = np.where(RNG.random((SIZE, SIZE)) < 0.8, imagery[3] / 10.0, np.nan).astype(np.float32)
+    region = np.full((SIZE, SIZE), NEITHER, np.uint8)
+    region[:, :40], region[:, 46:] = TRAIN, TEST
+    imagery[:, region == TEST] = 60_000
+    return imagery, density, region
+
+
+def test_crops_show_the_training_region_and_are_a_function_of_the_step(county):
+    crops = Crops(*county, batch=6, edge=16, seed=1)
+    x, y, mask = crops.at(3)
+    assert x.shape == (6, 4, 16, 16) and y.shape == mask.shape == (6, 1, 16, 16)
+    for again, first in zip(crops.at(3), (x, y, mask), strict=True):
+        assert torch.equal(again, first)
+    assert not torch.equal(crops.at(4)[0], x)
+    for step, batch in zip((2, 3), crops.stream(2, 4), strict=True):
+        assert torch.equal(batch[0], crops.at(step)[0])
+    for step in range(20):
+        x, y, mask = crops.at(step)
+        assert x.max() < 5 and mask.mean((1, 2, 3)).min() >= 0.25 and not y[mask == 0].any()
+
+
+def test_layers_stay_together(county):
+    crops = Crops(*county, batch=4, edge=16, seed=1)
+    units = crops.units
+    x, y, mask = (part.numpy() for part in crops.at(0))
+    nir = x[:, 3] * units.spread[3] + units.mean[3]
+    inside = mask[:, 0] > 0
+    assert (y[:, 0] * units.scale)[inside] == pytest.approx(nir[inside] / 10, rel=1e-3)
+
+
+def test_no_forest_no_crops(county):
+    imagery, density, region = county
+    with pytest.raises(InputError, match="no forest"):
+        Crops(imagery, np.full_like(density, np.nan), region, 2, 16, 0)
+    with pytest.raises(InputError, match="crop of 48 pixels"):
+        Crops(imagery, density, region, 2, 48, 0)
+
+
+class Echo(CarbonModel):
+    """Says that density is the first band."""
+
+    def loss(self, x, y, mask, generator):
+        raise NotImplementedError
+
+    def estimate(self, x, generator):
+        assert x.shape[2:] == (32, 32)
+        return x[:, :1]
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (75, 41), (20, 33)])
+def test_windows_add_up_to_a_map(shape):
+    imagery = RNG.integers(0, 5000, (2, *shape)).astype(np.uint16)
+    units = Units((100.0, 0.0), (10.0, 1.0), 200.0)
+    found = estimate_map(Echo(), units, imagery, 32, seed=0)
+    assert found == pytest.approx(200 * (imagery[0] - 100.0) / 10, rel=1e-4, abs=1e-2)

@@ -1,0 +1,100 @@
+"""Carbon baselines, each alone with a pixel and with its 5x5 neighbourhood, on pixels that they did not learn from.
+
+    rscodec carbon simulate -o county
+    cd county && rscodec carbon prepare imagery.tif --stands forest.geojson --heights canopy_height.tif -o target
+    python tools/compare_carbon.py simulated county county/target             learn in the west, judge in the east
+    python tools/compare_carbon.py simulated county county/target --ground    relief and climate are known, too
+    RSCODEC_DATA=... python tools/compare_carbon.py real                      five folds of blocks of 20 pixels
+
+Prints a row for each model; --json FILE keeps every figure.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+import numpy as np
+
+from rscodec.carbon.baselines import BASELINES, fit
+from rscodec.carbon.county import TEST, TRAIN
+from rscodec.carbon.features import KINDS, features
+from rscodec.carbon.folds import block_folds
+from rscodec.carbon.scores import scale_of, score
+from rscodec.scene import Scene
+
+SCENE = "carbon/s2_gedi_agbd_100m"
+SENTINEL2 = ("B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B9", "B11", "B12")
+OTHERS = ("VV", "VH", "DEM")
+CARBON = 0.47  # of biomass
+BLOCK, FOLDS = 20, 5
+
+
+def compare(layers: np.ndarray, density: np.ndarray, parts: list[tuple[np.ndarray, np.ndarray]]) -> dict:
+    """`parts`: masks of pixels to learn from and to judge; figures are over all judged pixels together."""
+    judged = np.any([judge for _, judge in parts], axis=0)
+    scale = scale_of(density, np.any([learn for learn, _ in parts], axis=0))
+    models = {}
+    click.echo("model   sees    RMSE   MAE    SSIM   PSNR   Mg/ha RMSE  MAE   bias    R2  seconds")
+    for kind in KINDS:
+        stack = features(layers, kind)
+        for baseline in BASELINES:
+            started, found = time.monotonic(), np.full(density.shape, np.nan)
+            for learn, judge in parts:
+                found = np.where(judge, fit(baseline, stack, density, learn).predict(stack, judge), found)
+            one = score(density, found, judged, scale)
+            models[f"{baseline.name}-{kind}"] = asdict(one)
+            click.echo(f"{baseline.name:7} {kind:6}  {one.rmse:.4f} {one.mae:.4f} {one.ssim:.4f} {one.psnr:6.2f}  "
+                       f"{one.rmse_mg_ha:10.2f} {one.mae_mg_ha:6.2f} {one.bias_mg_ha:6.2f} {one.r2:5.3f} "
+                       f"{time.monotonic() - started:6.0f}")  # fmt: skip
+    return {"scale_mg_ha": scale, "pixels": int(judged.sum()), "models": models}
+
+
+def keep(result: dict, path: Path | None) -> None:
+    if path is not None:
+        path.write_text(json.dumps(result, indent=1) + "\n")
+
+
+json_option = click.option("--json", "to", type=click.Path(path_type=Path), help="Keep all figures here.")
+
+
+@click.group()
+def main() -> None:
+    pass
+
+
+@main.command()
+@click.argument("county", type=click.Path(path_type=Path))
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option("--ground", is_flag=True, help="Elevation and climate are known, too.")
+@json_option
+def simulated(county: Path, target: Path, ground: bool, to: Path | None) -> None:
+    """The simulated county: learn in its west, judge in its east."""
+    names = ("imagery", "dem", "climate") if ground else ("imagery",)
+    layers = np.concatenate([Scene.load(county / f"{name}.tif").pixels.astype(np.float64) for name in names])
+    density = Scene.load(target / "density.tif").pixels[0].astype(np.float64)
+    region, known = Scene.load(county / "region.tif").pixels[0], np.isfinite(density)
+    keep(compare(layers, density, [(known & (region == TRAIN), known & (region == TEST))]), to)
+
+
+@main.command()
+@json_option
+def real(to: Path | None) -> None:
+    """Sentinel-2, radar and relief near 51 N 10 E against GEDI's biomass density."""
+
+    def layer(name: str) -> np.ndarray:
+        return Scene.load(Path(os.environ["RSCODEC_DATA"]) / SCENE / f"resampled100_{name}.tif").pixels[0]
+
+    layers = np.stack([layer(name) for name in (*SENTINEL2, *OTHERS)])
+    density = CARBON * layer("agbd")
+    known = density > 0
+    folds = block_folds(known, BLOCK, FOLDS)
+    keep(compare(layers, density, [(known & (folds != fold), folds == fold) for fold in range(FOLDS)]), to)
+
+
+if __name__ == "__main__":
+    main()
