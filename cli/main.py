@@ -25,6 +25,7 @@ from cli.options import Session, debug_option
 COMMANDS = (
     ("encode", "Compress a scene."),
     ("decode", "Reconstruct a scene, or a window of it."),
+    ("enhance", "Enhance an image that another codec compressed."),
     ("batch", "Encode or decode many scenes."),
     ("info", "Explain a compressed file, field by field."),
     ("verify", "Decode everything and check it."),
@@ -33,7 +34,7 @@ COMMANDS = (
     ("eval", "Measure rate, distortion and speed."),
     ("carbon", "Map forest carbon."),
 )
-UNOFFERED = ("enhance", "upscale")  # commands that work, but whose weights do not ship
+UNOFFERED = ("upscale",)  # commands that work, but whose weights do not ship
 
 
 @dataclass(frozen=True)
