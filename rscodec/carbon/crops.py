@@ -17,8 +17,8 @@ from bitstreams.errors import InputError
 from rscodec.carbon.base import CarbonModel
 from rscodec.carbon.county import TEST, TRAIN
 from rscodec.carbon.scores import scale_of
-from rscodec.enhancers.windows import Windows
 from rscodec.tiles import Window
+from rscodec.windows import Windows
 
 LEAST_FOREST = 0.25  # of a crop
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
