@@ -19,6 +19,7 @@ from bitstreams.errors import InputError
 from rscodec.turn import turn
 
 LOCAL = "local"
+ONE_THREAD = {f"{library}_NUM_THREADS": 1 for library in ("OMP", "MKL", "OPENBLAS")}
 LEAD = 1000  # tasks that are waiting or under way: enough for any cluster, and few enough to hold in memory
 
 
@@ -69,9 +70,13 @@ def _client(scheduler: str, workers: int):
         with client:
             yield client
         return
-    # New processes of one thread each. Their memory is bounded by the tile, so nobody has to watch it.
+    # New processes of one thread each. Their memory is bounded by the tile, so nobody has to watch it. Dask would also
+    # have malloc give back every layer's memory at once and ask for it again, which takes longer than the network.
     with (
-        dask.config.set({"distributed.worker.multiprocessing-method": "spawn"}),
+        dask.config.set({
+            "distributed.worker.multiprocessing-method": "spawn",
+            "distributed.nanny.pre-spawn-environ": ONE_THREAD,
+        }),
         LocalCluster(workers, threads_per_worker=1, memory_limit=0, dashboard_address="127.0.0.1:0",
                      silence_logs=logging.ERROR) as cluster,
         Client(cluster, set_as_default=False) as client,
