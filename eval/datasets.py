@@ -16,6 +16,7 @@ from bitstreams.errors import InputError
 
 LISTS = Path(__file__).parent / "datasets"
 SUFFIXES = (".tif", ".tiff", ".png", ".jp2", ".jpg")
+HELD_OUT = ("test/ucmerced/*", "test/naip/*")  # what manifests of weights give figures of, under $RSCODEC_DATA
 
 
 @dataclass(frozen=True)

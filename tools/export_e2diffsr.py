@@ -18,10 +18,10 @@ from pathlib import Path
 import click
 
 from eval import datasets
+from eval.datasets import HELD_OUT
 from eval.sr import BICUBIC, sr
 from rscodec.training import checkpoint
 from rscodec.upsamplers.e2diffsr import E2DiffConfig, E2DiffSr, write_weights
-from tools.export_weights import HELD_OUT
 
 SCALES = (2.0, 2.6, 3.0, 3.4, 4.0, 6.0, 8.0)
 

@@ -21,6 +21,7 @@ import numpy as np
 
 import rscodec
 from eval.anchors.jpeg2000 import Jpeg2000
+from eval.datasets import HELD_OUT
 from rscodec.api import OpenScene
 from rscodec.enhance import enhanced_raster
 from rscodec.enhancers.base import EnhanceSettings
@@ -32,7 +33,6 @@ from rscodec.scene import Scene
 from rscodec.tiles import Window
 from rscodec.training import checkpoint
 from rscodec.weights import codec_for_encoding
-from tools.export_weights import HELD_OUT
 
 RATES = (0.1, 0.2, 0.4, 0.8, 1.6)
 RAW_BITS = 24

@@ -19,6 +19,7 @@ import click
 import numpy as np
 
 import rscodec
+from eval.datasets import HELD_OUT
 from rscodec.codec.model import Codec, CodecConfig
 from rscodec.codec.portable import exact_hash, freeze, write_weights
 from rscodec.metrics import Difference
@@ -31,7 +32,6 @@ TRAINED_ON = [
     {"name": "NEON airborne RGB", "files": "66 tiles", "terms": "used through DeepForest (MIT)"},
     {"name": "Landsat-8, Sentinel-2", "files": "44 stacks, as 8-bit pictures", "terms": "open data (USGS, Copernicus)"},
 ]
-HELD_OUT = ("test/ucmerced/*", "test/naip/*")
 
 
 def measure(weights: Path, codec: str, data: Path, pattern: str) -> list[dict]:
