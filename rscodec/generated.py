@@ -71,16 +71,19 @@ class GeneratedScene(ABC):
     def _change(self, window: Window) -> np.ndarray:
         """The share that a window has in the change of its pixels."""
         if window not in self._changes:
-            inside = window.overlap(self._source.scene)
-            pixels, classes = self._source.read(inside)
-            holes = self._invalid(classes, pixels.shape[1:]) | self._source.damage(inside)
-            pixels = fill_invalid(pixels[list(self.bands)], holes)
-            x = self._units.forward(pixels)[0].clip(-BEYOND, 1 + BEYOND)
-            missing = (0, 0), (0, window.height - inside.height), (0, window.width - inside.width)
-            x = np.ascontiguousarray(np.pad(x, missing, mode="symmetric"))
             seed = int(np.random.SeedSequence((self._seed, window.row, window.col)).generate_state(1)[0])
-            self._changes[window] = self.answer(x, window, seed) * self._windows.share(window)
+            self._changes[window] = self.answer(self.seen(window), window, seed) * self._windows.share(window)
         return self._changes[window]
+
+    def seen(self, window: Window) -> np.ndarray:
+        """What the network sees of the source in a window (3, W, W), mirrored where it reaches beyond."""
+        inside = window.overlap(self._source.scene)
+        pixels, classes = self._source.read(inside)
+        holes = self._invalid(classes, pixels.shape[1:]) | self._source.damage(inside)
+        pixels = fill_invalid(pixels[list(self.bands)], holes)
+        x = self._units.forward(pixels)[0].clip(-BEYOND, 1 + BEYOND)
+        missing = (0, 0), (0, window.height - inside.height), (0, window.width - inside.width)
+        return np.ascontiguousarray(np.pad(x, missing, mode="symmetric"))
 
     def _invalid(self, classes: np.ndarray | None, shape: tuple[int, int]) -> np.ndarray:
         """bool (bands or 1, h, w)"""

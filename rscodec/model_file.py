@@ -59,6 +59,15 @@ def write_model(path: Path, form: str, model: str, net: nn.Module, left_out: tup
     save_file(tensors, path, {"format": form, "model": model} | about)
 
 
+def form_of(path: Path) -> str | None:
+    """The format that a weights file names, if it is one."""
+    try:
+        with safe_open(path, "pt") as file:
+            return (file.metadata() or {}).get("format")
+    except (OSError, SafetensorError):
+        return None
+
+
 def read_model(path: Path, form: str, what: str, config: type[Config], facts: tuple[str, ...] = ()) -> ModelFile:
     """`what` is what errors call it."""
     try:

@@ -80,7 +80,7 @@ def upsampler_for(model: str | Path, device: str = "cpu") -> Upsampler:
 def _generator(rows: tuple[Row, ...], kind: str, model: str | Path, device: str):
     check_device(device)
     if Path(model).suffix == SUFFIX:
-        return _load(rows[0], Path(model), device)
+        return _load(_row_of(rows, Path(model)), Path(model), device)
     try:
         row = find(rows, str(model))
     except ValueError as problem:
@@ -88,6 +88,14 @@ def _generator(rows: tuple[Row, ...], kind: str, model: str | Path, device: str)
     if not ships(row):
         raise MissingWeights(f"no weights of the {kind} {row.name} ship with this package; give a file with them")
     return _load(row, shipped(row.default_model), device)
+
+
+def _row_of(rows: tuple[Row, ...], path: Path) -> Row:
+    """The row that reads a weights file; the first one has the words for a file that none reads."""
+    from rscodec.model_file import form_of
+
+    form = form_of(path)
+    return next((row for row in rows if row.load().form == form), rows[0])
 
 
 def ships(row: Row) -> bool:

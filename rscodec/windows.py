@@ -72,6 +72,15 @@ class Windows:
             for col in self.cols.touching(part.col, part.right)
         ]
 
+    def spread(self, count: int) -> list[Window]:
+        """At most `count` windows, spread evenly; none where there is but one."""
+        across, down = len(self.cols.starts), len(self.rows.starts)
+        if across * down == 1 or not count:
+            return []
+        high = min(max(1, round((count * down / across) ** 0.5)), down, count)
+        rows, cols = _evenly(self.rows.starts, high), _evenly(self.cols.starts, count // high)
+        return [Window(col, row, self.edge, self.edge) for row in rows for col in cols]
+
     def target(self, window: Window) -> Window:
         """The pixels of the target that a window stands for."""
         (left, right), (top, bottom) = self.cols.span(window.col), self.rows.span(window.row)
@@ -80,3 +89,9 @@ class Windows:
     def share(self, window: Window) -> np.ndarray:
         """An item for each of these pixels."""
         return np.outer(self.rows.share(window.row), self.cols.share(window.col))
+
+
+def _evenly(starts: list[int], count: int) -> list[int]:
+    """At most `count` of them."""
+    count = min(count, len(starts))
+    return [starts[(2 * number + 1) * len(starts) // (2 * count)] for number in range(count)]

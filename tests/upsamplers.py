@@ -1,4 +1,4 @@
-"""Upsamplers for tests: a tiny untrained E2DiffSR whose last layer is not zero, and one that says what it is told."""
+"""Upsamplers for tests: tiny untrained ones whose last layer is not zero, and one that says what it is told."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import torch
 
 from rscodec.upsamplers.base import Upsampler
 from rscodec.upsamplers.e2diffsr import E2DiffConfig, E2DiffSr, write_weights
+from rscodec.upsamplers.slimdiffsr import SlimConfig, SlimDiffSr
+from rscodec.upsamplers.slimdiffsr import write_weights as write_slim_weights
 
 WINDOW, OVERLAP = 32, 8
 
@@ -35,17 +37,50 @@ def write(path: Path, model: str = "e2diff-test-1") -> Path:
     return path
 
 
+def slim_config(**changes) -> SlimConfig:
+    tiny = dict(window=WINDOW, large=256, overlap=OVERLAP, width=8, encoder_blocks=1, decoder_blocks=1, widths=(16, 24),
+                blocks=1)
+    return SlimConfig(**tiny | changes)
+
+
+def build_slim(seed: int = 0, **changes) -> SlimDiffSr:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return SlimDiffSr(slim_config(**changes))
+
+
+def write_slim(path: Path, model: str = "slimdiff-test-1", **changes) -> Path:
+    """A weights file of a network that changes pixels by some levels, and looks at the whole picture."""
+    net, generator = build_slim(**changes), torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        net.decoder.head.weight.normal_(0, 0.02, generator=generator)
+        for name, parameter in net.named_parameters():
+            if name.startswith("unet.") and name.endswith(("leave.weight", "weigh.2.weight")):
+                parameter.normal_(0, 0.5, generator=generator)
+    write_slim_weights(path, model, net)
+    return path
+
+
+WRITERS = {"e2diff": write, "slimdiff": write_slim}  # by row of the registry
+
+
 class Told(Upsampler):
     """Adds what `rule(pixels, rows, cols, scale, seed)` returns; remembers what it was given."""
 
     model, weights_hash, overlap = "told", "0" * 16, OVERLAP
 
     def __init__(self, rule):
-        self.rule, self.calls = rule, []
+        self.rule, self.calls, self.surveys = rule, [], []
 
     def window(self, scale: float) -> int:
         return WINDOW
 
-    def detail(self, pixels: np.ndarray, rows: np.ndarray, cols: np.ndarray, scale: float, seed: int) -> np.ndarray:
+    def survey(self, windows: list[np.ndarray], scale: float) -> str:
+        self.surveys.append((windows, scale))
+        return "surveyed"
+
+    def detail(self, pixels: np.ndarray, rows: np.ndarray, cols: np.ndarray, scale: float, seed: int,
+               surveyed: str | None = None) -> np.ndarray:  # fmt: skip
+        self.known = surveyed
         self.calls.append((pixels, rows, cols, scale, seed))
         return np.broadcast_to(np.float32(self.rule(pixels, rows, cols, scale, seed)), (3, len(rows), len(cols)))

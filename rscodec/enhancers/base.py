@@ -46,6 +46,7 @@ class Enhancer(ABC):
 
     model: str  # the name of its weights
     weights_hash: str  # the first 16 hexadecimal digits of the SHA-256 of its file
+    form: str  # the format of its weights files
     takes: str  # "stream": what our codec decoded, at a known quality; "raster": any pixels
     codecs: tuple[str, ...]  # hashes of the codec weights that it was measured with
     window: int  # edge, in pixels

@@ -94,6 +94,8 @@ class LdmRsic(nn.Module):
 class LdmEnhancer(Enhancer):
     """A weights file on a device."""
 
+    form = FORMAT
+
     def __init__(self, path: Path, device: str = "cpu"):
         file = read_model(path, FORMAT, "enhancer", LdmConfig, facts=("codecs",))
         self.model, self.weights_hash, self.codecs = file.model, file.weights_hash, tuple(file.facts["codecs"])

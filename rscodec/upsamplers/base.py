@@ -3,9 +3,11 @@
     window (3, W, W), coordinates, scale, seed --detail--> (3, rows, cols)      rscodec/upsamplers/scene.py makes scenes
 
 Contract (tests/rscodec/upsamplers/test_laws.py holds every row of the registry to it, on whole scenes):
-- Any real scale from 1 to LARGEST_SCALE, and 1 too; the target has round(scale * size) pixels either way.
+- Any real scale from 1 to LARGEST_SCALE, and 1 too, or the few that a model names; the target has round(scale * size)
+  pixels either way.
 - The same seed gives the same pixels on one machine, whatever window of the target is asked for, in whatever order.
-- Any size from 1 x 1 works. Windows overlap and are blended; there are no seams.
+- Any size from 1 x 1 works. Windows overlap and are blended; there are no seams. What a network is to know of the whole
+  scene it finds out once, from some windows spread over it.
 - A pixel is invalid where the nearest one of the source is, and nowhere else; damaged tiles are not painted over.
 - Only red, green and blue are generated; other bands are bicubic, alpha is that of the nearest pixel.
 """
@@ -14,6 +16,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,14 +53,35 @@ class Upsampler(ABC):
     model: str  # the name of its weights
     weights_hash: str  # the first 16 hexadecimal digits of the SHA-256 of its file
     overlap: int  # of windows, in pixels of the source
+    form: str  # the format of its weights files
+    scales: tuple[float, ...] = ()  # the only ones that it knows; none: any
+    samples: int = 0  # how many windows of a scene it surveys
 
     @abstractmethod
     def window(self, scale: float) -> int:
         """The largest edge of windows at a scale, in pixels of the source: a multiple of EDGE_UNIT."""
 
+    def survey(self, windows: Sequence[np.ndarray], scale: float) -> object:
+        """What `detail` is to know of a scene, from at most `samples` windows (3, W, W) of it."""
+        return None
+
     @abstractmethod
-    def detail(self, pixels: np.ndarray, rows: np.ndarray, cols: np.ndarray, scale: float, seed: int) -> np.ndarray:
+    def detail(self, pixels: np.ndarray, rows: np.ndarray, cols: np.ndarray, scale: float, seed: int,
+               surveyed: object) -> np.ndarray:  # fmt: skip
         """What to add to bicubic interpolation of pixels (3, W, W), float32 of about 0..1, at coordinates.
 
-        A coordinate counts pixels of the window; 0 is the centre of the first one.
+        A coordinate counts pixels of the window; 0 is the centre of the first one. `surveyed` is None where the window
+        is all there is.
         """
+
+    def check(self, scale: float) -> None:
+        """Raise InputError for a scale that it does not know."""
+        if self.scales and scale not in self.scales:
+            known = " or ".join(f"{one:g}" for one in self.scales)
+            raise InputError(f"--scale {scale:g}: {self.model} upsamples by {known}; give that, or another --model")
+
+
+def fitting(config, scale: float) -> int:
+    """The edge of windows that is neither longer than config.window before nor than config.large after."""
+    edge = int(min(config.window, config.large / scale)) // EDGE_UNIT * EDGE_UNIT
+    return max(edge, 2 * config.overlap)

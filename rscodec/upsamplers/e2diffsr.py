@@ -22,7 +22,7 @@ import torch.nn as nn
 from rscodec.diffusion.samplers import ancestral, normal
 from rscodec.diffusion.schedules import linear
 from rscodec.model_file import Config, read_model, write_model
-from rscodec.upsamplers.base import EDGE_UNIT, Upsampler
+from rscodec.upsamplers.base import Upsampler, fitting
 from rscodec.upsamplers.branch import Branch
 from rscodec.upsamplers.csum import Csum
 from rscodec.upsamplers.denoiser import Denoiser
@@ -108,6 +108,8 @@ def latents(edge: int, scale: float) -> int:
 class E2DiffUpsampler(Upsampler):
     """A weights file on a device."""
 
+    form = FORMAT
+
     def __init__(self, path: Path, device: str = "cpu"):
         file = read_model(path, FORMAT, "upsampler", E2DiffConfig)
         self.model, self.weights_hash, self.overlap = file.model, file.weights_hash, file.config.overlap
@@ -115,12 +117,11 @@ class E2DiffUpsampler(Upsampler):
         self._net = file.load_into(E2DiffSr(file.config), TRAINING_ONLY, device)
 
     def window(self, scale: float) -> int:
-        config = self._net.config
-        fitting = int(min(config.window, config.large / scale)) // EDGE_UNIT * EDGE_UNIT
-        return max(fitting, 2 * config.overlap)
+        return fitting(self._net.config, scale)
 
     @torch.inference_mode()
-    def detail(self, pixels: np.ndarray, rows: np.ndarray, cols: np.ndarray, scale: float, seed: int) -> np.ndarray:
+    def detail(self, pixels: np.ndarray, rows: np.ndarray, cols: np.ndarray, scale: float, seed: int,
+               surveyed: None = None) -> np.ndarray:  # fmt: skip
         net, generator = self._net, torch.Generator().manual_seed(seed)
         small = torch.from_numpy(pixels)[None].to(self.device, memory_format=torch.channels_last)
         long = latents(pixels.shape[1], scale)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from rscodec.generated import GeneratedScene
@@ -17,6 +19,7 @@ class UpscaledScene(GeneratedScene):
     """`target` is what it covers, `metadata` what there is to say of it, `facts` included."""
 
     def __init__(self, picture: Picture, upsampler: Upsampler, settings: UpscaleSettings, facts: dict[str, object]):
+        upsampler.check(settings.scale)
         self._upsampler, self._scale = upsampler, settings.scale
         scene = picture.scene
         base = resized(picture, settings.target(scene.width), settings.target(scene.height))
@@ -33,4 +36,9 @@ class UpscaledScene(GeneratedScene):
 
     def answer(self, pixels: np.ndarray, window: Window, seed: int) -> np.ndarray:
         rows, cols = self._windows.rows.centres(window.row) - 0.5, self._windows.cols.centres(window.col) - 0.5
-        return self._upsampler.detail(pixels, rows, cols, self._scale, seed)
+        return self._upsampler.detail(pixels, rows, cols, self._scale, seed, self._surveyed)
+
+    @cached_property
+    def _surveyed(self) -> object:
+        windows = self._windows.spread(self._upsampler.samples)
+        return self._upsampler.survey([self.seen(window) for window in windows], self._scale) if windows else None

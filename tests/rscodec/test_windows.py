@@ -81,3 +81,17 @@ def test_windows_of_a_larger_target_are_found_by_its_parts():
 def test_windows_that_need_no_grid_overlap_as_asked_and_end_with_the_scene(length):
     axis = Axis(length, 32, 8, align=1)
     assert (np.diff(axis.starts) <= 32 - 8).all() and axis.starts[-1] + 32 == length
+
+
+@pytest.mark.parametrize("height, width", [(40, 40), (40, 1000), (1000, 40), (100, 100), (1000, 600)])
+@pytest.mark.parametrize("count", [0, 1, 9])
+def test_few_windows_are_spread_over_a_scene(height, width, count):
+    windows = Windows(Window(0, 0, width, height), 64, 16)
+    found = windows.spread(count)
+    every = windows.touching(Window(0, 0, width, height))
+    assert len(set(found)) == len(found) <= count and set(found) <= set(every)
+    assert bool(found) == (count > 0 and len(every) > 1)
+    if count == 9 and found:
+        assert len(found) >= min(len(every), 5)
+        for starts, picked in zip((windows.cols.starts, windows.rows.starts), np.array(found).T, strict=False):
+            assert len(starts) < 3 or np.ptp(picked) > starts[-1] / 2

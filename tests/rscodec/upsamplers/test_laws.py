@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from bitstreams.errors import InputError
 from rscodec.picture import opened
 from rscodec.registry import UPSAMPLERS
 from rscodec.resized import resized
@@ -19,7 +20,7 @@ from rscodec.upsamplers.scene import UpscaledScene
 from rscodec.weights import shipped, ships
 from tests import upsamplers
 
-SCALES = (1, 1.5, 2.6, 3.999, 8)
+SCALES = (1, 1.5, 2.6, 3.999, 8)  # for those that take only some, the nearest of these
 
 
 @pytest.fixture(scope="module", params=UPSAMPLERS, ids=lambda row: row.name)
@@ -31,7 +32,8 @@ def row(request):
 def upsampler(row, tmp_path_factory):
     if ships(row):
         return row.load()(shipped(row.default_model))
-    return row.load()(upsamplers.write(tmp_path_factory.mktemp(row.name) / "weights.safetensors", row.models[0]))
+    path = tmp_path_factory.mktemp(row.name) / "weights.safetensors"
+    return row.load()(upsamplers.WRITERS[row.name](path, row.models[0]))
 
 
 def scene_of(width=47, height=38, bands=3, dtype="uint8", nodata=None) -> Scene:
@@ -39,7 +41,12 @@ def scene_of(width=47, height=38, bands=3, dtype="uint8", nodata=None) -> Scene:
     return Scene(pixels, None, metadata)
 
 
+def known(upsampler, scale):
+    return min(upsampler.scales, key=lambda one: abs(one - scale), default=scale)
+
+
 def upscaled(upsampler, scene, scale=2.6, seed=0) -> UpscaledScene:
+    scale = known(upsampler, scale)
     return UpscaledScene(opened(SceneSource(scene)), upsampler, UpscaleSettings("any", scale, seed), {})
 
 
@@ -66,7 +73,7 @@ def test_size_and_transform_are_right(upsampler, scale):
     scene = scene_of()
     scene.metadata["transform"] = [2.0, 0.0, 100.0, 0.0, -2.0, 50.0]
     found = upscaled(upsampler, scene, scale)
-    width, height = math.floor(scale * 47 + 0.5), math.floor(scale * 38 + 0.5)
+    width, height = (math.floor(known(upsampler, scale) * edge + 0.5) for edge in (47, 38))
     assert found.read(found.target)[0].shape == (3, height, width)
     assert found.metadata["transform"] == [2 * 47 / width, 0.0, 100.0, 0.0, -2 * 38 / height, 50.0]
 
@@ -89,10 +96,18 @@ def test_a_part_looks_as_in_the_whole(upsampler, scale):
         assert np.array_equal(pixels_of(upsampler, scene, scale, part), expected)
 
 
+def test_other_scales_are_refused(upsampler):
+    if not upsampler.scales:
+        pytest.skip("it takes any scale")
+    with pytest.raises(InputError, match=r"--scale 2.6: .* by 4 or 8"):
+        UpscaledScene(opened(SceneSource(scene_of())), upsampler, UpscaleSettings("any", 2.6), {})
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 30), (33, 7)])
 @pytest.mark.parametrize("bands", [1, 2, 3])
 def test_any_size(upsampler, size, bands):
-    assert pixels_of(upsampler, scene_of(*size, bands), 2).shape == (bands, 2 * size[1], 2 * size[0])
+    times = known(upsampler, 2)
+    assert pixels_of(upsampler, scene_of(*size, bands), times).shape == (bands, times * size[1], times * size[0])
 
 
 @pytest.mark.parametrize("dtype", ["uint16", "int16", "float32", "float64"])
@@ -114,7 +129,8 @@ def test_nodata_is_that_of_the_nearest_pixel(upsampler, dtype, nodata):
 
     invalid = gone(scene.pixels)
     assert invalid.any() and not invalid.all()
-    assert np.array_equal(gone(found), np.kron(invalid, np.ones((3, 3), bool)))
+    times = int(known(upsampler, 3))
+    assert np.array_equal(gone(found), np.kron(invalid, np.ones((times, times), bool)))
 
 
 def test_other_bands_are_bicubic_and_said_to_be(upsampler):

@@ -88,3 +88,19 @@ def test_read_in_pieces_every_window_is_computed_once():
     for piece in pieces:
         scene.read(piece)
     assert len(told.calls) == len({call[-1] for call in told.calls}) and told.calls[0][0].shape == (3, WINDOW, WINDOW)
+
+
+@pytest.mark.parametrize("height, width, wanted", [(20, 20, 0), (20, 90, 4), (400, 300, 9)])
+def test_the_scene_is_surveyed_once_by_windows_spread_over_it(height, width, wanted):
+    told = Told(lambda *_: 0)
+    told.samples = 9
+    rows, cols = np.indices((height, width)) // 2
+    scene = upscaled(Scene(np.stack([rows, cols, rows * 0]).astype(np.uint8)), told)
+    for piece in scene.pieces(scene.target):
+        scene.read(piece)
+    assert told.known == ("surveyed" if wanted else None) and len(told.surveys) == bool(wanted)
+    if wanted:
+        windows = told.surveys[0][0]
+        assert len(windows) == wanted and told.surveys[0][1] == 3
+        corners = 2 * 255 * np.array([window[:2, 0, 0] for window in windows])
+        assert np.ptp(corners[:, 1]) > width / 2 and (height < WINDOW or np.ptp(corners[:, 0]) > height / 2)
