@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import collections
 import io
+import itertools
 import math
 import multiprocessing
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,18 +103,7 @@ class Jpeg2000Crops:
 
     def stream(self, first: int, last: int):
         """(2, B, 3, window, window) uint8 for each step: originals, decoded."""
-        tasks = map(self._task, range(first, last))
-        if not self.workers:
-            yield from (torch.from_numpy(_windows(*task)) for task in tasks)
-            return
-        with multiprocessing.get_context("spawn").Pool(self.workers) as pool:
-            pending = collections.deque()
-            for task in tasks:
-                pending.append(pool.apply_async(_windows, task))
-                if len(pending) > 2 * self.workers:
-                    yield torch.from_numpy(pending.popleft().get())
-            while pending:
-                yield torch.from_numpy(pending.popleft().get())
+        return ahead(_windows, map(self._task, range(first, last)), self.workers)
 
     def pair(self, batch: torch.Tensor, step: int) -> Pair:
         original, decoded = _unit(batch[0], self.device), _unit(batch[1], self.device)
@@ -127,11 +118,26 @@ class Jpeg2000Crops:
         return pixels, rates, corners, self.window
 
 
-def _windows(pixels: np.ndarray, rates: np.ndarray, corners: np.ndarray, edge: int) -> np.ndarray:
+def ahead(function: Callable, tasks: Iterable[tuple], workers: int) -> Iterator:
+    """function(*task) of each task in order, by so many processes, or by none but this one."""
+    if not workers:
+        yield from itertools.starmap(function, tasks)
+        return
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        pending = collections.deque()
+        for task in tasks:
+            pending.append(pool.apply_async(function, task))
+            if len(pending) > 2 * workers:
+                yield pending.popleft().get()
+        while pending:
+            yield pending.popleft().get()
+
+
+def _windows(pixels: np.ndarray, rates: np.ndarray, corners: np.ndarray, edge: int) -> torch.Tensor:
     """Of crops and of what JPEG2000 makes of them."""
     both = np.stack([pixels, np.stack(list(map(through_jpeg2000, pixels, rates)))], 1)
     cut = [crop[..., y : y + edge, x : x + edge] for crop, (y, x) in zip(both, corners, strict=True)]
-    return np.stack(cut, 1)
+    return torch.from_numpy(np.stack(cut, 1))
 
 
 def through_jpeg2000(pixels: np.ndarray, rate: float) -> np.ndarray:

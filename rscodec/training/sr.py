@@ -71,11 +71,7 @@ class SrPairs:
         original = pixels[..., :long, :long].to(self.device, non_blocking=True).float() / 255
         small = (255 * resize(original, short, short)).round().clamp(0, 255)
         if rng is not None:
-            coded = torch.from_numpy(rng.random(len(pixels)) < CODED)
-            if coded.any():
-                quality = torch.from_numpy(rng.uniform(1, 8, int(coded.sum()))).float()
-                decoded = self._codec.at(small.byte().cpu()[coded], quality).decoded
-                small[coded.to(self.device)] = (255 * decoded).round()
+            small = partly_coded(small, self._codec, rng)
         small = small / 255
         images = small, resize(small, long, long), original
         return SrPair(*(image.contiguous(memory_format=torch.channels_last) for image in images), long / short)
@@ -85,6 +81,16 @@ class SrPairs:
         unit = CODED_UNIT if self._codec else UNIT
         short = max(unit, int(min(self._small, self.crops.size / scale)) // unit * unit)
         return short, min(self.crops.size // STRIDE, max(1, round(scale * short / STRIDE))) * STRIDE
+
+
+def partly_coded(small: torch.Tensor, codec: CodecPairs, rng: np.random.Generator) -> torch.Tensor:
+    """Images (B, 3, h, w) of whole levels, h and w multiples of 16; some of them are what our codec decodes."""
+    coded = torch.from_numpy(rng.random(len(small)) < CODED)
+    if not coded.any():
+        return small
+    quality = torch.from_numpy(rng.uniform(1, 8, int(coded.sum()))).float()
+    decoded = codec.at(small.byte().cpu()[coded], quality).decoded
+    return small.index_put((coded.to(small.device),), (255 * decoded).round())
 
 
 def trained(net: E2DiffSr, stage: str) -> list[nn.Parameter]:
