@@ -39,6 +39,21 @@ def ancestral(predict: Predict, x: torch.Tensor, schedule: Schedule,
     return x
 
 
+def ddim(predict: Predict, x: torch.Tensor, schedule: Schedule, generator: torch.Generator | None = None,
+         steps: int | None = None, first: int | None = None) -> torch.Tensor:  # fmt: skip
+    """In few steps of many, to the x_0 believed in with the noise believed in (Song et al. 2021); nothing is drawn.
+
+    x may be that of another step than the last: `first`.
+    """
+    first = first or len(schedule)
+    taken = torch.linspace(0, first, (steps or first) + 1).round().int().tolist()[::-1]
+    for step, then in zip(taken[:-1], taken[1:], strict=True):
+        noise, kept = predict(x, step), float(schedule.kept[step])
+        signal = (x - (1 - kept) ** 0.5 * noise) / kept**0.5
+        x = schedule.add_noise(signal, noise, then)
+    return x
+
+
 def normal(shape: tuple[int, ...], generator: torch.Generator | None, device: torch.device | str) -> torch.Tensor:
     """Normal numbers, drawn on the CPU: a seed means the same ones on every device."""
     return torch.randn(shape, generator=generator).to(device)

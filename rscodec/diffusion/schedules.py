@@ -31,6 +31,24 @@ class Schedule:
         return (x_t - kept**0.5 * x) / (1 - kept) ** 0.5
 
 
+    def at(self, steps: torch.Tensor) -> torch.Tensor:
+        """`kept` at steps that need not be whole, linearly between the two that are."""
+        kept = self.kept.to(steps)
+        low = steps.detach().floor().long().clamp(0, len(self) - 1)
+        return kept[low] + (steps - low) * (kept[low + 1] - kept[low])
+
+    def step_of(self, kept: torch.Tensor) -> torch.Tensor:
+        """The step at which so much is left: found by bisection, then linearly, so that a gradient passes."""
+        table = self.kept.to(kept)
+        low = torch.searchsorted(-table, -kept.detach()).clamp(1, len(self)) - 1
+        return low + (table[low] - kept) / (table[low] - table[low + 1])
+
+
+def scaled_linear(steps: int = 1000, first: float = 0.00085, last: float = 0.012) -> Schedule:
+    """Square roots of betas from that of first to that of last: the schedule of Stable Diffusion."""
+    return Schedule(torch.linspace(first**0.5, last**0.5, steps, dtype=torch.float64).square())
+
+
 def linear(steps: int, first: float = 0.1, last: float = 0.99) -> Schedule:
     """Betas from first to last: the defaults leave next to nothing of the signal after a few steps."""
     return Schedule(torch.linspace(first, last, steps) if steps > 1 else torch.tensor([last]))

@@ -37,6 +37,13 @@ def taken_for_real(critic: Critic, made: torch.Tensor) -> torch.Tensor:
     return -torch.func.functional_call(critic, frozen, (made,)).mean()
 
 
+def contested(main: torch.Tensor, made: torch.Tensor, real: torch.Tensor, critic: Critic, share: float,
+              layer: nn.Parameter) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:  # fmt: skip
+    """A loss with a critic beside it, of both parties, and figures to log."""
+    fooled, apart = taken_for_real(critic, made), told_apart(critic, real, made)
+    return main + share * balanced(main, fooled, layer) + apart, {"fooled": fooled, "apart": apart}
+
+
 def balanced(main: torch.Tensor, other: torch.Tensor, layer: nn.Parameter) -> torch.Tensor:
     """`other`, weighed so that both losses pull equally at a last layer (Esser et al. 2021, equation 7)."""
     pulls = [torch.autograd.grad(loss, layer, retain_graph=True)[0].norm() for loss in (main, other)]

@@ -18,7 +18,7 @@ import torch.nn as nn
 
 from rscodec.diffusion.samplers import normal
 from rscodec.resample import centres
-from rscodec.training.critic import Critic, balanced, taken_for_real, told_apart
+from rscodec.training.critic import Critic, contested
 from rscodec.training.data import Batch, Crops
 from rscodec.training.ldm import Loss, gain_db
 from rscodec.training.pairs import CodecPairs, Pair
@@ -135,9 +135,8 @@ def _pixels(net: E2DiffSr, critic: Critic, pair: SrPair, prior: torch.Tensor, we
     figures = {"l1": l1, "gain": gain_db(found, _given(pair)).mean()}
     if not weights.adversarial or step < weights.critic_from:
         return l1, figures
-    fooled, apart = taken_for_real(critic, found), told_apart(critic, pair.original, found)
-    loss = l1 + weights.adversarial * balanced(l1, fooled, net.csum.last_layer) + apart
-    return loss, figures | {"fooled": fooled, "apart": apart}
+    loss, more = contested(l1, found, pair.original, critic, weights.adversarial, net.csum.last_layer)
+    return loss, figures | more
 
 
 def upsampled(net: E2DiffSr, pair: SrPair, prior: torch.Tensor) -> torch.Tensor:

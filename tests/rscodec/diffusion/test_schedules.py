@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from rscodec.diffusion.schedules import linear
+from rscodec.diffusion.schedules import linear, scaled_linear
 
 
 @pytest.mark.parametrize("steps", [1, 2, 4, 8])
@@ -24,3 +24,21 @@ def test_noise_is_added_without_changing_the_variance():
         assert mixed.std() == pytest.approx(1, abs=0.02)
         assert (mixed * x).mean() == pytest.approx(float(schedule.kept[step]) ** 0.5, abs=0.02)
     assert torch.equal(schedule.add_noise(x, noise, 0), x)
+
+
+def test_the_step_of_what_is_left_is_found_and_has_a_gradient():
+    schedule = scaled_linear(1000)
+    steps = torch.tensor([0.25, 1.0, 3.5, 500.0, 999.75, 1000.0], dtype=torch.float64)
+    kept = schedule.at(steps)
+    assert kept[3] == schedule.kept[500] and float(kept[2]) == pytest.approx(float(schedule.kept[3:5].mean()))
+    kept.requires_grad_()
+    found = schedule.step_of(kept)
+    assert torch.allclose(found, steps, atol=1e-6)
+    found.sum().backward()
+    assert (kept.grad < 0).all()
+
+
+def test_the_schedule_of_stable_diffusion():
+    kept = scaled_linear().kept
+    assert len(kept) == 1001 and float(kept[1]) == pytest.approx(1 - 0.00085)
+    assert float(kept[1000]) == pytest.approx(0.00466, abs=5e-5)

@@ -1,0 +1,37 @@
+"""Low-rank adaptation (Hu et al. 2021): weights stay as they were trained, a product of two thin matrices is added.
+
+    W  ->  W + up @ down         up begins at zero, so an adapted network is at first the one that it was
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn as nn
+from torch.nn.utils import parametrize
+
+
+class LowRank(nn.Module):
+    def __init__(self, weight: torch.Tensor, rank: int):
+        super().__init__()
+        rows, columns = weight.shape[0], weight[0].numel()
+        rank = min(rank, rows, columns)
+        self.down = nn.Parameter(torch.randn(rank, columns, device=weight.device) / columns**0.5)
+        self.up = nn.Parameter(torch.zeros(rows, rank, device=weight.device))
+
+    def forward(self, weight: torch.Tensor) -> torch.Tensor:
+        return weight + (self.up @ self.down).view_as(weight)
+
+
+def merge(net: nn.Module) -> None:
+    """Put what was learnt into the weights: faster, and nothing is left to learn."""
+    for module in list(net.modules()):
+        if parametrize.is_parametrized(module, "weight"):
+            parametrize.remove_parametrizations(module, "weight")
+
+
+def adapt(net: nn.Module, rank: int) -> None:
+    """Freeze a network; from now on every linear layer and convolution of it learns `rank` directions."""
+    net.requires_grad_(False)
+    layers = [module for module in net.modules() if isinstance(module, nn.Linear | nn.Conv2d)]
+    for layer in layers:
+        parametrize.register_parametrization(layer, "weight", LowRank(layer.weight, rank))
