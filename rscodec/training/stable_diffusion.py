@@ -1,0 +1,82 @@
+"""Stable Diffusion 2.1 as SlimDiffSR's teacher, for people who have its weights: a folder as `diffusers` lays it out.
+
+    PATH/unet        UNet2DConditionModel
+    PATH/vae         AutoencoderKL, or AutoencoderTiny, which is TAESD
+    PATH/scheduler   betas, and whether the UNet predicts v or the noise
+
+Needs the optional package `diffusers`. There is no text: the UNet is shown zeros in its place.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+import torch.nn as nn
+
+from bitstreams.errors import InputError
+from rscodec.diffusion.schedules import scaled_linear
+from rscodec.training.slimdiff_teacher import Teacher, TeacherConfig
+
+TOKENS = 77
+
+
+class StableAutoencoder(nn.Module):
+    """The calls of our Autoencoder."""
+
+    def __init__(self, net: nn.Module):
+        super().__init__()
+        self.net = net
+
+    def encode(self, images: torch.Tensor) -> torch.Tensor:
+        found = self.net.encode(2 * images - 1)
+        z = found.latents if hasattr(found, "latents") else found.latent_dist.mode()
+        return z.float() * self.net.config.scaling_factor
+
+    def decode(self, z: torch.Tensor) -> torch.Tensor:
+        return (self.net.decode(z / self.net.config.scaling_factor).sample.float() + 1) / 2
+
+
+class StableUnet(nn.Module):
+    """The calls of our LatentUnet."""
+
+    def __init__(self, net: nn.Module):
+        super().__init__()
+        self.net = net
+        self.widths = tuple(net.config.block_out_channels)
+
+    @property
+    def leave(self) -> nn.Module:
+        return self.net.conv_out
+
+    def features(self, x: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
+        seen = []
+        hook = self.leave.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+        text = x.new_zeros(len(x), TOKENS, self.net.config.cross_attention_dim)
+        self.net(x, steps - 1, text)  # it counts steps from 0
+        hook.remove()
+        return seen[0]
+
+    def predicted(self, features: torch.Tensor) -> torch.Tensor:
+        return self.leave(features).float()
+
+
+def stable_teacher(path: Path, config: TeacherConfig) -> Teacher:
+    """A teacher with these weights; its estimator and its Pred are still to be trained."""
+    try:
+        import diffusers
+    except ImportError:
+        raise InputError("a Stable Diffusion teacher needs diffusers; install rscodec[diffusers]") from None
+    try:
+        kind = json.loads((path / "vae" / "config.json").read_text())["_class_name"]
+        about = json.loads((path / "scheduler" / "scheduler_config.json").read_text())
+        autoencoder = getattr(diffusers, kind).from_pretrained(path, subfolder="vae", local_files_only=True)
+        unet = diffusers.UNet2DConditionModel.from_pretrained(path, subfolder="unet", local_files_only=True)
+    except (OSError, KeyError, AttributeError, ValueError) as problem:
+        raise InputError(f"{path} has no Stable Diffusion ({problem}); give a folder of unet, vae, scheduler") from None
+    if about["beta_schedule"] != "scaled_linear" or about["prediction_type"] not in ("epsilon", "v_prediction"):
+        raise InputError(f"{path / 'scheduler'} has another schedule than Stable Diffusion 2.1; give one of that")
+    schedule = scaled_linear(about["num_train_timesteps"], about["beta_start"], about["beta_end"])
+    prediction = "v" if about["prediction_type"] == "v_prediction" else "epsilon"
+    return Teacher(config, StableAutoencoder(autoencoder), StableUnet(unet), schedule, prediction)
