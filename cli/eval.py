@@ -132,23 +132,26 @@ def speed(image: str, codecs: tuple[str, ...], anchors: tuple[str, ...], bands: 
 @click.option("--scales", type=Scales(), default="2,2.6,3,3.4,4,6,8", show_default=True, help="Real numbers from 1.")
 @click.option("--models", type=Names(), default="bicubic", show_default=True,
               help="bicubic, upsamplers, weights files of upsamplers.")
+@click.option("--degradation", type=click.Choice(["bicubic", "degraded"]), default="bicubic", show_default=True,
+              help="How images are shrunk; degraded: with blur, noise and JPEG of random strength, at fixed seeds.")
 @click.option("--out", type=options.PATH, required=True, help="Folder for table and curves.")
 @options.device_option
 @options.quiet_option
 @options.json_option
 @options.debug_option
-def sr(images: tuple[str, ...], scales: tuple[float, ...], models: tuple[str, ...], out: Path, device: str,
-       quiet: bool, as_json: bool) -> None:
+def sr(images: tuple[str, ...], scales: tuple[float, ...], models: tuple[str, ...], degradation: str, out: Path,
+       device: str, quiet: bool, as_json: bool) -> None:
     """Shrink IMAGES, upsample them again, and say how far from the original that is.
 
-    Bands 1 to 3 of uint8. Shrinking is bicubic without aliasing, to whole pixels.
+    Bands 1 to 3 of uint8. Shrinking is bicubic without aliasing unless --degradation says otherwise, to whole pixels.
     """
     from eval.datasets import images as find_images
     from eval.plots import write_scale_curves
     from eval.sr import sr as measure_all
 
     with progress("measure", quiet) as report:
-        result = measure_all(find_images(list(images)), scales, models, out, device=device, progress=report)
+        result = measure_all(find_images(list(images)), scales, models, out, device=device, degradation=degradation,
+                             progress=report)
     write_scale_curves(result, out)
     if as_json:
         print_json(result)

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from bitstreams.errors import InputError, OutputError
+from cli.eval import sr as command
 from cli.main import main
 from eval import datasets, sr
 from eval.table import read
@@ -59,11 +60,35 @@ def test_a_row_for_each_image_scale_and_model(images, tmp_path):
         sr.sr(images, (2.0,), ("bicubic",), tmp_path / "out")
 
 
+def test_degraded_images_are_the_same_each_time_and_others_by_name_and_scale(images):
+    scene = Scene.load(images[0].path)
+    one, again, other = (sr.pair(scene, 4, "degraded", name)[0].pixels for name in ("a", "a", "b"))
+    plain, original = sr.pair(scene, 4)
+    assert np.array_equal(one, again) and not np.array_equal(one, other) and one.shape == plain.pixels.shape
+    assert np.array_equal(sr.pair(scene, 4, "degraded", "a")[1], original)
+    assert 2 < np.abs(one.astype(float) - plain.pixels).mean() < 40
+
+
+def test_a_model_that_does_not_know_a_scale_is_refused_before_anything_is_measured(images, tmp_path):
+    model = str(upsamplers.write_slim(tmp_path / "m.safetensors"))
+    with pytest.raises(InputError, match="--scale 2: slimdiff-test-1 upsamples by 4 or 8"):
+        sr.sr(images, (4.0, 2.0), ("bicubic", model), tmp_path / "out")
+    assert not (tmp_path / "out" / "sr.csv").exists()
+    summary = sr.sr(images, (4.0,), ("bicubic", model), tmp_path / "out", degradation="degraded")
+    assert summary["degradation"] == "degraded" and len(summary["sets"]["set"][model]) == 1
+    assert {row.degradation for row in read(tmp_path / "out" / "sr.csv", sr.SrRow)} == {"degraded"}
+
+
 def test_images_that_cannot_be_measured(tmp_path):
     with pytest.raises(InputError, match="uint16"):
         sr.pair(Scene(np.zeros((3, 9, 9), np.uint16)), 2)
     with pytest.raises(InputError, match="nothing left"):
         sr.pair(Scene(np.zeros((3, 9, 3), np.uint8)), 4)
+
+
+def test_the_command_offers_every_degradation():
+    (option,) = (option for option in command.params if option.name == "degradation")
+    assert tuple(option.type.choices) == sr.DEGRADATIONS
 
 
 def test_the_command_writes_table_and_curves(images, tmp_path, capfd):
