@@ -8,18 +8,11 @@ seconds, means over each set at each scale, at seed 0, beside bicubic interpolat
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import tempfile
-import time
 from pathlib import Path
 
 import click
 
-from eval import datasets
-from eval.datasets import HELD_OUT
-from eval.sr import BICUBIC, sr
+from eval.manifest import against_bicubic, write_manifest
 from rscodec.training import checkpoint
 from rscodec.upsamplers.e2diffsr import E2DiffConfig, E2DiffSr, write_weights
 
@@ -35,13 +28,6 @@ def trained(run: Path) -> tuple[E2DiffSr, dict]:
     return net, saved
 
 
-def measure(path: Path, images: list[datasets.Image], scales: tuple[float, ...]) -> dict:
-    """{set: {"bicubic" or "ours": [a point for each scale]}}"""
-    with tempfile.TemporaryDirectory() as folder:
-        found = sr(images, scales, (BICUBIC, str(path)), Path(folder))["sets"]
-    return {name: {"bicubic": models[BICUBIC], "ours": models[str(path)]} for name, models in found.items()}
-
-
 @click.command()
 @click.option("--run", type=click.Path(exists=True, path_type=Path), required=True, help="Folder with average.pt.")
 @click.option("--model", required=True, help="Name of the weights, as in the registry.")
@@ -55,21 +41,8 @@ def main(run: Path, model: str, out: Path, overwrite: bool) -> None:
     out.mkdir(parents=True, exist_ok=True)
     write_weights(path, model, net)
 
-    data = Path(os.environ["RSCODEC_DATA"])
-    files = [str(image) for pattern in HELD_OUT for image in sorted(data.glob(pattern))]
-    manifest = {
-        "model": model,
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "bytes": path.stat().st_size,
-        "licence": "MIT, as the project",
-        "date": time.strftime("%Y-%m-%d"),
-        "config": saved["config"],
-        "command": "tools/pack_data.py, then tools/train_e2diffsr.py once for each entry of history",
-        "history": saved["history"],
-        "figures": measure(path, datasets.images(files), SCALES),
-        "figures_command": f"tools/export_e2diffsr.py --run {run.name} --model {model}",
-    }
-    path.with_suffix(".json").write_text(json.dumps(manifest, indent=1) + "\n")
+    command = f"tools/export_e2diffsr.py --run {run.name} --model {model}"
+    manifest = write_manifest(path, saved, "tools/train_e2diffsr.py", against_bicubic(path, SCALES), command)
     click.echo(f"{path}: {manifest['bytes']} bytes")
 
 

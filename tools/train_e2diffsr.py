@@ -23,14 +23,12 @@ import click
 import torch
 import torch.nn as nn
 
-from rscodec.codec.model import Codec
-from rscodec.codec.portable import exact_hash, read_weights, thaw
 from rscodec.training import checkpoint, sr
 from rscodec.training.critic import Critic
 from rscodec.training.data import Crops, load_shard
 from rscodec.training.ldm import Loss
 from rscodec.training.loop import Plan, train
-from rscodec.training.pairs import CodecPairs
+from rscodec.training.pairs import CodecPairs, frozen_codec
 from rscodec.upsamplers.e2diffsr import CONFIGS, E2DiffConfig, E2DiffSr
 
 HELD_OUT = 40
@@ -118,9 +116,7 @@ def main(shard, stage, run, start, widths, codec_weights, steps, decay, alone, l
     crops = Crops(seen, batch, large, seed)
     codec, decoded_by = None, None
     if codec_weights:
-        weights = read_weights(codec_weights)
-        codec, decoded_by = Codec(weights.config), exact_hash(weights.tensors).hex()
-        thaw(codec, weights.tensors)
+        codec, decoded_by = frozen_codec(codec_weights)
         codec = CodecPairs(codec, crops, device)
     pairs = sr.SrPairs(crops, small, device, codec)
     held_out = sr.SrPairs(Crops((pools[0][::HELD_OUT], []), batch, large, seed + 1), small, device)

@@ -22,13 +22,11 @@ import click
 import torch
 
 from bitstreams.limits import QUALITY_MAX, QUALITY_MIN
-from rscodec.codec.model import Codec
-from rscodec.codec.portable import exact_hash, read_weights, thaw
 from rscodec.enhancers.ldm_rsic import LdmConfig, LdmRsic
 from rscodec.training import checkpoint, ldm
 from rscodec.training.data import Crops, load_shard
 from rscodec.training.loop import Plan, train
-from rscodec.training.pairs import PICTURE, CodecPairs, Jpeg2000Crops, Pair, through_jpeg2000
+from rscodec.training.pairs import PICTURE, CodecPairs, Jpeg2000Crops, Pair, frozen_codec, through_jpeg2000
 
 HELD_OUT = 40
 RATES = (0.1, 0.2, 0.4, 0.8, 1.6)
@@ -114,10 +112,8 @@ def main(shard, stage, run, start, codec_weights, jpeg2000, workers, steps, deca
     if jpeg2000:
         source, made_by = Jpeg2000Crops(crops, net.config.window, device, workers), "OpenJPEG through Pillow"
     else:
-        weights = read_weights(codec_weights)
-        codec = Codec(weights.config)
-        thaw(codec, weights.tensors)
-        source, made_by = CodecPairs(codec, crops, device), exact_hash(weights.tensors).hex()
+        codec, made_by = frozen_codec(codec_weights)
+        source = CodecPairs(codec, crops, device)
 
     def loss_of(images, step: int) -> ldm.Loss:
         pair = source.pair(images, step)

@@ -16,6 +16,7 @@ import math
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -24,7 +25,7 @@ from PIL import Image
 from bitstreams.limits import QUALITY_MAX, QUALITY_MIN
 from rscodec.codec import rate
 from rscodec.codec.model import Codec
-from rscodec.codec.portable import full_precision
+from rscodec.codec.portable import exact_hash, full_precision, read_weights, thaw
 from rscodec.statistics import Statistics
 from rscodec.training.data import Crops
 
@@ -40,6 +41,14 @@ class Pair:
     decoded: torch.Tensor
     original: torch.Tensor
     quality: torch.Tensor | None
+
+
+def frozen_codec(path: Path) -> tuple[Codec, str]:
+    """The codec in a weights file, and the hash that streams name it by."""
+    weights = read_weights(path)
+    codec = Codec(weights.config)
+    thaw(codec, weights.tensors)
+    return codec, exact_hash(weights.tensors).hex()
 
 
 class CodecPairs:

@@ -1,0 +1,127 @@
+"""tools/train_slimdiffsr.py from nothing to a student, and on from where it stopped, in a few steps each."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click import UsageError
+from PIL import Image
+from safetensors import safe_open
+
+from rscodec.training import checkpoint
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def tool(name: str):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def shard(tmp_path_factory) -> Path:
+    path, rng = tmp_path_factory.mktemp("shard") / "shard.zip", np.random.default_rng(1)
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(3):
+            ramp = np.add.outer(np.linspace(0, 90, 140), np.linspace(0, 90, 130))[..., None]
+            buffer = io.BytesIO()
+            picture = np.clip(ramp + rng.normal(30, 12, (140, 130, 3)), 0, 255).astype(np.uint8)
+            Image.fromarray(picture).save(buffer, "PNG")
+            archive.writestr(f"{number}.png", buffer.getvalue())
+    return path
+
+
+@pytest.fixture(scope="module")
+def stage(shard, tmp_path_factory):
+    """Runs a stage for some steps; returns its folder."""
+    script, folder = tool("train_slimdiffsr"), tmp_path_factory.mktemp("runs")
+
+    def run(name: str, *args, steps: int = 3, to: str | None = None) -> Path:
+        args = ["--shard", shard, "--stage", name, "--run", folder / (to or name), "--config", "tiny", "--steps", steps,
+                "--decay", 1, "--batch", 2, "--crop", 128, "--perceptual", 0, "--check", 1, "--device", "cpu", *args]
+        before = torch.get_num_threads()
+        script.main([str(arg) for arg in args], standalone_mode=False)
+        torch.set_num_threads(before)
+        return folder / (to or name)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def runs(stage) -> dict[str, Path]:
+    """All stages, each from the one before."""
+    found: dict[str, Path] = {}
+    for name in ("autoencoder", "diffusion", "uncertainty", "teacher", "student"):
+        before = ["--start", [*found.values()][-1] / "average.pt"] if found else []
+        found[name] = stage(name, *before)
+    return found
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "diffusion", "uncertainty", "teacher", "student"])
+def test_every_stage_runs_and_says_how_good_it_is(runs, name):
+    log = (runs[name] / "log.txt").read_text()
+    assert "held out, x4: bicubic psnr" in log and "held out, x8: bicubic psnr" in log and f", {name} psnr" in log
+    history = checkpoint.load(runs[name] / "average.pt")["history"]
+    assert history[-1]["stage"] == name and [sitting["stage"] for sitting in history] == list(runs)[: len(history)]
+
+
+def test_what_a_stage_does_not_train_stays(runs):
+    states = {name: checkpoint.load(run / "average.pt")["module"] for name, run in runs.items()}
+    kept = ("diffusion", "uncertainty", "net.unet."), ("uncertainty", "teacher", "net.estimator.")
+    for before, after, part in kept:
+        same = [key for key in states[after] if key.startswith(part)]
+        assert same and all(torch.equal(states[before][key], states[after][key]) for key in same)
+    spread = "net.autoencoder.spread"
+    assert (states["autoencoder"][spread] == 1).all()
+    assert torch.equal(states["diffusion"][spread], states["teacher"][spread])
+    assert not [key for key in states["student"] if "autoencoder" in key]
+
+
+def test_an_interrupted_stage_goes_on_as_if_it_had_not_been(runs, stage):
+    start = ["--start", runs["teacher"] / "average.pt"]
+    whole = stage("student", *start, steps=4, to="whole")
+    stage("student", *start, "--minutes", 1e-9, steps=4, to="parts")  # one step
+    assert checkpoint.load(whole.parent / "parts" / "checkpoint.pt")["step"] == 1
+    parts = stage("student", *start, steps=4, to="parts")
+    one, other = (checkpoint.load(run / "average.pt")["module"] for run in (whole, parts))
+    assert one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_ablations(stage):
+    alone = stage("student", "--without", "qgam", "--without", "pruning", steps=1, to="alone")
+    saved = checkpoint.load(alone / "average.pt")
+    assert saved["config"]["qgam"] is False and len(saved["config"]["widths"]) == 4 and len(saved["history"]) == 1
+
+
+def test_stages_that_cannot_begin(stage):
+    with pytest.raises(UsageError, match="--stage diffusion goes on from the stage before"):
+        stage("diffusion", to="never")
+    with pytest.raises(UsageError, match="sd21:PATH, from --stage uncertainty on"):
+        stage("autoencoder", "--teacher", "sd21:x", to="never")
+
+
+def test_the_student_is_exported_with_its_figures(runs, tmp_path, monkeypatch):
+    script = tool("export_slimdiffsr")
+    data = tmp_path / "data" / "test" / "ucmerced"
+    data.mkdir(parents=True)
+    picture = np.add.outer(np.arange(64), np.arange(64))[..., None].repeat(3, 2).astype(np.uint8)
+    Image.fromarray(picture).save(data / "a.png")
+    monkeypatch.setenv("RSCODEC_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr("eval.sr.unavailable", lambda: {"lpips": "not here", "niqe": "not here"})
+    args = ["--run", runs["student"], "--model", "slimdiff-1", "--out", tmp_path]
+    script.main([str(arg) for arg in args], standalone_mode=False)
+    with safe_open(tmp_path / "slimdiff-1.safetensors", "pt") as file:
+        assert "unet.bottom.first.low.weight" in file.keys() and "adapter.weight" not in file.keys()
+    manifest = json.loads((tmp_path / "slimdiff-1.json").read_text())
+    figures = manifest["figures"]["degraded"]["test/ucmerced"]
+    assert [point["scale"] for point in figures["ours"]] == [4.0, 8.0] and figures["bicubic"][0]["psnr_db"] > 0
+    assert [sitting["stage"] for sitting in manifest["history"]] == list(runs)

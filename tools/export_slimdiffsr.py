@@ -1,0 +1,45 @@
+"""Turn a trained student of SlimDiffSR into weights that ship: float16 safetensors and a manifest with figures.
+
+    RSCODEC_DATA=... python tools/export_slimdiffsr.py --run local/sl5 --model slimdiff-1
+
+Figures are those of `rscodec eval sr` on the held-out images, x4 and x8, with both degradations, beside bicubic.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from eval.manifest import against_bicubic, write_manifest
+from eval.sr import DEGRADATIONS
+from rscodec.training import checkpoint
+from rscodec.upsamplers.slimdiffsr import SCALES, SlimConfig, SlimDiffSr, write_weights
+
+OWN = "net.net."  # the student's keys in a checkpoint
+
+
+@click.command()
+@click.option("--run", type=click.Path(exists=True, path_type=Path), required=True, help="Folder with average.pt.")
+@click.option("--model", required=True, help="Name of the weights, as in the registry.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("rscodec/weights"), show_default=True)
+@click.option("--overwrite", is_flag=True)
+def main(run: Path, model: str, out: Path, overwrite: bool) -> None:
+    path = out / f"{model}.safetensors"
+    if path.exists() and not overwrite:
+        raise click.ClickException(f"{path} exists; give the new weights a new name, or --overwrite")
+    saved = checkpoint.load(run / "average.pt")
+    if saved["history"][-1]["stage"] != "student":
+        raise click.ClickException(f"{run} holds no student; give the run of --stage student")
+    net = SlimDiffSr(SlimConfig.from_dict(saved["config"]))
+    net.load_state_dict({key[len(OWN) :]: value for key, value in saved["module"].items() if key.startswith(OWN)})
+    out.mkdir(parents=True, exist_ok=True)
+    write_weights(path, model, net)
+    figures = {degradation: against_bicubic(path, SCALES, degradation) for degradation in DEGRADATIONS}
+    command = f"tools/export_slimdiffsr.py --run {run.name} --model {model}"
+    manifest = write_manifest(path, saved, "tools/train_slimdiffsr.py", figures, command)
+    click.echo(f"{path}: {manifest['bytes']} bytes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,191 @@
+"""Train SlimDiffSR, on a CPU (in bfloat16 where it can) or on CUDA; goes on from its checkpoint when started again.
+
+    python tools/train_slimdiffsr.py --shard local/shard.zip --stage autoencoder --run local/sl1
+    python tools/train_slimdiffsr.py --shard local/shard.zip --stage diffusion   --run local/sl2 --start local/sl1/average.pt
+    python tools/train_slimdiffsr.py --shard local/shard.zip --stage uncertainty --run local/sl3 --start local/sl2/average.pt
+    python tools/train_slimdiffsr.py --shard local/shard.zip --stage teacher     --run local/sl4 --start local/sl3/average.pt
+    python tools/train_slimdiffsr.py --shard local/shard.zip --stage student     --run local/sl5 --start local/sl4/average.pt
+
+Each stage trains a part of the teacher (rscodec/training/slimdiff_teacher.py), the last one the student; without --start
+the student learns from pictures alone. Batches are degraded to a quarter and to an eighth in turn; with --codec half of
+the small images are what our codec decodes at a random quality. Every 40th picture of the shard is held out; at the end
+PSNR and LPIPS on it are logged beside those of bicubic interpolation. --teacher sd21:PATH takes Stable Diffusion 2.1 in
+the place of the first two stages (give it in every later stage). The run folder holds checkpoint.pt (everything, for
+going on), average.pt (for --start, and weights that `tools/export_slimdiffsr.py` can ship) and log.txt.
+"""  # noqa: E501
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import click
+import torch
+import torch.nn as nn
+
+from rscodec.training import checkpoint, slimdiff
+from rscodec.training.critic import Critic
+from rscodec.training.data import Crops, load_shard
+from rscodec.training.degraded import DegradedPairs
+from rscodec.training.ldm import Loss
+from rscodec.training.loop import Plan, train
+from rscodec.training.lora import merge
+from rscodec.training.pairs import CodecPairs, frozen_codec
+from rscodec.training.slimdiff_teacher import CONFIGS, Teacher, TeacherConfig
+from rscodec.training.stable_diffusion import stable_teacher
+from rscodec.upsamplers.slimdiffsr import SCALES, SlimConfig, SlimDiffSr
+
+HELD_OUT = 40
+SPREAD_BATCHES = 16
+STABLE = "sd21:"
+SWITCHES = ("fused", "fsc", "dsc", "qgam")
+FIRST_STAGES = ("autoencoder", "diffusion")  # which Stable Diffusion stands for
+
+
+class Trained(nn.Module):
+    """What a run trains: the teacher or the student, and the critic of either."""
+
+    def __init__(self, net: Teacher | slimdiff.Student):
+        super().__init__()
+        self.net, self.critic = net, Critic()
+
+
+def taught_so_far(stage: str, start: Path | None, stable: str | None,
+                  config: TeacherConfig) -> tuple[Trained, list[dict]]:  # fmt: skip
+    """The teacher with its critic, and how they were trained so far."""
+    if stable and (stage in FIRST_STAGES or not stable.startswith(STABLE)):
+        raise click.UsageError(f"--teacher is {STABLE}PATH, from --stage uncertainty on")
+    if start is None and stage != "autoencoder" and not (stable and stage == "uncertainty"):
+        raise click.UsageError(f"--stage {stage} goes on from the stage before: give its average.pt with --start")
+    saved = checkpoint.load(start) if start else {"config": asdict(config), "history": []}
+    before = TeacherConfig.from_dict(saved["config"])
+    config = before if config.timestep is None else replace(before, timestep=config.timestep)
+    found = Trained(stable_teacher(Path(stable.removeprefix(STABLE)), config) if stable else Teacher(config))
+    if any(sitting["stage"] == "teacher" for sitting in saved["history"]):
+        found.net.adapt()
+    if start:
+        found.load_state_dict(saved["module"])
+    if stage == "teacher":
+        found.net.adapt()
+    return found, saved["history"]
+
+
+def report(stage: str, net, pairs: DegradedPairs, batches: int, lpips: bool, log) -> None:
+    """Log how good the images of a stage are on held-out crops, beside bicubic interpolation."""
+    teacher, student = (None, net) if stage == "student" else (net, None)
+    for scale in SCALES:
+        sums: dict[str, float] = {}
+        for step in range(batches):
+            pair, generator = pairs.at(step, scale), torch.Generator().manual_seed(step)
+            for name, images in (
+                ("bicubic", pair.raised),
+                (stage, slimdiff.made_by(stage, teacher, student, pair, generator)),
+            ):
+                for figure, value in slimdiff.judged(images, pair, lpips).items():
+                    sums[f"{name} {figure}"] = sums.get(f"{name} {figure}", 0.0) + value / batches
+        log(f"held out, x{scale:g}: " + ", ".join(f"{name} {value:.4f}" for name, value in sums.items()))
+
+
+@click.command()
+@click.option("--shard", type=click.Path(exists=True, path_type=Path), required=True)
+@click.option("--stage", type=click.Choice(slimdiff.STAGES), required=True)
+@click.option("--run", type=click.Path(path_type=Path), required=True, help="Folder of this run.")
+@click.option("--start", type=click.Path(exists=True, path_type=Path), help="average.pt of the stage before.")
+@click.option("--teacher", "stable", metavar="sd21:PATH", help="Stable Diffusion 2.1 as a teacher.")
+@click.option("--config", "widths", type=click.Choice(list(CONFIGS)), default="full", show_default=True,
+              help="Of a new teacher.")
+@click.option("--timestep", type=float, help="Teacher: a fixed one, the ablation.")
+@click.option("--without", multiple=True, type=click.Choice(["pruning", *SWITCHES]), help="Student: the ablations.")
+@click.option("--codec", "codec_weights", type=click.Path(exists=True, path_type=Path),
+              help="Weights of the codec that decodes half of the small images.")
+@click.option("--workers", default=0, help="Processes that degrade.")
+@click.option("--steps", default=20000)
+@click.option("--decay", default=8000, help="Steps at the end over which the learning rate falls.")
+@click.option("--rate", "learning_rate", default=5e-4)
+@click.option("--batch", default=8)
+@click.option("--crop", default=128, help="Edge of crops, a multiple of 128.")
+@click.option("--perceptual", default=1.0, show_default=True, help="Weight of LPIPS; 0: none, nor is it reported.")
+@click.option("--adversarial", default=0.1, show_default=True, help="Weight of that term; 0: none.")
+@click.option("--critic-from", default=0, help="First step with a discriminator.")
+@click.option("--variation", default=0.01, show_default=True, help="Teacher: weight of the variation of alpha.")
+@click.option("--features", default=0.1, show_default=True, help="Student: weight of the MSE of features.")
+@click.option("--mmd", default=0.1, show_default=True, help="Student: weight of MMD.")
+@click.option("--average", default=0.999)
+@click.option("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+@click.option("--threads", type=int)
+@click.option("--minutes", type=float, help="Stop (and save) after this long.")
+@click.option("--check", default=4, help="Batches of held-out crops for the figures at the end.")
+@click.option("--seed", default=0)
+def main(shard, stage, run, start, stable, widths, timestep, without, codec_weights, workers, steps, decay,
+         learning_rate, batch, crop, perceptual, adversarial, critic_from, variation, features, mmd, average, device,
+         threads, minutes, check, seed) -> None:  # fmt: skip
+    if threads:
+        torch.set_num_threads(threads)
+    torch.manual_seed(seed)
+    teacher, history = None, []
+    if stage != "student" or start or stable:
+        trained, history = taught_so_far(stage, start, stable, replace(CONFIGS[widths], timestep=timestep))
+        teacher = trained.net.to(device, memory_format=torch.channels_last)
+    if stage == "student":
+        switched = SlimConfig(**dict.fromkeys(set(without) - {"pruning"}, False))
+        if "pruning" in without:
+            switched = replace(switched, widths=(*switched.widths, 192, 192))
+        if teacher:
+            merge(teacher.unet)
+            teacher.eval().requires_grad_(False)
+        trained = Trained(slimdiff.Student(SlimDiffSr(switched), teacher.unet.widths[0] if teacher else 1))
+    trained.to(device, memory_format=torch.channels_last)
+    net, critic = trained.net, trained.critic
+
+    pools = load_shard(shard, seed)
+    seen = [[image for number, image in enumerate(pool) if number % HELD_OUT] for pool in pools]
+    crops, codec, decoded_by = Crops(seen, batch, crop, seed), None, None
+    if codec_weights:
+        codec, decoded_by = frozen_codec(codec_weights)
+        codec = CodecPairs(codec, crops, device)
+    pairs = DegradedPairs(crops, device, codec, workers)
+    held_out = DegradedPairs(Crops((pools[0][::HELD_OUT], []), batch, crop, seed + 1), device)
+    if stage == "diffusion" and history[-1]["stage"] == "autoencoder":
+        slimdiff.measure_spread(net, [pairs.at(step, SCALES[0]) for step in range(SPREAD_BATCHES)])
+    terms = slimdiff.Weights(perceptual, adversarial, critic_from, variation, features, mmd)
+
+    def loss_of(images, step: int) -> Loss:
+        pair, generator = pairs.pair(images, step), torch.Generator().manual_seed(1_000_003 * seed + step)
+        with torch.autocast(device, torch.bfloat16):
+            if stage == "autoencoder":
+                return slimdiff.autoencoder(net, critic, pair, terms, step)
+            if stage == "diffusion":
+                return slimdiff.diffusion(net, pair, generator)
+            if stage == "uncertainty":
+                return slimdiff.uncertainty(net, pair)
+            if stage == "teacher":
+                return slimdiff.teacher_step(net, critic, pair, terms, step)
+            return slimdiff.student_step(net, teacher, critic, pair, terms, step)
+
+    run.mkdir(parents=True, exist_ok=True)
+
+    def log(line: str) -> None:
+        stamped = f"{time.strftime('%F %T')} {line}"
+        print(stamped, flush=True)
+        with (run / "log.txt").open("a") as file:
+            print(stamped, file=file)
+
+    plan = Plan(steps, decay, learning_rate, average=average, minutes=minutes)
+    about = {"stage": stage, "shard": shard.name, "teacher": stable or widths, "timestep": timestep,
+             "decoded_by": decoded_by, "batch": batch, "crop": crop, "seed": seed}  # fmt: skip
+    sitting = about | asdict(terms) | vars(plan)
+    log(json.dumps(sitting))
+    about = {"config": asdict((net.net if stage == "student" else net).config)}
+    groups = [(1.0, slimdiff.trained(net, stage)), (1.0, list(critic.parameters()))]
+    averaged = train(trained, groups, pairs.stream, loss_of, plan, run / "checkpoint.pt", log, about)
+    history = [*history, sitting | {"seconds": round(averaged.seconds)}]
+    checkpoint.save(run / "average.pt", module=averaged.state, history=history, **about)
+    trained.load_state_dict(averaged.state)
+    with torch.autocast(device, torch.bfloat16):
+        report(stage, net.eval(), held_out, check, bool(perceptual), log)
+
+
+if __name__ == "__main__":
+    main()
