@@ -16,6 +16,7 @@ from PIL import Image
 from safetensors import safe_open
 
 from rscodec.training import checkpoint
+from rscodec.training.slimdiff_teacher import FULL
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -97,9 +98,12 @@ def test_an_interrupted_stage_goes_on_as_if_it_had_not_been(runs, stage):
 
 
 def test_ablations(stage):
-    alone = stage("student", "--without", "qgam", "--without", "pruning", steps=1, to="alone")
+    without = [part for switch in ("qgam", "pruning", "tiny") for part in ("--without", switch)]
+    alone = stage("student", *without, steps=1, to="alone")
     saved = checkpoint.load(alone / "average.pt")
-    assert saved["config"]["qgam"] is False and len(saved["config"]["widths"]) == 4 and len(saved["history"]) == 1
+    config = saved["config"]
+    assert config["qgam"] is config["fused"] is False and (config["fsc"], config["dsc"]) == (True, True)
+    assert (len(config["widths"]), config["width"], len(saved["history"])) == (4, FULL.width, 1)
 
 
 def test_stages_that_cannot_begin(stage):

@@ -33,7 +33,7 @@ from rscodec.training.ldm import Loss
 from rscodec.training.loop import Plan, train
 from rscodec.training.lora import merge
 from rscodec.training.pairs import CodecPairs, frozen_codec
-from rscodec.training.slimdiff_teacher import CONFIGS, Teacher, TeacherConfig
+from rscodec.training.slimdiff_teacher import CONFIGS, FULL, Teacher, TeacherConfig
 from rscodec.training.stable_diffusion import stable_teacher
 from rscodec.upsamplers.slimdiffsr import SCALES, SlimConfig, SlimDiffSr
 
@@ -97,7 +97,8 @@ def report(stage: str, net, pairs: DegradedPairs, batches: int, lpips: bool, log
 @click.option("--config", "widths", type=click.Choice(list(CONFIGS)), default="full", show_default=True,
               help="Of a new teacher.")
 @click.option("--timestep", type=float, help="Teacher: a fixed one, the ablation.")
-@click.option("--without", multiple=True, type=click.Choice(["pruning", *SWITCHES]), help="Student: the ablations.")
+@click.option("--without", multiple=True, type=click.Choice(["pruning", "tiny", *SWITCHES]),
+              help="Student: the ablations.")
 @click.option("--codec", "codec_weights", type=click.Path(exists=True, path_type=Path),
               help="Weights of the codec that decodes half of the small images.")
 @click.option("--workers", default=0, help="Processes that degrade.")
@@ -129,7 +130,9 @@ def main(shard, stage, run, start, stable, widths, timestep, without, codec_weig
         trained, history = taught_so_far(stage, start, stable, replace(CONFIGS[widths], timestep=timestep))
         teacher = trained.net.to(device, memory_format=torch.channels_last)
     if stage == "student":
-        switched = SlimConfig(**dict.fromkeys(set(without) - {"pruning"}, False))
+        switched = SlimConfig(**dict.fromkeys(set(without) - {"pruning", "tiny"}, False))
+        if "tiny" in without:
+            switched = replace(switched, width=FULL.width, encoder_blocks=FULL.blocks, fused=False)
         if "pruning" in without:
             switched = replace(switched, widths=(*switched.widths, 192, 192))
         if teacher:
