@@ -66,8 +66,8 @@ def _set(one: dict) -> dict:
               for codec, curve in one["curves"].items()}  # fmt: skip
     times = [[codec, *(fmean(point[key] for point in curve["points"]) for key in ("seconds_encode", "seconds_decode"))]
              for codec, curve in one["curves"].items()]  # fmt: skip
-    who = [[codec, curve["version"], curve["command"], "none" if ceiling is None else ceiling]
-           for codec, curve in one["curves"].items() for ceiling in [curve["points"][0]["ceiling_psnr_db"]]]  # fmt: skip
+    who = [[codec, curve["version"], curve["command"], curve["points"][0]["ceiling_psnr_db"] or "none"]
+           for codec, curve in one["curves"].items()]  # fmt: skip
     deltas = [[row[key] for key in DELTAS] for row in one["deltas"]]
     return {
         "about": f"{one['images']} images, peak {', '.join(f'{peak:g}' for peak in one['peak'])}",

@@ -3,7 +3,7 @@
     RSCODEC_DATA=... python tools/export_e2diffsr.py --run local/sr2 --model e2diff-1
 
 Figures are those of `rscodec eval sr` on the held-out images: PSNR, LPIPS and NIQE where their weights are found, and
-seconds, means over each set at each scale, at seed 0, beside bicubic interpolation.
+seconds, means over each set at each scale, at seed 0, beside bicubic interpolation and without diffusion.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import click
 
 from eval import datasets
 from eval.datasets import HELD_OUT
-from eval.sr import BICUBIC, sr
+from eval.sr import BICUBIC, DETERMINISTIC, sr
 from rscodec.training import checkpoint
 from rscodec.upsamplers.e2diffsr import E2DiffConfig, E2DiffSr, write_weights
 
@@ -36,10 +36,11 @@ def trained(run: Path) -> tuple[E2DiffSr, dict]:
 
 
 def measure(path: Path, images: list[datasets.Image], scales: tuple[float, ...]) -> dict:
-    """{set: {"bicubic" or "ours": [a point for each scale]}}"""
+    """{set: {"bicubic", "ours" or "deterministic": [a point for each scale]}}"""
+    names = {BICUBIC: "bicubic", str(path): "ours", f"{path}{DETERMINISTIC}": "deterministic"}
     with tempfile.TemporaryDirectory() as folder:
-        found = sr(images, scales, (BICUBIC, str(path)), Path(folder))["sets"]
-    return {name: {"bicubic": models[BICUBIC], "ours": models[str(path)]} for name, models in found.items()}
+        found = sr(images, scales, tuple(names), Path(folder)).summary["sets"]
+    return {name: {names[model]: points for model, points in models.items()} for name, models in found.items()}
 
 
 @click.command()
