@@ -15,7 +15,6 @@ for going on), average.pt (weights that `tools/export_e2diffsr.py` can ship) and
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from rscodec.training import checkpoint, sr
 from rscodec.training.critic import Critic
 from rscodec.training.data import Crops, load_shard
 from rscodec.training.ldm import Loss
+from rscodec.training.log import run_log
 from rscodec.training.loop import Plan, train
 from rscodec.training.pairs import CodecPairs
 from rscodec.upsamplers.e2diffsr import CONFIGS, E2DiffConfig, E2DiffSr
@@ -141,14 +141,7 @@ def main(shard, stage, run, start, widths, codec_weights, steps, decay, alone, l
                 return sr.twin(net, critic, pair, terms, step)
             return sr.stage_two(net, critic, pair, terms, step, generator, alone=step < alone, without=without)
 
-    run.mkdir(parents=True, exist_ok=True)
-    log_file = (run / "log.txt").open("a")
-
-    def log(line: str) -> None:
-        stamped = f"{time.strftime('%F %T')} {line}"
-        print(stamped, flush=True)
-        print(stamped, file=log_file, flush=True)
-
+    log = run_log(run, click.echo)
     plan = Plan(steps, decay, learning_rate, average=average, minutes=minutes)
     sitting = {"stage": stage, "shard": shard.name, "decoded_by": decoded_by, "batch": batch, "large": large,
                "small": small, "seed": seed, "alone": alone} | asdict(terms) | vars(plan)  # fmt: skip
