@@ -46,6 +46,10 @@ anchors_option = click.option("--anchors", type=Names(), default="jpeg2000,bpg,v
 eval_bands_option = click.option("--bands", type=Bands(), default="1-3", show_default=True,
                                  help="Bands to code, counted from 1, or all.")
 
+pictures_option = click.option("--pictures", type=click.IntRange(min=0), default=4, show_default=True,
+                               help="How many images the report lets one look at.")
+resume_option = click.option("--resume", is_flag=True, help="Go on with the results that --out holds.")
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @options.debug_option
@@ -64,9 +68,8 @@ def command() -> None:
 @eval_bands_option
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True,
               help="Processes. More than one disturbs the times that are measured.")
-@click.option("--pictures", type=click.IntRange(min=0), default=4, show_default=True,
-              help="How many images the report lets one look at.")
-@click.option("--resume", is_flag=True, help="Go on with the results that --out holds.")
+@pictures_option
+@resume_option
 @options.quiet_option
 @options.json_option
 @options.debug_option
@@ -131,35 +134,43 @@ def speed(image: str, codecs: tuple[str, ...], anchors: tuple[str, ...], bands: 
 @images_argument
 @click.option("--scales", type=Scales(), default="2,2.6,3,3.4,4,6,8", show_default=True, help="Real numbers from 1.")
 @click.option("--models", type=Names(), default="bicubic", show_default=True,
-              help="bicubic, upsamplers, weights files of upsamplers.")
-@click.option("--out", type=options.PATH, required=True, help="Folder for table and curves.")
+              help="bicubic, upsamplers, weights files of upsamplers; NAME:deterministic leaves out what is random.")
+@click.option("--out", type=options.PATH, required=True, help="Folder for table, curves and report.")
+@pictures_option
+@resume_option
 @options.device_option
 @options.quiet_option
 @options.json_option
 @options.debug_option
-def sr(images: tuple[str, ...], scales: tuple[float, ...], models: tuple[str, ...], out: Path, device: str,
-       quiet: bool, as_json: bool) -> None:
+def sr(images: tuple[str, ...], scales: tuple[float, ...], models: tuple[str, ...], out: Path, pictures: int,
+       resume: bool, device: str, quiet: bool, as_json: bool) -> None:
     """Shrink IMAGES, upsample them again, and say how far from the original that is.
 
-    Bands 1 to 3 of uint8. Shrinking is bicubic without aliasing, to whole pixels.
+    Bands 1 to 3 of uint8. Shrinking is bicubic without aliasing, to whole pixels. Every row is on disk as soon as it is
+    measured: an interrupted run goes on with --resume.
     """
     from eval.datasets import images as find_images
     from eval.plots import write_scale_curves
     from eval.sr import sr as measure_all
+    from eval.sr_report import write_sr_report
 
     with progress("measure", quiet) as report:
-        result = measure_all(find_images(list(images)), scales, models, out, device=device, progress=report)
-    write_scale_curves(result, out)
+        result = measure_all(find_images(list(images)), scales, models, out, device=device, resume=resume,
+                             progress=report)
+    write_scale_curves(result.summary, out)
+    page = write_sr_report(result, out, pictures)
     if as_json:
-        print_json(result)
+        print_json(result.summary)
     elif not quiet:
-        head = ("set", "images", "model", "scale", "PSNR dB", "LPIPS", "NIQE", "seconds")
+        head = ("set", "images", "model", "scale", "PSNR dB", "to bicubic", "LPIPS", "of bicubic", "NIQE", "seconds")
         print_table([head, *(
             (name, point["images"], model, f"{point['scale']:g}", _number(point["psnr_db"], ".2f"),
-             _number(point["lpips"], ".4f"), _number(point["niqe"], ".2f"), _number(point["seconds"], ".2f"))
-            for name, found in result["sets"].items() for model, points in found.items() for point in points
-        )], right=(1, 3, 4, 5, 6, 7))
-        print_skipped(result["skipped"])
+             _number(point["psnr_db_gain"], "+.2f"), _number(point["lpips"], ".4f"),
+             _number(point["lpips_ratio"], ".2f"), _number(point["niqe"], ".2f"), _number(point["seconds"], ".2f"))
+            for name, found in result.summary["sets"].items() for model, points in found.items() for point in points
+        )], right=(1, 3, 4, 5, 6, 7, 8, 9))
+        print_skipped(result.summary["skipped"])
+        click.echo(f"the report is {page}")
 
 
 def print_deltas(result: dict) -> None:

@@ -31,6 +31,11 @@ def colours(codecs: list[str]) -> dict[str, str]:
     return found
 
 
+def model_colours(models: list[str]) -> dict[str, str]:
+    """Those of upsamplers, in their order."""
+    return dict(zip(models, OTHERS * len(models), strict=False))
+
+
 def write_curves(summary: dict, out: Path) -> list[Path]:
     written = []
     for name, one in summary["sets"].items():
@@ -75,10 +80,11 @@ def _plain(name: str) -> str:
 
 
 def _scale_panel(models: dict, axis, metric: str, label: str) -> None:
-    for (model, points), colour in zip(models.items(), OTHERS * len(models), strict=False):
+    palette = model_colours(list(models))
+    for model, points in models.items():
         line = [(point["scale"], point[metric]) for point in points if point[metric] is not None]
         style = "-" if model == "bicubic" else "--"
-        axis.plot(*zip(*line, strict=True), style, marker="o", markersize=3, color=colour, label=model)
+        axis.plot(*zip(*line, strict=True), style, marker="o", markersize=3, color=palette[model], label=model)
     axis.set_xlabel("scale")
     axis.set_ylabel(label)
     axis.grid(alpha=0.3)

@@ -9,11 +9,8 @@ seed 0; PSNR per image, then averaged, and LPIPS where its weights are found.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import tempfile
-import time
 from pathlib import Path
 
 import click
@@ -32,6 +29,7 @@ from rscodec.raster import RasterReader
 from rscodec.scene import Scene
 from rscodec.tiles import Window
 from rscodec.training import checkpoint
+from rscodec.training.manifest import write_manifest
 from rscodec.weights import codec_for_encoding
 
 RATES = (0.1, 0.2, 0.4, 0.8, 1.6)
@@ -108,20 +106,8 @@ def main(run: Path, model: str, codec: str, out: Path, overwrite: bool) -> None:
             figures[pattern] = measure(scenes, range(1, 9), lambda scene, q: of_stream(scene, q, codec, settings))
         else:
             figures[pattern] = measure(scenes, RATES, lambda scene, rate: of_jpeg2000(scene, rate, settings))
-    manifest = {
-        "model": model,
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "bytes": path.stat().st_size,
-        "licence": "MIT, as the project",
-        "date": time.strftime("%Y-%m-%d"),
-        "config": saved["config"],
-        "codecs": codecs,
-        "command": "tools/pack_data.py, then tools/train_ldm_rsic.py once for each entry of history",
-        "history": saved["history"],
-        "figures": figures,
-        "figures_command": f"tools/export_ldm_rsic.py --run {run.name} --model {model} --codec {codec}",
-    }
-    path.with_suffix(".json").write_text(json.dumps(manifest, indent=1) + "\n")
+    command = f"tools/export_ldm_rsic.py --run {run.name} --model {model} --codec {codec}"
+    manifest = write_manifest(path, model, saved, "tools/train_ldm_rsic.py", figures, command, codecs=codecs)
     click.echo(f"{path}: {manifest['bytes']} bytes, made for {codecs or 'rasters'}")
 
 

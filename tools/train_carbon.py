@@ -12,7 +12,6 @@ At the end the mean of --draws maps of the test region is judged, as the baselin
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -30,6 +29,7 @@ from rscodec.carbon.scores import score
 from rscodec.carbon.vae import Vae
 from rscodec.scene import Scene
 from rscodec.training import checkpoint
+from rscodec.training.log import run_log
 from rscodec.training.loop import Plan, train
 
 IIDM = IidmConfig()
@@ -81,14 +81,7 @@ def main(county, target, name, run, steps, decay, rate, batch, crop, average, dr
     def loss_of(parts, step: int):
         return model.loss(*parts, torch.Generator().manual_seed(1_000_003 * seed + step))
 
-    run.mkdir(parents=True, exist_ok=True)
-    log_file = (run / "log.txt").open("a")
-
-    def log(line: str) -> None:
-        stamped = f"{time.strftime('%F %T')} {line}"
-        print(stamped, flush=True)
-        print(stamped, file=log_file, flush=True)
-
+    log = run_log(run, click.echo)
     plan = Plan(steps, decay, rate, average=average, minutes=minutes)
     origin = json.loads((county / "county.json").read_text())
     about = {"model": name, "county": origin, "batch": batch, "crop": crop, "seed": seed, "units": asdict(crops.units),

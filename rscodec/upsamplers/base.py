@@ -55,6 +55,10 @@ class Upsampler(ABC):
     def window(self, scale: float) -> int:
         """The largest edge of windows at a scale, in pixels of the source: a multiple of EDGE_UNIT."""
 
+    def deterministic(self) -> Upsampler:
+        """The same without what is drawn at random: what measurements call the deterministic part."""
+        raise InputError(f"{self.model} has no deterministic part")
+
     @abstractmethod
     def detail(self, pixels: np.ndarray, rows: np.ndarray, cols: np.ndarray, scale: float, seed: int) -> np.ndarray:
         """What to add to bicubic interpolation of pixels (3, W, W), float32 of about 0..1, at coordinates.

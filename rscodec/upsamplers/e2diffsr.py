@@ -12,6 +12,7 @@ model serves all scales; every image of a batch has the same.
 from __future__ import annotations
 
 import math
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,6 +109,8 @@ def latents(edge: int, scale: float) -> int:
 class E2DiffUpsampler(Upsampler):
     """A weights file on a device."""
 
+    _draws = True
+
     def __init__(self, path: Path, device: str = "cpu"):
         file = read_model(path, FORMAT, "upsampler", E2DiffConfig)
         self.model, self.weights_hash, self.overlap = file.model, file.weights_hash, file.config.overlap
@@ -119,14 +122,22 @@ class E2DiffUpsampler(Upsampler):
         fitting = int(min(config.window, config.large / scale)) // EDGE_UNIT * EDGE_UNIT
         return max(fitting, 2 * config.overlap)
 
+    def deterministic(self) -> E2DiffUpsampler:
+        """The prior is what the condition network takes it for; no noise, no denoiser."""
+        found = copy(self)
+        found._draws = False
+        return found
+
     @torch.inference_mode()
     def detail(self, pixels: np.ndarray, rows: np.ndarray, cols: np.ndarray, scale: float, seed: int) -> np.ndarray:
-        net, generator = self._net, torch.Generator().manual_seed(seed)
+        net = self._net
         small = torch.from_numpy(pixels)[None].to(self.device, memory_format=torch.channels_last)
         long = latents(pixels.shape[1], scale)
-        condition = net.condition_net(resize(small, STRIDE * long, STRIDE * long))
-        start = normal((1, CHANNELS, long, long), generator, self.device)
-        prior = net.generated(condition, scale, start, generator)
+        prior = net.condition_net(resize(small, STRIDE * long, STRIDE * long))
+        if self._draws:
+            generator = torch.Generator().manual_seed(seed)
+            start = normal((1, CHANNELS, long, long), generator, self.device)
+            prior = net.generated(prior, scale, start, generator)
         return net.change(small, prior, rows, cols, scale)[0].cpu().numpy()
 
 
