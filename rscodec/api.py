@@ -389,6 +389,14 @@ def upscale_file(
     return UpscaleReport(str(dst), scene.target.width, scene.target.height, generated, seconds, sorted(bad, key=str))
 
 
+def load(src: str | Path, bands: tuple[int, ...] | None = None, weights=None, device: str = "cpu") -> Scene:
+    """A whole scene from a raster or a stream (`weights`: its codec's)."""
+    if is_url(src) or is_stream(src):
+        with open(src, weights=weights, device=device) as opened:
+            return opened.read(bands=bands)
+    return Scene.load(src, bands)
+
+
 def _write_generated(writer: RasterWriter, scene, whole: Window, metadata: dict, progress: Progress | None) -> None:
     """All of a generated scene, piece by piece."""
     pieces = scene.pieces(whole)
