@@ -17,6 +17,11 @@ PANELS = (
     ("ms_ssim_db", "MS-SSIM (dB)"),
     ("lpips", "LPIPS"),
 )
+CARBON_PANELS = (
+    ("added_percent", "added to the RMSE of carbon (%)"),
+    ("bias_mg_ha", "bias of carbon (Mg/ha)"),
+    ("ndvi_mae", "mean error of NDVI"),
+)
 SCALE_PANELS = (("psnr_db", "PSNR (dB)"), ("lpips", "LPIPS"), ("niqe", "NIQE"), ("seconds", "seconds an image"))
 OURS = "#c1272d"
 OTHERS = ("#1f5fa8", "#2a8c4a", "#8a4fa3", "#c77f1a", "#4a4a4a", "#1a9aa0", "#a8731f", "#6b8e23")
@@ -52,6 +57,13 @@ def write_scale_curves(summary: dict, out: Path) -> list[Path]:
     return written
 
 
+def write_carbon_curves(summary: dict, out: Path) -> list[Path]:
+    """What eval.carbon measured over the rate."""
+    codecs, clear = summary["curves"], summary["uncompressed"]
+    title = f"simulated county, map by {summary['model']}: {clear['rmse_mg_ha']:.1f} Mg/ha without compression"
+    return _figure(CARBON_PANELS, partial(_carbon_panel, codecs), title, out / "carbon")
+
+
 def _figure(panels: list[tuple[str, str]], draw: Callable, title: str, path: Path) -> list[Path]:
     """draw(axis, metric, label) for each panel, as PNG and SVG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -80,6 +92,17 @@ def _scale_panel(models: dict, axis, metric: str, label: str) -> None:
         style = "-" if model == "bicubic" else "--"
         axis.plot(*zip(*line, strict=True), style, marker="o", markersize=3, color=colour, label=model)
     axis.set_xlabel("scale")
+    axis.set_ylabel(label)
+    axis.grid(alpha=0.3)
+
+
+def _carbon_panel(codecs: dict, axis, metric: str, label: str) -> None:
+    palette = colours(list(codecs))
+    for codec, points in codecs.items():
+        line = [(point["rate_bpp_file"], point[metric]) for point in points]
+        axis.plot(*zip(*line, strict=True), marker="o", markersize=3, color=palette[codec], label=codec)
+    axis.set_xscale("log")
+    axis.set_xlabel("bits per pixel (file)")
     axis.set_ylabel(label)
     axis.grid(alpha=0.3)
 
