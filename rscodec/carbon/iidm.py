@@ -59,17 +59,26 @@ class Iidm(CarbonModel):
 
     def velocity(self, y: torch.Tensor, gamma: torch.Tensor, f: list[torch.Tensor]) -> torch.Tensor:
         """v of y (B,1,h,w), in which gamma (B,) says how much signal is left."""
-        return self.unet(torch.cat([y, f[0]], 1), self.embed(_waves(gamma.sqrt(), self.config.embedding)), f).float()
+        return self.unet(*self.shown(y, gamma, f)).float()
 
-    def loss(self, x: torch.Tensor, y: torch.Tensor, mask: torch.Tensor, generator: torch.Generator) -> Loss:
+    def shown(self, y: torch.Tensor, gamma: torch.Tensor, f: list[torch.Tensor]) -> tuple:
+        """What the U-Net sees."""
+        return torch.cat([y, f[0]], 1), self.embed(_waves(gamma.sqrt(), self.config.embedding)), f
+
+    def noisy(self, y: torch.Tensor, mask: torch.Tensor,
+              generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:  # fmt: skip
+        """y_gamma, gamma (B,) and v."""
         kept = self.schedule.kept.float()
         step = torch.randint(1, len(kept), (len(y),), generator=generator)
         gamma = kept[step] + (kept[step - 1] - kept[step]) * torch.rand(len(y), generator=generator)
         gamma = gamma.to(y.device)
         noise, left = normal(y.shape, generator, y.device), gamma[:, None, None, None]
-        noisy = left.sqrt() * _standard(y) + (1 - left).sqrt() * noise
-        wanted = left.sqrt() * noise - (1 - left).sqrt() * _standard(y)
-        return masked_l1(self.velocity(noisy * mask, gamma, self.vgg(x)) - wanted, mask), {}
+        seen = left.sqrt() * _standard(y) + (1 - left).sqrt() * noise
+        return seen * mask, gamma, left.sqrt() * noise - (1 - left).sqrt() * _standard(y)
+
+    def loss(self, x: torch.Tensor, y: torch.Tensor, mask: torch.Tensor, generator: torch.Generator) -> Loss:
+        seen, gamma, wanted = self.noisy(y, mask, generator)
+        return masked_l1(self.velocity(seen, gamma, self.vgg(x)) - wanted, mask), {}
 
     @torch.no_grad()
     def estimate(self, x: torch.Tensor, mask: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

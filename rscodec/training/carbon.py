@@ -19,7 +19,7 @@ from bitstreams.errors import InputError
 from rscodec.carbon.base import STRIDE
 from rscodec.carbon.county import TRAIN
 from rscodec.carbon.crops import Crops, estimate_map, validation
-from rscodec.carbon.kinds import TRAINED, build
+from rscodec.carbon.kinds import TRAINED, AnyConfig, build
 from rscodec.carbon.mapper import write_weights
 from rscodec.carbon.prepare import DENSITY
 from rscodec.carbon.scores import Scores, score
@@ -65,12 +65,16 @@ class Ground:
         return cls(scene.pixels, density, where, tags.get("origin", image.name))
 
 
-def train_model(name: str, ground: Ground, run: Path, plan: CarbonPlan, log: Callable[[str], None]) -> Scores | None:
-    """Train a row of TRAINED, or go on; scores are those of the part that was kept back."""
+def train_model(name: str, ground: Ground, run: Path, plan: CarbonPlan, log: Callable[[str], None],
+                start: Path | None = None) -> Scores | None:  # fmt: skip
+    """Train a row of TRAINED, or go on; scores are those of the part that was kept back. `start`: a configuration and
+    some of its weights to begin with, which distillation leaves (tools/distill_carbon.py)."""
     if plan.crop % STRIDE:
         raise InputError(f"--crop {plan.crop}: give a multiple of {STRIDE}")
     torch.manual_seed(plan.seed)
-    model = build(TRAINED[name])
+    begun = checkpoint.load(start) if start else {"config": asdict(TRAINED[name]), "module": {}}
+    model = build(AnyConfig.from_dict(begun["config"]))
+    model.load_state_dict(model.state_dict() | begun["module"])
     if len(ground.imagery) != model.config.bands:
         raise InputError(f"{name} takes {model.config.bands} bands, and the imagery has {len(ground.imagery)}")
     crops = Crops(ground.imagery, ground.density, ground.region, plan.batch, plan.crop, plan.seed, plan.validate)

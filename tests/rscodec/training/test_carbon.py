@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -59,6 +59,17 @@ def test_maps_are_of_the_weights_file(ground, tmp_path):
     assert not np.array_equal(maps[0][forest], maps[1][forest])
     certain = CarbonMapper(tmp_path / "unet" / "weights.safetensors")
     assert len(certain.maps(ground.imagery, forest, draws=2)) == 1
+
+
+def test_a_run_begins_with_what_was_distilled(ground, tmp_path):
+    config = replace(kinds.TRAINED["iidm"], condition=((5,), (3,), (2,), (7,), (1,)))
+    distilled = {f"vgg.{key}": value for key, value in kinds.build(config).vgg.state_dict().items()}
+    checkpoint.save(tmp_path / "start.pt", config=asdict(config), module=distilled)
+    still = replace(PLAN, steps=1, rate=0.0)
+    train_model("iidm", ground, tmp_path / "run", still, lambda line: None, tmp_path / "start.pt")
+    saved = checkpoint.load(tmp_path / "run" / "average.pt")
+    assert all(torch.equal(saved["module"][key], distilled[key]) for key in distilled)
+    assert saved["about"]["config"]["condition"] == config.condition
 
 
 def test_what_is_kept_back_is_judged(ground, tmp_path):
