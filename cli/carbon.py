@@ -135,17 +135,22 @@ def predict(scene: Path, output: Path, model: str, quiet: bool, as_json: bool, *
 @command.command("eval")
 @click.option("--simulated", is_flag=True, required=True, help="On the test region of the simulated county.")
 @click.option("--draws", type=click.IntRange(1, 64), default=8, show_default=True, help="Maps that are averaged.")
+@click.option("--maps", type=options.PATH, help="Draw the maps into this PNG.")
 @options.threads_option
 @options.quiet_option
 @options.json_option
 @options.debug_option
-def evaluate(simulated: bool, draws: int, threads: int | None, quiet: bool, as_json: bool) -> None:
+def evaluate(simulated: bool, draws: int, maps: Path | None, threads: int | None, quiet: bool, as_json: bool) -> None:
     """Judge the models that ship, beside least squares, random forest and support vectors."""
+    from eval.carbon import county_east
     from eval.carbon import simulated as judge
+    from eval.plots import write_carbon_maps
     from rscodec.turn import turn
 
     with turn(threads), progress("judge", quiet or as_json) as report:
-        found = judge(draws, progress=report)
+        found, drawn = judge(draws, progress=report)
+    if maps:
+        write_carbon_maps(county_east(), drawn, maps)
     if as_json:
         print_json(found)
     elif not quiet:

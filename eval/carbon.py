@@ -79,20 +79,23 @@ def county_east(size: int = SIZE) -> East:
     return East(made.imagery, density, made.region, columns, scale_of(density, learn))
 
 
-def simulated(draws: int, progress: Callable[[int, int], None] | None = None) -> dict:
-    """{"models": {name: scores}}. Nothing that ships is trained; baselines learn the training region anew."""
-    where, models = county_east(), {}
+def simulated(draws: int, progress: Callable[[int, int], None] | None = None) -> tuple[dict, dict[str, np.ndarray]]:
+    """{"models": {name: scores}}, and by name the maps (h,w) of the east. Nothing that ships is trained; baselines
+    learn the training region anew."""
+    where, maps = county_east(), {}
     fitted = [(name, kind) for kind in KINDS for name in FITTED]
     shipping = [row.name for row in CARBON if ships(row)]
-    for name in shipping:
-        models[name] = where.score(_shipped(where, name, draws)(where.east))
+    learnt = [(name, lambda name=name: _shipped(where, name, draws)) for name in shipping]
+    learnt += [
+        (name if kind == "pixel" else f"{name}-5x5", lambda name=name, kind=kind: _fitted(where, name, kind))
+        for name, kind in fitted
+    ]
+    for name, make in learnt:
+        maps[name] = make()(where.east)
         if progress:
-            progress(len(models), len(shipping) + len(fitted))
-    for name, kind in fitted:
-        models[name if kind == "pixel" else f"{name}-5x5"] = where.score(_fitted(where, name, kind)(where.east))
-        if progress:
-            progress(len(models), len(shipping) + len(fitted))
-    return {"county": {"size": SIZE, "seed": SEED, "simulated": True}, "models": models}
+            progress(len(maps), len(learnt))
+    models = {name: where.score(found) for name, found in maps.items()}
+    return {"county": {"size": SIZE, "seed": SEED, "simulated": True}, "models": models}, maps
 
 
 @dataclass(frozen=True)

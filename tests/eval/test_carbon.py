@@ -9,7 +9,7 @@ import pytest
 
 from bitstreams.errors import OutputError
 from cli.main import main
-from eval import carbon
+from eval import carbon, plots
 from eval.table import read
 
 SMALL = carbon.county_east.__wrapped__
@@ -65,7 +65,8 @@ def test_rivals_are_compared_where_jpeg2000_adds_five_percent():
 
 def test_judged_beside_baselines(small, monkeypatch):
     monkeypatch.setattr(carbon, "FITTED", ("ols",))
-    found = carbon.simulated(1)
+    found, maps = carbon.simulated(1)
+    assert maps.keys() == found["models"].keys() and small.score(maps["ols"]) == found["models"]["ols"]
     assert found["county"]["simulated"] and {"ols", "ols-5x5"} <= set(found["models"])
     assert found["models"]["ols-5x5"]["rmse"] < 1
 
@@ -77,6 +78,8 @@ def test_the_commands(small, tmp_path, capfd, monkeypatch):
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"carbon.csv", "carbon.json", "carbon.png",
                                                                     "carbon.svg"}  # fmt: skip
     monkeypatch.setattr(carbon, "FITTED", ("ols",))
-    assert main(["carbon", "eval", "--simulated", "--json"]) == 0
+    monkeypatch.setattr(plots, "MAP_ROW", 0)
+    assert main(["carbon", "eval", "--simulated", "--json", "--maps", str(tmp_path / "maps.png")]) == 0
+    assert (tmp_path / "maps.png").stat().st_size > 5000
     assert set(json.loads(capfd.readouterr().out)["models"]["ols"]) >= {"rmse", "mae", "ssim", "psnr"}
     assert main(["carbon", "eval"]) == 2
