@@ -71,9 +71,11 @@ def prepare(image: Path, stands: Path, heights: Path, volume: str, output: Path,
 @click.argument("image", type=options.PATH)
 @click.option("--target", type=options.PATH, required=True, help="What `rscodec carbon prepare` made of IMAGE.")
 @click.option("--region", type=options.PATH, show_default="everywhere", help="A raster that is 1 where to learn.")
+@click.option("--more", type=(options.PATH, options.PATH), multiple=True, metavar="IMAGE FOLDER",
+              help="Another image and its target, all of which is learnt from; may be repeated.")
 @click.option("--model", type=click.Choice(["iidm", "idm", "unet", "vae", "gan"]), default="iidm", show_default=True)
 @click.option("--run", type=options.PATH, required=True, help="Folder of this run; one that exists goes on.")
-@click.option("--start", type=options.PATH, help="A distilled network to begin with (docs/carbon.md).")
+@click.option("--start", type=options.PATH, help="Begin with average.pt of another run, or with a distilled start.pt.")
 @click.option("--steps", type=click.IntRange(min=1), default=3000, show_default=True)
 @click.option("--rate", type=options.FiniteRange(0), default=1e-3, show_default=True, help="Learning rate.")
 @click.option("--batch", type=click.IntRange(min=1), default=8, show_default=True)
@@ -84,8 +86,8 @@ def prepare(image: Path, stands: Path, heights: Path, volume: str, output: Path,
 @options.threads_option
 @options.quiet_option
 @options.debug_option
-def train(image: Path, target: Path, region: Path | None, model: str, run: Path, start: Path | None,
-          threads: int | None, quiet: bool, **plan) -> None:
+def train(image: Path, target: Path, region: Path | None, more: tuple[tuple[Path, Path], ...], model: str, run: Path,
+          start: Path | None, threads: int | None, quiet: bool, **plan) -> None:
     """Train a model on IMAGE and its density; RUN/weights.safetensors is then what `predict --model` takes.
 
     Interrupted, it goes on when started again.
@@ -94,7 +96,10 @@ def train(image: Path, target: Path, region: Path | None, model: str, run: Path,
     from rscodec.turn import turn
 
     with turn(threads):
-        train_model(model, Ground.load(image, target, region), run, CarbonPlan(**plan),
+        ground = Ground.load(image, target, region)
+        for other in more:
+            ground = ground.beside(Ground.load(*other, None))
+        train_model(model, ground, run, CarbonPlan(**plan),
                     (lambda line: None) if quiet else click.echo, start)
 
 

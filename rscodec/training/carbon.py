@@ -17,7 +17,7 @@ import torch
 
 from bitstreams.errors import InputError
 from rscodec.carbon.base import STRIDE
-from rscodec.carbon.county import TRAIN
+from rscodec.carbon.county import TEST, TRAIN
 from rscodec.carbon.crops import Crops, estimate_map, validation
 from rscodec.carbon.kinds import TRAINED, AnyConfig, build
 from rscodec.carbon.mapper import write_weights
@@ -64,11 +64,28 @@ class Ground:
         tags = scene.metadata.get("tags", {}).get("", {})
         return cls(scene.pixels, density, where, tags.get("origin", image.name))
 
+    def beside(self, other: Ground) -> Ground:
+        """Both, with a column between them that no crop may show."""
+        if len(self.imagery) != len(other.imagery):
+            raise InputError(f"imagery of {len(self.imagery)} bands and of {len(other.imagery)} cannot be learnt from")
+        rows = max(self.density.shape[0], other.density.shape[0])
+
+        def joined(left: np.ndarray, right: np.ndarray, void: float) -> np.ndarray:
+            parts = left, np.full((*left.shape[:-2], rows, 1), void, left.dtype), right
+            sides = [((0, 0),) * (part.ndim - 2) + ((0, rows - part.shape[-2]), (0, 0)) for part in parts]
+            return np.concatenate(
+                [np.pad(part, side, constant_values=void) for part, side in zip(parts, sides, strict=True)], -1
+            )
+
+        origin = self.origin if self.origin == other.origin else f"{self.origin}; {other.origin}"
+        return Ground(joined(self.imagery, other.imagery, 0), joined(self.density, other.density, np.nan),
+                      joined(self.region, other.region, TEST), origin)  # fmt: skip
+
 
 def train_model(name: str, ground: Ground, run: Path, plan: CarbonPlan, log: Callable[[str], None],
                 start: Path | None = None) -> Scores | None:  # fmt: skip
     """Train a row of TRAINED, or go on; scores are those of the part that was kept back. `start`: a configuration and
-    some of its weights to begin with, which distillation leaves (tools/distill_carbon.py)."""
+    some of its weights to begin with: average.pt of another run, or what distillation leaves."""
     if plan.crop % STRIDE:
         raise InputError(f"--crop {plan.crop}: give a multiple of {STRIDE}")
     torch.manual_seed(plan.seed)
@@ -92,12 +109,13 @@ def train_model(name: str, ground: Ground, run: Path, plan: CarbonPlan, log: Cal
 
     about = {"model": name, "parameters": sum(parameter.numel() for parameter in model.parameters()),
              "trained_on": ground.origin, "config": asdict(model.config), "units": asdict(crops.units),
-             "plan": asdict(plan)}  # fmt: skip
+             "plan": asdict(plan), "start": start.parent.name if start else None}  # fmt: skip
     say(json.dumps(about))
     steps = Plan(plan.steps, round(plan.decay * plan.steps), plan.rate, average=plan.average, minutes=plan.minutes)
     groups = [(1.0, list(model.parameters()))]
     averaged = train(model, groups, crops.stream, loss_of, steps, run / "checkpoint.pt", say, {"about": about})
-    checkpoint.save(run / "average.pt", module=averaged.state, about=about, seconds=round(averaged.seconds))
+    seconds = round(averaged.seconds)
+    checkpoint.save(run / "average.pt", module=averaged.state, config=about["config"], about=about, seconds=seconds)
     model.load_state_dict(averaged.state)
     write_weights(run / "weights.safetensors", name, model, crops.units, plan.crop, ground.origin)
     if not plan.validate:

@@ -12,6 +12,7 @@ from bitstreams.errors import InputError, WrongWeights
 from rscodec.carbon import kinds
 from rscodec.carbon.base import CarbonConfig
 from rscodec.carbon.county import NEITHER, TRAIN
+from rscodec.carbon.crops import Crops
 from rscodec.carbon.mapper import CarbonMapper
 from rscodec.scene import Scene
 from rscodec.training import checkpoint
@@ -92,6 +93,24 @@ def test_ground_that_does_not_fit(ground, tmp_path):
         nowhere = replace(ground, region=np.full((SIZE, SIZE), NEITHER))
         train_model("unet", nowhere, tmp_path / "r", PLAN, lambda line: None)
     assert not (tmp_path / "r").exists()
+
+
+def test_two_grounds_are_learnt_from_and_no_crop_shows_both(ground):
+    small = Ground(ground.imagery[:, :20] + 50_000, ground.density[:20], ground.region[:20], "elsewhere")
+    both = ground.beside(small)
+    assert both.origin == "made up for a test; elsewhere" and both.imagery.shape == (4, SIZE, 2 * SIZE + 1)
+    assert np.array_equal(both.density[:20, SIZE + 1 :], small.density, equal_nan=True)
+    assert np.isnan(both.density[20:, SIZE:]).all() and both.imagery.dtype == ground.imagery.dtype
+    assert ground.beside(ground).origin == ground.origin
+    crops = Crops(both.imagery, both.density, both.region, 8, 16, 0)
+    seen = set()
+    for step in range(10):
+        for crop in crops.at(step)[0]:
+            assert crop[0].max() - crop[0].min() < 3
+            seen.add(bool(crop[0].mean() > 0))
+    assert seen == {True, False}
+    with pytest.raises(InputError, match="4 bands and of 3"):
+        ground.beside(replace(small, imagery=small.imagery[:3]))
 
 
 def test_ground_comes_from_files(ground, tmp_path):
