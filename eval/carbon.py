@@ -121,7 +121,10 @@ def task_rate(codecs: Iterable[str], anchors: Iterable[str], out: Path, model: s
         raise OutputError(f"{out / 'carbon.csv'} exists; give another --out")
     where, (taking_part, skipped) = county_east(), line_up([*codecs, *anchors])
     scene = Scene(where.east, metadata={"descriptions": list(BANDS)})
-    drawn = _fitted(where, model, "window") if model in BY_NAME else _shipped(where, model, draws)
+    if model in BY_NAME:
+        drawn = _fitted(where, model, "window")
+    else:
+        drawn, model = _shipped(where, model, draws), mapper_for(model).model
     clear, rows = where.score(drawn(where.east)), []
     for spec in [spec for spec, one in taking_part.items() if one.refuses(scene)]:
         skipped[spec] = taking_part.pop(spec).refuses(scene)

@@ -20,6 +20,7 @@ from rscodec.carbon.scores import scale_of
 from rscodec.tiles import Window
 from rscodec.windows import Windows
 
+TOGETHER = 8  # windows
 LEAST_FOREST = 0.25  # of a crop
 HAZE = (0.8, 0.6, 0.35, 0.1)  # deviation of what air adds to blue, green, red, infrared, in deviations of the band
 LIGHT, BAND_LIGHT = 0.1, 0.03  # deviation of the log of what all bands, and each, are multiplied by
@@ -95,8 +96,8 @@ def validation(region: np.ndarray) -> np.ndarray:
     return rows & np.ones_like(region, bool)
 
 
-def estimate_map(model: CarbonModel, units: Units, imagery: np.ndarray, forest: np.ndarray, edge: int,
-                 seed: int) -> np.ndarray:  # fmt: skip
+def estimate_map(model: CarbonModel, units: Units, imagery: np.ndarray, forest: np.ndarray, edge: int, seed: int,
+                 device: str = "cpu") -> np.ndarray:  # fmt: skip
     """Mg/ha (h,w) of a raster of any size, right in its forest (h,w): windows as large as the crops of training, which
     are blended where they overlap. A window without forest is 0."""
     _, height, width = imagery.shape
@@ -106,14 +107,16 @@ def estimate_map(model: CarbonModel, units: Units, imagery: np.ndarray, forest: 
     layers = np.concatenate([units.inputs(imagery), forest[None].astype(np.float32)])
     padded = np.pad(layers, ((0, 0), (0, down - height), (0, right - width)), "symmetric")
     found = np.zeros((down, right), np.float32)
-    for number, part in enumerate(parts):
-        inside = slice(part.row, part.bottom), slice(part.col, part.right)
-        layers = torch.from_numpy(padded[(slice(None), *inside)].copy())[None]
-        if not layers[:, -1:].any():
-            continue
-        generator = torch.Generator().manual_seed(1_000_003 * seed + number)
-        y = model.estimate(layers[:, :-1], layers[:, -1:], generator)
-        found[inside] += windows.share(part) * y[0, 0].numpy()
+    inside = [(slice(None), slice(part.row, part.bottom), slice(part.col, part.right)) for part in parts]
+    shown = [at for at, place in enumerate(inside) if padded[-1][place[1:]].any()]
+    for first in range(0, len(shown), TOGETHER):
+        some = shown[first : first + TOGETHER]
+        x = torch.from_numpy(np.stack([padded[inside[at]] for at in some])).to(device)
+        generator = torch.Generator().manual_seed(1_000_003 * seed + first)
+        with torch.autocast(device, torch.bfloat16):
+            y = model.estimate(x[:, :-1], x[:, -1:], generator)
+        for at, one in zip(some, y.float()[:, 0].cpu().numpy(), strict=True):
+            found[inside[at][1:]] += windows.share(parts[at]) * one
     return units.scale * found[:height, :width]
 
 

@@ -30,7 +30,7 @@ class CarbonMapper:
         self.model, self.weights_hash, self.bands = file.model, file.weights_hash, file.config.bands
         self.edge, self.trained_on = file.facts["edge"], file.facts["trained_on"]
         self.units = Units(**file.facts["units"])
-        self._net = file.load_into(build(file.config), (), device)
+        self._device, self._net = device, file.load_into(build(file.config), (), device)
 
     def maps(self, imagery: np.ndarray, forest: np.ndarray, draws: int = DRAWS,
              progress: Callable[[int, int], None] | None = None) -> np.ndarray:  # fmt: skip
@@ -38,7 +38,7 @@ class CarbonMapper:
         chance."""
         draws, found = draws if self._net.chance else 1, []
         for seed in range(draws):
-            drawn = estimate_map(self._net, self.units, imagery, forest, self.edge, seed)
+            drawn = estimate_map(self._net, self.units, imagery, forest, self.edge, seed, self._device)
             found.append(np.where(forest, drawn, np.nan).astype(np.float32))
             if progress:
                 progress(seed + 1, draws)
