@@ -92,7 +92,7 @@ def train(image: Path, target: Path, region: Path | None, more: tuple[tuple[Path
 
     Interrupted, it goes on when started again.
     """
-    from rscodec.training.carbon import CarbonPlan, Ground, train_model
+    from rscodec.carbon.train import CarbonPlan, Ground, train_model
     from rscodec.turn import turn
 
     with turn(threads):

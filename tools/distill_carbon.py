@@ -25,9 +25,9 @@ from rscodec.carbon.crops import Crops
 from rscodec.carbon.distill import Student, parameters_of
 from rscodec.carbon.iidm import Iidm
 from rscodec.carbon.kinds import IIDM, AnyConfig, build
+from rscodec.carbon.train import Ground
 from rscodec.carbon.vgg import STAGES, Vgg, full_widths
 from rscodec.training import checkpoint
-from rscodec.training.carbon import Ground
 from rscodec.training.distill import Analysis, Source, Tiles, analyse, blockwise
 from rscodec.training.loop import Plan, train
 

@@ -14,9 +14,9 @@ from rscodec.carbon.base import CarbonConfig
 from rscodec.carbon.county import NEITHER, TRAIN
 from rscodec.carbon.crops import Crops
 from rscodec.carbon.mapper import CarbonMapper
+from rscodec.carbon.train import CarbonPlan, Ground, train_model
 from rscodec.scene import Scene
 from rscodec.training import checkpoint
-from rscodec.training.carbon import CarbonPlan, Ground, train_model
 
 SIZE = 64
 PLAN = CarbonPlan(steps=4, batch=2, crop=16)
