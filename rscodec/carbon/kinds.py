@@ -11,12 +11,11 @@ from rscodec.carbon.regression import Regression
 from rscodec.carbon.vae import Vae
 
 IIDM = IidmConfig()
+RIVALS = (16, 24, 40, 56, 72)  # channels of what IIDM is compared with: these ship, too
 TRAINED = {
     "iidm": IIDM,
     "idm": replace(IIDM, attention=False, coordinates=False),
-    "unet": CarbonConfig("unet"),
-    "vae": CarbonConfig("vae"),
-    "gan": CarbonConfig("gan"),
+    **{kind: CarbonConfig(kind, widths=RIVALS) for kind in ("unet", "vae", "gan")},
 }
 CLASSES = {"iidm": Iidm, "unet": Regression, "vae": Vae, "gan": Gan}
 
