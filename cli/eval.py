@@ -173,6 +173,41 @@ def sr(images: tuple[str, ...], scales: tuple[float, ...], models: tuple[str, ..
         click.echo(f"the report is {page}")
 
 
+@command.command()
+@codecs_option
+@anchors_option
+@click.option("--model", required=True, metavar="NAME|FILE",
+              help="Who draws the map: a model that ships, its file, or ols, rf, svr, gbm.")
+@click.option("--draws", type=click.IntRange(1, 64), default=8, show_default=True, help="Maps that are averaged.")
+@click.option("--out", type=options.PATH, required=True, help="Folder for table and curves.")
+@options.quiet_option
+@options.json_option
+@options.debug_option
+def carbon(codecs: tuple[str, ...], anchors: tuple[str, ...], model: str, draws: int, out: Path, quiet: bool,
+           as_json: bool) -> None:
+    """Code imagery of the simulated county, map its carbon, and say what that costs the map at each rate."""
+    from eval.carbon import task_rate
+    from eval.plots import write_carbon_curves
+
+    with progress("measure", quiet or as_json) as report:
+        result = task_rate(codecs, anchors, out, model, draws, progress=report)
+    write_carbon_curves(result, out)
+    if as_json:
+        print_json(result)
+    elif not quiet:
+        head = ("codec", "bpp", "RMSE Mg/ha", "added %", "bias Mg/ha", "NDVI error")
+        print_table([head, *(
+            (codec, f"{point['rate_bpp_file']:.3f}", f"{point['rmse_mg_ha']:.2f}", f"{point['added_percent']:+.2f}",
+             f"{point['bias_mg_ha']:+.2f}", f"{point['ndvi_mae']:.4f}")
+            for codec, points in result["curves"].items() for point in points
+        )], right=(1, 2, 3, 4, 5))
+        at = result["at"]
+        if at["rate_bpp_file"] is not None:
+            shares = ", ".join(f"{codec} {added:+.2f} %" for codec, added in at["added_percent"].items())
+            click.echo(f"at {at['rate_bpp_file']:.3f} bpp: {shares}")
+        print_skipped(result["skipped"])
+
+
 def print_deltas(result: dict) -> None:
     head = ("set", "images", "codec", "against", "metric", "BD-rate %", "BD dB", "overlap", "least")
     rows = [

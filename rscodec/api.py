@@ -404,6 +404,14 @@ def upscale_file(
     return UpscaleReport(str(dst), target.width, target.height, generated, seconds, sorted(bad, key=str))
 
 
+def load(src: str | Path, bands: tuple[int, ...] | None = None, weights=None, device: str = "cpu") -> Scene:
+    """A whole scene from a raster or a stream (`weights`: its codec's)."""
+    if is_url(src) or is_stream(src):
+        with open(src, weights=weights, device=device) as opened:
+            return opened.read(bands=bands)
+    return Scene.load(src, bands)
+
+
 def preview_file(
     src: str | Path,
     dst: str | Path,
