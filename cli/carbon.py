@@ -7,7 +7,10 @@ from pathlib import Path
 import click
 
 from cli import options
-from cli.output import print_json
+from cli.output import print_json, print_table
+from cli.progress import progress
+
+FAR = 3.0  # deviations
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -62,3 +65,103 @@ def prepare(image: Path, stands: Path, heights: Path, volume: str, output: Path,
         click.echo(f"{output}: carbon of {made.stands} stands in {int(made.mask.sum())} pixels")
         for note in made.notes:
             click.echo(note)
+
+
+@command.command()
+@click.argument("image", type=options.PATH)
+@click.option("--target", type=options.PATH, required=True, help="What `rscodec carbon prepare` made of IMAGE.")
+@click.option("--region", type=options.PATH, show_default="everywhere", help="A raster that is 1 where to learn.")
+@click.option("--more", type=(options.PATH, options.PATH), multiple=True, metavar="IMAGE FOLDER",
+              help="Another image and its target, all of which is learnt from; may be repeated.")
+@click.option("--model", type=click.Choice(["iidm", "idm", "unet", "vae", "gan"]), default="iidm", show_default=True)
+@click.option("--run", type=options.PATH, required=True, help="Folder of this run; one that exists goes on.")
+@click.option("--start", type=options.PATH, help="Begin with average.pt of another run, or with a distilled start.pt.")
+@click.option("--steps", type=click.IntRange(min=1), default=3000, show_default=True)
+@click.option("--rate", type=options.FiniteRange(0), default=1e-3, show_default=True, help="Learning rate.")
+@click.option("--batch", type=click.IntRange(min=1), default=8, show_default=True)
+@click.option("--crop", type=click.IntRange(min=16), default=64, show_default=True, help="Edge of crops.")
+@click.option("--validate", is_flag=True, help="Keep the northern eighth back, and judge there.")
+@click.option("--minutes", type=options.FiniteRange(0), help="Stop (and save) after this long.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@options.threads_option
+@options.quiet_option
+@options.debug_option
+def train(image: Path, target: Path, region: Path | None, more: tuple[tuple[Path, Path], ...], model: str, run: Path,
+          start: Path | None, threads: int | None, quiet: bool, **plan) -> None:
+    """Train a model on IMAGE and its density; RUN/weights.safetensors is then what `predict --model` takes.
+
+    Interrupted, it goes on when started again.
+    """
+    from rscodec.carbon.train import CarbonPlan, Ground, train_model
+    from rscodec.turn import turn
+
+    with turn(threads):
+        ground = Ground.load(image, target, region)
+        for other in more:
+            ground = ground.beside(Ground.load(*other, None))
+        train_model(model, ground, run, CarbonPlan(**plan),
+                    (lambda line: None) if quiet else click.echo, start)
+
+
+@command.command()
+@click.argument("scene", type=options.PATH)
+@click.option("-o", "--output", type=options.PATH, required=True, help="The folder to write.")
+@click.option("--model", required=True, metavar="NAME|FILE", help="Who draws the map.")
+@options.bands_option
+@click.option("--stands", type=options.PATH, help="Polygons of forest: the map is of them, and has totals of each.")
+@click.option("--draws", type=click.IntRange(1, 64), default=8, show_default=True, help="Maps that are averaged.")
+@click.option("--allow-synthetic", is_flag=True, help="Also of imagery that a model generated.")
+@click.option("--weights", type=options.PATH, help="Of a compressed SCENE: its weights, instead of the packaged ones.")
+@options.device_option
+@options.threads_option
+@options.overwrite_option
+@options.quiet_option
+@options.json_option
+@options.debug_option
+def predict(scene: Path, output: Path, model: str, quiet: bool, as_json: bool, **settings) -> None:
+    """Map the carbon of SCENE, a raster or a compressed file: density.tif and spread.tif (Mg/ha), mask.tif, totals.csv.
+
+    Bands are blue, green, red and near infrared of 16 m, reflectance times 10,000. Enhanced or upsampled imagery is no
+    measurement, and refused.
+    """
+    from rscodec.carbon.predict import predict_file
+
+    with progress("map", quiet or as_json) as report:
+        made = predict_file(scene, output, model, progress=report, **settings)
+    if as_json:
+        print_json(made)
+    elif not quiet:
+        click.echo(f"{made.path}: {made.tonnes:.0f} +- {made.tonnes_spread:.0f} t of carbon on {made.hectares:.0f} ha, "
+                   f"by {made.model}, trained on {made.trained_on}")
+        if made.far > FAR:
+            click.echo(f"the imagery is {made.far:.0f} deviations away from that of the training: doubt this map")
+
+
+@command.command("eval")
+@click.option("--simulated", is_flag=True, required=True, help="On the test region of the simulated county.")
+@click.option("--draws", type=click.IntRange(1, 64), default=8, show_default=True, help="Maps that are averaged.")
+@click.option("--maps", type=options.PATH, help="Draw the maps into this PNG.")
+@options.threads_option
+@options.quiet_option
+@options.json_option
+@options.debug_option
+def evaluate(simulated: bool, draws: int, maps: Path | None, threads: int | None, quiet: bool, as_json: bool) -> None:
+    """Judge the models that ship, beside least squares, random forest and support vectors."""
+    from eval.carbon import county_east
+    from eval.carbon import simulated as judge
+    from eval.plots import write_carbon_maps
+    from rscodec.turn import turn
+
+    with turn(threads), progress("judge", quiet or as_json) as report:
+        found, drawn = judge(draws, progress=report)
+    if maps:
+        write_carbon_maps(county_east(), drawn, maps)
+    if as_json:
+        print_json(found)
+    elif not quiet:
+        head = ("model", "RMSE", "MAE", "SSIM", "PSNR dB", "RMSE Mg/ha", "bias Mg/ha", "R2")
+        print_table([head, *(
+            (name, f"{one['rmse']:.4f}", f"{one['mae']:.4f}", f"{one['ssim']:.4f}", f"{one['psnr']:.2f}",
+             f"{one['rmse_mg_ha']:.1f}", f"{one['bias_mg_ha']:+.1f}", f"{one['r2']:.3f}")
+            for name, one in found["models"].items()
+        )], right=(1, 2, 3, 4, 5, 6, 7))

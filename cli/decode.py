@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -14,6 +15,9 @@ from rscodec.enhancers.base import EnhanceSettings
 from rscodec.registry import ENHANCERS, UPSAMPLERS
 from rscodec.upsamplers.base import UpscaleSettings
 from rscodec.weights import ships
+
+ENHANCED = any(row.takes == "stream" and ships(row) for row in ENHANCERS)
+UPSCALED = any(map(ships, UPSAMPLERS))
 
 
 @click.command()
@@ -30,9 +34,10 @@ from rscodec.weights import ships
               help="At a damaged tile: stop, or leave it empty (nodata, NaN or masked) and go on (exit code 4 "
                    "all the same).")
 @click.option("--fast", is_flag=True, help="Synthesis in bfloat16: a few grey levels of difference.")
-@enhancing.by_choice(hidden=not any(row.takes == "stream" and ships(row) for row in ENHANCERS))
-@click.option("--upscale", type=upscale_scene.SCALE, metavar="SCALE", hidden=not any(map(ships, UPSAMPLERS)),
-              help="Upsample what was decoded, as `rscodec upscale --scale` does.")
+@enhancing.by_choice(hidden=not ENHANCED)
+@click.option("--upscale", type=upscale_scene.SCALE, metavar="SCALE", hidden=not UPSCALED,
+              help="Upsample what was decoded, as `rscodec upscale --scale` does; --window counts pixels before.")
+@options.seed_option(None, "With --enhance or --upscale: ", hidden=not (ENHANCED or UPSCALED))
 @options.weights_option
 @options.device_option
 @options.threads_option
@@ -41,21 +46,23 @@ from rscodec.weights import ships
 @options.debug_option
 def command(stream: str | Path, output: Path, driver: str | None, creation_options: tuple[tuple[str, str], ...],
             quiet: bool, preview: int | None, window: tuple[int, int, int, int] | None, fast: bool,
-            enhance: EnhanceSettings | None, upscale: float | None, **settings) -> None:
+            enhance: EnhanceSettings | None, upscale: float | None, seed: int | None, **settings) -> None:
     """Reconstruct the scene that STREAM holds."""
     for name, given in (("--window", window), ("--fast", fast), ("--enhance", enhance), ("--upscale", upscale)):
         if preview and given:
             raise click.UsageError(f"--preview shows the whole scene, roughly: leave {name} away")
-    for name, given in (("--window", window), ("--bands", settings["bands"]), ("--enhance", enhance)):
-        if upscale and given:
-            raise click.UsageError(f"--upscale makes the whole scene larger: leave {name} away")
+    if upscale and enhance:
+        raise click.UsageError("--upscale generates pixels as well: leave --enhance away")
+    if seed is not None and not (upscale or enhance):
+        raise click.UsageError("--seed goes with --enhance or --upscale")
+    enhance = enhance and replace(enhance, seed=seed or 0)
 
     from rscodec.api import decode_file, preview_file
 
     settings |= {"driver": options.driver_for(output, driver), "creation_options": dict(creation_options)}
     if upscale:
-        del settings["bands"]
-        upscale_scene.run(stream, output, UpscaleSettings("e2diff", upscale), quiet, fast=fast, **settings)
+        larger = UpscaleSettings("e2diff", upscale, seed or 0)
+        upscale_scene.run(stream, output, larger, quiet, window=window, fast=fast, **settings)
         return
     if preview:
         result = preview_file(stream, output, preview, **settings)

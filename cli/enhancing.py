@@ -6,30 +6,33 @@ import functools
 
 import click
 
+from cli import options
 from cli.options import FiniteRange
 from rscodec.enhancers.base import EnhanceSettings
 
+DETAILS = ("strength", "max_change")
+
 
 def by_choice(hidden: bool = False):
-    """Adds --enhance and what goes with it. `hidden`: no enhancer ships, so only those who train one know of it."""
+    """Adds --enhance and what goes with it, but for --seed, which goes with more. `hidden`: no enhancer ships, so only
+    those who train one know of it.
+    """
     model = click.option("--enhance", metavar="NAME|FILE", hidden=hidden,
                          help="Enhance red, green and blue by this model; the pixels are generated, and tags say so.")
     force = click.option("--force", is_flag=True, hidden=hidden,
                          help="With --enhance: also with codec weights that the model was not measured with.")
-    return _adding((model, *_details("With --enhance: ", hidden), force), "enhance")
+    return _adding((model, *_details("With --enhance: ", hidden), force), "enhance", (*DETAILS, "force"))
 
 
 def always():
     """Adds --model and what goes with it."""
     model = click.option("--model", metavar="NAME|FILE", required=True,
                          help="What enhances: a model that takes rasters, or a weights file.")
-    return _adding((model, *_details("", False)), "model")
+    return _adding((model, options.seed_option(), *_details("", False)), "model", ("seed", *DETAILS))
 
 
 def _details(when: str, hidden: bool) -> tuple:
     return (
-        click.option("--seed", type=click.IntRange(0, 2**63 - 1), hidden=hidden, show_default="0",
-                     help=f"{when}Another seed generates other detail."),
         click.option("--strength", type=FiniteRange(0, 1), hidden=hidden, show_default="1",
                      help=f"{when}How much of the change to apply; 0 is none, bit for bit."),
         click.option("--max-change", type=FiniteRange(0), hidden=hidden, show_default="no limit",
@@ -37,13 +40,13 @@ def _details(when: str, hidden: bool) -> tuple:
     )  # fmt: skip
 
 
-def _adding(added: tuple, model: str):
+def _adding(added: tuple, model: str, others: tuple[str, ...]):
     """The options `added`, of which `model` names the enhancer, as one parameter `enhance`."""
 
     def add(command):
         @functools.wraps(command)
         def wrapped(*args, **given):
-            details = {name: given.pop(name) for name in ("seed", "strength", "max_change", "force") if name in given}
+            details = {name: given.pop(name) for name in others}
             details = {name: value for name, value in details.items() if value is not None and value is not False}
             chosen = given.pop(model)
             if details and chosen is None:

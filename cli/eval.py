@@ -46,6 +46,10 @@ anchors_option = click.option("--anchors", type=Names(), default="jpeg2000,bpg,v
 eval_bands_option = click.option("--bands", type=Bands(), default="1-3", show_default=True,
                                  help="Bands to code, counted from 1, or all.")
 
+pictures_option = click.option("--pictures", type=click.IntRange(min=0), default=4, show_default=True,
+                               help="How many images the report lets one look at.")
+resume_option = click.option("--resume", is_flag=True, help="Go on with the results that --out holds.")
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @options.debug_option
@@ -64,9 +68,8 @@ def command() -> None:
 @eval_bands_option
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True,
               help="Processes. More than one disturbs the times that are measured.")
-@click.option("--pictures", type=click.IntRange(min=0), default=4, show_default=True,
-              help="How many images the report lets one look at.")
-@click.option("--resume", is_flag=True, help="Go on with the results that --out holds.")
+@pictures_option
+@resume_option
 @options.quiet_option
 @options.json_option
 @options.debug_option
@@ -131,37 +134,79 @@ def speed(image: str, codecs: tuple[str, ...], anchors: tuple[str, ...], bands: 
 @images_argument
 @click.option("--scales", type=Scales(), default="2,2.6,3,3.4,4,6,8", show_default=True, help="Real numbers from 1.")
 @click.option("--models", type=Names(), default="bicubic", show_default=True,
-              help="bicubic, upsamplers, weights files of upsamplers.")
+              help="bicubic, upsamplers, weights files of upsamplers; NAME:deterministic leaves out what is random.")
 @click.option("--degradation", type=click.Choice(["bicubic", "degraded"]), default="bicubic", show_default=True,
               help="How images are shrunk; degraded: with blur, noise and JPEG of random strength, at fixed seeds.")
-@click.option("--out", type=options.PATH, required=True, help="Folder for table and curves.")
+@click.option("--out", type=options.PATH, required=True, help="Folder for table, curves and report.")
+@pictures_option
+@resume_option
 @options.device_option
 @options.quiet_option
 @options.json_option
 @options.debug_option
 def sr(images: tuple[str, ...], scales: tuple[float, ...], models: tuple[str, ...], degradation: str, out: Path,
-       device: str, quiet: bool, as_json: bool) -> None:
+       pictures: int, resume: bool, device: str, quiet: bool, as_json: bool) -> None:
     """Shrink IMAGES, upsample them again, and say how far from the original that is.
 
     Bands 1 to 3 of uint8. Shrinking is bicubic without aliasing unless --degradation says otherwise, to whole pixels.
+    Every row is on disk as soon as it is measured: an interrupted run goes on with --resume.
     """
     from eval.datasets import images as find_images
     from eval.plots import write_scale_curves
     from eval.sr import sr as measure_all
+    from eval.sr_report import write_sr_report
 
     with progress("measure", quiet) as report:
         result = measure_all(find_images(list(images)), scales, models, out, device=device, degradation=degradation,
-                             progress=report)
-    write_scale_curves(result, out)
+                             resume=resume, progress=report)
+    write_scale_curves(result.summary, out)
+    page = write_sr_report(result, out, pictures)
+    if as_json:
+        print_json(result.summary)
+    elif not quiet:
+        head = ("set", "images", "model", "scale", "PSNR dB", "to bicubic", "LPIPS", "of bicubic", "NIQE", "seconds")
+        print_table([head, *(
+            (name, point["images"], model, f"{point['scale']:g}", _number(point["psnr_db"], ".2f"),
+             _number(point["psnr_db_gain"], "+.2f"), _number(point["lpips"], ".4f"),
+             _number(point["lpips_ratio"], ".2f"), _number(point["niqe"], ".2f"), _number(point["seconds"], ".2f"))
+            for name, found in result.summary["sets"].items() for model, points in found.items() for point in points
+        )], right=(1, 3, 4, 5, 6, 7, 8, 9))
+        print_skipped(result.summary["skipped"])
+        click.echo(f"the report is {page}")
+
+
+@command.command()
+@codecs_option
+@anchors_option
+@click.option("--model", required=True, metavar="NAME|FILE",
+              help="Who draws the map: a model that ships, its file, or ols, rf, svr, gbm.")
+@click.option("--draws", type=click.IntRange(1, 64), default=8, show_default=True, help="Maps that are averaged.")
+@click.option("--out", type=options.PATH, required=True, help="Folder for table and curves.")
+@options.quiet_option
+@options.json_option
+@options.debug_option
+def carbon(codecs: tuple[str, ...], anchors: tuple[str, ...], model: str, draws: int, out: Path, quiet: bool,
+           as_json: bool) -> None:
+    """Code imagery of the simulated county, map its carbon, and say what that costs the map at each rate."""
+    from eval.carbon import task_rate
+    from eval.plots import write_carbon_curves
+
+    with progress("measure", quiet or as_json) as report:
+        result = task_rate(codecs, anchors, out, model, draws, progress=report)
+    write_carbon_curves(result, out)
     if as_json:
         print_json(result)
     elif not quiet:
-        head = ("set", "images", "model", "scale", "PSNR dB", "LPIPS", "NIQE", "seconds")
+        head = ("codec", "bpp", "RMSE Mg/ha", "added %", "bias Mg/ha", "NDVI error")
         print_table([head, *(
-            (name, point["images"], model, f"{point['scale']:g}", _number(point["psnr_db"], ".2f"),
-             _number(point["lpips"], ".4f"), _number(point["niqe"], ".2f"), _number(point["seconds"], ".2f"))
-            for name, found in result["sets"].items() for model, points in found.items() for point in points
-        )], right=(1, 3, 4, 5, 6, 7))
+            (codec, f"{point['rate_bpp_file']:.3f}", f"{point['rmse_mg_ha']:.2f}", f"{point['added_percent']:+.2f}",
+             f"{point['bias_mg_ha']:+.2f}", f"{point['ndvi_mae']:.4f}")
+            for codec, points in result["curves"].items() for point in points
+        )], right=(1, 2, 3, 4, 5))
+        at = result["at"]
+        if at["rate_bpp_file"] is not None:
+            shares = ", ".join(f"{codec} {added:+.2f} %" for codec, added in at["added_percent"].items())
+            click.echo(f"at {at['rate_bpp_file']:.3f} bpp: {shares}")
         print_skipped(result["skipped"])
 
 

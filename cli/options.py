@@ -117,6 +117,14 @@ scheduler_option = click.option("--scheduler", default=LOCAL, show_default=True,
                                 help="Who does the work: this machine, or the workers of a Dask scheduler.")
 workers_option = click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True,
                               help="Processes on this machine, a thread each; more than one need Dask.")
+
+
+def seed_option(default: int | None = 0, when: str = "", hidden: bool = False):
+    """--seed of whatever generates; without a default it is seen whether the user gave one."""
+    return click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=default, hidden=hidden, show_default="0",
+                        help=f"{when}Another seed generates other detail.")
+
+
 quiet_option = click.option("--quiet", is_flag=True, help="No progress bar, no summary.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 

@@ -19,8 +19,7 @@ SCALE = options.FiniteRange(1, LARGEST_SCALE)
 @options.output_option
 @click.option("--scale", type=SCALE, required=True, help="How many pixels one becomes, either way: any real number.")
 @click.option("--model", default="e2diff", show_default=True, metavar="NAME|FILE", help="The upsampler.")
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True,
-              help="Another seed generates other detail.")
+@options.seed_option()
 @click.option("--weights", type=options.PATH, help="Of a compressed SCENE: its weights, instead of the packaged ones.")
 @options.device_option
 @options.threads_option

@@ -40,6 +40,12 @@ def images(sources: list[str]) -> list[Image]:
     return list(found.values())
 
 
+def spread(items: list, count: int) -> list:
+    """`count` of them, or all if there are fewer, spread evenly."""
+    count = min(count, len(items))
+    return [items[at * len(items) // count] for at in range(count)]
+
+
 def _of(source: str) -> list[Image]:
     path = Path(source)
     if path.is_dir():

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from eval.datasets import spread
 from eval.measure import Row, difference
 from rscodec.scene import Scene
 
@@ -29,9 +30,7 @@ def parameter_for(rows: list[Row], rate: float) -> float:
 
 def choose(rows: list[Row], count: int) -> list[str]:
     """`count` images spread over all that there are."""
-    names = sorted({row.image for row in rows})
-    count = min(count, len(names))
-    return [names[at * len(names) // count] for at in range(count)]
+    return spread(sorted({row.image for row in rows}), count)
 
 
 def show(scene: Scene, pixels: np.ndarray) -> np.ndarray:
@@ -50,21 +49,21 @@ def show(scene: Scene, pixels: np.ndarray) -> np.ndarray:
 
 
 def pictures(result, out: Path, count: int) -> list[dict]:
-    """[{"image", "original", "rates": [{"rate", "views": [{"codec", "bpp", "psnr_db", "parameter", "png"}]}]}]"""
+    """[{"image", "original", "choices": [{"label", "views": [{"codec", "caption", "png"}]}]}]"""
     from eval.rd import load
 
     found = []
     for name in choose(result.rows, count):
         scene = load(result.images[name].path, result.bands)
-        rates = []
+        choices = []
         for rate in RATES:
             views = []
             for codec, contender in result.contenders.items():
                 rows = [row for row in result.rows if row.image == name and row.codec == codec]
                 if rows:
                     views.append(_view(scene, contender, parameter_for(rows, rate), out / "pictures", name))
-            rates.append({"rate": rate, "views": views})
-        found.append({"image": name, "original": _uri(_png(show(scene, scene.pixels))), "rates": rates})
+            choices.append({"label": f"about {rate:g} bpp", "views": views})
+        found.append({"image": name, "original": uri(png(show(scene, scene.pixels))), "choices": choices})
     return found
 
 
@@ -80,13 +79,13 @@ def _view(scene: Scene, contender, parameter: float, folder: Path, name: str) ->
         quality = difference(scene.pixels, decoded, scene.mask).psnr_db
         folder.mkdir(exist_ok=True)
         kept = [folder / f"{stem}_{bpp:.4f}_{quality:.3f}.png"]
-        kept[0].write_bytes(_png(show(scene, decoded)))
+        kept[0].write_bytes(png(show(scene, decoded)))
     bpp, quality = kept[0].stem.rsplit("_", 2)[1:]
-    return {"codec": contender.name, "parameter": round(parameter, 3), "bpp": float(bpp), "psnr_db": float(quality),
-            "png": _uri(kept[0].read_bytes())}  # fmt: skip
+    caption = f"{float(bpp):.3f} bpp, {float(quality):.2f} dB"
+    return {"codec": contender.name, "caption": caption, "png": uri(kept[0].read_bytes())}
 
 
-def _png(picture: np.ndarray) -> bytes:
+def png(picture: np.ndarray) -> bytes:
     from PIL import Image
 
     buffer = io.BytesIO()
@@ -94,5 +93,5 @@ def _png(picture: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def _uri(png: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(png).decode()
+def uri(data: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(data).decode()

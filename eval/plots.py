@@ -10,6 +10,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from eval.summary import base_of
 
 PANELS = (
@@ -17,7 +19,13 @@ PANELS = (
     ("ms_ssim_db", "MS-SSIM (dB)"),
     ("lpips", "LPIPS"),
 )
+CARBON_PANELS = (
+    ("added_percent", "added to the RMSE of carbon (%)"),
+    ("bias_mg_ha", "bias of carbon (Mg/ha)"),
+    ("ndvi_mae", "mean error of NDVI"),
+)
 SCALE_PANELS = (("psnr_db", "PSNR (dB)"), ("lpips", "LPIPS"), ("niqe", "NIQE"), ("seconds", "seconds an image"))
+MAP_ROW = 384  # first of what is drawn of the simulated county
 OURS = "#c1272d"
 OTHERS = ("#1f5fa8", "#2a8c4a", "#8a4fa3", "#c77f1a", "#4a4a4a", "#1a9aa0", "#a8731f", "#6b8e23")
 
@@ -29,6 +37,11 @@ def colours(codecs: list[str]) -> dict[str, str]:
         ours = codec.startswith("rscodec:")
         found[codec] = OURS if ours else found.get(base_of(codec)) or next(rest)
     return found
+
+
+def model_colours(models: list[str]) -> dict[str, str]:
+    """Those of upsamplers, in their order."""
+    return dict(zip(models, OTHERS * len(models), strict=False))
 
 
 def write_curves(summary: dict, out: Path) -> list[Path]:
@@ -50,6 +63,37 @@ def write_scale_curves(summary: dict, out: Path) -> list[Path]:
         title = f"{name}: {measured[0]['images']} images"
         written += _figure(panels, partial(_scale_panel, models), title, out / f"scales_{_plain(name)}")
     return written
+
+
+def write_carbon_curves(summary: dict, out: Path) -> list[Path]:
+    """What eval.carbon measured over the rate."""
+    codecs, clear = summary["curves"], summary["uncompressed"]
+    title = f"simulated county, map by {summary['model']}: {clear['rmse_mg_ha']:.1f} Mg/ha without compression"
+    return _figure(CARBON_PANELS, partial(_carbon_panel, codecs), title, out / "carbon")
+
+
+def write_carbon_maps(where, maps: dict, path: Path) -> None:
+    """The imagery and the carbon of a part of the simulated county's east, and what was made of it: `where` is
+    eval.carbon's, maps (h,w) are by name."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    rows = slice(MAP_ROW, MAP_ROW + where.mask.shape[1])
+    bands = where.east[[3, 2, 1], rows].astype(float)
+    low, high = (np.percentile(bands, share, (1, 2))[:, None, None] for share in (1, 99))
+    panels = {"near infrared, red, green": None, "carbon": where.density[:, where.columns]} | maps
+    figure = Figure(figsize=(3.1 * len(panels) + 0.6, 3.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, len(panels))
+    for axis, (name, found) in zip(axes, panels.items(), strict=True):
+        axis.set_title(name, fontsize=10)
+        axis.set_axis_off()
+        if found is None:
+            axis.imshow(np.clip((bands - low) / (high - low), 0, 1).transpose(1, 2, 0))
+        else:
+            drawn = axis.imshow(np.where(where.mask, found, np.nan)[rows], cmap="viridis", vmin=0, vmax=where.scale)
+    figure.colorbar(drawn, ax=axes, label="Mg/ha", shrink=0.8)
+    figure.savefig(path, dpi=100)
 
 
 def _figure(panels: list[tuple[str, str]], draw: Callable, title: str, path: Path) -> list[Path]:
@@ -75,11 +119,23 @@ def _plain(name: str) -> str:
 
 
 def _scale_panel(models: dict, axis, metric: str, label: str) -> None:
-    for (model, points), colour in zip(models.items(), OTHERS * len(models), strict=False):
+    palette = model_colours(list(models))
+    for model, points in models.items():
         line = [(point["scale"], point[metric]) for point in points if point[metric] is not None]
         style = "-" if model == "bicubic" else "--"
-        axis.plot(*zip(*line, strict=True), style, marker="o", markersize=3, color=colour, label=model)
+        axis.plot(*zip(*line, strict=True), style, marker="o", markersize=3, color=palette[model], label=model)
     axis.set_xlabel("scale")
+    axis.set_ylabel(label)
+    axis.grid(alpha=0.3)
+
+
+def _carbon_panel(codecs: dict, axis, metric: str, label: str) -> None:
+    palette = colours(list(codecs))
+    for codec, points in codecs.items():
+        line = [(point["rate_bpp_file"], point[metric]) for point in points]
+        axis.plot(*zip(*line, strict=True), marker="o", markersize=3, color=palette[codec], label=codec)
+    axis.set_xscale("log")
+    axis.set_xlabel("bits per pixel (file)")
     axis.set_ylabel(label)
     axis.grid(alpha=0.3)
 

@@ -1,6 +1,6 @@
 """report.html: one file that opens from disk without a network.
 
-    summary (curves, BD-rates, skips) + pictures --JSON--> page.html with page.css and page.js inside
+    curves, tables, skips, pictures --JSON--> page.html with page.css and page.js inside
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from statistics import fmean
 
 from bitstreams.atomic import AtomicPath
 from eval.pictures import pictures
@@ -26,17 +27,65 @@ METRICS = {
     "max_abs_error": "largest error, mean over images",
 }
 
+DELTAS = {
+    "codec": ["codec"],
+    "anchor": ["against"],
+    "metric": ["metric"],
+    "bd_rate_percent": ["BD-rate %", 2, -1],
+    "bd_quality_db": ["BD dB", 3, 1],
+    "overlap_mean": ["overlap", 2],
+    "overlap_min": ["least overlap", 2],
+    "images": ["images", 0],
+    "images_without_overlap": ["without overlap", 0],
+}
+PREFACE = (
+    "Rates are bytes of the whole file over valid pixels. Metrics are on integers at native depth. A BD-rate below "
+    "zero means fewer bits than the anchor at equal quality, per image, then averaged."
+)
+
 
 def write_report(result, out: Path, count: int) -> Path:
     """`result` of eval.rd.rd; `count` images to look at."""
     codecs = list(result.contenders)
-    data = {
-        "sets": result.summary["sets"],
+    return write_page(out, {
+        "title": "Rate and distortion",
+        "preface": PREFACE,
+        "x": {"key": "rate_bpp_file", "label": "bits per pixel (file)", "unit": "bpp", "from": 0},
+        "choice": "Rate",
+        "sets": {name: _set(one) for name, one in result.summary["sets"].items()},
         "skipped": result.summary["skipped"],
         "metrics": METRICS,
         "colours": colours(codecs),
         "pictures": pictures(result, out, count),
+    })  # fmt: skip
+
+
+def _set(one: dict) -> dict:
+    """Curves and tables of a set of the summary."""
+    curves = {codec: {"dashed": curve["kind"] not in ("codec", "anchor"), "points": curve["points"]}
+              for codec, curve in one["curves"].items()}  # fmt: skip
+    times = [[codec, *(fmean(point[key] for point in curve["points"]) for key in ("seconds_encode", "seconds_decode"))]
+             for codec, curve in one["curves"].items()]  # fmt: skip
+    who = [[codec, curve["version"], curve["command"], curve["points"][0]["ceiling_psnr_db"] or "none"]
+           for codec, curve in one["curves"].items()]  # fmt: skip
+    deltas = [[row[key] for key in DELTAS] for row in one["deltas"]]
+    return {
+        "about": f"{one['images']} images, peak {', '.join(f'{peak:g}' for peak in one['peak'])}",
+        "curves": curves,
+        "tables": [
+            table("deltas", "Bjontegaard deltas", list(DELTAS.values()), deltas),
+            table("times", "Times", [["codec"], ["encode, s an image", 3], ["decode, s an image", 3]], times),
+            table("who", "Who took part", [["codec"], ["version"], ["command"], ["colour ceiling, dB", 2]], who),
+        ],
     }
+
+
+def table(name: str, title: str, columns: list[list], rows: list[list]) -> dict:
+    """A table of the page. A column is [label], or of numbers [label, digits], or [label, digits, sign of the good]."""
+    return {"id": name, "title": title, "columns": columns, "rows": rows}
+
+
+def write_page(out: Path, data: dict) -> Path:
     with AtomicPath(out / "report.html", overwrite=True) as path:
         path.write_text(page(data), encoding="utf-8")
     return out / "report.html"

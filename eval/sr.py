@@ -4,8 +4,11 @@
        |  to floor(H / S), 8 bits: bicubic without aliasing, or degraded (rscodec/training/degradation.py) with a seed
        |  that is a function of the image's name and the scale
        v
-      LR --model--> PSNR, LPIPS, NIQE, seconds         a row of sr.csv, at once on disk
-                                                       sr.json: means by set, model and scale;  eval.plots: curves
+      LR --model--> PSNR, LPIPS, NIQE, seconds         a row of sr.csv, at once on disk; --resume makes those that lack
+                                                       sr.json: means by set, model and scale
+                                                       eval.plots: curves;  eval.sr_report: report.html
+
+A model is `bicubic`, an upsampler of the registry, or a weights file; MODEL:deterministic leaves out what is drawn.
 """
 
 from __future__ import annotations
@@ -14,8 +17,9 @@ import json
 import math
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +29,8 @@ from bitstreams.errors import InputError, OutputError
 from eval import niqe
 from eval.datasets import Image
 from eval.measure import is_picture, unavailable
-from eval.table import Table
+from eval.rd import load
+from eval.table import Table, read
 from rscodec.metrics import psnr
 from rscodec.perceptual import lpips_distance
 from rscodec.picture import opened
@@ -35,12 +40,14 @@ from rscodec.resized import resized
 from rscodec.scene import Scene
 from rscodec.source import SceneSource
 from rscodec.training.degradation import degrade
-from rscodec.upsamplers.base import UpscaleSettings
+from rscodec.upsamplers.base import Upsampler, UpscaleSettings
 from rscodec.upsamplers.scene import UpscaledScene
 from rscodec.weights import upsampler_for
 
 BICUBIC = "bicubic"  # the model that is none
 DEGRADATIONS = BICUBIC, "degraded"
+DETERMINISTIC = ":deterministic"
+BANDS = (1, 2, 3)
 PEAK = 255.0
 MEANS = ("psnr_db", "lpips", "niqe", "seconds")
 
@@ -63,26 +70,46 @@ class SrRow:
     niqe: float | None
     seconds: float
 
+    @property
+    def key(self) -> tuple:
+        """What makes a row the same measurement as another, so that it need not be repeated."""
+        return self.image, self.model, self.weights, self.degradation, self.scale
+
+
+@dataclass(frozen=True)
+class Result:
+    """`summary` is what sr.json says; the rest is what a report needs to show pictures."""
+
+    summary: dict
+    rows: list[SrRow]
+    images: dict[str, Image]
+    device: str
+
 
 def sr(images: list[Image], scales: tuple[float, ...], models: tuple[str, ...], out: Path, *, device: str = "cpu",
-       degradation: str = BICUBIC, progress: Callable[[int, int], None] | None = None) -> dict:  # fmt: skip
+       degradation: str = BICUBIC, resume: bool = False,
+       progress: Callable[[int, int], None] | None = None) -> Result:  # fmt: skip
     """Measure, and write sr.csv and sr.json into `out`. {"sets": {name: {model: [a point for each scale]}}}"""
     path = out / "sr.csv"
-    if path.exists():
-        raise OutputError(f"{path} exists; give another --out")
-    for model in models:
-        _check(model, device, scales)
-    rows = []
+    if path.exists() and not resume:
+        raise OutputError(f"{path} exists; give --resume to go on with it, or another --out")
+    weights = {model: weights_of(model, scales, device) for model in models}
+    asked = {
+        (image.name, model, weights[model], degradation, scale): image
+        for image in images for scale in scales for model in models
+    }  # fmt: skip
+    done = {row.key for row in read(path, SrRow)}
+    missing = [(key, image) for key, image in asked.items() if key not in done]
     with Table(path, SrRow) as table:
-        for row in _rows(images, scales, models, device, degradation):
-            table.add(row)
-            rows.append(row)
+        for number, (key, image) in enumerate(missing, 1):
+            table.add(row_of(image, *key[1:], device))
             if progress:
-                progress(len(rows), len(images) * len(scales) * len(models))
+                progress(number, len(missing))
+    rows = [row for row in read(path, SrRow) if row.key in asked]
     summary = {"degradation": degradation, "sets": summarise(rows), "skipped": unavailable()}
     with AtomicPath(out / "sr.json", overwrite=True) as target:
         target.write_text(json.dumps(summary, indent=1) + "\n")
-    return summary
+    return Result(summary, rows, {image.name: image for image in images}, device)
 
 
 def pair(scene: Scene, scale: float, degradation: str = BICUBIC, name: str = "") -> tuple[Scene, np.ndarray]:
@@ -101,57 +128,74 @@ def pair(scene: Scene, scale: float, degradation: str = BICUBIC, name: str = "")
     return Scene(degrade(original, *short, np.random.default_rng(seed))), original
 
 
+@lru_cache(maxsize=2)
+def pair_of(image: Image, scale: float, degradation: str = BICUBIC) -> tuple[Scene, np.ndarray]:
+    return pair(load(image.path, BANDS), scale, degradation, image.name)
+
+
+def upsampler(model: str, device: str) -> Upsampler:
+    found = upsampler_for(model.removesuffix(DETERMINISTIC), device)
+    return found.deterministic() if model.endswith(DETERMINISTIC) else found
+
+
+def weights_of(model: str, scales: tuple[float, ...], device: str) -> str:
+    """The hash of a model's weights; an error if there are none, or if it does not know one of the scales."""
+    if model == BICUBIC:
+        return ""
+    found = upsampler(model, device)
+    for scale in scales:
+        found.check(scale)
+    return found.weights_hash
+
+
 def upsampled(small: Scene, scale: float, model: str, device: str) -> np.ndarray:
     settings, picture = UpscaleSettings(model, scale), opened(SceneSource(small))
     if model == BICUBIC:
         found = resized(picture, settings.target(picture.scene.width), settings.target(picture.scene.height))
         return found.read(found.scene)[0]
-    found = UpscaledScene(picture, upsampler_for(model, device), settings, {})
+    found = UpscaledScene(picture, upsampler(model, device), settings, {})
     return found.read(found.target)[0]
 
 
-def _check(model: str, device: str, scales: tuple[float, ...] = ()) -> str:
-    """The hash of its weights; an error if there are none, or if it does not know a scale."""
-    if model == BICUBIC:
-        return ""
-    upsampler = upsampler_for(model, device)
-    for scale in scales:
-        upsampler.check(scale)
-    return upsampler.weights_hash
-
-
-def _rows(images: list[Image], scales: tuple[float, ...], models: tuple[str, ...], device: str,
-          degradation: str) -> Iterator[SrRow]:  # fmt: skip
-    for image in images:
-        scene = Scene.load(image.path)
-        for scale in scales:
-            small, original = pair(scene, scale, degradation, image.name)
-            for model in models:
-                started = time.perf_counter()
-                found = upsampled(small, scale, model, device)
-                seconds = time.perf_counter() - started
-                judged = is_picture(*original.shape, "uint8")
-                yield SrRow(
-                    image=image.name, model=model, weights=_check(model, device), degradation=degradation,
-                    scale=scale,
-                    width_small=small.pixels.shape[2], height_small=small.pixels.shape[1],
-                    width=original.shape[2], height=original.shape[1],
-                    psnr_db=psnr(float(np.square(original.astype(float) - found).mean()), PEAK),
-                    lpips=lpips_distance(original, found) if judged and "lpips" not in unavailable() else None,
-                    niqe=niqe.niqe(found) if judged and "niqe" not in unavailable() else None,
-                    seconds=seconds,
-                )  # fmt: skip
+def row_of(image: Image, model: str, weights: str, degradation: str, scale: float, device: str) -> SrRow:
+    small, original = pair_of(image, scale, degradation)
+    started = time.perf_counter()
+    found = upsampled(small, scale, model, device)
+    seconds = time.perf_counter() - started
+    judged = is_picture(*original.shape, "uint8")
+    return SrRow(
+        image=image.name, model=model, weights=weights, degradation=degradation, scale=scale,
+        width_small=small.pixels.shape[2], height_small=small.pixels.shape[1],
+        width=original.shape[2], height=original.shape[1],
+        psnr_db=psnr(float(np.square(original.astype(float) - found).mean()), PEAK),
+        lpips=lpips_distance(original, found) if judged and "lpips" not in unavailable() else None,
+        niqe=niqe.niqe(found) if judged and "niqe" not in unavailable() else None,
+        seconds=seconds,
+    )  # fmt: skip
 
 
 def summarise(rows: list[SrRow]) -> dict:
-    """Means over the images of each set, by model and rising scale."""
+    """Means over the images of each set, by model and rising scale; beside bicubic where that was measured."""
     found: dict = {}
     for row in rows:
         models = found.setdefault(row.image.rpartition("/")[0] or ".", {})
         models.setdefault(row.model, {}).setdefault(row.scale, []).append(row)
     return {
-        name: {model: [_mean(scale, scales[scale]) for scale in sorted(scales)] for model, scales in models.items()}
+        name: {
+            model: [_beside(_mean(scale, scales[scale]), _mean(scale, models.get(BICUBIC, {}).get(scale, [])))
+                    for scale in sorted(scales)]
+            for model, scales in models.items()
+        }
         for name, models in found.items()
+    }  # fmt: skip
+
+
+def _beside(point: dict, bicubic: dict) -> dict:
+    """A point, with its mean PSNR less that of bicubic and its mean LPIPS over that of bicubic."""
+    (psnr_db, psnr_before), (lpips, lpips_before) = ((point[name], bicubic[name]) for name in ("psnr_db", "lpips"))
+    return point | {
+        "psnr_db_gain": None if None in (psnr_db, psnr_before) else psnr_db - psnr_before,
+        "lpips_ratio": lpips / lpips_before if lpips is not None and lpips_before else None,
     }
 
 

@@ -278,28 +278,34 @@ def decode_file(
         target = whole if window is None else Window(*window)
         target.check_inside(whole, src)
         metadata = scene.metadata if target == whole else crop_metadata(scene.metadata, *target)
-        chosen, metadata = _select(header, metadata, bands, src)
+        chosen, metadata = _select(header.bands, header.dtype, metadata, bands, src)
         shape, metadata = (target.width, target.height, len(chosen), header.dtype), scene.mark(metadata, chosen)
         with RasterWriter(dst, *shape, metadata, driver, creation_options, overwrite) as writer:
-            pieces = scene.picture.pieces(target)
-            with closing(ahead((piece, *scene.picture.read(piece)) for piece in pieces)) as decoded:
-                for done, (piece, pixels, classes) in enumerate(decoded, 1):
-                    _write(writer, pixels[chosen], classes, metadata, piece.col - target.col, piece.row - target.row)
-                    if progress:
-                        progress(done, len(pieces))
+            _write_pieces(writer, scene.picture, target, chosen, metadata, progress)
             if scene.bad and driver in MASKED_FORMATS and not _shows_invalid(metadata, header.dtype):
-                for piece in pieces:
+                for piece in scene.picture.pieces(target):
                     writer.write_mask(~scene.decoder.damage(piece), piece.col - target.col, piece.row - target.row)
         bad = sorted(scene.bad, key=str)
     return DecodeReport(str(dst), target.width, target.height, len(chosen), time.perf_counter() - started, bad)
 
 
-def _select(header, metadata: dict, bands: tuple[int, ...] | None, src) -> tuple[list[int], dict]:
-    """The chosen bands (0-based), and the metadata that goes with them."""
+def _select(count: int, dtype: str, metadata: dict, bands: tuple[int, ...] | None, src) -> tuple[list[int], dict]:
+    """The chosen ones of so many bands (0-based), and the metadata that goes with them."""
     if not bands:
-        return list(range(header.bands)), metadata
-    chosen = check_bands(bands, header.bands, src)
-    return chosen, select_bands(metadata, chosen, header.bands, header.dtype)
+        return list(range(count)), metadata
+    chosen = check_bands(bands, count, src)
+    return chosen, select_bands(metadata, chosen, count, dtype)
+
+
+def _write_pieces(writer: RasterWriter, scene, target: Window, chosen: list[int], metadata: dict,
+                  progress: Progress | None) -> None:  # fmt: skip
+    """The chosen bands of a part of a scene, which may be made only now, piece by piece."""
+    pieces = scene.pieces(target)
+    with closing(ahead((piece, *scene.read(piece)) for piece in pieces)) as read:
+        for done, (piece, pixels, classes) in enumerate(read, 1):
+            _write(writer, pixels[chosen], classes, metadata, piece.col - target.col, piece.row - target.row)
+            if progress:
+                progress(done, len(pieces))
 
 
 def _write(writer: RasterWriter, pixels: np.ndarray, classes: np.ndarray | None, metadata: dict, col: int, row: int):
@@ -336,10 +342,11 @@ def enhance_file(
     with turn(threads), RasterReader(src) as reader:
         scene = enhanced_raster(reader, enhance, device)
         whole = Window(0, 0, reader.width, reader.height)
-        metadata = scene.mark(reader.metadata, list(range(reader.count)))
+        chosen = list(range(reader.count))
+        metadata = scene.mark(reader.metadata, chosen)
         shape = reader.width, reader.height, reader.count, reader.dtype
         with RasterWriter(dst, *shape, metadata, driver, creation_options, overwrite) as writer:
-            _write_generated(writer, scene, whole, metadata, progress)
+            _write_pieces(writer, scene, whole, chosen, metadata, progress)
     bands = [band + 1 for band in scene.bands]
     return EnhanceReport(str(dst), reader.width, reader.height, bands, time.perf_counter() - started)
 
@@ -349,6 +356,8 @@ def upscale_file(
     dst: str | Path,
     upscale: UpscaleSettings,
     *,
+    window: tuple[int, int, int, int] | None = None,
+    bands: tuple[int, ...] | None = None,
     driver: str = "GTiff",
     creation_options: dict | None = None,
     on_error: str = "stop",
@@ -361,7 +370,8 @@ def upscale_file(
 ) -> UpscaleReport:
     """Upsample a raster, or what a stream decodes to, window by window. Nothing appears at `dst` before it is complete.
 
-    `on_error`, `fast` and `weights` (the codec's) are for a stream.
+    A `window` counts pixels before, and looks as in the whole. `on_error`, `fast` and `weights` (the codec's) are for a
+    stream.
     """
     from rscodec.upscale import upscaled_raster, upscaled_stream
 
@@ -374,29 +384,32 @@ def upscale_file(
             opened = stack.enter_context(open(src, weights=weights, device=device, fast=fast, on_error=on_error))
             stack.enter_context(naming(src))
             scene, bad = upscaled_stream(opened.reader, opened.decoder, upscale, device), opened.bad
-            bands, dtype = opened.header.bands, opened.header.dtype
+            count, dtype = opened.header.bands, opened.header.dtype
         else:
             reader = stack.enter_context(RasterReader(src))
-            scene, bands, dtype = upscaled_raster(reader, upscale, device), reader.count, reader.dtype
-        shape, metadata = (scene.target.width, scene.target.height, bands, dtype), scene.metadata
+            scene, count, dtype = upscaled_raster(reader, upscale, device), reader.count, reader.dtype
+        part = scene.source if window is None else Window(*window)
+        part.check_inside(scene.source, src)
+        target = scene.part(part)
+        metadata = scene.metadata if target == scene.target else crop_metadata(scene.metadata, *target)
+        chosen, metadata = _select(count, dtype, metadata, bands, src)
+        shape, metadata = (target.width, target.height, len(chosen), dtype), scene.mark(metadata, chosen)
         with RasterWriter(dst, *shape, metadata, driver, creation_options, overwrite) as writer:
-            _write_generated(writer, scene, scene.target, metadata, progress)
+            _write_pieces(writer, scene, target, chosen, metadata, progress)
             if bad and driver in MASKED_FORMATS and not _shows_invalid(metadata, dtype):
-                for piece in scene.pieces(scene.target):
-                    writer.write_mask(~scene.damage(piece), piece.col, piece.row)
-    generated = [band + 1 for band in scene.bands]
+                for piece in scene.pieces(target):
+                    writer.write_mask(~scene.damage(piece), piece.col - target.col, piece.row - target.row)
+    generated = [place for place, band in enumerate(chosen, 1) if band in scene.bands]
     seconds = time.perf_counter() - started
-    return UpscaleReport(str(dst), scene.target.width, scene.target.height, generated, seconds, sorted(bad, key=str))
+    return UpscaleReport(str(dst), target.width, target.height, generated, seconds, sorted(bad, key=str))
 
 
-def _write_generated(writer: RasterWriter, scene, whole: Window, metadata: dict, progress: Progress | None) -> None:
-    """All of a generated scene, piece by piece."""
-    pieces = scene.pieces(whole)
-    with closing(ahead((piece, *scene.read(piece)) for piece in pieces)) as generated:
-        for done, (piece, pixels, classes) in enumerate(generated, 1):
-            _write(writer, pixels, classes, metadata, piece.col, piece.row)
-            if progress:
-                progress(done, len(pieces))
+def load(src: str | Path, bands: tuple[int, ...] | None = None, weights=None, device: str = "cpu") -> Scene:
+    """A whole scene from a raster or a stream (`weights`: its codec's)."""
+    if is_url(src) or is_stream(src):
+        with open(src, weights=weights, device=device) as opened:
+            return opened.read(bands=bands)
+    return Scene.load(src, bands)
 
 
 def preview_file(
@@ -423,7 +436,8 @@ def preview_file(
         header = scene.header
         factor = factor_for(header.width, header.height, longest)
         _, _, width, height = shrunk(Window(0, 0, header.width, header.height), factor)
-        chosen, metadata = _select(header, scale_metadata(scene.metadata, factor, factor), bands, src)
+        scaled = scale_metadata(scene.metadata, factor, factor)
+        chosen, metadata = _select(header.bands, header.dtype, scaled, bands, src)
         shape = width, height, len(chosen), header.dtype
         with RasterWriter(dst, *shape, metadata, driver, creation_options, overwrite) as writer:
             for place, pixels, classes in pieces(scene.decoder, factor):

@@ -9,6 +9,7 @@ import zlib
 from pathlib import Path
 
 from bitstreams import StreamReader
+from bitstreams.errors import InputError
 
 PREFIX = "synthetic"
 
@@ -19,6 +20,20 @@ def marked(metadata: dict, bands: list[int], facts: dict[str, object]) -> dict:
     tags |= {f"{PREFIX}_{name}": str(fact) for name, fact in facts.items()}
     namespaces = metadata.get("tags", {})
     return metadata | {"tags": namespaces | {"": namespaces.get("", {}) | tags}}
+
+
+def synthetic(metadata: dict) -> dict[str, str]:
+    """The tags that mark a scene as generated; none of a scene that was measured."""
+    tags = metadata.get("tags", {}).get("", {})
+    return {name: value for name, value in tags.items() if name.startswith(PREFIX)} if tags.get(PREFIX) == "yes" else {}
+
+
+def refuse_synthetic(metadata: dict, name: str | Path) -> None:
+    """For whoever measures: pixels that a model made up are no measurement."""
+    tags = synthetic(metadata)
+    if tags:
+        made = f"bands {tags.get(f'{PREFIX}_bands', '?')} by {tags.get(f'{PREFIX}_model', 'some model')}"
+        raise InputError(f"{name} is generated ({made}), not measured: give what it is made from, or --allow-synthetic")
 
 
 def raster_crc32(path: str | Path) -> str:

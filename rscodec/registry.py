@@ -60,6 +60,15 @@ UPSAMPLERS = (
 )
 
 
+MAPPER = "rscodec.carbon.mapper:CarbonMapper"
+CARBON = (
+    Row("iidm", MAPPER, ("iidm-1",), "iidm-1", "IIDM: the mean of maps that a diffusion model draws"),
+    Row("unet", MAPPER, ("carbon-unet-1",), "carbon-unet-1", "a plain U-Net"),
+    Row("vae", MAPPER, ("carbon-vae-1",), "carbon-vae-1", "a variational autoencoder"),
+    Row("gan", MAPPER, ("carbon-gan-1",), "carbon-gan-1", "a GAN"),
+)
+
+
 def find(rows: tuple[Row, ...], name: str) -> Row:
     """The row of that name; an unknown one is answered with those that exist."""
     for row in rows:

@@ -14,7 +14,7 @@ from bitstreams import Header
 from bitstreams.errors import InputError, MissingWeights, WrongWeights
 from rscodec.codec.base import TileCodec
 from rscodec.enhancers.base import Enhancer
-from rscodec.registry import CODECS, ENHANCERS, UPSAMPLERS, Row, find, find_model
+from rscodec.registry import CARBON, CODECS, ENHANCERS, UPSAMPLERS, Row, find, find_model
 from rscodec.upsamplers.base import Upsampler
 
 FOLDER = Path(__file__).parent / "weights"
@@ -75,6 +75,11 @@ def enhancer_for(model: str | Path, device: str = "cpu") -> Enhancer:
 def upsampler_for(model: str | Path, device: str = "cpu") -> Upsampler:
     """The same for an upsampler."""
     return _generator(UPSAMPLERS, "upsampler", model, device)
+
+
+def mapper_for(model: str | Path, device: str = "cpu"):
+    """The same for a model of carbon (rscodec.carbon.mapper)."""
+    return _generator(CARBON, "model of carbon", model, device)
 
 
 def _generator(rows: tuple[Row, ...], kind: str, model: str | Path, device: str):

@@ -28,27 +28,31 @@ class Axis:
         count = -(-(padded - overlap) // (window - overlap))
         self.starts = [round(k * (padded - window) / max(count - 1, 1) / align) * align for k in range(count)]
         self._length, self._target, self._window, self._overlap = length, target or length, window, overlap
-        self._total = np.zeros(self.span(self.starts[-1])[1])
+        self._total = np.zeros(self._own(self.starts[-1])[1])
         for start in self.starts:
-            self._total[slice(*self.span(start))] += self._ramp(start)
+            self._total[slice(*self._own(start))] += self._ramp(start)
 
-    def span(self, start: int) -> tuple[int, int]:
-        """First and last + 1 of the target's pixels that a window stands for."""
-        edges = 2 * self._target * start, 2 * self._target * (start + self._window)
+    def span(self, first: int, last: int) -> tuple[int, int]:
+        """First and last + 1 of the target's pixels whose centres lie in pixels first..last-1 of the scene."""
+        edges = 2 * self._target * first, 2 * self._target * last
         return tuple(-(-(edge - self._length) // (2 * self._length)) for edge in edges)
 
     def centres(self, start: int) -> np.ndarray:
         """Where these pixels have their centres, in pixels from the start of the window."""
-        return (2 * np.arange(*self.span(start)) + 1) * self._length / (2 * self._target) - start
+        return (2 * np.arange(*self._own(start)) + 1) * self._length / (2 * self._target) - start
 
     def share(self, start: int) -> np.ndarray:
         """float32, an item for each of these pixels: how much of the window that starts here goes into it."""
-        return (self._ramp(start) / self._total[slice(*self.span(start))]).astype(np.float32)
+        return (self._ramp(start) / self._total[slice(*self._own(start))]).astype(np.float32)
 
     def touching(self, first: int, last: int) -> list[int]:
         """Starts of the windows that stand for any of the target's pixels first..last-1."""
-        spans = {start: self.span(start) for start in self.starts}
+        spans = {start: self._own(start) for start in self.starts}
         return [start for start, (begin, end) in spans.items() if begin < last and end > first]
+
+    def _own(self, start: int) -> tuple[int, int]:
+        """The pixels that a window stands for."""
+        return self.span(start, start + self._window)
 
     def _ramp(self, start: int) -> np.ndarray:
         centres = self.centres(start)
@@ -82,8 +86,9 @@ class Windows:
         return [Window(col, row, self.edge, self.edge) for row in rows for col in cols]
 
     def target(self, window: Window) -> Window:
-        """The pixels of the target that a window stands for."""
-        (left, right), (top, bottom) = self.cols.span(window.col), self.rows.span(window.row)
+        """The pixels of the target that stand for a window of the scene, be it one of these or another."""
+        left, right = self.cols.span(window.col, window.right)
+        top, bottom = self.rows.span(window.row, window.bottom)
         return Window(left, top, right - left, bottom - top)
 
     def share(self, window: Window) -> np.ndarray:

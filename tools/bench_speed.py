@@ -3,53 +3,25 @@
     python tools/bench_speed.py --threads 2
 
 Ours goes from file to file (GeoTIFF in, stream out; stream in, GeoTIFF out), theirs from tensor to strings and back, in
-memory. The two take turns, and each turn gives one ratio, so a busy machine slows both sides of it. Theirs is
-Elic2022Official in its published size with random weights: its time hardly depends on them; its rate and quality do, so
-they are not looked at. Models are loaded, and everything has run once, before the first measurement.
+memory. The two take turns, and each turn gives one ratio, so a busy machine slows both sides of it. Models are
+loaded, and everything has run once, before the first measurement.
 """
 
 from __future__ import annotations
 
-import os
-import platform
 import statistics
 import tempfile
 import time
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import click
-import numpy as np
 import torch
 
 import rscodec
+from eval.elic import UNIT, Elic, machine
 from rscodec.sample import synthesize
 from rscodec.scene import Scene
-
-MAIN, LATENTS = 192, 320  # N and M of Elic2022Official as published
-
-
-class Theirs:
-    """compress() and decompress() in memory."""
-
-    def __init__(self, pixels: np.ndarray):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            from compressai.models import Elic2022Official
-
-        torch.manual_seed(0)
-        self.net = Elic2022Official(MAIN, LATENTS).eval()
-        self.net.update()
-        self.x = torch.from_numpy(pixels)[None].float() / 255
-
-    @torch.inference_mode()
-    def encode(self) -> None:
-        self.coded = self.net.compress(self.x)
-
-    @torch.inference_mode()
-    def decode(self) -> None:
-        self.net.decompress(self.coded["strings"], self.coded["shape"])
 
 
 class Ours:
@@ -77,20 +49,8 @@ def seconds(work: Callable[[], None]) -> float:
     return time.perf_counter() - started
 
 
-def machine() -> str:
-    """The processor, and what of it is used."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    capability = torch.backends.cpu.get_cpu_capability()
-    return (
-        f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} cores, "
-        f"{torch.get_num_threads()} threads, {capability}, torch {torch.__version__}, load {os.getloadavg()[0]:.1f}"
-    )
-
-
 @click.command()
-@click.option("--size", type=click.IntRange(64), default=1024, show_default=True, help="Edge of the scene.")
+@click.option("--size", type=click.IntRange(UNIT), default=1024, show_default=True, help="Edge of the scene.")
 @click.option("--repeats", type=click.IntRange(1), default=5, show_default=True, help="Pairs of each kind.")
 @click.option("--model", default="s", show_default=True, help="Ours: a row of the registry.")
 @click.option("--weights", type=click.Path(exists=True, path_type=Path), help="Ours, if not those that ship.")
@@ -98,14 +58,14 @@ def machine() -> str:
 @click.option("--threads", type=click.IntRange(1), help="CPU threads of both; all cores by default.")
 def main(size: int, repeats: int, model: str, weights: Path | None, quality: float, threads: int | None) -> None:
     """Print medians of both, and the median of the paired ratios."""
-    if size % 64:
-        raise click.UsageError(f"--size {size} is not a multiple of 64, which theirs needs")
+    if size % UNIT:
+        raise click.UsageError(f"--size {size} is not a multiple of {UNIT}, which theirs needs")
     if threads:
         torch.set_num_threads(threads)
     pixels, metadata = synthesize(size)
     scene = Scene(pixels, metadata=metadata)
     with tempfile.TemporaryDirectory() as folder:
-        ours, theirs = Ours(Path(folder), scene, model, weights, quality), Theirs(scene.pixels)
+        ours, theirs = Ours(Path(folder), scene, model, weights, quality), Elic(scene.pixels)
         pairs = {
             "encode": (ours.encode, theirs.encode),
             "decode": (ours.decode, theirs.decode),

@@ -23,7 +23,6 @@ import torch
 from eval import datasets, sr
 from rscodec.metrics import psnr
 from rscodec.perceptual import lpips_distance
-from rscodec.scene import Scene
 from rscodec.training import checkpoint
 from rscodec.training.lora import merge
 from rscodec.training.slimdiff_teacher import Teacher, TeacherConfig
@@ -93,8 +92,7 @@ def main(images, teacher_run, student_run, out, scale, limit, steps_limit) -> No
     }
     sums = defaultdict(lambda: defaultdict(list))
     for number, image in enumerate(datasets.images(list(images))[:limit]):
-        scene = Scene.load(image.path, (1, 2, 3))
-        small, original = sr.pair(scene, scale, "degraded", image.name)
+        small, original = sr.pair_of(image, scale, "degraded")
         height, width = (edge // UNIT * UNIT for edge in original.shape[1:])
         original = original[:, :height, :width]
         pixels = torch.from_numpy(small.pixels[None, :, : height // scale, : width // scale].astype(np.float32)) / 255

@@ -57,7 +57,8 @@ def run(*arguments: object) -> tuple[float, float]:
 @click.option("--gsd", type=float, multiple=True, required=True, help="Metres per pixel; several for several rows.")
 @click.option("--bands", type=int, show_default="all", help="How many of the bands.")
 @click.option("--quality", default=3.0, show_default=True, help="As for rscodec encode.")
-@click.option("--size", default=4096, show_default=True, help="Pixels each way of the scene that is measured.")
+@click.option("--size", type=click.IntRange(2048), default=4096, show_default=True,
+              help="Pixels each way of the scene that is measured; in fewer, starting hides what pixels take.")
 def main(images: tuple[Path, ...], gsd: tuple[float, ...], bands: int | None, quality: float, size: int) -> None:
     """Print what was measured, and a table of what an area costs."""
     with tempfile.TemporaryDirectory() as name:

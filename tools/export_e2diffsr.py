@@ -1,9 +1,9 @@
 """Turn a trained E2DiffSR into weights that ship: float16 safetensors and a manifest with measured figures.
 
-    RSCODEC_DATA=... python tools/export_e2diffsr.py --run local/sr2 --model e2diff-1
+    RSCODEC_DATA=... python tools/export_e2diffsr.py --run local/sr2 --model e2diff-1 --images 12
 
 Figures are those of `rscodec eval sr` on the held-out images: PSNR, LPIPS and NIQE where their weights are found, and
-seconds, means over each set at each scale, at seed 0, beside bicubic interpolation.
+seconds, means over each set at each scale, at seed 0, beside bicubic interpolation and without diffusion.
 """
 
 from __future__ import annotations
@@ -11,20 +11,28 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+import torch.nn as nn
 
-from eval.manifest import against_bicubic, write_manifest
+from eval.held_out import against_bicubic, held_out
 from rscodec.training import checkpoint
+from rscodec.training.manifest import write_manifest
 from rscodec.upsamplers.e2diffsr import E2DiffConfig, E2DiffSr, write_weights
 
 SCALES = (2.0, 2.6, 3.0, 3.4, 4.0, 6.0, 8.0)
 
 
 def trained(run: Path) -> tuple[E2DiffSr, dict]:
-    """The network of a run, and what its checkpoint says besides."""
+    """The network of a run, and what its checkpoint says besides. A twin's condition is that there is no prior."""
     saved = checkpoint.load(run / "average.pt")
+    stage = saved["history"][-1]["stage"]
+    if stage == "one":
+        raise click.ClickException(f"{run} ends with stage one, which needs the original; train stage two on it first")
     net = E2DiffSr(E2DiffConfig.from_dict(saved["config"]))
     own = "net."
     net.load_state_dict({key[len(own) :]: value for key, value in saved["module"].items() if key.startswith(own)})
+    if stage == "twin":
+        for parameter in net.condition_net.head.parameters():
+            nn.init.zeros_(parameter)
     return net, saved
 
 
@@ -32,8 +40,10 @@ def trained(run: Path) -> tuple[E2DiffSr, dict]:
 @click.option("--run", type=click.Path(exists=True, path_type=Path), required=True, help="Folder with average.pt.")
 @click.option("--model", required=True, help="Name of the weights, as in the registry.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("rscodec/weights"), show_default=True)
+@click.option("--images", "count", type=click.IntRange(min=0), show_default="all",
+              help="How many images of each set are measured, spread over it.")
 @click.option("--overwrite", is_flag=True)
-def main(run: Path, model: str, out: Path, overwrite: bool) -> None:
+def main(run: Path, model: str, out: Path, count: int | None, overwrite: bool) -> None:
     path = out / f"{model}.safetensors"
     if path.exists() and not overwrite:
         raise click.ClickException(f"{path} exists; give the new weights a new name, or --overwrite")
@@ -41,8 +51,10 @@ def main(run: Path, model: str, out: Path, overwrite: bool) -> None:
     out.mkdir(parents=True, exist_ok=True)
     write_weights(path, model, net)
 
+    figures = against_bicubic(path, held_out(count), SCALES, deterministic=True)
     command = f"tools/export_e2diffsr.py --run {run.name} --model {model}"
-    manifest = write_manifest(path, saved, "tools/train_e2diffsr.py", against_bicubic(path, SCALES), command)
+    command += "" if count is None else f" --images {count}"
+    manifest = write_manifest(path, model, saved, "tools/train_e2diffsr.py", figures, command)
     click.echo(f"{path}: {manifest['bytes']} bytes")
 
 

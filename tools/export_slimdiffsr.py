@@ -11,9 +11,10 @@ from pathlib import Path
 
 import click
 
-from eval.manifest import against_bicubic, write_manifest
+from eval.held_out import against_bicubic, held_out
 from eval.sr import DEGRADATIONS
 from rscodec.training import checkpoint
+from rscodec.training.manifest import write_manifest
 from rscodec.upsamplers.slimdiffsr import SCALES, SlimConfig, SlimDiffSr, write_weights
 
 OWN = "net.net."  # the student's keys in a checkpoint
@@ -35,9 +36,10 @@ def main(run: Path, model: str, out: Path, overwrite: bool) -> None:
     net.load_state_dict({key[len(OWN) :]: value for key, value in saved["module"].items() if key.startswith(OWN)})
     out.mkdir(parents=True, exist_ok=True)
     write_weights(path, model, net)
-    figures = {degradation: against_bicubic(path, SCALES, degradation) for degradation in DEGRADATIONS}
+    images = held_out()
+    figures = {degradation: against_bicubic(path, images, SCALES, degradation) for degradation in DEGRADATIONS}
     command = f"tools/export_slimdiffsr.py --run {run.name} --model {model}"
-    manifest = write_manifest(path, saved, "tools/train_slimdiffsr.py", figures, command)
+    manifest = write_manifest(path, model, saved, "tools/train_slimdiffsr.py", figures, command)
     click.echo(f"{path}: {manifest['bytes']} bytes")
 
 

@@ -9,10 +9,7 @@ images for each whole quality. Weights that exist are only replaced with --overw
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import time
 from pathlib import Path
 
 import click
@@ -25,6 +22,7 @@ from rscodec.codec.portable import exact_hash, freeze, write_weights
 from rscodec.metrics import Difference
 from rscodec.scene import Scene
 from rscodec.training import checkpoint
+from rscodec.training.manifest import write_manifest
 
 TRAINED_ON = [
     {"name": "UC Merced Land Use", "files": "48 of 00-79 of each class", "terms": "public domain (USGS)"},
@@ -73,22 +71,14 @@ def main(run: Path, model: str, codec: str, out: Path, overwrite: bool) -> None:
     write_weights(path, model, config, tensors)
 
     data = Path(os.environ["RSCODEC_DATA"])
-    manifest = {
-        "model": model,
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "weights_hash": exact_hash(tensors).hex(),
-        "bytes": path.stat().st_size,
-        "parameters": sum(parameter.numel() for parameter in trained.parameters()),
-        "licence": "MIT, as the project",
-        "date": time.strftime("%Y-%m-%d"),
-        "config": config.as_dict(),
-        "trained_on": TRAINED_ON,
-        "command": "tools/pack_data.py, then tools/train_codec.py once for each entry of history",
-        "history": saved["history"],
-        "figures": {pattern: measure(path, codec, data, pattern) for pattern in HELD_OUT},
-        "figures_command": f"tools/export_weights.py --run {run.name} --model {model} --codec {codec}",
-    }
-    path.with_suffix(".json").write_text(json.dumps(manifest, indent=1) + "\n")
+    manifest = write_manifest(
+        path, model, saved, "tools/train_codec.py",
+        {pattern: measure(path, codec, data, pattern) for pattern in HELD_OUT},
+        f"tools/export_weights.py --run {run.name} --model {model} --codec {codec}",
+        weights_hash=exact_hash(tensors).hex(),
+        parameters=sum(parameter.numel() for parameter in trained.parameters()),
+        trained_on=TRAINED_ON,
+    )  # fmt: skip
     click.echo(f"{path}: {manifest['bytes']} bytes, hash {manifest['weights_hash']}")
 
 

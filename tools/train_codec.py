@@ -13,7 +13,6 @@ when it ships. The run folder holds checkpoint.pt (everything, for going on), av
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import click
@@ -24,6 +23,7 @@ from rscodec.codec.model import CONFIGS, Codec
 from rscodec.codec.portable import read_weights, thaw
 from rscodec.training import checkpoint
 from rscodec.training.data import Batch, Crops, load_shard
+from rscodec.training.log import run_log
 from rscodec.training.loop import Plan, train
 
 LINEAR_SHARE = 0.2
@@ -116,14 +116,7 @@ def main(shard, model, run, start, steps, decay, learning_rate, batch, crop, ave
         }
         return loss, figures
 
-    run.mkdir(parents=True, exist_ok=True)
-    log_file = (run / "log.txt").open("a")
-
-    def log(line: str) -> None:
-        stamped = f"{time.strftime('%F %T')} {line}"
-        print(stamped, flush=True)
-        print(stamped, file=log_file, flush=True)
-
+    log = run_log(run, click.echo)
     plan = Plan(steps, decay, learning_rate, average=average, minutes=minutes)
     sitting = {"model": model, "shard": shard.name, "batch": batch, "crop": crop, "fake": fake, "seed": seed}
     sitting |= vars(plan)

@@ -6,16 +6,15 @@
 
 Stage one learns the differential prior with everything that uses it, stage two to generate the prior: for the first
 --alone steps nothing else is trained, then the pixels that it leads to as well. The twin is stage one without a prior,
-for comparison. Every batch has its own scale from 1 to 8. With --codec half of the small images are what our codec
-decodes at a random quality. Every 40th picture of the shard is held out; at the end the gains over bicubic on it are
-logged for each kind of prior. The run folder holds checkpoint.pt (everything, for going on), average.pt (weights that
-`tools/export_e2diffsr.py` can ship) and log.txt.
+for comparison; --without leaves out other parts of the method. Every batch has its own scale from 1 to 8. With --codec
+half of the small images are what our codec decodes at a random quality. Every 40th picture of the shard is held out; at
+the end the gains over bicubic on it are logged for each kind of prior. The run folder holds checkpoint.pt (everything,
+for going on), average.pt (weights that `tools/export_e2diffsr.py` can ship) and log.txt.
 """
 
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from rscodec.training import checkpoint, sr
 from rscodec.training.critic import Critic
 from rscodec.training.data import Crops, load_shard
 from rscodec.training.ldm import Loss
+from rscodec.training.log import run_log
 from rscodec.training.loop import Plan, train
 from rscodec.training.pairs import CodecPairs, frozen_codec
 from rscodec.upsamplers.e2diffsr import CONFIGS, E2DiffConfig, E2DiffSr
@@ -94,6 +94,8 @@ def report(net: E2DiffSr, pairs: sr.SrPairs, batches: int, log) -> None:
 @click.option("--adversarial", default=0.5, show_default=True, help="Weight of that term; 0: none.")
 @click.option("--critic-from", default=0, help="First step with a discriminator.")
 @click.option("--kl", default=1e-6, show_default=True, help="Weight of the KL term of stage one.")
+@click.option("--without", type=click.Choice(sr.ABLATIONS), multiple=True,
+              help="What to leave out (rscodec/training/sr.py); modulation in both stages. May be repeated.")
 @click.option("--average", default=0.999)
 @click.option("--device", default="cuda" if torch.cuda.is_available() else "cpu")
 @click.option("--threads", type=int)
@@ -101,7 +103,7 @@ def report(net: E2DiffSr, pairs: sr.SrPairs, batches: int, log) -> None:
 @click.option("--check", default=4, help="Batches of held-out crops for the gains at the end.")
 @click.option("--seed", default=0)
 def main(shard, stage, run, start, widths, codec_weights, steps, decay, alone, learning_rate, batch, large, small,
-         diffusion_steps, betas, adversarial, critic_from, kl, average, device, threads, minutes, check,
+         diffusion_steps, betas, adversarial, critic_from, kl, without, average, device, threads, minutes, check,
          seed) -> None:  # fmt: skip
     if threads:
         torch.set_num_threads(threads)
@@ -110,6 +112,8 @@ def main(shard, stage, run, start, widths, codec_weights, steps, decay, alone, l
     both, history = begin(stage, start, config)
     both.to(device, memory_format=torch.channels_last)
     net, critic = both.net, both.critic
+    if "modulation" in without:
+        sr.forget_scale(net)
 
     pools = load_shard(shard, seed)
     seen = [[image for number, image in enumerate(pool) if number % HELD_OUT] for pool in pools]
@@ -131,19 +135,14 @@ def main(shard, stage, run, start, widths, codec_weights, steps, decay, alone, l
                 return sr.stage_one(net, critic, pair, terms, step, generator)
             if stage == "twin":
                 return sr.twin(net, critic, pair, terms, step)
-            return sr.stage_two(net, critic, pair, terms, step, generator, alone=step < alone)
+            return sr.stage_two(net, critic, pair, terms, step, generator, alone=step < alone, without=without)
 
-    run.mkdir(parents=True, exist_ok=True)
-    log_file = (run / "log.txt").open("a")
-
-    def log(line: str) -> None:
-        stamped = f"{time.strftime('%F %T')} {line}"
-        print(stamped, flush=True)
-        print(stamped, file=log_file, flush=True)
-
+    log = run_log(run, click.echo)
     plan = Plan(steps, decay, learning_rate, average=average, minutes=minutes)
     sitting = {"stage": stage, "shard": shard.name, "decoded_by": decoded_by, "batch": batch, "large": large,
                "small": small, "seed": seed, "alone": alone} | asdict(terms) | vars(plan)  # fmt: skip
+    if without:
+        sitting["without"] = list(without)
     log(json.dumps(sitting))
     about = {"config": asdict(net.config)}
     groups = [(1.0, sr.trained(net, stage)), (1.0, list(critic.parameters()))]

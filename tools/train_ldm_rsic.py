@@ -14,7 +14,6 @@ checkpoint.pt (everything, for going on), average.pt (weights that `tools/export
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from bitstreams.limits import QUALITY_MAX, QUALITY_MIN
 from rscodec.enhancers.ldm_rsic import LdmConfig, LdmRsic
 from rscodec.training import checkpoint, ldm
 from rscodec.training.data import Crops, load_shard
+from rscodec.training.log import run_log
 from rscodec.training.loop import Plan, train
 from rscodec.training.pairs import PICTURE, CodecPairs, Jpeg2000Crops, Pair, frozen_codec, through_jpeg2000
 
@@ -125,14 +125,7 @@ def main(shard, stage, run, start, codec_weights, jpeg2000, workers, steps, deca
             generator = torch.Generator().manual_seed(1_000_003 * seed + step)
             return ldm.stage_two(net, pair, generator, alone=step < alone)
 
-    run.mkdir(parents=True, exist_ok=True)
-    log_file = (run / "log.txt").open("a")
-
-    def log(line: str) -> None:
-        stamped = f"{time.strftime('%F %T')} {line}"
-        print(stamped, flush=True)
-        print(stamped, file=log_file, flush=True)
-
+    log = run_log(run, click.echo)
     plan = Plan(steps, decay, learning_rate, average=average, minutes=minutes)
     sitting = {"stage": stage, "shard": shard.name, "decoded_by": made_by, "batch": batch, "seed": seed, "alone": alone}
     sitting |= vars(plan)

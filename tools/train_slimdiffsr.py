@@ -17,7 +17,6 @@ going on), average.pt (for --start, and weights that `tools/export_slimdiffsr.py
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -30,6 +29,7 @@ from rscodec.training.critic import Critic
 from rscodec.training.data import Crops, load_shard
 from rscodec.training.degraded import DegradedPairs
 from rscodec.training.ldm import Loss
+from rscodec.training.log import run_log
 from rscodec.training.loop import Plan, train
 from rscodec.training.lora import merge
 from rscodec.training.pairs import CodecPairs, frozen_codec
@@ -167,14 +167,7 @@ def main(shard, stage, run, start, stable, widths, timestep, without, codec_weig
                 return slimdiff.teacher_step(net, critic, pair, terms, step)
             return slimdiff.student_step(net, teacher, critic, pair, terms, step)
 
-    run.mkdir(parents=True, exist_ok=True)
-
-    def log(line: str) -> None:
-        stamped = f"{time.strftime('%F %T')} {line}"
-        print(stamped, flush=True)
-        with (run / "log.txt").open("a") as file:
-            print(stamped, file=file)
-
+    log = run_log(run, click.echo)
     plan = Plan(steps, decay, learning_rate, average=average, minutes=minutes)
     about = {"stage": stage, "shard": shard.name, "teacher": stable or widths, "timestep": timestep,
              "decoded_by": decoded_by, "batch": batch, "crop": crop, "seed": seed}  # fmt: skip

@@ -34,30 +34,30 @@ function drawCurves() {
   const all = curves.flatMap((entry) => entry.points);
   const chart = $("chart");
   chart.replaceChildren();
-  $("about").textContent = `${one.images} images, peak ${one.peak.join(", ")}`;
+  $("about").textContent = one.about;
   $("legend").replaceChildren();
   if (!all.length) return;
-  const values = all.map((point) => point[metric]), rates = all.map((point) => point.rate_bpp_file);
-  const [low, high, most] = [Math.min(...values), Math.max(...values), Math.max(...rates) * 1.02];
-  const x = (rate) => FRAME.left + (rate / most) * (FRAME.right - FRAME.left);
+  const values = all.map((point) => point[metric]), along = all.map((point) => point[data.x.key]);
+  const [low, high, most] = [Math.min(...values), Math.max(...values), Math.max(...along) * 1.02];
+  const x = (at) => FRAME.left + ((at - data.x.from) / (most - data.x.from || 1)) * (FRAME.right - FRAME.left);
   const y = (value) => FRAME.bottom - ((value - low) / (high - low || 1)) * (FRAME.bottom - FRAME.top);
-  for (const rate of ticks(0, most)) {
-    chart.append(svg("line", { class: "grid", x1: x(rate), x2: x(rate), y1: FRAME.top, y2: FRAME.bottom }),
-      svg("text", { x: x(rate), y: FRAME.bottom + 18, "text-anchor": "middle" }, rate));
+  for (const at of ticks(data.x.from, most)) {
+    chart.append(svg("line", { class: "grid", x1: x(at), x2: x(at), y1: FRAME.top, y2: FRAME.bottom }),
+      svg("text", { x: x(at), y: FRAME.bottom + 18, "text-anchor": "middle" }, at));
   }
   for (const value of ticks(low, high)) {
     chart.append(svg("line", { class: "grid", x1: FRAME.left, x2: FRAME.right, y1: y(value), y2: y(value) }),
       svg("text", { x: FRAME.left - 8, y: y(value) + 4, "text-anchor": "end" }, value));
   }
-  chart.append(svg("text", { x: FRAME.right, y: FRAME.bottom + 38, "text-anchor": "end" }, "bits per pixel (file)"));
+  chart.append(svg("text", { x: FRAME.right, y: FRAME.bottom + 38, "text-anchor": "end" }, data.x.label));
   for (const { codec, curve, points } of curves) {
-    const colour = data.colours[codec], plain = ["codec", "anchor"].includes(curve.kind);
+    const colour = data.colours[codec];
     chart.append(svg("polyline", {
-      points: points.map((point) => `${x(point.rate_bpp_file)},${y(point[metric])}`).join(" "),
-      fill: "none", stroke: colour, "stroke-width": 2, "stroke-dasharray": plain ? "none" : "6 4",
+      points: points.map((point) => `${x(point[data.x.key])},${y(point[metric])}`).join(" "),
+      fill: "none", stroke: colour, "stroke-width": 2, "stroke-dasharray": curve.dashed ? "6 4" : "none",
     }));
     for (const point of points) {
-      const dot = svg("circle", { cx: x(point.rate_bpp_file), cy: y(point[metric]), r: 4.5, fill: colour });
+      const dot = svg("circle", { cx: x(point[data.x.key]), cy: y(point[metric]), r: 4.5, fill: colour });
       dot.addEventListener("pointerenter", (event) => tell(event, codec, point, metric));
       dot.addEventListener("pointerleave", () => { $("tip").hidden = true; });
       chart.append(dot);
@@ -70,7 +70,8 @@ function drawCurves() {
 
 function tell(event, codec, point, metric) {
   const tip = $("tip"), frame = $("chart").getBoundingClientRect(), digits = metric === "ms_ssim" ? 5 : 3;
-  tip.textContent = `${codec}\nparameter ${point.parameter}\n${fixed(point.rate_bpp_file, 4)} bpp\n` +
+  const parameter = point.parameter === undefined ? "" : `parameter ${point.parameter}\n`;
+  tip.textContent = `${codec}\n${parameter}${data.x.unit} ${+point[data.x.key].toFixed(4)}\n` +
     `${data.metrics[metric]}: ${fixed(point[metric], digits)}`;
   tip.hidden = false;
   tip.style.left = `${Math.min(event.clientX - frame.left + 14, frame.width - 260)}px`;
@@ -108,25 +109,19 @@ function table(id, columns, rows) {
 }
 
 function drawTables() {
-  const one = data.sets[$("set").value];
-  table("deltas", [["codec"], ["against"], ["metric"], ["BD-rate %", 2, -1], ["BD dB", 3, 1], ["overlap", 2],
-    ["least overlap", 2], ["images", 0], ["without overlap", 0]],
-  one.deltas.map((row) => [row.codec, row.anchor, row.metric, row.bd_rate_percent, row.bd_quality_db,
-    row.overlap_mean, row.overlap_min, row.images, row.images_without_overlap]));
-  const mean = (points, key) => points.reduce((sum, point) => sum + point[key], 0) / points.length;
-  table("times", [["codec"], ["encode, s an image", 3], ["decode, s an image", 3]],
-    Object.entries(one.curves).map(([codec, curve]) =>
-      [codec, mean(curve.points, "seconds_encode"), mean(curve.points, "seconds_decode")]));
-  table("who", [["codec"], ["version"], ["command"], ["colour ceiling, dB"]],
-    Object.entries(one.curves).map(([codec, curve]) => [codec, curve.version, curve.command,
-      curve.points[0].ceiling_psnr_db === null ? "none" : fixed(curve.points[0].ceiling_psnr_db, 2)]));
+  $("tables").replaceChildren(...data.sets[$("set").value].tables.map(({ id, title }) => {
+    const section = element("section"), made = element("table", { id, class: "sortable" });
+    made.append(element("thead"), element("tbody"));
+    section.append(element("h2", {}, title), made);
+    return section;
+  }));
+  for (const { id, columns, rows } of data.sets[$("set").value].tables) table(id, columns, rows);
 }
 
 /* The browser: two pictures on one another, the upper one cut at the slider. */
 function views() {
   const picture = data.pictures[$("image").value];
-  const rate = picture.rates[$("rate").value];
-  return [{ codec: "original", png: picture.original }, ...rate.views];
+  return [{ codec: "original", png: picture.original }, ...picture.choices[$("choice").value].views];
 }
 
 function chooseViews() {
@@ -140,7 +135,7 @@ function chooseViews() {
 }
 
 function caption(view) {
-  return view.bpp === undefined ? view.codec : `${view.codec}: ${fixed(view.bpp, 3)} bpp, ${fixed(view.psnr_db, 2)} dB`;
+  return view.caption === undefined ? view.codec : `${view.codec}: ${view.caption}`;
 }
 
 function look() {
@@ -162,6 +157,10 @@ function arrange() {
   $("zoomed").textContent = `${zoom} x`;
 }
 
+document.title = `rscodec: ${data.title}`;
+$("title").textContent = data.title;
+$("preface").textContent = data.preface;
+$("chosen").textContent = data.choice;
 fill($("set"), Object.keys(data.sets).map((name) => [name, name]));
 fill($("metric"), Object.entries(data.metrics));
 $("set").addEventListener("change", () => { drawCurves(); drawTables(); });
@@ -173,8 +172,8 @@ $("skipped").replaceChildren(...Object.entries(data.skipped).map(([name, reason]
 
 if (data.pictures.length) {
   fill($("image"), data.pictures.map((picture, at) => [at, picture.image]));
-  fill($("rate"), data.pictures[0].rates.map((rate, at) => [at, `about ${rate.rate} bpp`]));
-  for (const id of ["image", "rate"]) $(id).addEventListener("change", chooseViews);
+  fill($("choice"), data.pictures[0].choices.map((choice, at) => [at, choice.label]));
+  for (const id of ["image", "choice"]) $(id).addEventListener("change", chooseViews);
   for (const id of ["left", "right"]) $(id).addEventListener("change", look);
   $("difference").addEventListener("change", arrange);
   for (const id of ["zoom", "gain", "split"]) $(id).addEventListener("input", arrange);

@@ -1,8 +1,8 @@
 """Training crops of a county, and whole maps by windows: the way from rasters into a learned model and back.
 
 Imagery is scaled to mean 0 and deviation 1 of the training region, density to its 99th percentile (scores.py). A crop
-is judged by its forest in the training region, and shows no pixel of the test region. It comes in one of its eight
-orientations.
+is judged by its forest in the training region, and shows no pixel of the test region, nor, if asked, of the northern
+eighth, which is kept back for choosing between models. It comes in one of its eight orientations, and in another light.
 """
 
 from __future__ import annotations
@@ -20,7 +20,11 @@ from rscodec.carbon.scores import scale_of
 from rscodec.tiles import Window
 from rscodec.windows import Windows
 
+TOGETHER = 8  # windows
 LEAST_FOREST = 0.25  # of a crop
+HAZE = (0.8, 0.6, 0.35, 0.1)  # deviation of what air adds to blue, green, red, infrared, in deviations of the band
+LIGHT, BAND_LIGHT = 0.1, 0.03  # deviation of the log of what all bands, and each, are multiplied by
+VALIDATION_SHARE = 1 / 8  # of the rows, from the north
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
@@ -46,16 +50,19 @@ class Units:
 class Crops:
     """imagery (C,h,w), density (h,w) in Mg/ha with NaN outside of forest, region (h,w) of county.py."""
 
-    def __init__(self, imagery: np.ndarray, density: np.ndarray, region: np.ndarray, batch: int, edge: int, seed: int):
+    def __init__(self, imagery: np.ndarray, density: np.ndarray, region: np.ndarray, batch: int, edge: int, seed: int,
+                 validate: bool = False):  # fmt: skip
         learn = np.isfinite(density) & (region == TRAIN)
         if not learn.any():
             raise InputError("the training region has no forest of known carbon")
         self.units = Units.of(imagery, density, learn)
+        kept_back = validation(region) & validate
+        learn &= ~kept_back
         self._batch, self._edge, self._seed = batch, edge, seed
         target = np.where(learn, density, 0) / self.units.scale
         self._layers = np.concatenate([self.units.inputs(imagery), target[None], learn[None]]).astype(np.float32)
         enough = _sums(learn, edge) >= LEAST_FOREST * edge**2
-        self._corners = np.argwhere(enough & (_sums(region == TEST, edge) == 0))
+        self._corners = np.argwhere(enough & (_sums((region == TEST) | kept_back, edge) == 0))
         if not len(self._corners):
             raise InputError(f"the training region has no place for a crop of {edge} pixels with enough forest")
 
@@ -65,7 +72,9 @@ class Crops:
         for row, column in self._corners[rng.integers(len(self._corners), size=self._batch)]:
             crop = self._layers[:, row : row + self._edge, column : column + self._edge]
             crop = np.rot90(crop, rng.integers(4), (1, 2))
-            crops.append(crop[:, ::-1] if rng.integers(2) else crop)
+            crop = (crop[:, ::-1] if rng.integers(2) else crop).copy()
+            crop[:-2] = self._weather(crop[:-2], rng)
+            crops.append(crop)
         batch = torch.from_numpy(np.stack(crops))
         return batch[:, :-2], batch[:, -2:-1], batch[:, -1:]
 
@@ -73,19 +82,41 @@ class Crops:
         return map(self.at, range(first, last))
 
 
-def estimate_map(model: CarbonModel, units: Units, imagery: np.ndarray, edge: int, seed: int) -> np.ndarray:
-    """Mg/ha (h,w) of a raster of any size: windows as large as the crops of training, blended where they overlap."""
+    def _weather(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Imagery of another day: its light and its haze are no sign of carbon."""
+        mean, spread = (np.array(values)[:, None, None] for values in (self.units.mean, self.units.spread))
+        light = np.exp(LIGHT * rng.normal() + BAND_LIGHT * rng.normal(size=mean.shape))
+        haze = np.array(HAZE)[:, None, None] * rng.normal()
+        return light * x + (light - 1) * mean / spread + haze
+
+
+def validation(region: np.ndarray) -> np.ndarray:
+    """What is kept back (h,w) if asked."""
+    rows = np.arange(len(region))[:, None] < round(VALIDATION_SHARE * len(region))
+    return rows & np.ones_like(region, bool)
+
+
+def estimate_map(model: CarbonModel, units: Units, imagery: np.ndarray, forest: np.ndarray, edge: int, seed: int,
+                 device: str = "cpu") -> np.ndarray:  # fmt: skip
+    """Mg/ha (h,w) of a raster of any size, right in its forest (h,w): windows as large as the crops of training, which
+    are blended where they overlap. A window without forest is 0."""
     _, height, width = imagery.shape
     windows = Windows(Window(0, 0, width, height), edge, edge // 4)
     parts = windows.touching(Window(0, 0, width, height))
     down, right = max(part.bottom for part in parts), max(part.right for part in parts)
-    padded = np.pad(units.inputs(imagery), ((0, 0), (0, down - height), (0, right - width)), "symmetric")
+    layers = np.concatenate([units.inputs(imagery), forest[None].astype(np.float32)])
+    padded = np.pad(layers, ((0, 0), (0, down - height), (0, right - width)), "symmetric")
     found = np.zeros((down, right), np.float32)
-    for number, part in enumerate(parts):
-        inside = slice(part.row, part.bottom), slice(part.col, part.right)
-        generator = torch.Generator().manual_seed(1_000_003 * seed + number)
-        y = model.estimate(torch.from_numpy(padded[(slice(None), *inside)].copy())[None], generator)
-        found[inside] += windows.share(part) * y[0, 0].numpy()
+    inside = [(slice(None), slice(part.row, part.bottom), slice(part.col, part.right)) for part in parts]
+    shown = [at for at, place in enumerate(inside) if padded[-1][place[1:]].any()]
+    for first in range(0, len(shown), TOGETHER):
+        some = shown[first : first + TOGETHER]
+        x = torch.from_numpy(np.stack([padded[inside[at]] for at in some])).to(device)
+        generator = torch.Generator().manual_seed(1_000_003 * seed + first)
+        with torch.autocast(device, torch.bfloat16):
+            y = model.estimate(x[:, :-1], x[:, -1:], generator)
+        for at, one in zip(some, y.float()[:, 0].cpu().numpy(), strict=True):
+            found[inside[at][1:]] += windows.share(parts[at]) * one
     return units.scale * found[:height, :width]
 
 

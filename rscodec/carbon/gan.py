@@ -13,8 +13,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from rscodec.carbon.base import CarbonModel, Loss, masked_l1
-from rscodec.carbon.regression import WIDTHS
+from rscodec.carbon.base import CarbonConfig, CarbonModel, Loss, masked_l1
 from rscodec.carbon.unet import UNet
 from rscodec.diffusion.samplers import normal
 
@@ -32,11 +31,12 @@ class Reverse(torch.autograd.Function):
 
 
 class Gan(CarbonModel):
-    def __init__(self, bands: int):
+    def __init__(self, config: CarbonConfig):
         super().__init__()
-        self.unet = UNet(bands + 1, 1, WIDTHS)
-        layers, before = [], bands + 1
-        for width in WIDTHS[:3]:
+        self.config = config
+        self.unet = UNet(config.bands + 1, 1, config.widths)
+        layers, before = [], config.bands + 1
+        for width in config.widths[1:4]:
             layers += [nn.Conv2d(before, width, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
             before = width
         self.critic = nn.Sequential(*layers, nn.Conv2d(before, 1, 3, padding=1))
@@ -50,7 +50,7 @@ class Gan(CarbonModel):
         return distance + ADVERSARY_WEIGHT * hinge, {"distance": distance, "hinge": hinge}
 
     @torch.no_grad()
-    def estimate(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    def estimate(self, x: torch.Tensor, mask: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         return self._draw(x, generator)
 
     def _draw(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

@@ -2,9 +2,14 @@
 
     imagery --KD-VGG--> f(0), f(1), f(2), f(3)
                           |                 \\ cross-attention (unet.py)
-    y_gamma --cat---------+--> KD-UNet -----------> the noise in y_gamma,     |found - noise| over forest (equation 4)
+    y_gamma --cat---------+--> KD-UNet -----------> v --> the noise in y_gamma
 
     y_gamma = sqrt(gamma) y + sqrt(1 - gamma) noise;   gamma is any number from 1 to next to 0, and the network is told
+    v       = sqrt(gamma) noise - sqrt(1 - gamma) y;   noise = sqrt(1 - gamma) y_gamma + sqrt(gamma) v
+
+The loss is |found - v| over forest: equation 4, |found - noise|, divided by sqrt(gamma). How much carbon there is is
+decided where next to nothing of y is left, and there equation 4 as printed has next to no weight (Salimans & Ho 2022).
+Outside of forest y_gamma is shown as 0.
 
 In training gamma is drawn between two neighbours of the schedule, in use it takes the schedule's 20 steps (ancestral).
 A draw is one map that may be; `estimate` gives one, and the mean of several is the estimate that IIDM is judged by.
@@ -19,22 +24,22 @@ from dataclasses import dataclass
 import torch
 import torch.nn as nn
 
-from rscodec.carbon.base import CarbonModel, Loss, masked_l1
+from rscodec.carbon.base import CarbonConfig, CarbonModel, Loss, masked_l1
 from rscodec.carbon.unet import UNet
 from rscodec.carbon.vgg import Vgg
 from rscodec.diffusion.samplers import ancestral, normal
 from rscodec.diffusion.schedules import linear
 
+MEAN, DEVIATION = 0.35, 0.25  # of normalised density in forest, roughly: the noise has 0 and 1
 FIRST_BETA, LAST_BETA = 0.001, 0.5  # over 20 steps: 0.3 % of the signal's power is left
 
 
 @dataclass(frozen=True)
-class IidmConfig:
+class IidmConfig(CarbonConfig):
     """`condition`: channels of the VGG's convolutions, by level, one level for each of `widths`."""
 
-    bands: int = 4
-    condition: tuple[tuple[int, ...], ...] = ((16, 16), (32, 32), (48, 48), (64, 64))
-    widths: tuple[int, ...] = (32, 48, 80, 112)
+    kind: str = "iidm"
+    condition: tuple[tuple[int, ...], ...] = ((16, 16), (32, 32), (48, 48), (64, 64), (64, 64))
     embedding: int = 64
     steps: int = 20
     attention: bool = True
@@ -52,34 +57,47 @@ class Iidm(CarbonModel):
             nn.Linear(config.embedding, config.embedding), nn.SiLU(), nn.Linear(config.embedding, config.embedding)
         )
 
-    def noise(self, y: torch.Tensor, gamma: torch.Tensor, f: list[torch.Tensor]) -> torch.Tensor:
-        """The noise that is believed to be in y (B,1,h,w), of which gamma (B,) says how much there is."""
-        return self.unet(torch.cat([y, f[0]], 1), self.embed(_waves(gamma.sqrt(), self.config.embedding)), f)
+    def velocity(self, y: torch.Tensor, gamma: torch.Tensor, f: list[torch.Tensor]) -> torch.Tensor:
+        """v of y (B,1,h,w), in which gamma (B,) says how much signal is left."""
+        return self.unet(*self.shown(y, gamma, f)).float()
 
-    def loss(self, x: torch.Tensor, y: torch.Tensor, mask: torch.Tensor, generator: torch.Generator) -> Loss:
+    def shown(self, y: torch.Tensor, gamma: torch.Tensor, f: list[torch.Tensor]) -> tuple:
+        """What the U-Net sees."""
+        return torch.cat([y, f[0]], 1), self.embed(_waves(gamma.sqrt(), self.config.embedding)), f
+
+    def noisy(self, y: torch.Tensor, mask: torch.Tensor,
+              generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:  # fmt: skip
+        """y_gamma, gamma (B,) and v."""
         kept = self.schedule.kept.float()
         step = torch.randint(1, len(kept), (len(y),), generator=generator)
         gamma = kept[step] + (kept[step - 1] - kept[step]) * torch.rand(len(y), generator=generator)
         gamma = gamma.to(y.device)
-        noise, of = normal(y.shape, generator, y.device), gamma[:, None, None, None]
-        noisy = of.sqrt() * _centred(y) + (1 - of).sqrt() * noise
-        return masked_l1(self.noise(noisy, gamma, self.vgg(x)) - noise, mask), {}
+        noise, left = normal(y.shape, generator, y.device), gamma[:, None, None, None]
+        seen = left.sqrt() * _standard(y) + (1 - left).sqrt() * noise
+        return seen * mask, gamma, left.sqrt() * noise - (1 - left).sqrt() * _standard(y)
+
+    def loss(self, x: torch.Tensor, y: torch.Tensor, mask: torch.Tensor, generator: torch.Generator) -> Loss:
+        seen, gamma, wanted = self.noisy(y, mask, generator)
+        return masked_l1(self.velocity(seen, gamma, self.vgg(x)) - wanted, mask), {}
 
     @torch.no_grad()
-    def estimate(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    def estimate(self, x: torch.Tensor, mask: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         f, kept = self.vgg(x), self.schedule.kept.float().to(x.device)
+
+        def noise(y: torch.Tensor, step: int) -> torch.Tensor:
+            left = kept[step]
+            return (1 - left).sqrt() * y + left.sqrt() * self.velocity(y * mask, left.expand(len(y)), f)
+
         start = normal((len(x), 1, *x.shape[2:]), generator, x.device)
-        found = ancestral(lambda y, step: self.noise(y, kept[step].expand(len(y)), f), start, self.schedule, generator)
-        return (found + 1) / 2
+        return MEAN + DEVIATION * ancestral(noise, start, self.schedule, generator)
 
 
-def _centred(y: torch.Tensor) -> torch.Tensor:
-    """Density 0..1 -> -1..1, where noise has its middle."""
-    return 2 * y - 1
+def _standard(y: torch.Tensor) -> torch.Tensor:
+    return (y - MEAN) / DEVIATION
 
 
 def _waves(value: torch.Tensor, count: int) -> torch.Tensor:
     """A number 0..1 for each picture as waves (B, count)."""
-    frequencies = torch.exp(torch.linspace(0, math.log(1000), count // 2, device=value.device))
+    frequencies = torch.exp(torch.linspace(0, math.log(100), count // 2, device=value.device))
     angles = value[:, None] * frequencies
     return torch.cat([angles.sin(), angles.cos()], 1)

@@ -26,8 +26,11 @@ class Inventory:
     volume: np.ndarray
 
 
-def read_inventory(path, column: str) -> Inventory:
-    """Raises InputError for a file that is no inventory, has no CRS, or no numbers in that column."""
+def read_inventory(path, column: str | None) -> Inventory:
+    """Raises InputError for a file that is no inventory, has no CRS, or no numbers in that column.
+
+    Without a column, outlines are all that is asked for, and volumes are unknown.
+    """
     try:
         import pyogrio
         import shapely
@@ -37,14 +40,16 @@ def read_inventory(path, column: str) -> Inventory:
         raise InputError(f"no such inventory: {path}")
     try:
         columns = [str(name) for name in pyogrio.read_info(path)["fields"]]
-        if column not in columns:
+        if column is not None and column not in columns:
             there = ", ".join(columns) or "none"
             raise InputError(f"{path} has no column {column!r}; there are {there}: name the one with m3/ha by --volume")
-        about, numbers, shapes, (volume,) = pyogrio.raw.read(path, columns=[column], force_2d=True, return_fids=True)
+        wanted = [] if column is None else [column]
+        about, numbers, shapes, fields = pyogrio.raw.read(path, columns=wanted, force_2d=True, return_fids=True)
     except pyogrio.errors.DataSourceError as problem:
         raise InputError(f"{path} is no vector file that GDAL can read: {problem}") from problem
     if about["crs"] is None:
         raise InputError(f"{path} does not say its CRS: give it one (ogr2ogr -a_srs, or a .prj beside a shapefile)")
+    (volume,) = fields or [np.full(len(numbers), np.nan)]
     if not np.issubdtype(volume.dtype, np.number):
         raise InputError(f"column {column!r} of {path} holds no numbers: name the one with m3/ha by --volume")
     outlines = [None if shape is None else shapely.from_wkb(shape) for shape in shapes]

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import torch
 
-from rscodec.carbon.base import CarbonModel, Loss, masked_l1
+from rscodec.carbon.base import CarbonConfig, CarbonModel, Loss, masked_mean
 from rscodec.carbon.unet import UNet
-
-WIDTHS = (32, 48, 80, 112)
 
 
 class Regression(CarbonModel):
-    def __init__(self, bands: int):
+    chance = False
+
+    def __init__(self, config: CarbonConfig):
         super().__init__()
-        self.unet = UNet(bands, 1, WIDTHS)
+        self.config = config
+        self.unet = UNet(config.bands, 1, config.widths)
 
     def loss(self, x: torch.Tensor, y: torch.Tensor, mask: torch.Tensor, generator: torch.Generator) -> Loss:
-        return masked_l1(self.unet(x) - y, mask), {}
+        return masked_mean((self.unet(x) - y).square(), mask), {}
 
     @torch.no_grad()
-    def estimate(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    def estimate(self, x: torch.Tensor, mask: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         return self.unet(x)

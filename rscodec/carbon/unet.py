@@ -105,16 +105,32 @@ class UNet(nn.Module):
             nn.GroupNorm(GROUPS, widths[0]), nn.SiLU(), nn.Conv2d(widths[0], outputs, 3, padding=1)
         )
 
-    def forward(self, x: torch.Tensor, embedded: torch.Tensor | None = None,
-                condition: Sequence[torch.Tensor] = ()) -> torch.Tensor:  # fmt: skip
-        x, kept = self.enter(x), []
+    def layers(self, x: torch.Tensor, embedded: torch.Tensor | None = None,
+               condition: Sequence[torch.Tensor] = ()) -> list[torch.Tensor]:  # fmt: skip
+        """What every block gives: inward from level 0, then outward to level 0."""
+        found: list[torch.Tensor] = []
         for level, block in enumerate(self.inward):
-            x = block(x, embedded)
+            x = block(self.coarser[level - 1](found[-1]) if level else self.enter(x), embedded)
             if str(level) in self.attention:
                 x = self.attention[str(level)](x, condition[level])
-            if level < len(self.coarser):
-                kept.append(x)
-                x = self.coarser[level](x)
-        for level in reversed(range(len(self.coarser))):
-            x = self.outward[level](torch.cat([self.finer[level](x), kept[level]], 1), embedded)
-        return self.leave(x)
+            found.append(x)
+        for level in self._outward:
+            x = self.outward[level](torch.cat([self.finer[level](x), found[level]], 1), embedded)
+            found.append(x)
+        return found
+
+    def blocks(self) -> list[list[nn.Module]]:
+        entries = [self.enter, *self.coarser]
+        inward = [
+            [entries[level], block, *([self.attention[str(level)]] if str(level) in self.attention else [])]
+            for level, block in enumerate(self.inward)
+        ]
+        return [*inward, *([self.finer[level], self.outward[level]] for level in self._outward)]
+
+    @property
+    def _outward(self) -> range:
+        return range(len(self.outward) - 1, -1, -1)
+
+    def forward(self, x: torch.Tensor, embedded: torch.Tensor | None = None,
+                condition: Sequence[torch.Tensor] = ()) -> torch.Tensor:  # fmt: skip
+        return self.leave(self.layers(x, embedded, condition)[-1])

@@ -11,8 +11,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from rscodec.carbon.base import STRIDE, CarbonModel, Loss, masked_l1
-from rscodec.carbon.regression import WIDTHS
+from rscodec.carbon.base import STRIDE, CarbonConfig, CarbonModel, Loss, masked_l1
 from rscodec.carbon.unet import UNet
 from rscodec.diffusion.samplers import normal
 
@@ -21,14 +20,15 @@ KL_WEIGHT = 0.01
 
 
 class Vae(CarbonModel):
-    def __init__(self, bands: int):
+    def __init__(self, config: CarbonConfig):
         super().__init__()
-        layers, before = [], bands + 1
-        for width in WIDTHS[1:]:
+        self.config = config
+        layers, before = [], config.bands + 1
+        for width in config.widths[1:]:
             layers += [nn.Conv2d(before, width, 3, stride=2, padding=1), nn.SiLU()]
             before = width
         self.encoder = nn.Sequential(*layers, nn.Conv2d(before, 2 * CODE, 1))
-        self.unet = UNet(bands + CODE, 1, WIDTHS)
+        self.unet = UNet(config.bands + CODE, 1, config.widths)
 
     def loss(self, x: torch.Tensor, y: torch.Tensor, mask: torch.Tensor, generator: torch.Generator) -> Loss:
         mean, log_variance = self.encoder(torch.cat([x, y], 1)).chunk(2, 1)
@@ -39,7 +39,7 @@ class Vae(CarbonModel):
         return distance + KL_WEIGHT * divergence, {"distance": distance, "divergence": divergence}
 
     @torch.no_grad()
-    def estimate(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    def estimate(self, x: torch.Tensor, mask: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         shape = len(x), CODE, x.shape[2] // STRIDE, x.shape[3] // STRIDE
         return self._decode(x, normal(shape, generator, x.device))
 

@@ -8,6 +8,7 @@ A distilled VGG (distill.py) is the same network with fewer channels.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 import torch
 import torch.nn as nn
@@ -43,17 +44,20 @@ class Vgg(nn.Module):
             stages.append(convolutions)
         self.stages = nn.ModuleList(stages)
 
-    def layers(self, x: torch.Tensor) -> list[list[torch.Tensor]]:
-        """What every convolution gives, by stage."""
+    def layers(self, x: torch.Tensor) -> list[torch.Tensor]:
+        """What every convolution gives."""
         found = []
         for number, stage in enumerate(self.stages):
             x = F.max_pool2d(x, 2) if number else x
-            found.append([])
             for convolution in stage:
                 x = F.relu(convolution(x))
-                found[-1].append(x)
+                found.append(x)
         return found
+
+    def blocks(self) -> list[list[nn.Module]]:
+        return [[convolution] for stage in self.stages for convolution in stage]
 
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
         """f(0), f(1), ...: the last layer of each stage."""
-        return [stage[-1] for stage in self.layers(x)]
+        found = self.layers(x)
+        return [found[last - 1] for last in accumulate(map(len, self.stages))]

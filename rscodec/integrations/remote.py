@@ -47,6 +47,8 @@ class RemoteSource:
         except ValueError as problem:
             raise InputError(f"cannot read {url}: {problem}") from None
         self.size = self._ask(self._files.info, self._path).get("size")
+        if url.startswith(("http://", "https://")):
+            self._check_ranges()
 
     def __call__(self, offset: int, length: int) -> bytes:
         held = self._find(offset, length)
@@ -81,6 +83,20 @@ class RemoteSource:
             raise InputError(f"{self._url}: the server answers with more than the bytes that it is asked for; "
                              "fetch the whole file and use the copy")
         return parts
+
+    def _check_ranges(self) -> None:
+        """Ask for the second byte. A server without ranges would send the file instead, of whatever size: fsspec's open
+        file sees that before it reads the answer, `cat_ranges` does not.
+        """
+        with self._files.open(self._path, size=2, cache_type="none") as file:
+            file.seek(1)
+            try:
+                self._ask(file.read, 1)
+            except InputError as problem:
+                if type(problem.__cause__) is not ValueError:
+                    raise
+                raise InputError(f"{self._url}: the server does not know range requests; fetch the whole file and use "
+                                 "the copy") from None
 
     def _ask(self, question, *args, **kwargs):
         try:

@@ -100,7 +100,10 @@ def _href(path: Path, item: dict, key: str | None, streams: bool) -> str:
         raise InputError(f"{path}: the asset {chosen[0]} of the item {item['id']} has no href; add one")
     if href.startswith("file://"):
         href = unquote(urlsplit(href).path)
-    return href if is_url(href) else os.path.abspath(path.absolute().parent / href)
+    if is_url(href):
+        return href
+    here = path.absolute().parent
+    return os.path.abspath(here / (href if (here / href).exists() else unquote(href)))
 
 
 def _load(path: Path) -> dict:

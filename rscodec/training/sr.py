@@ -6,6 +6,11 @@
 
 The paper prints 1e-6 for the adversarial term and 0.5 for KL. Those are the weights of the autoencoder of latent
 diffusion (Rombach et al. 2022) the other way round, which balances the first by gradients, and so do we.
+
+What may be left out, to see what it is good for (the paper's tables IV and VI):
+    modulation      features and prior are weighed alike at all scales: equation 3 without its s
+    reverse-steps   z^ is one answer of the denoiser at a random step, as diffusion models are usually trained
+    distillation    the term |CondNet - z|
 """
 
 from __future__ import annotations
@@ -28,6 +33,7 @@ from rscodec.upsamplers.prior import STRIDE
 
 STAGES = ("one", "two", "twin")
 PRIORS = ("none", "condition", "generated", "learnt")
+ABLATIONS = ("modulation", "reverse-steps", "distillation")
 SCALES = 1.0, 8.0
 UNIT, CODED_UNIT = 8, 16  # of the edge of small images
 CODED = 0.5  # share of small images that the codec decoded
@@ -113,16 +119,29 @@ def twin(net: E2DiffSr, critic: Critic, pair: SrPair, weights: Weights, step: in
     return _pixels(net, critic, pair, prior_of(net, pair, "none"), weights, step)
 
 
+def forget_scale(net: E2DiffSr) -> None:
+    """Without modulation: its weights, which say so wherever they go, see no scale, and learn to see none."""
+    for modulation in net.branch.modulations:
+        modulation.weigh[0].weight.requires_grad_(False).zero_()
+
+
 def stage_two(net: E2DiffSr, critic: Critic, pair: SrPair, weights: Weights, step: int, generator: torch.Generator,
-              alone: bool) -> Loss:  # fmt: skip
+              alone: bool, without: tuple[str, ...] = ()) -> Loss:  # fmt: skip
     """`alone`: only the prior is learnt, as in the paper; else the pixels that it leads to as well."""
     with torch.no_grad():
         learnt = prior_of(net, pair, "learnt")
     condition = net.condition_net(pair.raised)
     noise = normal(learnt.shape, generator, learnt.device)
-    start = net.schedule.add_noise(learnt, noise, len(net.schedule))
-    generated = net.generated(condition, pair.scale, start, generator)
-    terms = {"prior": (generated - learnt).abs().mean(), "distilled": (condition - learnt).abs().mean()}
+    if "reverse-steps" in without:
+        at = int(torch.randint(1, len(net.schedule) + 1, (1,), generator=generator))
+        noisy = net.schedule.add_noise(learnt, noise, at)
+        generated = net.denoiser(noisy, condition, at, net.scale_feature(pair.scale))
+    else:
+        start = net.schedule.add_noise(learnt, noise, len(net.schedule))
+        generated = net.generated(condition, pair.scale, start, generator)
+    terms = {"prior": (generated - learnt).abs().mean()}
+    if "distillation" not in without:
+        terms["distilled"] = (condition - learnt).abs().mean()
     if alone:
         return sum(terms.values()), terms
     loss, figures = _pixels(net, critic, pair, generated, weights, step)

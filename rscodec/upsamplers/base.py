@@ -65,6 +65,10 @@ class Upsampler(ABC):
         """What `detail` is to know of a scene, from at most `samples` windows (3, W, W) of it."""
         return None
 
+    def deterministic(self) -> Upsampler:
+        """The same without what is drawn at random: what measurements call the deterministic part."""
+        raise InputError(f"{self.model} has no deterministic part")
+
     @abstractmethod
     def detail(self, pixels: np.ndarray, rows: np.ndarray, cols: np.ndarray, scale: float, seed: int,
                surveyed: object) -> np.ndarray:  # fmt: skip

@@ -12,6 +12,7 @@ model serves all scales; every image of a batch has the same.
 from __future__ import annotations
 
 import math
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,6 +110,7 @@ class E2DiffUpsampler(Upsampler):
     """A weights file on a device."""
 
     form = FORMAT
+    _draws = True
 
     def __init__(self, path: Path, device: str = "cpu"):
         file = read_model(path, FORMAT, "upsampler", E2DiffConfig)
@@ -119,15 +121,23 @@ class E2DiffUpsampler(Upsampler):
     def window(self, scale: float) -> int:
         return fitting(self._net.config, scale)
 
+    def deterministic(self) -> E2DiffUpsampler:
+        """The prior is what the condition network takes it for; no noise, no denoiser."""
+        found = copy(self)
+        found._draws = False
+        return found
+
     @torch.inference_mode()
     def detail(self, pixels: np.ndarray, rows: np.ndarray, cols: np.ndarray, scale: float, seed: int,
                surveyed: None = None) -> np.ndarray:  # fmt: skip
-        net, generator = self._net, torch.Generator().manual_seed(seed)
+        net = self._net
         small = torch.from_numpy(pixels)[None].to(self.device, memory_format=torch.channels_last)
         long = latents(pixels.shape[1], scale)
-        condition = net.condition_net(resize(small, STRIDE * long, STRIDE * long))
-        start = normal((1, CHANNELS, long, long), generator, self.device)
-        prior = net.generated(condition, scale, start, generator)
+        prior = net.condition_net(resize(small, STRIDE * long, STRIDE * long))
+        if self._draws:
+            generator = torch.Generator().manual_seed(seed)
+            start = normal((1, CHANNELS, long, long), generator, self.device)
+            prior = net.generated(prior, scale, start, generator)
         return net.change(small, prior, rows, cols, scale)[0].cpu().numpy()
 
 

@@ -16,23 +16,30 @@ from rscodec.windows import Windows
 
 
 class UpscaledScene(GeneratedScene):
-    """`target` is what it covers, `metadata` what there is to say of it, `facts` included."""
+    """`source` is what was there, `target` what it covers, `metadata` describes it; `facts` are for its tags."""
 
     def __init__(self, picture: Picture, upsampler: Upsampler, settings: UpscaleSettings, facts: dict[str, object]):
         upsampler.check(settings.scale)
-        self._upsampler, self._scale = upsampler, settings.scale
+        self._upsampler, self._scale, self._facts = upsampler, settings.scale, facts
         scene = picture.scene
         base = resized(picture, settings.target(scene.width), settings.target(scene.height))
         needed = -(-max(scene.width, scene.height) // EDGE_UNIT) * EDGE_UNIT
         edge = max(min(upsampler.window(settings.scale), needed), 2 * upsampler.overlap)
         windows = Windows(scene, edge, upsampler.overlap, base.scene, align=1)
         super().__init__(picture, base, windows, settings.seed)
-        self.target, self.metadata = base.scene, base.metadata
-        if self.bands:
-            bicubic = [band + 1 for band in picture.coded if band not in self.bands]
-            if bicubic:
-                facts = facts | {"bicubic_bands": ",".join(map(str, bicubic))}
-            self.metadata = marked(base.metadata, [band + 1 for band in self.bands], facts)
+        self.source, self.target, self.metadata = scene, base.scene, base.metadata
+        self._bicubic = [band for band in picture.coded if band not in self.bands]
+
+    def part(self, window: Window) -> Window:
+        """The pixels of the target whose centres lie in a window of the source."""
+        return self._windows.target(window)
+
+    def mark(self, metadata: dict, chosen: list[int]) -> dict:
+        """The metadata of an output that has the `chosen` bands (0-based), with the tags that it needs."""
+        generated, bicubic = ([place for place, band in enumerate(chosen, 1) if band in bands]
+                              for bands in (self.bands, self._bicubic))  # fmt: skip
+        told = {"bicubic_bands": ",".join(map(str, bicubic))} if bicubic else {}
+        return marked(metadata, generated, self._facts | told) if generated else metadata
 
     def answer(self, pixels: np.ndarray, window: Window, seed: int) -> np.ndarray:
         rows, cols = self._windows.rows.centres(window.row) - 0.5, self._windows.cols.centres(window.col) - 0.5

@@ -37,3 +37,25 @@ def test_prepare(rscodec, tmp_path):
     assert again["notes"] == [] and f"{again['stands']} stands in {again['pixels']} pixels" in made.out
     wrong = rscodec(*command, "-o", tmp_path / "other", "--volume", "timber")
     assert wrong.code == 3 and "no column 'timber'" in wrong.err and not (tmp_path / "other").exists()
+
+
+def test_train_and_predict(rscodec, tmp_path):
+    pytest.importorskip("pyogrio")
+    county, run = tmp_path / "county", tmp_path / "run"
+    rscodec("carbon", "simulate", "-o", county, "--size", 64)
+    rscodec("carbon", "prepare", county / "imagery.tif", "--stands", county / "forest.geojson", "--heights",
+            county / "canopy_height.tif", "-o", county / "target")  # fmt: skip
+    trained = rscodec("carbon", "train", county / "imagery.tif", "--target", county / "target", "--model", "unet",
+                      "--run", run, "--steps", 2, "--batch", 1, "--crop", 32, "--threads", 1)  # fmt: skip
+    assert trained.code == 0 and '"trained_on": "simulated by rscodec' in trained.out
+    command = ["carbon", "predict", county / "imagery.tif", "--model", run / "weights.safetensors",
+               "--stands", county / "forest.geojson"]  # fmt: skip
+    made = rscodec(*command, "-o", tmp_path / "map")
+    assert made.code == 0 and "trained on simulated by rscodec carbon simulate" in made.out
+    again = json.loads(rscodec(*command, "-o", tmp_path / "map", "--overwrite", "--json").out)
+    assert again["maps"] == 1 and len(again["totals"]) > 3 and again["far"] < 3
+    assert rscodec(*command, "-o", tmp_path / "map").code == 7
+    few = rscodec(*command, "-o", tmp_path / "few", "--bands", "1-3")
+    assert few.code == 3 and "--bands" in few.err
+    nowhere = rscodec("carbon", "train", county / "imagery.tif", "--target", county, "--run", tmp_path / "r")
+    assert nowhere.code == 3 and "density.tif" in nowhere.err

@@ -109,6 +109,14 @@ def test_a_file_url_is_a_path(folder):
     assert find_inputs(["item.json"]) == [("/a b/c.tif", "x")]
 
 
+def test_an_href_may_be_quoted_as_in_a_url_or_not(folder):
+    for name in ("a b.tif", "c%20d.tif"):
+        Path(name).touch()
+    items = [item(name, image=asset(href)) for name, href in (("x", "a%20b.tif"), ("y", "a b.tif"), ("z", "c%20d.tif"))]
+    Path("items.json").write_text(json.dumps({"type": "FeatureCollection", "features": items}))
+    assert [Path(path).name for path, _ in find_inputs(["items.json"])] == ["a b.tif", "a b.tif", "c%20d.tif"]
+
+
 def test_an_asset_may_have_no_roles(folder):
     Path("item.json").write_text(json.dumps(item("x", image=asset("x.tif"), other={"href": "y.tif", "roles": None})))
     assert find_inputs(["item.json"]) == [(str(folder / "x.tif"), "x")]

@@ -9,7 +9,8 @@ import pytest
 
 from bitstreams import StreamReader
 from bitstreams.errors import InputError, MissingWeights, TileDamaged, WrongWeights
-from rscodec import api
+from cli.main import main
+from rscodec import api, weights
 from rscodec.registry import UPSAMPLERS
 from rscodec.scene import Scene
 from rscodec.upsamplers.base import UpscaleSettings
@@ -71,6 +72,35 @@ def test_a_stream_is_upsampled_as_what_it_decodes_to(files, tiny_weights, upscal
     with StreamReader.from_path(files / "a.bin") as reader:
         checksum = zlib.crc32(reader.index.tobytes())
     assert from_stream.metadata["tags"][""]["synthetic_source_crc32"] == f"{checksum:08x}"
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.bin"])
+def test_a_window_looks_as_in_the_whole_and_has_its_tags(upscale, name):
+    whole, part = upscale(name, seed=2), upscale(name, seed=2, window=(30, 21, 45, 40), bands=(4, 1))
+    # pixels of 150 x 100 become 390 x 260; centres of 78 ... 194 lie in columns 30 ... 74, of 55 ... 158 in the rows
+    assert np.array_equal(part.pixels, whole.pixels[[3, 0], 55:159, 78:195])
+    assert (upscale.report.width, upscale.report.height, upscale.report.bands) == (117, 104, [2])
+    tags = part.metadata["tags"][""]
+    assert (tags["synthetic_bands"], tags["synthetic_bicubic_bands"]) == ("2", "1")
+    (a, b, c, d, e, f) = whole.metadata["transform"]
+    assert part.metadata["transform"] == pytest.approx([a, b, c + 78 * a, d, e, f + 55 * e], rel=1e-12)
+
+
+def test_bands_that_are_not_generated_have_no_tags(upscale):
+    assert "tags" not in upscale("a.bin", bands=(4,)).metadata and upscale.report.bands == []
+
+
+def test_a_window_that_is_not_inside(upscale):
+    with pytest.raises(InputError, match="window 100 0 51 10 is not inside"):
+        upscale("a.tif", window=(100, 0, 51, 10))
+
+
+def test_decode_upscales_with_what_ships(files, tiny_weights, upscale, tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "FOLDER", tmp_path)
+    (tmp_path / "e2diff-1.safetensors").write_bytes((files / "model.safetensors").read_bytes())
+    words = ["decode", str(files / "a.bin"), "-o", str(tmp_path / "b.tif"), "--weights", str(tiny_weights), "--quiet"]
+    assert main([*words, "--upscale", "2.6", "--seed", "3"]) == 0
+    assert np.array_equal(Scene.load(tmp_path / "b.tif").pixels, upscale("a.bin", seed=3).pixels)
 
 
 def test_nodata_stays(files, upscale):

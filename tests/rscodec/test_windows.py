@@ -54,7 +54,7 @@ def test_the_windows_under_a_part_are_those_of_the_scene():
 def test_a_larger_target_is_covered_as_well(length, target):
     axis, total = Axis(length, 64, 32, target), np.zeros(10 * target)
     for start in axis.starts:
-        first, last = axis.span(start)
+        first, last = axis.span(start, start + 64)
         centres = axis.centres(start)
         assert len(centres) == len(axis.share(start)) == last - first
         assert centres[0] >= 0 and centres[-1] < 64

@@ -9,7 +9,7 @@ import torch
 from bitstreams.errors import InputError
 from rscodec.carbon.base import CarbonModel
 from rscodec.carbon.county import NEITHER, TEST, TRAIN
-from rscodec.carbon.crops import Crops, Units, estimate_map
+from rscodec.carbon.crops import Crops, Units, estimate_map, validation
 
 RNG = np.random.default_rng(8)
 SIZE = 64
@@ -36,7 +36,7 @@ def test_crops_show_the_training_region_and_are_a_function_of_the_step(county):
         assert torch.equal(batch[0], crops.at(step)[0])
     for step in range(20):
         x, y, mask = crops.at(step)
-        assert x.max() < 5 and mask.mean((1, 2, 3)).min() >= 0.25 and not y[mask == 0].any()
+        assert x.max() < 9 and mask.mean((1, 2, 3)).min() >= 0.25 and not y[mask == 0].any()
 
 
 def test_layers_stay_together(county):
@@ -44,8 +44,22 @@ def test_layers_stay_together(county):
     units = crops.units
     x, y, mask = (part.numpy() for part in crops.at(0))
     nir = x[:, 3] * units.spread[3] + units.mean[3]
-    inside = mask[:, 0] > 0
-    assert (y[:, 0] * units.scale)[inside] == pytest.approx(nir[inside] / 10, rel=1e-3)
+    for crop in range(4):  # each in a light of its own, which is a line
+        inside = mask[crop, 0] > 0
+        carbon = (y[crop, 0] * units.scale)[inside]
+        gain, offset = np.polyfit(10 * carbon, nir[crop][inside], 1)
+        assert gain * 10 * carbon + offset == pytest.approx(nir[crop][inside], rel=1e-3, abs=0.5)
+        assert gain != pytest.approx(1, abs=1e-3)
+
+
+def test_what_is_kept_back_is_in_no_crop(county):
+    imagery, density, region = county
+    imagery[:, : SIZE // 8, :40] = 60_000
+    assert np.array_equal(np.flatnonzero(validation(region).all(1)), np.arange(SIZE // 8))
+    kept, seen = (Crops(imagery, density, region, 6, 16, 1, validate) for validate in (True, False))
+    assert kept.units == seen.units
+    bright = [max(float(crops.at(step)[0].max()) for step in range(20)) for crops in (kept, seen)]
+    assert bright[0] < 2 < bright[1]
 
 
 def test_no_forest_no_crops(county):
@@ -62,8 +76,8 @@ class Echo(CarbonModel):
     def loss(self, x, y, mask, generator):
         raise AssertionError("it is not trained here")
 
-    def estimate(self, x, generator):
-        assert x.shape[2:] == (32, 32)
+    def estimate(self, x, mask, generator):
+        assert x.shape[2:] == mask.shape[2:] == (32, 32) and mask.shape[1] == 1
         return x[:, :1]
 
 
@@ -71,5 +85,12 @@ class Echo(CarbonModel):
 def test_windows_add_up_to_a_map(shape):
     imagery = RNG.integers(0, 5000, (2, *shape)).astype(np.uint16)
     units = Units((100.0, 0.0), (10.0, 1.0), 200.0)
-    found = estimate_map(Echo(), units, imagery, 32, seed=0)
+    found = estimate_map(Echo(), units, imagery, np.ones(shape, bool), 32, seed=0)
     assert found == pytest.approx(200 * (imagery[0] - 100.0) / 10, rel=1e-4, abs=1e-2)
+
+
+def test_windows_without_forest_are_left_out():
+    imagery, forest = np.full((2, 96, 96), 500, np.uint16), np.zeros((96, 96), bool)
+    forest[:10, :10] = True
+    found = estimate_map(Echo(), Units((100.0, 0.0), (10.0, 1.0), 200.0), imagery, forest, 32, seed=0)
+    assert (found[:10, :10] > 0).all() and not found[40:].any()

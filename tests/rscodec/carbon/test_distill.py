@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
-from rscodec.carbon.distill import Student, channels_for, eigenbasis, explained, parameters_of
+from rscodec.carbon.distill import Basis, Moments, Student, channels_for, parameters_of
+from rscodec.carbon.iidm import Iidm, IidmConfig
 from rscodec.carbon.vgg import CHANNELS, STAGES, Vgg, full_widths
+from rscodec.training.distill import Source, Tiles, analyse, blockwise
 
 
 def features(count: int = 3) -> list[torch.Tensor]:
@@ -18,26 +21,37 @@ def features(count: int = 3) -> list[torch.Tensor]:
     return [row.permute(0, 3, 1, 2) for row in rows]
 
 
+def basis_of(batches: list[torch.Tensor]) -> Basis:
+    moments = Moments()
+    for batch in batches:
+        moments.add(batch)
+    return moments.basis()
+
+
+def explained(basis: Basis, batches: list[torch.Tensor]) -> torch.Tensor:
+    return torch.stack([basis.explained(batch) for batch in batches]).mean(0)
+
+
 def test_the_basis_is_global_and_in_order():
     batches = features()
-    basis = eigenbasis(batches)
+    basis = basis_of(batches)
     assert torch.allclose(basis.vectors.T @ basis.vectors, torch.eye(6, dtype=torch.float64), atol=1e-9)
     assert torch.allclose(basis.mean, torch.full((6,), 7.0, dtype=torch.float64), atol=0.1)
     share = explained(basis, batches)
     assert share.tolist() == pytest.approx([16 / 21, 20 / 21, 1, 1, 1, 1], abs=0.01)
-    whole = eigenbasis([torch.cat(batches)])
+    whole = basis_of([torch.cat(batches)])
     assert torch.allclose(basis.vectors.abs()[:, :3], whole.vectors.abs()[:, :3], atol=1e-6)
 
 
 def test_channels_are_the_fewest_that_explain_enough():
-    share = explained(eigenbasis(features()), features())
+    share = explained(basis_of(features()), features())
     assert [channels_for(share, wanted) for wanted in (0.5, 0.85, 0.96, 0.999)] == [1, 2, 3, 3]
 
 
 def test_reconstruction_is_least_along_the_first_vectors():
     batches = features(1)
     rows = batches[0].double().permute(0, 2, 3, 1).flatten(0, 2)
-    basis = eigenbasis(batches)
+    basis = basis_of(batches)
 
     def error(vectors: torch.Tensor) -> float:
         centred = rows - basis.mean
@@ -57,23 +71,71 @@ def test_vgg_is_that_of_torchvision_but_for_its_head():
     assert [one.shape for one in found] == [(1, 4, 8, 8), (1, 6, 4, 4)] and len(CHANNELS) == 5
 
 
-def test_a_student_learns_what_its_teacher_says():
+def redundant() -> Vgg:
+    """A teacher of which half of the channels say what the others say."""
     torch.manual_seed(1)
-    teacher, x = Vgg(4, [[8], [8]]), torch.randn(4, 4, 16, 16)
+    teacher = Vgg(4, [[8], [8]])
     with torch.no_grad():
-        for stage in teacher.stages:  # half of the channels say what the others say
+        for stage in teacher.stages:
             stage[0].weight[4:], stage[0].bias[4:] = 0.5 * stage[0].weight[:4], 0.5 * stage[0].bias[:4]
-        wanted = teacher.layers(x)
-    bases = [[eigenbasis([layer]) for layer in stage] for stage in wanted]
-    student = Student(4, [[4], [4]], bases)
-    assert parameters_of(student.vgg) < parameters_of(teacher) / 2
-    for stage in (0, 1):
-        optimizer = torch.optim.Adam(student.block(stage, 0), 1e-2)
-        losses = []
-        for _ in range(100):
-            loss = student.loss(x, wanted[stage][0], stage, 0)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.item())
-        assert losses[-1] < 0.3 * losses[0] and losses[-1] < 0.6
+    return teacher
+
+
+def test_the_analysis_finds_what_is_redundant():
+    teacher = redundant()
+    batches = [(torch.randn(4, 4, 16, 16, generator=torch.Generator().manual_seed(step)),) for step in range(3)]
+    found = analyse(teacher.layers, lambda: iter(batches))
+    assert found.all == [8, 8] and max(found.needed) <= 4
+    for basis, share in zip(found.bases, found.needed, strict=True):
+        assert basis.vectors.shape == (8, 8) and share >= 1
+
+
+def test_a_student_learns_block_by_block_what_its_teacher_says():
+    teacher, x = redundant(), torch.randn(4, 4, 16, 16)
+    bases = analyse(teacher.layers, lambda: iter([(x,)])).bases
+    student = Student(Vgg(4, [[4], [4]]), [4, 4], bases)
+    assert parameters_of(student.net) < parameters_of(teacher) / 2
+    with torch.no_grad():
+        before = [float(student.loss((x,), teacher.layers(x)[number], number)) for number in (0, 1)]
+    said = []
+    after = blockwise(student, teacher.layers, lambda step: (x,), 100, 1e-2, said.append)
+    assert len(said) == 2 and all(late < 0.6 and late < 0.4 * early for early, late in zip(before, after, strict=True))
+
+
+def test_a_block_is_trained_alone():
+    teacher, x = redundant(), torch.randn(2, 4, 16, 16)
+    student = Student(Vgg(4, [[4], [4]]), [4, 4], analyse(teacher.layers, lambda: iter([(x,)])).bases)
+    student.loss((x,), teacher.layers(x)[1], 1).backward()
+    mine = {id(parameter) for parameter in student.block(1)}
+    assert mine == {id(one) for module in (student.net.stages[1], student.readouts[1]) for one in module.parameters()}
+
+
+def test_every_parameter_of_a_unet_is_in_one_block():
+    net = Iidm(IidmConfig(condition=((4,),) * 5, widths=(8, 8, 8, 16, 16), embedding=16, steps=2)).unet
+    owned = [id(one) for block in net.blocks() for module in block for one in module.parameters()]
+    rest = {id(one) for one in net.leave.parameters()}
+    assert len(owned) == len(set(owned)) and set(owned) | rest == {id(one) for one in net.parameters()}
+    seen = torch.randn(1, 5, 16, 16), torch.randn(1, 16), [torch.randn(1, 4, 16 >> at, 16 >> at) for at in range(5)]
+    assert len(net.layers(*seen)) == len(net.blocks()) == 9
+    assert torch.equal(net.leave(net.layers(*seen)[-1]), net(*seen))
+
+
+def test_a_source_learns_bands_that_it_does_not_see():
+    rng = np.random.default_rng(0)
+    seen = rng.normal(size=(6, 16, 16, 4))
+    patches = np.zeros((6, 16, 16, 6))
+    patches[..., [1, 2, 3, 5]], patches[..., 0], patches[..., 4] = seen, seen[..., 0], -2 * seen[..., 2]
+    tiles = Tiles(patches, 4, 0, seen=(1, 2, 3, 5))
+    x, others = tiles.at(3)
+    assert x.shape == (4, 4, 16, 16) and others.shape == (4, 2, 16, 16) and tiles.others == 2
+    assert torch.allclose(others[:, 0], x[:, 0], atol=1e-5) and torch.allclose(others[:, 1], -x[:, 2], atol=1e-5)
+    torch.manual_seed(0)
+    source = Source(Vgg(4, [[16], [16]]), tiles.others)
+    optimizer, losses = torch.optim.Adam(source.parameters(), 1e-2), []
+    for step in range(60):
+        loss, _ = source.loss(*tiles.at(step))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.5 * losses[0]

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 import torch
 
-from rscodec.carbon.gan import Gan, Reverse
-from rscodec.carbon.iidm import Iidm, IidmConfig
+from rscodec.carbon.base import CarbonConfig
+from rscodec.carbon.gan import Reverse
+from rscodec.carbon.iidm import DEVIATION, MEAN, Iidm, IidmConfig
+from rscodec.carbon.kinds import AnyConfig, build
 from rscodec.carbon.regression import Regression
 from rscodec.carbon.unet import CoordinateDouble
-from rscodec.carbon.vae import Vae
 
-CONFIG = IidmConfig(condition=((4,), (8,), (8,), (8,)), widths=(8, 8, 16, 16), embedding=16, steps=3)
+WIDTHS = (8, 8, 8, 16, 16)
+CONFIG = IidmConfig(condition=((4,), (8,), (8,), (8,), (8,)), widths=WIDTHS, embedding=16, steps=3)
 MODELS = {
-    "iidm": lambda: Iidm(CONFIG),
-    "idm": lambda: Iidm(replace(CONFIG, attention=False, coordinates=False)),
-    "unet": lambda: Regression(4),
-    "vae": lambda: Vae(4),
-    "gan": lambda: Gan(4),
+    "iidm": CONFIG,
+    "idm": replace(CONFIG, attention=False, coordinates=False),
+    **{kind: CarbonConfig(kind, widths=WIDTHS) for kind in ("unet", "vae", "gan")},
 }
 
 
@@ -38,21 +39,21 @@ def batch() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 @pytest.fixture(params=MODELS)
 def model(request):
     torch.manual_seed(3)
-    return MODELS[request.param]()
+    return build(MODELS[request.param])
 
 
 def test_a_seed_is_a_loss_and_an_estimate(model, batch):
     x, y, mask = batch
     losses = [model.loss(x, y, mask, generator(seed))[0].item() for seed in (5, 5, 6)]
     assert losses[0] == losses[1]
-    maps = [model.estimate(x, generator(seed)) for seed in (5, 5, 6)]
+    maps = [model.estimate(x, mask, generator(seed)) for seed in (5, 5, 6)]
     assert maps[0].shape == (2, 1, 32, 16) and torch.isfinite(maps[0]).all() and torch.equal(maps[0], maps[1])
-    assert torch.equal(maps[0], maps[2]) == isinstance(model, Regression)
+    assert torch.equal(maps[0], maps[2]) != model.chance
 
 
 def test_what_is_no_forest_is_not_judged(batch):
     x, y, mask = batch
-    model = Regression(4)
+    model = Regression(CarbonConfig("unet", widths=WIDTHS))
     elsewhere = y + 9 * (1 - mask)
     assert model.loss(x, y, mask, generator())[0].item() == model.loss(x, elsewhere, mask, generator())[0].item()
 
@@ -64,7 +65,7 @@ def test_every_parameter_learns(model, batch):
     model.loss(*batch, generator())[0].backward()
     still = [name for name, parameter in model.named_parameters() if parameter.grad is None]
     alone = isinstance(model, Iidm) and not model.config.attention  # then f(0) is all that is looked at
-    assert {name.rpartition(".stages.")[2][0] for name in still} == (set("123") if alone else set())
+    assert {name.rpartition(".stages.")[2][0] for name in still} == (set("1234") if alone else set())
 
 
 def test_iidm_looks_at_the_imagery_through_attention_alone_too(batch):
@@ -74,16 +75,39 @@ def test_iidm_looks_at_the_imagery_through_attention_alone_too(batch):
         torch.nn.init.normal_(attention.leave.weight, std=0.1)
     f, gamma = model.vgg(x), torch.full((2,), 0.5)
     other = [f[0], *(level + 1 for level in f[1:])]
-    assert not torch.allclose(model.noise(y, gamma, f), model.noise(y, gamma, other))
-    assert not torch.allclose(model.noise(y, gamma, f), model.noise(y, gamma / 2, f))
+    assert not torch.allclose(model.velocity(y, gamma, f), model.velocity(y, gamma, other))
+    assert not torch.allclose(model.velocity(y, gamma, f), model.velocity(y, gamma / 2, f))
 
 
 def test_iidm_is_right_about_noise_that_it_knows():
-    """A network that names the noise exactly draws the very map that the noise hides."""
+    """A network that knows the map draws the very map: v and the noise that sampling takes away are of one mind."""
     model = Iidm(replace(CONFIG, steps=20))
     truth = torch.rand(1, 1, 16, 16, generator=generator())
-    model.noise = lambda y, gamma, f: (y - gamma.sqrt() * (2 * truth - 1)) / (1 - gamma).sqrt()
-    assert torch.allclose(model.estimate(torch.zeros(1, 4, 16, 16), generator()), truth, atol=1e-4)
+
+    def velocity(y, gamma, f):
+        gamma = gamma[:, None, None, None]
+        return (gamma.sqrt() * y - (truth - MEAN) / DEVIATION) / (1 - gamma).sqrt()
+
+    model.velocity = velocity
+    found = model.estimate(torch.zeros(1, 4, 16, 16), torch.ones(1, 1, 16, 16), generator())
+    assert torch.allclose(found, truth, atol=1e-4)
+
+
+def test_iidm_sees_no_map_outside_of_forest(batch):
+    x, y, mask = batch
+    model, elsewhere = Iidm(CONFIG), y + 9 * (1 - mask)
+    assert model.loss(x, y, mask, generator())[0].item() == model.loss(x, elsewhere, mask, generator())[0].item()
+    seen = []
+    model.velocity = lambda y, gamma, f: seen.append(y) or torch.zeros_like(y)
+    model.estimate(x, mask, generator())
+    assert len(seen) == CONFIG.steps and not any(one[mask == 0].any() for one in seen)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_configuration_comes_back_from_json(name):
+    config = MODELS[name]
+    again = AnyConfig.from_dict(json.loads(json.dumps(asdict(config))))
+    assert type(again) is type(config) and build(again).state_dict().keys() == build(config).state_dict().keys()
 
 
 def test_coordinates_tell_the_four_fine_pixels_apart():

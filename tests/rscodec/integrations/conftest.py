@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,12 +17,15 @@ from bitstreams import StreamReader
 
 @dataclass
 class Site:
-    """`files` by their path. `asked` has the (start, end) of every part that was sent. `ranges`: does it know them?"""
+    """`files` by their path. `asked` has the (start, end) of every part that was to be sent, `taken` the bytes of those
+    that were sent to their end. `ranges`: does it know them?
+    """
 
     address: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
     asked: list[tuple[int, int]] = field(default_factory=list)
     ranges: bool = True
+    taken: int = 0
 
     @property
     def sent(self) -> int:
@@ -55,7 +59,9 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if body:
             site.asked.append((start, end))
-            self.wfile.write(data[start:end])
+            with suppress(ConnectionError):
+                self.wfile.write(data[start:end])
+                site.taken += end - start
 
     def log_message(self, *_) -> None:
         pass

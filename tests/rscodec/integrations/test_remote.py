@@ -30,8 +30,8 @@ def url(site, wide) -> str:
 
 
 def start_of(data: bytes) -> int:
-    """Header and index, and what the first read takes beyond them."""
-    return max(FIRST_READ, StreamReader.from_bytes(data).parts["payloads"][0])
+    """Header and index, what the first read takes beyond them, and the byte that shows whether there are ranges."""
+    return 1 + max(FIRST_READ, StreamReader.from_bytes(data).parts["payloads"][0])
 
 
 def window_tiles(window, halo: int, edge: int = TILE, size: int = 640):
@@ -148,10 +148,19 @@ def test_a_server_that_is_not_there(capsys):
     assert "cannot read http://127.0.0.1:9/scene.bin" in capsys.readouterr().err
 
 
-def test_a_server_without_ranges_is_named(url, site):
+def test_a_server_without_ranges_is_named_and_its_answer_not_read(site):
     site.ranges = False
-    with pytest.raises(InputError, match="more than the bytes that it is asked for"):
-        open_stream(url)
+    site.files["/huge.bin"] = bytes(2**26)
+    with pytest.raises(InputError, match="huge.bin: the server does not know range requests; fetch the whole file"):
+        open_stream(f"{site.address}/huge.bin")
+    assert site.taken < 2**25
+
+
+def test_a_server_that_forgets_about_ranges_is_named(url, site, tiny_weights):
+    with rscodec.open(url, weights=tiny_weights) as scene:
+        site.ranges = False
+        with pytest.raises(InputError, match="more than the bytes that it is asked for"):
+            scene.read((0, 0, 8, 8))
 
 
 def test_a_scheme_that_nobody_knows():

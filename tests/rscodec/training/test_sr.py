@@ -123,6 +123,41 @@ def test_stage_two_learns_the_prior_first_and_then_the_pixels(pair):
     assert sr.gain_of(net, pair, "generated") > before + 0.05
 
 
+def test_without_modulation_no_scale_is_seen_and_none_is_learnt(pair):
+    net, critic = upsamplers.build(), Critic(4)
+    (modulation, *_), scales = net.branch.modulations, [net.scale_feature(scale) for scale in (1.0, 8.0)]
+    assert not torch.equal(*(modulation.weigh(scale) for scale in scales))
+    sr.forget_scale(net)
+    before = modulation.weigh(scales[0])
+    run(net, critic, "one", 5, lambda: sr.stage_one(net, critic, pair, PLAIN, 0, seeded()))
+    assert torch.equal(*(modulation.weigh(scale) for scale in scales))
+    assert not torch.equal(modulation.weigh(scales[0]), before)  # a share is learnt all the same
+
+
+@pytest.mark.parametrize("without, answers", [((), 4), (("reverse-steps",), 1)])
+def test_without_reverse_steps_one_answer_is_trained(pair, without, answers):
+    net, critic, steps = upsamplers.build(), Critic(4), set()
+    torch.nn.init.normal_(net.denoiser.leave.weight)
+    for seed in range(8):
+        generator = torch.Generator().manual_seed(seed)
+        loss, _ = sr.stage_two(net, critic, pair, PLAIN, 0, generator, alone=True, without=without)
+        net.zero_grad()
+        loss.backward()
+        told = net.denoiser.time.weight.grad.abs().sum(1) > 0
+        assert told.sum() == answers
+        steps |= set(told.nonzero().flatten().tolist())
+    assert len(steps) > 2
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_without_distillation_its_term_is_gone(pair, alone):
+    net, critic = upsamplers.build(), Critic(4)
+    whole, terms = sr.stage_two(net, critic, pair, PLAIN, 0, seeded(), alone)
+    loss, rest = sr.stage_two(net, critic, pair, PLAIN, 0, seeded(), alone, without=("distillation",))
+    assert rest.keys() == terms.keys() - {"distilled"}
+    assert terms["distilled"] > 0 and torch.isclose(whole - loss, terms["distilled"])
+
+
 def test_the_critic_joins_when_it_is_due(pair):
     net, critic = upsamplers.build(), Critic(4)
     terms = sr.Weights(adversarial=0.5, kl=0.0, critic_from=5)

@@ -59,6 +59,17 @@ def test_the_answer_depends_on_pixels_scale_seed_and_place(upsampler, pixels):
         assert not np.allclose(found, upsampler.detail(*other), atol=1e-6)
 
 
+def test_the_deterministic_part_knows_no_seed_and_is_what_the_condition_says(upsampler, pixels):
+    plain = upsampler.deterministic()
+    found = plain.detail(pixels, AT, AT, 2.0, 0)
+    assert np.array_equal(found, plain.detail(pixels, AT, AT, 2.0, 1))
+    net, small = upsampler._net, torch.from_numpy(pixels)[None]
+    with torch.inference_mode():
+        wanted = net.change(small, net.condition_net(resize(small, 64, 64)), AT, AT, 2.0)[0].numpy()
+    assert np.allclose(found, wanted, atol=1e-6) and wanted.any()
+    assert not np.array_equal(found, upsampler.detail(pixels, AT, AT, 2.0, 0))
+
+
 def test_drawing_noise_leaves_the_global_generator_alone(upsampler, pixels):
     before = torch.get_rng_state()
     upsampler.detail(pixels, AT, AT, 2.0, 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bitstreams.errors import InputError
 from rscodec.picture import opened
 from rscodec.resized import resized
 from rscodec.scene import Scene
@@ -78,6 +79,11 @@ def test_seeds_differ_by_window_and_by_seed():
         pixels_of(grey(), told, seed=seed)
         seeds.append([call[-1] for call in told.calls])
     assert len(set(seeds[0])) == len(seeds[0]) > 1 and not set(seeds[0]) & set(seeds[1])
+
+
+def test_an_upsampler_without_a_deterministic_part_says_so():
+    with pytest.raises(InputError, match="told has no deterministic part"):
+        Told(lambda *_: 0).deterministic()
 
 
 def test_read_in_pieces_every_window_is_computed_once():

@@ -1,0 +1,189 @@
+"""Forest carbon: who finds it on the simulated county, and what compression of the imagery does to the map.
+
+    simulated()    the models that ship, and baselines that learn in the west, judged in the east
+    task_rate()    the east coded by every contender at every rate --> map --> RMSE and bias, beside the error of NDVI;
+                   a row of carbon.csv, at once on disk; carbon.json: curves, and who adds what where JPEG2000 adds 5 %
+
+Who draws the map learnt from imagery that nobody compressed.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from bitstreams.atomic import AtomicPath
+from bitstreams.errors import OutputError
+from eval import spectral
+from eval.rd import line_up
+from eval.table import Table
+from rscodec.carbon import county
+from rscodec.carbon.baselines import BASELINES, fit
+from rscodec.carbon.features import KINDS, features
+from rscodec.carbon.prepare import prepare
+from rscodec.carbon.reflectance import BANDS
+from rscodec.carbon.scores import scale_of, score
+from rscodec.registry import CARBON
+from rscodec.scene import Scene
+from rscodec.weights import mapper_for, ships
+
+SIZE, SEED = 1024, 1  # of the county that figures are of
+BY_NAME = {baseline.name: baseline for baseline in BASELINES}
+FITTED = ("ols", "rf", "svr")
+RIVAL, ADDED = "jpeg2000", 5.0  # percent that it adds to the RMSE
+
+
+@dataclass(frozen=True)
+class East:
+    """The county, and the columns that hold its test region: `mask` (h,w) is what is judged of them, `forest` what is
+    forest in them."""
+
+    imagery: np.ndarray
+    density: np.ndarray
+    region: np.ndarray
+    columns: slice
+    scale: float
+
+    @property
+    def east(self) -> np.ndarray:
+        return self.imagery[..., self.columns]
+
+    @property
+    def mask(self) -> np.ndarray:
+        return (np.isfinite(self.density) & (self.region == county.TEST))[:, self.columns]
+
+    @property
+    def forest(self) -> np.ndarray:
+        return np.isfinite(self.density)[:, self.columns]
+
+    def score(self, found: np.ndarray) -> dict:
+        return asdict(score(self.density[:, self.columns], found, self.mask, self.scale))
+
+
+@cache
+def county_east(size: int = SIZE) -> East:
+    made = county.simulate(size, SEED)
+    with tempfile.TemporaryDirectory() as folder:
+        county.write(made, Path(folder), {})
+        files = (Path(folder) / name for name in ("imagery.tif", "forest.geojson", "canopy_height.tif"))
+        density = prepare(*files, county.VOLUME).density
+    judged = np.flatnonzero((np.isfinite(density) & (made.region == county.TEST)).any(0))
+    learn = np.isfinite(density) & (made.region == county.TRAIN)
+    columns = slice(int(judged[0]), int(judged[-1]) + 1)
+    return East(made.imagery, density, made.region, columns, scale_of(density, learn))
+
+
+def simulated(draws: int, progress: Callable[[int, int], None] | None = None) -> tuple[dict, dict[str, np.ndarray]]:
+    """{"models": {name: scores}}, and by name the maps (h,w) of the east. Nothing that ships is trained; baselines
+    learn the training region anew."""
+    where, maps = county_east(), {}
+    fitted = [(name, kind) for kind in KINDS for name in FITTED]
+    shipping = [row.name for row in CARBON if ships(row)]
+    learnt = [(name, lambda name=name: _shipped(where, name, draws)) for name in shipping]
+    learnt += [
+        (name if kind == "pixel" else f"{name}-5x5", lambda name=name, kind=kind: _fitted(where, name, kind))
+        for name, kind in fitted
+    ]
+    for name, make in learnt:
+        maps[name] = make()(where.east)
+        if progress:
+            progress(len(maps), len(learnt))
+    models = {name: where.score(found) for name, found in maps.items()}
+    return {"county": {"size": SIZE, "seed": SEED, "simulated": True}, "models": models}, maps
+
+
+@dataclass(frozen=True)
+class CarbonRow:
+    """A line of carbon.csv. `model` draws the map; the rate is that of the whole file; `added_percent` says by how much
+    the RMSE of the map is larger than without compression."""
+
+    codec: str
+    version: str
+    parameter: float
+    rate_bpp_file: float
+    model: str
+    rmse_mg_ha: float
+    bias_mg_ha: float
+    added_percent: float
+    ndvi_mae: float
+
+
+def task_rate(codecs: Iterable[str], anchors: Iterable[str], out: Path, model: str, draws: int,
+              progress: Callable[[int, int], None] | None = None) -> dict:  # fmt: skip
+    """`model`: one that ships, a weights file, or a baseline, which then learns from pixels and their neighbours."""
+    if (out / "carbon.csv").exists():
+        raise OutputError(f"{out / 'carbon.csv'} exists; give another --out")
+    where, (taking_part, skipped) = county_east(), line_up([*codecs, *anchors])
+    scene = Scene(where.east, metadata={"descriptions": list(BANDS)})
+    if model in BY_NAME:
+        drawn = _fitted(where, model, "window")
+    else:
+        drawn, model = _shipped(where, model, draws), mapper_for(model).model
+    clear, rows = where.score(drawn(where.east)), []
+    for spec in [spec for spec, one in taking_part.items() if one.refuses(scene)]:
+        skipped[spec] = taking_part.pop(spec).refuses(scene)
+    with Table(out / "carbon.csv", CarbonRow) as table:
+        for one in taking_part.values():
+            prepared = one.prepare(scene)
+            for parameter in one.parameters:
+                data = one.encode(prepared, parameter)
+                decoded = one.decode(data, scene)
+                found = where.score(drawn(decoded))
+                rows.append(CarbonRow(
+                    codec=one.name, version=one.version, parameter=float(parameter),
+                    rate_bpp_file=8 * len(data) / where.mask.size, model=model,
+                    rmse_mg_ha=found["rmse_mg_ha"], bias_mg_ha=found["bias_mg_ha"],
+                    added_percent=100 * (found["rmse_mg_ha"] / clear["rmse_mg_ha"] - 1),
+                    ndvi_mae=spectral.ndvi_mae(where.east, decoded, np.broadcast_to(where.mask, decoded.shape),
+                                               BANDS.index("red"), BANDS.index("nir")),
+                ))  # fmt: skip
+                table.add(rows[-1])
+                if progress:
+                    progress(len(rows), sum(len(one.parameters) for one in taking_part.values()))
+    summary = {"model": model, "simulated": True, "uncompressed": clear, "skipped": skipped} | curves(rows)
+    with AtomicPath(out / "carbon.json", overwrite=True) as target:
+        target.write_text(json.dumps(summary, indent=1) + "\n")
+    return summary
+
+
+def curves(rows: list[CarbonRow]) -> dict:
+    """Points of each codec by rising rate, and `at`: the rate at which JPEG2000 adds 5 % for the last time, with what
+    every codec that reaches it adds there (linear between the points)."""
+    found: dict[str, list[dict]] = {}
+    for row in sorted(rows, key=lambda row: row.rate_bpp_file):
+        point = asdict(row)
+        found.setdefault(point.pop("codec"), []).append(point)
+    rate = crossing(found.get(RIVAL, []))
+    added = {}
+    for name, points in found.items():
+        rates, adds = ([point[key] for point in points] for key in ("rate_bpp_file", "added_percent"))
+        if rate is not None and rates[0] <= rate <= rates[-1]:
+            added[name] = float(np.interp(rate, rates, adds))
+    return {"curves": found, "at": {"rate_bpp_file": rate, "rival": RIVAL, "added_percent": added}}
+
+
+def crossing(points: list[dict]) -> float | None:
+    """The highest rate at which a curve falls through ADDED."""
+    for left, right in reversed(list(zip(points, points[1:], strict=False))):
+        high, low = left["added_percent"], right["added_percent"]
+        if high >= ADDED > low:
+            share = (high - ADDED) / (high - low)
+            return left["rate_bpp_file"] + share * (right["rate_bpp_file"] - left["rate_bpp_file"])
+    return None
+
+
+def _shipped(where: East, model: str, draws: int) -> Callable[[np.ndarray], np.ndarray]:
+    mapper = mapper_for(model)
+    return lambda imagery: np.maximum(mapper.maps(imagery, where.forest, draws), 0).mean(0)
+
+
+def _fitted(where: East, name: str, kind: str) -> Callable[[np.ndarray], np.ndarray]:
+    learn = np.isfinite(where.density) & (where.region == county.TRAIN)
+    model = fit(BY_NAME[name], features(where.imagery, kind), where.density, learn)
+    return lambda imagery: model.predict(features(imagery, kind), where.mask)

@@ -1,0 +1,30 @@
+"""Upsamplers on the held-out images: the figures that manifests of their weights give."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from eval import datasets
+from eval.sr import BICUBIC, DETERMINISTIC, sr
+
+
+def held_out(count: int | None = None) -> list[datasets.Image]:
+    """The images that manifests speak of, or `count` of each set, spread over it."""
+    data, files = Path(os.environ["RSCODEC_DATA"]), []
+    for pattern in datasets.HELD_OUT:
+        found = sorted(map(str, data.glob(pattern)))
+        files += found if count is None else datasets.spread(found, count)
+    return datasets.images(files)
+
+
+def against_bicubic(path: Path, images: list[datasets.Image], scales: tuple[float, ...], degradation: str = BICUBIC,
+                    deterministic: bool = False) -> dict:  # fmt: skip
+    """Of an upsampler: {set: {"bicubic", "ours" and, if wanted, "deterministic": [a point for each scale]}}"""
+    names = {BICUBIC: "bicubic", str(path): "ours"}
+    if deterministic:
+        names[f"{path}{DETERMINISTIC}"] = "deterministic"
+    with tempfile.TemporaryDirectory() as folder:
+        found = sr(images, scales, tuple(names), Path(folder), degradation=degradation).summary["sets"]
+    return {name: {names[model]: points for model, points in models.items()} for name, models in found.items()}

@@ -1,0 +1,139 @@
+"""A raster or a stream -> a map of carbon density, how far the model is from sure, and totals by polygon.
+
+    density.tif   Mg/ha, mean of the maps drawn, NaN outside of forest
+    spread.tif    Mg/ha, deviation of the maps drawn; 0 from a model that leaves nothing to chance
+    mask.tif      1 where there is a density: valid pixels, inside of the polygons if there are any
+    totals.csv    a row for each polygon on the map
+
+All of it says which model made it, and what that was trained on. Imagery that is itself generated is refused.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from bitstreams.atomic import AtomicPath
+from bitstreams.errors import InputError
+from rscodec.api import load
+from rscodec.carbon.area import pixel_areas
+from rscodec.carbon.density import HECTARE
+from rscodec.carbon.folder import make
+from rscodec.carbon.grid import Grid
+from rscodec.carbon.inventory import read_inventory
+from rscodec.carbon.mapper import DRAWS
+from rscodec.provenance import raster_crc32, refuse_synthetic, synthetic
+from rscodec.scene import Scene
+from rscodec.turn import turn
+from rscodec.weights import mapper_for
+
+DENSITY, SPREAD, MASK, TOTALS = "density.tif", "spread.tif", "mask.tif", "totals.csv"
+
+
+@dataclass(frozen=True)
+class Total:
+    """Of one polygon, numbered as in its file: `tonnes` of carbon, and the deviation of that over the maps drawn."""
+
+    feature: int
+    pixels: int
+    hectares: float
+    mg_ha: float
+    tonnes: float
+    tonnes_spread: float
+
+
+@dataclass(frozen=True)
+class CarbonReport:
+    """`far`: how many deviations of the training imagery the mean of a band is from its mean, at most."""
+
+    path: str
+    model: str
+    trained_on: str
+    maps: int
+    pixels: int
+    hectares: float
+    tonnes: float
+    tonnes_spread: float
+    far: float
+    totals: list[Total]
+
+
+def predict_file(src: str | Path, folder: Path, model: str | Path = "iidm", *, bands: tuple[int, ...] | None = None,
+                 stands: Path | None = None, draws: int = DRAWS, allow_synthetic: bool = False, weights=None,
+                 device: str = "cpu", threads: int | None = None, overwrite: bool = False,
+                 progress: Callable[[int, int], None] | None = None) -> CarbonReport:  # fmt: skip
+    """`weights`: of the codec, for a stream."""
+    make(folder, (DENSITY, SPREAD, MASK, *([TOTALS] if stands else ())), overwrite)
+    with turn(threads):
+        mapper, scene = mapper_for(model, device), load(src, bands, weights, device)
+        if not allow_synthetic:
+            refuse_synthetic(scene.metadata, src)
+        if len(scene.pixels) != mapper.bands:
+            raise InputError(
+                f"{src} has {len(scene.pixels)} bands, {mapper.model} takes {mapper.bands}: give blue, green, red and "
+                "near infrared, in this order, by --bands"
+            )
+        grid = Grid.of(scene.metadata, *scene.pixels.shape[:0:-1], name=src)
+        forest, label, numbers = scene.mask.all(0), None, []
+        if stands:
+            label, numbers = _label(grid, stands)
+            forest &= label > 0
+        if not forest.any():
+            where = f" in the polygons of {stands}: is one of their CRSs wrong?" if stands else ""
+            raise InputError(f"{src} has no valid pixel{where}")
+        maps = np.maximum(mapper.maps(scene.pixels, forest, draws, progress), 0)
+
+    tags = {"carbon_model": mapper.model, "carbon_weights": mapper.weights_hash, "carbon_maps": str(len(maps)),
+            "carbon_trained_on": mapper.trained_on, "carbon_source_crc32": raster_crc32(src)}  # fmt: skip
+    tags |= synthetic(scene.metadata)
+    _save(folder / DENSITY, maps.mean(0), "carbon density (Mg/ha)", grid, tags, overwrite)
+    _save(folder / SPREAD, maps.std(0), "deviation of carbon density (Mg/ha)", grid, tags, overwrite)
+    metadata = grid.metadata | {"descriptions": ["1 where there is a density"], "tags": {"": tags}}
+    Scene(forest[None].astype(np.uint8), metadata=metadata).save(folder / MASK, overwrite=overwrite)
+    hectares = np.where(forest, pixel_areas(grid), 0) / HECTARE
+    totals = []
+    if stands:
+        totals = _totals(maps, hectares, np.where(forest, label, 0), numbers)
+        _write_totals(folder / TOTALS, totals, overwrite)
+    (whole,) = _totals(maps, hectares, forest.astype(int), [0])
+    units = mapper.units
+    means = scene.pixels[:, forest].mean(1, dtype=np.float64)
+    far = float(np.abs((means - units.mean) / np.array(units.spread)).max())
+    return CarbonReport(str(folder), mapper.model, mapper.trained_on, len(maps), whole.pixels, whole.hectares,
+                        whole.tonnes, whole.tonnes_spread, far, totals)  # fmt: skip
+
+
+def _label(grid: Grid, stands: Path) -> tuple[np.ndarray, list[int]]:
+    """Which polygon has each pixel (h,w), from 1, and their numbers in the file."""
+    forest = read_inventory(stands, None)
+    kept = [at for at, outline in enumerate(forest.outlines) if outline is not None]
+    outlines = grid.projected([forest.outlines[at] for at in kept], forest.crs, forest.path)
+    return grid.burned(outlines), [forest.numbers[at] for at in kept]
+
+
+def _totals(maps: np.ndarray, hectares: np.ndarray, label: np.ndarray, numbers: list[int]) -> list[Total]:
+    count = len(numbers) + 1
+    pixels, area = np.bincount(label.ravel(), minlength=count), np.bincount(label.ravel(), hectares.ravel(), count)
+    stock = np.stack([np.bincount(label.ravel(), (np.nan_to_num(one) * hectares).ravel(), count) for one in maps])
+    return [
+        Total(number, int(pixels[at]), float(area[at]), float(stock[:, at].mean() / area[at]),
+              float(stock[:, at].mean()), float(stock[:, at].std()))
+        for at, number in enumerate(numbers, 1) if pixels[at]
+    ]  # fmt: skip
+
+
+def _write_totals(path: Path, totals: list[Total], overwrite: bool) -> None:
+    with AtomicPath(path, overwrite) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(field.name for field in fields(Total))
+        writer.writerows([f"{value:.3f}" if isinstance(value, float) else value for value in astuple(one)]
+                         for one in totals)  # fmt: skip
+
+
+def _save(path: Path, values: np.ndarray, description: str, grid: Grid, tags: dict, overwrite: bool) -> None:
+    carbon = {"nodata": "nan", "descriptions": [description], "units": ["Mg/ha"], "tags": {"": tags}}
+    Scene(values[None].astype(np.float32), metadata=grid.metadata | carbon).save(path, overwrite=overwrite)

@@ -1,0 +1,21 @@
+"""A manifest says of weights what they are and how they came about."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from rscodec.training.manifest import write_manifest
+
+
+def test_it_lies_beside_the_weights_and_describes_them(tmp_path):
+    saved = {"config": {"width": 8}, "history": [{"steps": 3}], "module": object()}
+    path = tmp_path / "x-1.safetensors"
+    path.write_bytes(b"weights")
+    told = write_manifest(path, "x-1", saved, "tools/train_x.py", {"a": 1}, "tools/x.py", codecs=())
+    found = json.loads((tmp_path / "x-1.json").read_text())
+    assert found == json.loads(json.dumps(told))
+    assert (found["bytes"], found["sha256"]) == (7, hashlib.sha256(b"weights").hexdigest())
+    assert (found["config"], found["history"], found["codecs"]) == (saved["config"], saved["history"], [])
+    assert found["command"] == "tools/pack_data.py, then tools/train_x.py once for each entry of history"
+    assert (found["figures"], found["figures_command"]) == ({"a": 1}, "tools/x.py")
