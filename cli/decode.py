@@ -18,6 +18,7 @@ from rscodec.weights import ships
 
 ENHANCED = any(row.takes == "stream" and ships(row) for row in ENHANCERS)
 UPSCALED = any(map(ships, UPSAMPLERS))
+GENERATED = " or ".join(name for name, offered in (("--enhance", ENHANCED), ("--upscale", UPSCALED)) if offered)
 
 
 @click.command()
@@ -37,7 +38,7 @@ UPSCALED = any(map(ships, UPSAMPLERS))
 @enhancing.by_choice(hidden=not ENHANCED)
 @click.option("--upscale", type=upscale_scene.SCALE, metavar="SCALE", hidden=not UPSCALED,
               help="Upsample what was decoded, as `rscodec upscale --scale` does; --window counts pixels before.")
-@options.seed_option(None, "With --enhance or --upscale: ", hidden=not (ENHANCED or UPSCALED))
+@options.seed_option(None, f"With {GENERATED}: ", hidden=not GENERATED)
 @options.weights_option
 @options.device_option
 @options.threads_option

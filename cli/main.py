@@ -26,6 +26,7 @@ COMMANDS = (
     ("encode", "Compress a scene."),
     ("decode", "Reconstruct a scene, or a window of it."),
     ("enhance", "Enhance an image that another codec compressed."),
+    ("upscale", "Give a scene more pixels than it had."),
     ("batch", "Encode or decode many scenes."),
     ("info", "Explain a compressed file, field by field."),
     ("verify", "Decode everything and check it."),
@@ -34,7 +35,6 @@ COMMANDS = (
     ("eval", "Measure rate, distortion and speed."),
     ("carbon", "Map forest carbon."),
 )
-UNOFFERED = ("upscale",)  # commands that work, but whose weights do not ship
 
 
 @dataclass(frozen=True)
@@ -61,13 +61,13 @@ UNEXPECTED, USAGE, INTERRUPTED, CLOSED_PIPE = 1, 2, 130, 141
 class Commands(click.Group):
     """A group that imports a command when it is asked for by name, and for no other reason."""
 
-    rows, unoffered = COMMANDS, UNOFFERED
+    rows = COMMANDS
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [name for name, _ in self.rows]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in (*self.list_commands(ctx), *self.unoffered):
+        if name not in self.list_commands(ctx):
             return None
         return importlib.import_module(f"cli.{name}").command
 

@@ -13,7 +13,7 @@ from cli.options import Session
 
 
 class RioCommands(Commands):
-    rows, unoffered = tuple(row for row in COMMANDS if row[0] in ("encode", "decode", "info")), ()
+    rows = tuple(row for row in COMMANDS if row[0] in ("encode", "decode", "info"))
 
     def invoke(self, ctx: click.Context):
         try:

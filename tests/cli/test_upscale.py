@@ -1,4 +1,4 @@
-"""`rscodec upscale`: what the options mean to the library; it is offered when a model ships."""
+"""`rscodec upscale`: what the options mean to the library."""
 
 from __future__ import annotations
 
@@ -7,18 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.main import COMMANDS, UNOFFERED
-from rscodec.registry import UPSAMPLERS
 from rscodec.upsamplers.base import UpscaleSettings
-from rscodec.weights import ships
 
 DEFAULTS = dict(weights=None, device="cpu", threads=None, overwrite=False, progress=None)
-
-
-def test_it_is_offered_when_a_model_ships(rscodec):
-    shipping = any(map(ships, UPSAMPLERS))
-    assert ("upscale" in [name for name, _ in COMMANDS]) == shipping == ("upscale" not in UNOFFERED)
-    assert ("\n  upscale " in rscodec("--help").out) == shipping
 
 
 def test_defaults(rscodec, api):
