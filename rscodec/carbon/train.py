@@ -23,6 +23,7 @@ from rscodec.carbon.kinds import TRAINED, AnyConfig, build
 from rscodec.carbon.mapper import write_weights
 from rscodec.carbon.prepare import DENSITY
 from rscodec.carbon.scores import Scores, score
+from rscodec.fill import fill_invalid
 from rscodec.scene import Scene
 from rscodec.training import checkpoint
 from rscodec.training.loop import Plan, train
@@ -46,8 +47,8 @@ class CarbonPlan:
 
 @dataclass(frozen=True)
 class Ground:
-    """imagery (C,h,w), density (h,w) in Mg/ha with NaN where it is unknown, region (h,w) of county.py; `origin` says
-    what they are."""
+    """imagery (C,h,w) without holes, density (h,w) in Mg/ha with NaN where it is unknown, region (h,w) of county.py;
+    `origin` says what they are."""
 
     imagery: np.ndarray
     density: np.ndarray
@@ -62,7 +63,8 @@ class Ground:
             if found.shape != scene.pixels.shape[1:]:
                 raise InputError(f"{name} has not the pixels of {image}: make it with `rscodec carbon prepare {image}`")
         tags = scene.metadata.get("tags", {}).get("", {})
-        return cls(scene.pixels, density, where, tags.get("origin", image.name))
+        known = np.where(scene.mask.all(0), density, np.nan)
+        return cls(fill_invalid(scene.pixels, ~scene.mask), known, where, tags.get("origin", image.name))
 
     def beside(self, other: Ground) -> Ground:
         """Both, with a column between them that no crop may show."""
