@@ -72,7 +72,7 @@ def prepare(image: Path, stands: Path, heights: Path, volume: str, output: Path,
 @click.option("--target", type=options.PATH, required=True, help="What `rscodec carbon prepare` made of IMAGE.")
 @click.option("--region", type=options.PATH, show_default="everywhere", help="A raster that is 1 where to learn.")
 @click.option("--more", type=(options.PATH, options.PATH), multiple=True, metavar="IMAGE FOLDER",
-              help="Another image and its target, all of which is learnt from; may be repeated.")
+              help="Another image and its target, to be learnt from as well; may be repeated.")
 @click.option("--model", type=click.Choice(["iidm", "idm", "unet", "vae", "gan"]), default="iidm", show_default=True)
 @click.option("--run", type=options.PATH, required=True, help="Folder of this run; one that exists goes on.")
 @click.option("--start", type=options.PATH, help="Begin with average.pt of another run, or with a distilled start.pt.")
@@ -80,7 +80,7 @@ def prepare(image: Path, stands: Path, heights: Path, volume: str, output: Path,
 @click.option("--rate", type=options.FiniteRange(0), default=1e-3, show_default=True, help="Learning rate.")
 @click.option("--batch", type=click.IntRange(min=1), default=8, show_default=True)
 @click.option("--crop", type=click.IntRange(min=16), default=64, show_default=True, help="Edge of crops.")
-@click.option("--validate", is_flag=True, help="Keep the northern eighth back, and judge there.")
+@click.option("--validate", is_flag=True, help="Keep the northern eighth back, of --more too, and judge there.")
 @click.option("--minutes", type=options.FiniteRange(0), help="Stop (and save) after this long.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @options.threads_option
@@ -147,11 +147,14 @@ def predict(scene: Path, output: Path, model: str, quiet: bool, as_json: bool, *
 @options.debug_option
 def evaluate(simulated: bool, draws: int, maps: Path | None, threads: int | None, quiet: bool, as_json: bool) -> None:
     """Judge the models that ship, beside least squares, random forest and support vectors."""
+    from bitstreams.atomic import AtomicPath
     from eval.carbon import county_east
     from eval.carbon import simulated as judge
     from eval.plots import write_carbon_maps
     from rscodec.turn import turn
 
+    if maps:
+        AtomicPath(maps, overwrite=True).check()
     with turn(threads), progress("judge", quiet or as_json) as report:
         found, drawn = judge(draws, progress=report)
     if maps:

@@ -122,9 +122,10 @@ def task_rate(codecs: Iterable[str], anchors: Iterable[str], out: Path, model: s
     where, (taking_part, skipped) = county_east(), line_up([*codecs, *anchors])
     scene = Scene(where.east, metadata={"descriptions": list(BANDS)})
     if model in BY_NAME:
-        drawn = _fitted(where, model, "window")
+        drawn, weights = _fitted(where, model, "window"), ""
     else:
-        drawn, model = _shipped(where, model, draws), mapper_for(model).model
+        drawn, mapper = _shipped(where, model, draws), mapper_for(model)
+        model, weights = mapper.model, mapper.weights_hash
     clear, rows = where.score(drawn(where.east)), []
     for spec in [spec for spec, one in taking_part.items() if one.refuses(scene)]:
         skipped[spec] = taking_part.pop(spec).refuses(scene)
@@ -146,7 +147,8 @@ def task_rate(codecs: Iterable[str], anchors: Iterable[str], out: Path, model: s
                 table.add(rows[-1])
                 if progress:
                     progress(len(rows), sum(len(one.parameters) for one in taking_part.values()))
-    summary = {"model": model, "simulated": True, "uncompressed": clear, "skipped": skipped} | curves(rows)
+    summary = {"model": model, "weights": weights, "simulated": True, "uncompressed": clear, "skipped": skipped}
+    summary |= curves(rows)
     with AtomicPath(out / "carbon.json", overwrite=True) as target:
         target.write_text(json.dumps(summary, indent=1) + "\n")
     return summary

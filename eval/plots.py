@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bitstreams.atomic import AtomicPath
 from eval.summary import base_of
 
 PANELS = (
@@ -93,7 +94,8 @@ def write_carbon_maps(where, maps: dict, path: Path) -> None:
         else:
             drawn = axis.imshow(np.where(where.mask, found, np.nan)[rows], cmap="viridis", vmin=0, vmax=where.scale)
     figure.colorbar(drawn, ax=axes, label="Mg/ha", shrink=0.8)
-    figure.savefig(path, dpi=100)
+    with AtomicPath(path, overwrite=True) as target:
+        figure.savefig(target, format="png", dpi=100)
 
 
 def _figure(panels: list[tuple[str, str]], draw: Callable, title: str, path: Path) -> list[Path]:

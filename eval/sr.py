@@ -133,34 +133,37 @@ def pair_of(image: Image, scale: float, degradation: str = BICUBIC) -> tuple[Sce
     return pair(load(image.path, BANDS), scale, degradation, image.name)
 
 
-def upsampler(model: str, device: str) -> Upsampler:
+def upsampler(model: str, device: str) -> Upsampler | None:
+    """A model by its name; None is bicubic interpolation."""
+    if model == BICUBIC:
+        return None
     found = upsampler_for(model.removesuffix(DETERMINISTIC), device)
     return found.deterministic() if model.endswith(DETERMINISTIC) else found
 
 
 def weights_of(model: str, scales: tuple[float, ...], device: str) -> str:
     """The hash of a model's weights; an error if there are none, or if it does not know one of the scales."""
-    if model == BICUBIC:
-        return ""
     found = upsampler(model, device)
+    if found is None:
+        return ""
     for scale in scales:
         found.check(scale)
     return found.weights_hash
 
 
-def upsampled(small: Scene, scale: float, model: str, device: str) -> np.ndarray:
-    settings, picture = UpscaleSettings(model, scale), opened(SceneSource(small))
-    if model == BICUBIC:
+def upsampled(small: Scene, scale: float, by: Upsampler | None) -> np.ndarray:
+    settings, picture = UpscaleSettings(by.model if by else BICUBIC, scale), opened(SceneSource(small))
+    if by is None:
         found = resized(picture, settings.target(picture.scene.width), settings.target(picture.scene.height))
         return found.read(found.scene)[0]
-    found = UpscaledScene(picture, upsampler(model, device), settings, {})
+    found = UpscaledScene(picture, by, settings, {})
     return found.read(found.target)[0]
 
 
 def row_of(image: Image, model: str, weights: str, degradation: str, scale: float, device: str) -> SrRow:
-    small, original = pair_of(image, scale, degradation)
+    (small, original), by = pair_of(image, scale, degradation), upsampler(model, device)
     started = time.perf_counter()
-    found = upsampled(small, scale, model, device)
+    found = upsampled(small, scale, by)
     seconds = time.perf_counter() - started
     judged = is_picture(*original.shape, "uint8")
     return SrRow(

@@ -13,7 +13,7 @@ from eval.datasets import Image
 from eval.pictures import choose, png, show, uri
 from eval.plots import model_colours
 from eval.report import table, write_page
-from eval.sr import BICUBIC, Result, SrRow, pair_of, upsampled
+from eval.sr import BICUBIC, Result, SrRow, pair_of, upsampled, upsampler
 from rscodec.scene import Scene
 
 METRICS = {
@@ -84,7 +84,7 @@ def _view(image: Image, row: SrRow, device: str, folder: Path, height: int, widt
     path = folder / f"{label[:80]}-{hashlib.sha256(label.encode()).hexdigest()[:8]}.png"
     if not path.exists():
         small, _ = pair_of(image, row.scale, row.degradation)
-        found = upsampled(small, row.scale, row.model, device)[:, :height, :width]
+        found = upsampled(small, row.scale, upsampler(row.model, device))[:, :height, :width]
         folder.mkdir(exist_ok=True)
         path.write_bytes(png(show(Scene(found), found)))
     lpips = "" if row.lpips is None else f", LPIPS {row.lpips:.3f}"

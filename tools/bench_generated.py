@@ -16,12 +16,15 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import click
 import numpy as np
 import torch
 
+from bitstreams.errors import InputError
 from eval.elic import UNIT, Elic, machine
 from rscodec.enhancers import ldm_rsic
 from rscodec.enhancers.base import EnhanceSettings
@@ -69,8 +72,10 @@ def upscaling(model: str, pixels: np.ndarray, scale: float, folder: Path) -> dic
         scene = UpscaledScene(small, of, settings, {})
         scene.read(scene.target)
 
-    plain = upsampler.deterministic()
-    return {upsampler.model: work, "without diffusion": lambda: work(plain)}
+    works = {upsampler.model: work}
+    with suppress(InputError):  # it may have no such part
+        works["without diffusion"] = partial(work, upsampler.deterministic())
+    return works
 
 
 def timed(work: Callable[[], object]) -> tuple[float, float]:

@@ -35,15 +35,11 @@ from matplotlib import pyplot  # noqa: E402
 UNIT = 64  # edges of raised images are multiples of it: latents of the deepest level
 
 
-def own(saved: dict, prefix: str) -> dict:
-    return {key[len(prefix) :]: value for key, value in saved["module"].items() if key.startswith(prefix)}
-
-
 def load_teacher(run: Path) -> Teacher:
     saved = checkpoint.load(run / "average.pt")
     teacher = Teacher(TeacherConfig.from_dict(saved["config"]))
     teacher.adapt()
-    teacher.load_state_dict(own(saved, "net."))
+    teacher.load_state_dict(checkpoint.part(saved["module"], "net."))
     merge(teacher.unet)
     return teacher.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
@@ -51,7 +47,7 @@ def load_teacher(run: Path) -> Teacher:
 def load_student(run: Path) -> SlimDiffSr:
     saved = checkpoint.load(run / "average.pt")
     student = SlimDiffSr(SlimConfig.from_dict(saved["config"]))
-    student.load_state_dict(own(saved, "net.net."))
+    student.load_state_dict(checkpoint.part(saved["module"], "net.net."))
     return student.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
 

@@ -82,8 +82,7 @@ def source(tiles: Path, vgg: str, run: Path, steps: int) -> None:
     plan = Plan(steps, steps // 2, 3e-4, average=0.98)
     groups = [(1.0, list(net.parameters()))]
     averaged = train(net, groups, patches.stream, loss_of, plan, run / "checkpoint.pt", say, {})
-    own = {key.removeprefix("vgg."): value for key, value in averaged.state.items() if key.startswith("vgg.")}
-    checkpoint.save(run / "average.pt", module=own, widths=widths)
+    checkpoint.save(run / "average.pt", module=checkpoint.part(averaged.state, "vgg."), widths=widths)
 
 
 @main.command()

@@ -8,9 +8,6 @@ by the mean of 8 maps, and by one.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import time
 from pathlib import Path
 
 import click
@@ -21,6 +18,7 @@ from rscodec.carbon.crops import Units
 from rscodec.carbon.kinds import AnyConfig, build
 from rscodec.carbon.mapper import DRAWS, CarbonMapper, write_weights
 from rscodec.training import checkpoint
+from rscodec.training.manifest import write_manifest
 
 
 @click.command()
@@ -41,19 +39,11 @@ def main(run: Path, model: str, out: Path, overwrite: bool) -> None:
 
     where = county_east()
     maps = np.maximum(CarbonMapper(path).maps(where.east, where.forest, DRAWS), 0)
-    manifest = {
-        "model": model,
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "bytes": path.stat().st_size,
-        "licence": "MIT, as the project",
-        "date": time.strftime("%Y-%m-%d"),
-        "command": "rscodec carbon train, with the options of about.plan",
-        "about": about,
-        "seconds": saved["seconds"],
-        "figures": {"mean": where.score(maps.mean(0)), "one": where.score(maps[0])},
-        "figures_command": f"tools/export_carbon.py --run {run.name} --model {model}",
-    }
-    path.with_suffix(".json").write_text(json.dumps(manifest, indent=1) + "\n")
+    made = {"command": "rscodec carbon train, with the options of about.plan", "about": about,
+            "seconds": saved["seconds"]}  # fmt: skip
+    figures = {"mean": where.score(maps.mean(0)), "one": where.score(maps[0])}
+    command = f"tools/export_carbon.py --run {run.name} --model {model}"
+    manifest = write_manifest(path, model, made, figures, command)
     click.echo(f"{path}: {manifest['bytes']} bytes, RMSE {manifest['figures']['mean']['rmse']:.4f}")
 
 

@@ -15,7 +15,7 @@ import torch.nn as nn
 
 from eval.held_out import against_bicubic, held_out
 from rscodec.training import checkpoint
-from rscodec.training.manifest import write_manifest
+from rscodec.training.manifest import sittings, write_manifest
 from rscodec.upsamplers.e2diffsr import E2DiffConfig, E2DiffSr, write_weights
 
 SCALES = (2.0, 2.6, 3.0, 3.4, 4.0, 6.0, 8.0)
@@ -28,8 +28,7 @@ def trained(run: Path) -> tuple[E2DiffSr, dict]:
     if stage == "one":
         raise click.ClickException(f"{run} ends with stage one, which needs the original; train stage two on it first")
     net = E2DiffSr(E2DiffConfig.from_dict(saved["config"]))
-    own = "net."
-    net.load_state_dict({key[len(own) :]: value for key, value in saved["module"].items() if key.startswith(own)})
+    net.load_state_dict(checkpoint.part(saved["module"], "net."))
     if stage == "twin":
         for parameter in net.condition_net.head.parameters():
             nn.init.zeros_(parameter)
@@ -54,7 +53,7 @@ def main(run: Path, model: str, out: Path, count: int | None, overwrite: bool) -
     figures = against_bicubic(path, held_out(count), SCALES, deterministic=True)
     command = f"tools/export_e2diffsr.py --run {run.name} --model {model}"
     command += "" if count is None else f" --images {count}"
-    manifest = write_manifest(path, model, saved, "tools/train_e2diffsr.py", figures, command)
+    manifest = write_manifest(path, model, sittings(saved, "tools/train_e2diffsr.py"), figures, command)
     click.echo(f"{path}: {manifest['bytes']} bytes")
 
 

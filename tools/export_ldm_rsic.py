@@ -29,7 +29,7 @@ from rscodec.raster import RasterReader
 from rscodec.scene import Scene
 from rscodec.tiles import Window
 from rscodec.training import checkpoint
-from rscodec.training.manifest import write_manifest
+from rscodec.training.manifest import sittings, write_manifest
 from rscodec.weights import codec_for_encoding
 
 RATES = (0.1, 0.2, 0.4, 0.8, 1.6)
@@ -107,7 +107,7 @@ def main(run: Path, model: str, codec: str, out: Path, overwrite: bool) -> None:
         else:
             figures[pattern] = measure(scenes, RATES, lambda scene, rate: of_jpeg2000(scene, rate, settings))
     command = f"tools/export_ldm_rsic.py --run {run.name} --model {model} --codec {codec}"
-    manifest = write_manifest(path, model, saved, "tools/train_ldm_rsic.py", figures, command, codecs=codecs)
+    manifest = write_manifest(path, model, sittings(saved, "tools/train_ldm_rsic.py", codecs=codecs), figures, command)
     click.echo(f"{path}: {manifest['bytes']} bytes, made for {codecs or 'rasters'}")
 
 

@@ -14,10 +14,8 @@ import click
 from eval.held_out import against_bicubic, held_out
 from eval.sr import DEGRADATIONS
 from rscodec.training import checkpoint
-from rscodec.training.manifest import write_manifest
+from rscodec.training.manifest import sittings, write_manifest
 from rscodec.upsamplers.slimdiffsr import SCALES, SlimConfig, SlimDiffSr, write_weights
-
-OWN = "net.net."  # the student's keys in a checkpoint
 
 
 @click.command()
@@ -33,13 +31,13 @@ def main(run: Path, model: str, out: Path, overwrite: bool) -> None:
     if saved["history"][-1]["stage"] != "student":
         raise click.ClickException(f"{run} holds no student; give the run of --stage student")
     net = SlimDiffSr(SlimConfig.from_dict(saved["config"]))
-    net.load_state_dict({key[len(OWN) :]: value for key, value in saved["module"].items() if key.startswith(OWN)})
+    net.load_state_dict(checkpoint.part(saved["module"], "net.net."))
     out.mkdir(parents=True, exist_ok=True)
     write_weights(path, model, net)
     images = held_out()
     figures = {degradation: against_bicubic(path, images, SCALES, degradation) for degradation in DEGRADATIONS}
     command = f"tools/export_slimdiffsr.py --run {run.name} --model {model}"
-    manifest = write_manifest(path, model, saved, "tools/train_slimdiffsr.py", figures, command)
+    manifest = write_manifest(path, model, sittings(saved, "tools/train_slimdiffsr.py"), figures, command)
     click.echo(f"{path}: {manifest['bytes']} bytes")
 
 

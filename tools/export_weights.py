@@ -22,7 +22,7 @@ from rscodec.codec.portable import exact_hash, freeze, write_weights
 from rscodec.metrics import Difference
 from rscodec.scene import Scene
 from rscodec.training import checkpoint
-from rscodec.training.manifest import write_manifest
+from rscodec.training.manifest import sittings, write_manifest
 
 TRAINED_ON = [
     {"name": "UC Merced Land Use", "files": "48 of 00-79 of each class", "terms": "public domain (USGS)"},
@@ -71,14 +71,15 @@ def main(run: Path, model: str, codec: str, out: Path, overwrite: bool) -> None:
     write_weights(path, model, config, tensors)
 
     data = Path(os.environ["RSCODEC_DATA"])
-    manifest = write_manifest(
-        path, model, saved, "tools/train_codec.py",
-        {pattern: measure(path, codec, data, pattern) for pattern in HELD_OUT},
-        f"tools/export_weights.py --run {run.name} --model {model} --codec {codec}",
+    made = sittings(
+        saved, "tools/train_codec.py",
         weights_hash=exact_hash(tensors).hex(),
         parameters=sum(parameter.numel() for parameter in trained.parameters()),
         trained_on=TRAINED_ON,
     )  # fmt: skip
+    figures = {pattern: measure(path, codec, data, pattern) for pattern in HELD_OUT}
+    command = f"tools/export_weights.py --run {run.name} --model {model} --codec {codec}"
+    manifest = write_manifest(path, model, made, figures, command)
     click.echo(f"{path}: {manifest['bytes']} bytes, hash {manifest['weights_hash']}")
 
 

@@ -81,7 +81,6 @@ class Crops:
     def stream(self, first: int, last: int) -> Iterator[Batch]:
         return map(self.at, range(first, last))
 
-
     def _weather(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Imagery of another day: its light and its haze are no sign of carbon."""
         mean, spread = (np.array(values)[:, None, None] for values in (self.units.mean, self.units.spread))

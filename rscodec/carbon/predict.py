@@ -26,6 +26,7 @@ from rscodec.carbon.folder import make
 from rscodec.carbon.grid import Grid
 from rscodec.carbon.inventory import read_inventory
 from rscodec.carbon.mapper import DRAWS
+from rscodec.fill import fill_invalid
 from rscodec.provenance import raster_crc32, refuse_synthetic, synthetic
 from rscodec.scene import Scene
 from rscodec.turn import turn
@@ -85,7 +86,8 @@ def predict_file(src: str | Path, folder: Path, model: str | Path = "iidm", *, b
         if not forest.any():
             where = f" in the polygons of {stands}: is one of their CRSs wrong?" if stands else ""
             raise InputError(f"{src} has no valid pixel{where}")
-        maps = np.maximum(mapper.maps(scene.pixels, forest, draws, progress), 0)
+        seen = fill_invalid(scene.pixels, ~scene.mask)  # a nodata value would spread over the windows that show it
+        maps = np.maximum(mapper.maps(seen, forest, draws, progress), 0)
 
     tags = {"carbon_model": mapper.model, "carbon_weights": mapper.weights_hash, "carbon_maps": str(len(maps)),
             "carbon_trained_on": mapper.trained_on, "carbon_source_crc32": raster_crc32(src)}  # fmt: skip

@@ -7,7 +7,6 @@ end weights.safetensors, which maps are drawn with.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,9 +22,13 @@ from rscodec.carbon.kinds import TRAINED, AnyConfig, build
 from rscodec.carbon.mapper import write_weights
 from rscodec.carbon.prepare import DENSITY
 from rscodec.carbon.scores import Scores, score
+from rscodec.fill import fill_invalid
 from rscodec.scene import Scene
 from rscodec.training import checkpoint
+from rscodec.training.log import run_log
 from rscodec.training.loop import Plan, train
+
+SAME = {"model": "--model", "config": "--start", "units": "ground", "trained_on": "ground", "validate": "--validate"}
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,8 @@ class CarbonPlan:
 
 @dataclass(frozen=True)
 class Ground:
-    """imagery (C,h,w), density (h,w) in Mg/ha with NaN where it is unknown, region (h,w) of county.py; `origin` says
-    what they are."""
+    """imagery (C,h,w) without holes, density (h,w) in Mg/ha with NaN where it is unknown, region (h,w) of county.py;
+    `origin` says what they are."""
 
     imagery: np.ndarray
     density: np.ndarray
@@ -62,7 +65,8 @@ class Ground:
             if found.shape != scene.pixels.shape[1:]:
                 raise InputError(f"{name} has not the pixels of {image}: make it with `rscodec carbon prepare {image}`")
         tags = scene.metadata.get("tags", {}).get("", {})
-        return cls(scene.pixels, density, where, tags.get("origin", image.name))
+        known = np.where(scene.mask.all(0), density, np.nan)
+        return cls(fill_invalid(scene.pixels, ~scene.mask), known, where, tags.get("origin", image.name))
 
     def beside(self, other: Ground) -> Ground:
         """Both, with a column between them that no crop may show."""
@@ -90,18 +94,14 @@ def train_model(name: str, ground: Ground, run: Path, plan: CarbonPlan, log: Cal
         raise InputError(f"--crop {plan.crop}: give a multiple of {STRIDE}")
     torch.manual_seed(plan.seed)
     begun = checkpoint.load(start) if start else {"config": asdict(TRAINED[name]), "module": {}}
+    kind, wanted = begun["config"]["kind"], TRAINED[name].kind
+    if kind != wanted:
+        raise InputError(f"{start} is of a {kind}, not of a {wanted}: give another --start, or --model {kind}")
     model = build(AnyConfig.from_dict(begun["config"]))
     model.load_state_dict(model.state_dict() | begun["module"])
     if len(ground.imagery) != model.config.bands:
         raise InputError(f"{name} takes {model.config.bands} bands, and the imagery has {len(ground.imagery)}")
     crops = Crops(ground.imagery, ground.density, ground.region, plan.batch, plan.crop, plan.seed, plan.validate)
-    run.mkdir(parents=True, exist_ok=True)
-
-    def say(line: str) -> None:
-        stamped = f"{time.strftime('%F %T')} {line}"
-        log(stamped)
-        with (run / "log.txt").open("a") as file:
-            file.write(stamped + "\n")
 
     def loss_of(parts, step: int):
         with torch.autocast("cpu", torch.bfloat16):
@@ -110,6 +110,8 @@ def train_model(name: str, ground: Ground, run: Path, plan: CarbonPlan, log: Cal
     about = {"model": name, "parameters": sum(parameter.numel() for parameter in model.parameters()),
              "trained_on": ground.origin, "config": asdict(model.config), "units": asdict(crops.units),
              "plan": asdict(plan), "start": start.parent.name if start else None}  # fmt: skip
+    _check_same(run / "checkpoint.pt", about)
+    say = run_log(run, log)
     say(json.dumps(about))
     steps = Plan(plan.steps, round(plan.decay * plan.steps), plan.rate, average=plan.average, minutes=plan.minutes)
     groups = [(1.0, list(model.parameters()))]
@@ -126,3 +128,12 @@ def train_model(name: str, ground: Ground, run: Path, plan: CarbonPlan, log: Cal
     found = score(np.nan_to_num(ground.density[rows]), drawn, known & (ground.region[rows] == TRAIN), crops.units.scale)
     say(json.dumps(asdict(found)))
     return found
+
+
+def _check_same(path: Path, about: dict) -> None:
+    """A run goes on as what it was begun as."""
+    before = checkpoint.load(path)["about"] if path.exists() else about
+    before, now = before | before["plan"], about | about["plan"]
+    for name, word in SAME.items():
+        if before[name] != now[name]:
+            raise InputError(f"{path.parent} was begun with another {word}: go on with that, or give a new --run")

@@ -30,7 +30,6 @@ class Schedule:
         kept = float(self.kept[step])
         return (x_t - kept**0.5 * x) / (1 - kept) ** 0.5
 
-
     def at(self, steps: torch.Tensor) -> torch.Tensor:
         """`kept` at steps that need not be whole, linearly between the two that are."""
         kept = self.kept.to(steps)

@@ -38,3 +38,8 @@ def save(path: Path, **parts) -> None:
 
 def load(path: Path) -> dict:
     return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def part(state: dict, prefix: str) -> dict:
+    """The state of one of the modules that were trained together."""
+    return {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}

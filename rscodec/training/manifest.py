@@ -8,8 +8,15 @@ import time
 from pathlib import Path
 
 
-def write_manifest(weights: Path, model: str, saved: dict, script: str, figures, figures_command: str, **more) -> dict:
-    """`saved` is the checkpoint of the run that `script` made; `more` is what only some manifests say."""
+def sittings(saved: dict, script: str, **more) -> dict:
+    """How weights were made whose checkpoint is `saved` by a script that shards are packed for; `more`: what only some
+    manifests say."""
+    command = f"tools/pack_data.py, then {script} once for each entry of history"
+    return {"config": saved["config"], **more, "command": command, "history": saved["history"]}
+
+
+def write_manifest(weights: Path, model: str, made: dict, figures, figures_command: str) -> dict:
+    """`made` says how."""
     data = weights.read_bytes()
     manifest = {
         "model": model,
@@ -17,10 +24,7 @@ def write_manifest(weights: Path, model: str, saved: dict, script: str, figures,
         "bytes": len(data),
         "licence": "MIT, as the project",
         "date": time.strftime("%Y-%m-%d"),
-        "config": saved["config"],
-        **more,
-        "command": f"tools/pack_data.py, then {script} once for each entry of history",
-        "history": saved["history"],
+        **made,
         "figures": figures,
         "figures_command": figures_command,
     }

@@ -44,7 +44,7 @@ def test_task_rate(small, tmp_path):
     assert abs(points[2]["added_percent"]) < 1 < abs(points[0]["added_percent"])
     clear = result["uncompressed"]["rmse_mg_ha"]
     assert points[0]["rmse_mg_ha"] == pytest.approx(clear * (1 + points[0]["added_percent"] / 100))
-    assert {row.model for row in rows} == {"ols"} and len(rows) >= 3
+    assert {row.model for row in rows} == {result["model"]} == {"ols"} and result["weights"] == "" and len(rows) >= 3
     assert json.loads((tmp_path / "carbon.json").read_text()) == result
     with pytest.raises(OutputError, match="another --out"):
         carbon.task_rate((), (), tmp_path, "ols", 1)
@@ -82,4 +82,6 @@ def test_the_commands(small, tmp_path, capfd, monkeypatch):
     assert main(["carbon", "eval", "--simulated", "--json", "--maps", str(tmp_path / "maps.png")]) == 0
     assert (tmp_path / "maps.png").stat().st_size > 5000
     assert set(json.loads(capfd.readouterr().out)["models"]["ols"]) >= {"rmse", "mae", "ssim", "psnr"}
+    monkeypatch.setattr(carbon, "simulated", None)  # what cannot be written is known before the work
+    assert main(["carbon", "eval", "--simulated", "--maps", str(tmp_path / "nowhere" / "maps.png")]) == 7
     assert main(["carbon", "eval"]) == 2

@@ -124,13 +124,26 @@ def test_the_same_file_by_another_name_is_degraded_in_another_way(images):
 def test_the_deterministic_part_is_a_model_of_its_own(images, tmp_path):
     model = str(upsamplers.write(tmp_path / "m.safetensors"))
     small, _ = sr.pair_of(images[0], 2.6)
-    whole, plain, bicubic = (sr.upsampled(small, 2.6, name, "cpu")
+    whole, plain, bicubic = (sr.upsampled(small, 2.6, sr.upsampler(name, "cpu"))
                              for name in (model, f"{model}:deterministic", "bicubic"))  # fmt: skip
     assert (whole != plain).any() and (plain != bicubic).any()
     rows = sr.sr(images, (2.6,), (model, f"{model}:deterministic"), tmp_path / "out").rows
     assert [row.model.endswith(":deterministic") for row in rows] == [False, True] * 2
     with pytest.raises(InputError, match="unknown name 'bicubic'"):
         sr.sr(images, (2.6,), ("bicubic:deterministic",), tmp_path / "out2")
+
+
+def test_loading_a_model_takes_no_time(images, tmp_path, monkeypatch):
+    model, clock, real = str(upsamplers.write(tmp_path / "m.safetensors")), [0.0], sr.upsampler_for
+
+    def slow(*args):
+        clock[0] += 100
+        return real(*args)
+
+    monkeypatch.setattr(sr, "upsampler_for", slow)
+    monkeypatch.setattr(sr.time, "perf_counter", lambda: clock[0])
+    (row,) = sr.sr(images[:1], (2.0,), (model,), tmp_path / "out").rows
+    assert clock[0] >= 100 and row.seconds == 0
 
 
 def test_gains_are_beside_bicubic_where_that_was_measured():

@@ -83,6 +83,20 @@ def test_a_map_has_units_place_and_origin(scene, weights, tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["density.tif", "mask.tif", "spread.tif"]
 
 
+@pytest.mark.parametrize("dtype, nodata", [("float32", "nan"), ("float32", "-9999"), ("uint16", "65535")])
+def test_what_is_no_measurement_does_not_change_the_rest(scene, weights, tmp_path, dtype, nodata):
+    pixels = Scene.load(scene).pixels.astype(dtype)
+    maps = {}
+    for hole in ("1300", nodata):
+        pixels[:, 10:14, 20:25] = float(hole)
+        predict_file(save(tmp_path / "a.tif", pixels, nodata=hole), tmp_path / "out", weights, draws=1, overwrite=True)
+        maps[hole] = Scene.load(tmp_path / "out" / "density.tif").pixels[0]
+    valid = np.ones((HEIGHT, WIDTH), bool)
+    valid[10:14, 20:25] = False
+    assert np.array_equal(np.isfinite(maps[nodata]), valid)
+    assert maps[nodata][valid] == pytest.approx(maps["1300"][valid], abs=1.0)
+
+
 def test_totals_by_polygon(scene, weights, tmp_path):
     pytest.importorskip("pyogrio")
     stands = polygons(tmp_path / "stands.geojson", (10, 5, 20, 15), (500, 500, 510, 510), (30, 10, 35, 12))

@@ -10,6 +10,7 @@ import torch
 
 from bitstreams.errors import InputError, WrongWeights
 from rscodec.carbon import kinds
+from rscodec.carbon import train as training
 from rscodec.carbon.base import CarbonConfig
 from rscodec.carbon.county import NEITHER, TRAIN
 from rscodec.carbon.crops import Crops
@@ -73,9 +74,38 @@ def test_a_run_begins_with_what_was_distilled(ground, tmp_path):
     assert saved["about"]["config"]["condition"] == config.condition
 
 
-def test_what_is_kept_back_is_judged(ground, tmp_path):
-    found = train_model("unet", ground, tmp_path, replace(PLAN, validate=True), lambda line: None)
-    assert found.rmse > 0 and found.r2 < 1
+def test_no_run_goes_on_as_another(ground, tmp_path):
+    def go_on(name="unet", ground=ground, plan=PLAN, start=None):
+        train_model(name, ground, tmp_path / "run", plan, lambda line: None, start)
+
+    go_on()
+    for other, what in (
+        (dict(name="iidm"), "another --model"),
+        (dict(ground=replace(ground, imagery=ground.imagery + 9)), "another ground"),
+        (dict(ground=replace(ground, origin="elsewhere")), "another ground"),
+        (dict(plan=replace(PLAN, validate=True)), "another --validate"),
+    ):
+        with pytest.raises(InputError, match=f"run was begun with {what}: go on with that, or give a new --run"):
+            go_on(**other)
+    go_on(plan=replace(PLAN, steps=5))
+    with pytest.raises(InputError, match="average.pt is of a unet, not of a iidm: give another --start"):
+        go_on("iidm", start=tmp_path / "run" / "average.pt")
+
+
+def test_what_is_kept_back_is_judged_and_nothing_else(ground, tmp_path, monkeypatch):
+    asked = []
+
+    def right(model, units, imagery, forest, edge, seed):
+        asked.append(imagery)
+        return np.nan_to_num(ground.density[: SIZE // 8])
+
+    monkeypatch.setattr(training, "estimate_map", right)
+    region = ground.region.copy()
+    region[:, SIZE // 2 :] = NEITHER
+    ground, plan = replace(ground, region=region), replace(PLAN, validate=True)
+    found = train_model("unet", ground, tmp_path, plan, lambda line: None)
+    assert len(asked) == 1 and np.array_equal(asked[0], ground.imagery[:, : SIZE // 8])
+    assert found.rmse == 0 and found.r2 == 1
 
 
 def test_a_file_of_another_kind(tmp_path):
@@ -120,6 +150,11 @@ def test_ground_comes_from_files(ground, tmp_path):
     found = Ground.load(tmp_path / "image.tif", tmp_path, None)
     assert np.array_equal(found.density, ground.density, equal_nan=True)
     assert found.origin == "image.tif" and (found.region == TRAIN).all()
+    holes = ground.imagery.astype(np.float32)
+    holes[2, 5:9, 5:9] = np.nan
+    Scene(holes, metadata=place | {"nodata": "nan"}).save(tmp_path / "holes.tif")
+    found = Ground.load(tmp_path / "holes.tif", tmp_path, None)
+    assert np.isfinite(found.imagery).all() and np.isnan(found.density[5:9, 5:9]).all()
     Scene(np.ones((1, 9, 9), np.uint8), metadata=place).save(tmp_path / "region.tif")
     with pytest.raises(InputError, match="has not the pixels of"):
         Ground.load(tmp_path / "image.tif", tmp_path, tmp_path / "region.tif")

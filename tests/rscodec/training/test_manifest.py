@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 
-from rscodec.training.manifest import write_manifest
+from rscodec.training.manifest import sittings, write_manifest
 
 
 def test_it_lies_beside_the_weights_and_describes_them(tmp_path):
     saved = {"config": {"width": 8}, "history": [{"steps": 3}], "module": object()}
     path = tmp_path / "x-1.safetensors"
     path.write_bytes(b"weights")
-    told = write_manifest(path, "x-1", saved, "tools/train_x.py", {"a": 1}, "tools/x.py", codecs=())
+    told = write_manifest(path, "x-1", sittings(saved, "tools/train_x.py", codecs=()), {"a": 1}, "tools/x.py")
     found = json.loads((tmp_path / "x-1.json").read_text())
     assert found == json.loads(json.dumps(told))
     assert (found["bytes"], found["sha256"]) == (7, hashlib.sha256(b"weights").hexdigest())
