@@ -39,9 +39,12 @@ def refuse_synthetic(metadata: dict, name: str | Path) -> None:
 def raster_crc32(path: str | Path) -> str:
     """`source_crc32` of what a raster's file holds."""
     checksum = 0
-    with Path(path).open("rb") as file:
-        while part := file.read(2**20):
-            checksum = zlib.crc32(part, checksum)
+    try:
+        with Path(path).open("rb") as file:
+            while part := file.read(2**20):
+                checksum = zlib.crc32(part, checksum)
+    except OSError:
+        raise InputError(f"{path} is no file here, and tags need its checksum: fetch it and use the copy") from None
     return f"{checksum:08x}"
 
 

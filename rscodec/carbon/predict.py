@@ -71,6 +71,7 @@ def predict_file(src: str | Path, folder: Path, model: str | Path = "iidm", *, b
     make(folder, (DENSITY, SPREAD, MASK, *([TOTALS] if stands else ())), overwrite)
     with turn(threads):
         mapper, scene = mapper_for(model, device), load(src, bands, weights, device)
+        checksum = raster_crc32(src)
         if not allow_synthetic:
             refuse_synthetic(scene.metadata, src)
         if len(scene.pixels) != mapper.bands:
@@ -90,7 +91,7 @@ def predict_file(src: str | Path, folder: Path, model: str | Path = "iidm", *, b
         maps = np.maximum(mapper.maps(seen, forest, draws, progress), 0)
 
     tags = {"carbon_model": mapper.model, "carbon_weights": mapper.weights_hash, "carbon_maps": str(len(maps)),
-            "carbon_trained_on": mapper.trained_on, "carbon_source_crc32": raster_crc32(src)}  # fmt: skip
+            "carbon_trained_on": mapper.trained_on, "carbon_source_crc32": checksum}  # fmt: skip
     tags |= synthetic(scene.metadata)
     _save(folder / DENSITY, maps.mean(0), "carbon density (Mg/ha)", grid, tags, overwrite)
     _save(folder / SPREAD, maps.std(0), "deviation of carbon density (Mg/ha)", grid, tags, overwrite)

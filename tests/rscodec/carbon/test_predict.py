@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -139,6 +140,10 @@ def test_a_stream_is_as_good_as_what_it_decodes_to(scene, weights, tmp_path):
 def test_what_cannot_be_mapped(scene, weights, tmp_path):
     with pytest.raises(InputError, match="has 3 bands, gan-test takes 4.*--bands"):
         predict_file(scene, tmp_path / "out", weights, bands=(1, 2, 3))
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.write(scene, "a.tif")
+    with pytest.raises(InputError, match="a.tif is no file here, .*: fetch it and use the copy"):
+        predict_file(f"/vsizip/{tmp_path}/a.zip/a.tif", tmp_path / "out", weights)
     bare = tmp_path / "bare.tif"
     Scene(Scene.load(scene).pixels).save(bare)
     with pytest.raises(InputError, match="does not say where it lies"):
