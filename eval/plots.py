@@ -27,6 +27,7 @@ CARBON_PANELS = (
 )
 SCALE_PANELS = (("psnr_db", "PSNR (dB)"), ("lpips", "LPIPS"), ("niqe", "NIQE"), ("seconds", "seconds an image"))
 MAP_ROW = 384  # first of what is drawn of the simulated county
+MAPS_A_LINE = 4
 OURS = "#c1272d"
 OTHERS = ("#1f5fa8", "#2a8c4a", "#8a4fa3", "#c77f1a", "#4a4a4a", "#1a9aa0", "#a8731f", "#6b8e23")
 
@@ -83,19 +84,21 @@ def write_carbon_maps(where, maps: dict, path: Path) -> None:
     bands = where.east[[3, 2, 1], rows].astype(float)
     low, high = (np.percentile(bands, share, (1, 2))[:, None, None] for share in (1, 99))
     panels = {"near infrared, red, green": None, "carbon": where.density[:, where.columns]} | maps
-    figure = Figure(figsize=(3.1 * len(panels) + 0.6, 3.4), layout="constrained")
+    lines = -(-len(panels) // MAPS_A_LINE)
+    figure = Figure(figsize=(3.1 * MAPS_A_LINE + 0.6, 3.3 * lines), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(1, len(panels))
-    for axis, (name, found) in zip(axes, panels.items(), strict=True):
-        axis.set_title(name, fontsize=10)
+    axes = figure.subplots(lines, MAPS_A_LINE, squeeze=False)
+    for axis in axes.flat:
         axis.set_axis_off()
+    for axis, (name, found) in zip(axes.flat, panels.items(), strict=False):  # the last line may be short
+        axis.set_title(name, fontsize=10)
         if found is None:
             axis.imshow(np.clip((bands - low) / (high - low), 0, 1).transpose(1, 2, 0))
         else:
             drawn = axis.imshow(np.where(where.mask, found, np.nan)[rows], cmap="viridis", vmin=0, vmax=where.scale)
-    figure.colorbar(drawn, ax=axes, label="Mg/ha", shrink=0.8)
+    figure.colorbar(drawn, ax=axes, label="Mg/ha", shrink=0.5)
     with AtomicPath(path, overwrite=True) as target:
-        figure.savefig(target, format="png", dpi=100)
+        figure.savefig(target, format="png", dpi=80)
 
 
 def _figure(panels: list[tuple[str, str]], draw: Callable, title: str, path: Path) -> list[Path]:
