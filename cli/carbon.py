@@ -101,6 +101,8 @@ def train(image: Path, target: Path, region: Path | None, more: tuple[tuple[Path
             ground = ground.beside(Ground.load(*other, None))
         train_model(model, ground, run, CarbonPlan(**plan),
                     (lambda line: None) if quiet else click.echo, start)
+    if not quiet:
+        click.echo(f"{run / 'weights.safetensors'}: what `rscodec carbon predict --model` takes")
 
 
 @command.command()
@@ -131,7 +133,9 @@ def predict(scene: Path, output: Path, model: str, quiet: bool, as_json: bool, *
     if as_json:
         print_json(made)
     elif not quiet:
-        click.echo(f"{made.path}: {made.tonnes:.0f} +- {made.tonnes_spread:.0f} t of carbon on {made.hectares:.0f} ha, "
+        spread = "" if made.tonnes_spread is None else f" (maps differ by {made.tonnes_spread:.0f} t)"
+        where = "the polygons" if made.totals else "whatever is valid"
+        click.echo(f"{made.path}: {made.tonnes:.0f} t of carbon{spread} on {made.hectares:.0f} ha of {where}, "
                    f"by {made.model}, trained on {made.trained_on}")
         if made.far > FAR:
             click.echo(f"the imagery is {made.far:.0f} deviations away from that of the training: doubt this map")

@@ -55,7 +55,7 @@ def command(stream: str | Path, output: Path, driver: str | None, creation_optio
     if upscale and enhance:
         raise click.UsageError("--upscale generates pixels as well: leave --enhance away")
     if seed is not None and not (upscale or enhance):
-        raise click.UsageError("--seed goes with --enhance or --upscale")
+        raise click.UsageError(f"--seed goes with {GENERATED}")
     enhance = enhance and replace(enhance, seed=seed or 0)
 
     from rscodec.api import decode_file, preview_file

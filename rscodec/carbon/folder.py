@@ -8,8 +8,8 @@ from pathlib import Path
 from bitstreams.errors import OutputError
 
 
-def make(folder: Path, files: Iterable[str], overwrite: bool) -> None:
-    """Make the folder if there is none. Raises OutputError if it cannot be, or holds one of the files already."""
+def check(folder: Path, files: Iterable[str], overwrite: bool) -> None:
+    """Raises OutputError if the folder cannot be made, or holds one of the files already."""
     if not folder.parent.is_dir():
         raise OutputError(f"cannot write {folder}: there is no folder {folder.parent}; create it first")
     if folder.exists() and not folder.is_dir():
@@ -17,4 +17,9 @@ def make(folder: Path, files: Iterable[str], overwrite: bool) -> None:
     there = [name for name in files if (folder / name).exists()]
     if there and not overwrite:
         raise OutputError(f"cannot write {folder}: it has a {there[0]}; add --overwrite or choose another name")
+
+
+def make(folder: Path, files: Iterable[str], overwrite: bool) -> None:
+    """`check`, and make the folder if there is none."""
+    check(folder, files, overwrite)
     folder.mkdir(exist_ok=True)

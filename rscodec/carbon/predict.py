@@ -1,7 +1,8 @@
 """A raster or a stream -> a map of carbon density, how far the model is from sure, and totals by polygon.
 
     density.tif   Mg/ha, mean of the maps drawn, NaN outside of forest
-    spread.tif    Mg/ha, deviation of the maps drawn; 0 from a model that leaves nothing to chance
+    spread.tif    Mg/ha, deviation of the maps drawn; NaN where but one was
+                  (that is no error of the map: all of them may be wrong alike)
     mask.tif      1 where there is a density: valid pixels, inside of the polygons if there are any
     totals.csv    a row for each polygon on the map
 
@@ -22,7 +23,7 @@ from bitstreams.errors import InputError
 from rscodec.api import load
 from rscodec.carbon.area import pixel_areas
 from rscodec.carbon.density import HECTARE
-from rscodec.carbon.folder import make
+from rscodec.carbon.folder import check, make
 from rscodec.carbon.grid import Grid
 from rscodec.carbon.inventory import read_inventory
 from rscodec.carbon.mapper import DRAWS
@@ -37,14 +38,15 @@ DENSITY, SPREAD, MASK, TOTALS = "density.tif", "spread.tif", "mask.tif", "totals
 
 @dataclass(frozen=True)
 class Total:
-    """Of one polygon, numbered as in its file: `tonnes` of carbon, and the deviation of that over the maps drawn."""
+    """Of one polygon, numbered as in its file: `tonnes` of carbon, and their deviation over the maps drawn, if there
+    are several."""
 
     feature: int
     pixels: int
     hectares: float
     mg_ha: float
     tonnes: float
-    tonnes_spread: float
+    tonnes_spread: float | None
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class CarbonReport:
     pixels: int
     hectares: float
     tonnes: float
-    tonnes_spread: float
+    tonnes_spread: float | None
     far: float
     totals: list[Total]
 
@@ -68,7 +70,8 @@ def predict_file(src: str | Path, folder: Path, model: str | Path = "iidm", *, b
                  device: str = "cpu", threads: int | None = None, overwrite: bool = False,
                  progress: Callable[[int, int], None] | None = None) -> CarbonReport:  # fmt: skip
     """`weights`: of the codec, for a stream."""
-    make(folder, (DENSITY, SPREAD, MASK, *([TOTALS] if stands else ())), overwrite)
+    files = DENSITY, SPREAD, MASK, *([TOTALS] if stands else ())
+    check(folder, files, overwrite)
     with turn(threads):
         mapper, scene = mapper_for(model, device), load(src, bands, weights, device)
         checksum = raster_crc32(src)
@@ -93,8 +96,10 @@ def predict_file(src: str | Path, folder: Path, model: str | Path = "iidm", *, b
     tags = {"carbon_model": mapper.model, "carbon_weights": mapper.weights_hash, "carbon_maps": str(len(maps)),
             "carbon_trained_on": mapper.trained_on, "carbon_source_crc32": checksum}  # fmt: skip
     tags |= synthetic(scene.metadata)
+    make(folder, files, overwrite)
     _save(folder / DENSITY, maps.mean(0), "carbon density (Mg/ha)", grid, tags, overwrite)
-    _save(folder / SPREAD, maps.std(0), "deviation of carbon density (Mg/ha)", grid, tags, overwrite)
+    spread = maps.std(0) if len(maps) > 1 else np.full_like(maps[0], np.nan)
+    _save(folder / SPREAD, spread, "deviation of carbon density (Mg/ha)", grid, tags, overwrite)
     metadata = grid.metadata | {"descriptions": ["1 where there is a density"], "tags": {"": tags}}
     Scene(forest[None].astype(np.uint8), metadata=metadata).save(folder / MASK, overwrite=overwrite)
     hectares = np.where(forest, pixel_areas(grid), 0) / HECTARE
@@ -124,7 +129,7 @@ def _totals(maps: np.ndarray, hectares: np.ndarray, label: np.ndarray, numbers: 
     stock = np.stack([np.bincount(label.ravel(), (np.nan_to_num(one) * hectares).ravel(), count) for one in maps])
     return [
         Total(number, int(pixels[at]), float(area[at]), float(stock[:, at].mean() / area[at]),
-              float(stock[:, at].mean()), float(stock[:, at].std()))
+              float(stock[:, at].mean()), float(stock[:, at].std()) if len(maps) > 1 else None)
         for at, number in enumerate(numbers, 1) if pixels[at]
     ]  # fmt: skip
 

@@ -117,6 +117,18 @@ def test_totals_by_polygon(scene, weights, tmp_path):
         predict_file(scene, tmp_path / "away", weights, stands=away)
 
 
+def test_one_map_says_nothing_of_its_spread(scene, weights, tmp_path):
+    made = predict_file(scene, tmp_path / "out", weights, draws=1)
+    assert made.tonnes > 0 and made.tonnes_spread is None
+    assert np.isnan(Scene.load(tmp_path / "out" / "spread.tif").pixels).all()
+
+
+def test_what_fails_leaves_no_folder(scene, weights, tmp_path):
+    with pytest.raises(InputError):
+        predict_file(scene, tmp_path / "out", weights, bands=(1, 2))
+    assert not (tmp_path / "out").exists()
+
+
 def test_generated_imagery_is_refused(scene, weights, tmp_path):
     loaded = Scene.load(scene)
     fake = save(tmp_path / "fake.tif", loaded.pixels, **marked(loaded.metadata, [1, 2, 3], {"model": "dreamer-1"}))
