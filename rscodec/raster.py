@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 import warnings
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -328,12 +329,37 @@ class _OptionComplaints(logging.Handler):
         logging.getLogger("rasterio._env").removeHandler(self)
 
 
+class _Silence:
+    """No word about images without georeference. The filters of `warnings` are those of all threads: the first thread
+    that comes in sets them, and the last one that leaves puts them back.
+    """
+
+    def __init__(self):
+        self._lock, self._inside = threading.Lock(), 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._before = warnings.catch_warnings()
+                self._before.__enter__()
+                warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            self._inside += 1
+
+    def __exit__(self, *exception) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._before.__exit__(*exception)
+
+
+_silence = _Silence()
+
+
 @contextmanager
 def _gdal():
     """GDAL with a bounded block cache, masks inside TIFFs, and no word about images without georeference."""
     options = {"GDAL_CACHEMAX": CACHE_BYTES, "GDAL_TIFF_INTERNAL_MASK": True}
-    with warnings.catch_warnings(), rasterio.Env(**options):
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+    with _silence, rasterio.Env(**options):
         yield
 
 

@@ -13,6 +13,7 @@ import rasterio
 from rasterio import Affine
 from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.rpc import RPC
 
 from bitstreams.errors import InputError, OutputError
@@ -448,3 +449,16 @@ def test_creation_options_that_gdal_does_not_know_are_refused(tmp_path, options:
         with RasterWriter(path, 8, 8, 1, "uint8", {}, driver, options) as writer:
             writer.write(np.zeros((1, 8, 8), np.uint8), 0, 0)
     assert not list(tmp_path.iterdir())
+
+
+def test_threads_that_open_images_keep_each_other_silent():
+    """The one that came first leaves first, as threads do."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        raster._silence.__enter__()
+        raster._silence.__enter__()
+        raster._silence.__exit__(None, None, None)
+        warnings.warn("nowhere on Earth", NotGeoreferencedWarning, stacklevel=1)
+        raster._silence.__exit__(None, None, None)
+        with pytest.raises(NotGeoreferencedWarning):
+            warnings.warn("nowhere on Earth", NotGeoreferencedWarning, stacklevel=1)
