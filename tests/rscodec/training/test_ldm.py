@@ -8,6 +8,7 @@ import torch
 from rscodec.training import ldm
 from rscodec.training.pairs import Pair
 from tests import enhancers
+from tests.descent import descend
 
 
 @pytest.fixture(scope="module")
@@ -21,15 +22,7 @@ def pair() -> Pair:
 
 
 def run(net, stage, pair, steps, loss_of) -> list[float]:
-    optimizer = torch.optim.Adam(ldm.trained(net, stage), 3e-3)
-    losses = []
-    for _ in range(steps):
-        loss, _ = loss_of()
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    return losses
+    return descend(ldm.trained(net, stage), steps, loss_of)
 
 
 def state(module) -> list[torch.Tensor]:

@@ -17,6 +17,7 @@ from rscodec.training.lora import adapt, merge
 from rscodec.training.slimdiff_teacher import FULL, LEAST, MOST, TINY, Autoencoder, Pred, Teacher
 from rscodec.upsamplers.slimdiffsr import SlimConfig, SlimDiffSr
 from tests import upsamplers
+from tests.descent import descend
 
 PLAIN = slimdiff.Weights(perceptual=0.0)
 
@@ -40,15 +41,7 @@ def seeded() -> torch.Generator:
 
 
 def train(teacher, student, stage, steps, loss_of, rate=3e-3) -> list[float]:
-    optimizer = torch.optim.Adam(slimdiff.trained(student or teacher, stage), rate)
-    losses = []
-    for _ in range(steps):
-        loss, _ = loss_of()
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    return losses
+    return descend(slimdiff.trained(student or teacher, stage), steps, loss_of, rate)
 
 
 def state(module) -> dict[str, torch.Tensor]:

@@ -14,6 +14,7 @@ from rscodec.training.data import Crops
 from rscodec.training.pairs import CodecPairs
 from rscodec.upsamplers.maps import resize
 from tests import models, upsamplers
+from tests.descent import descend
 
 PLAIN = sr.Weights(adversarial=0.0, kl=1e-6, critic_from=0)
 
@@ -32,15 +33,7 @@ def pair(crops) -> sr.SrPair:
 
 
 def run(net, critic, stage, steps, loss_of) -> list[float]:
-    optimizer = torch.optim.Adam([*sr.trained(net, stage), *critic.parameters()], 3e-3)
-    losses = []
-    for _ in range(steps):
-        loss, _ = loss_of()
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    return losses
+    return descend([*sr.trained(net, stage), *critic.parameters()], steps, loss_of)
 
 
 def state(module) -> list[torch.Tensor]:
