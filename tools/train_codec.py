@@ -2,6 +2,7 @@
 
     python tools/train_codec.py --shard local/shard.zip --model s --run local/s --steps 20000 --decay 5000
     python tools/train_codec.py ... --run local/s2 --start rscodec/weights/rsc-s-2.safetensors     a warm start
+    python tools/train_codec.py ... --model m --run local/m --start local/s/average.pt                        s, grown
 
 Loss: (bits per pixel + lambda(q) * 255^2 * MSE) / sqrt(lambda(q)), one random quality per crop; the division keeps the
 high rates from owning the gradient. For the first tenth only the upper half of the qualities is drawn: good
@@ -19,10 +20,11 @@ import click
 import torch
 
 from rscodec.codec import rate
-from rscodec.codec.model import CONFIGS, Codec
+from rscodec.codec.model import CONFIGS, Codec, CodecConfig
 from rscodec.codec.portable import read_weights, thaw
 from rscodec.training import checkpoint
 from rscodec.training.data import Batch, Crops, load_shard
+from rscodec.training.grow import grow
 from rscodec.training.log import run_log
 from rscodec.training.loop import Plan, train
 
@@ -49,13 +51,22 @@ def parameter_groups(codec: Codec) -> list[tuple[float, list[torch.nn.Parameter]
 
 
 def warm_start(codec: Codec, start: Path) -> list[dict]:
-    """Load the weights of an earlier run, or ones that ship; returns how they were trained."""
+    """Begin as an earlier run, or as weights that ship, of this or a smaller model; returns how they were trained."""
     if start.suffix == ".safetensors":
-        thaw(codec, read_weights(start).tensors)
-        return json.loads(start.with_suffix(".json").read_text())["history"]
-    saved = checkpoint.load(start)
-    codec.load_state_dict(saved["module"])
-    return saved["history"]
+        weights = read_weights(start)
+        before = Codec(weights.config)
+        thaw(before, weights.tensors)
+        history = json.loads(start.with_suffix(".json").read_text())["history"]
+    else:
+        saved = checkpoint.load(start)
+        before = Codec(CodecConfig.from_dict(saved["config"]))
+        before.load_state_dict(saved["module"])
+        history = saved["history"]
+    if before.config == codec.config:
+        codec.load_state_dict(before.state_dict())
+    else:
+        grow(before, codec)
+    return history
 
 
 @click.command()
@@ -69,14 +80,15 @@ def warm_start(codec: Codec, start: Path) -> list[dict]:
 @click.option("--batch", default=16)
 @click.option("--crop", default=128)
 @click.option("--average", default=0.999)
+@click.option("--quality", "only", type=click.FloatRange(rate.QUALITY_MIN, rate.QUALITY_MAX), help="No other one.")
 @click.option("--fake", is_flag=True, help="Last phase: frozen encoder, rounded entropy path.")
 @click.option("--device", default="cuda" if torch.cuda.is_available() else "cpu")
 @click.option("--threads", type=int)
 @click.option("--compile", "compiled", is_flag=True, help="torch.compile the transforms.")
 @click.option("--minutes", type=float, help="Stop (and save) after this long.")
 @click.option("--seed", default=0)
-def main(shard, model, run, start, steps, decay, learning_rate, batch, crop, average, fake, device, threads, compiled,
-         minutes, seed) -> None:  # fmt: skip
+def main(shard, model, run, start, steps, decay, learning_rate, batch, crop, average, only, fake, device, threads,
+         compiled, minutes, seed) -> None:  # fmt: skip
     if threads:
         torch.set_num_threads(threads)
     torch.manual_seed(seed)
@@ -101,6 +113,8 @@ def main(shard, model, run, start, steps, decay, learning_rate, batch, crop, ave
         lowest = 4.0 if step < steps // 10 and not (start or fake) else rate.QUALITY_MIN
         generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
         quality = (lowest + (rate.QUALITY_MAX - lowest) * torch.rand(len(x), generator=generator)).to(device)
+        if only is not None:
+            quality.fill_(only)
         with torch.autocast(device, torch.bfloat16):
             coded = codec(x, quality)
         bpp = coded.bits / x[0, 0].numel()
@@ -120,6 +134,8 @@ def main(shard, model, run, start, steps, decay, learning_rate, batch, crop, ave
     plan = Plan(steps, decay, learning_rate, average=average, minutes=minutes)
     sitting = {"model": model, "shard": shard.name, "batch": batch, "crop": crop, "fake": fake, "seed": seed}
     sitting |= vars(plan)
+    if only is not None:
+        sitting["quality"] = only
     log(json.dumps(sitting))
     config = {"config": codec.config.as_dict()}
     averaged = train(codec, parameter_groups(codec), crops.stream, loss_of, plan, run / "checkpoint.pt", log, config)

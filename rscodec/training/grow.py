@@ -1,0 +1,56 @@
+"""Begin a wider and deeper codec as a trained smaller one: the same bits and pixels at first, and room to learn more.
+
+    old channels    keep their weights; what new channels tell them is multiplied by zero
+    new channels    are fed by weights drawn as for a codec that begins anew
+    new blocks      come last and add nothing: the layers that add are zero
+
+So every step of the smaller model's training counts for the larger one (Net2Net, Chen et al. 2016).
+"""
+
+from __future__ import annotations
+
+import torch
+
+from rscodec.codec.model import Codec, CodecConfig
+
+ADDS = ("leave", "contract")  # what a block adds to its input comes out of these
+RUNS = {  # axes that are several runs of channels, one behind the other: halves that are added, quarters for `shuffle`
+    ("expand", 0): 2,
+    ("entropy.hyper.first", 0): 4,
+    ("entropy.hyper.levels", 1): 4,
+    ("entropy.hyper.second", 0): 4,
+    ("entropy.hyper_analysis.middle", 1): 4,
+    ("entropy.hyper_analysis.leave", 1): 4,
+}
+BESIDE_FEATURES = ("mix", "other_hidden")  # see features, then latents
+
+
+def grow(small: Codec, large: Codec) -> None:
+    """Make `large`, just made, compute what `small` does. It may be wider and deeper; its latents are the same."""
+    if small.config.groups != large.config.groups or small.config.hyper != large.config.hyper:
+        raise ValueError("a codec grows in width and depth only; its groups and its side information stay as they are")
+    state, smaller = large.state_dict(), small.state_dict()
+    for name, value in state.items():
+        if name in smaller:
+            state[name] = _embed(smaller[name], value, name, small.config, large.config)
+        elif name.split(".")[-2] in ADDS:
+            state[name] = torch.zeros_like(value)
+    large.load_state_dict(state)
+
+
+def _embed(old: torch.Tensor, new: torch.Tensor, name: str, before: CodecConfig, after: CodecConfig) -> torch.Tensor:
+    """`new` with `old` in the places of the old channels, and zeros where these would hear of new ones."""
+    layer = name.removesuffix(".weight").removesuffix(".bias")
+    grown = new.clone()
+    places = []
+    for axis, (few, many) in enumerate(zip(old.shape, new.shape, strict=True)):
+        channels = torch.arange(few)
+        if axis == 1 and layer.endswith(BESIDE_FEATURES):
+            places.append(channels + (channels >= before.features) * (after.features - before.features))
+        else:
+            runs = next((runs for (end, at), runs in RUNS.items() if at == axis and layer.endswith(end)), 1)
+            places.append(channels + channels // (few // runs) * ((many - few) // runs))
+    if name.endswith("weight"):
+        grown[places[0]] = 0
+    grown[torch.meshgrid(*places, indexing="ij")] = old
+    return grown

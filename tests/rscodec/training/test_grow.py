@@ -1,0 +1,45 @@
+"""A codec that has grown computes what the smaller one did, and can learn in its new channels."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from rscodec.codec.model import Codec
+from rscodec.training.grow import grow
+from tests.models import TINY, build
+
+LARGER = replace(TINY, width=20, encoder_blocks=3, decoder_blocks=3, tail=12, features=24, narrow=12)
+
+
+def pictures() -> torch.Tensor:
+    generator = torch.Generator().manual_seed(1)
+    return torch.nn.functional.avg_pool2d(torch.rand(2, 3, 72, 104, generator=generator), 9, 1)
+
+
+def test_the_same_bits_and_pixels():
+    small, large = build().eval(), Codec(LARGER).eval()
+    grow(small, large)
+    quality = torch.tensor([2.3, 7.0])
+    with torch.no_grad():
+        before, after = small(pictures(), quality), large(pictures(), quality)
+    assert torch.allclose(before.bits, after.bits, rtol=1e-5)
+    assert torch.allclose(before.pixels, after.pixels, atol=1e-5)
+
+
+def test_what_is_new_learns():
+    large = Codec(LARGER)
+    grow(build(), large)
+    coded = large(pictures(), torch.tensor([2.3, 7.0]))
+    (coded.bits.mean() + 1e4 * (coded.pixels - pictures()).square().mean()).backward()
+    for weight, old in (
+        (large.synthesis.head.weight, TINY.tail),
+        (large.analysis.head.weight, 4 * TINY.width),
+        (large.entropy.groups[1].anchor_mu.weight, TINY.features),
+    ):
+        assert weight.detach()[:, old:].abs().max() == 0 < weight.grad[:, old:].abs().max()
+
+
+def test_other_latents_are_refused():
+    with pytest.raises(ValueError, match="grows in width and depth only"):
+        grow(build(), Codec(replace(LARGER, groups=(6, 12, 24))))
