@@ -7,8 +7,8 @@
 Loss: (bits per pixel + lambda(q) * 255^2 * MSE) / sqrt(lambda(q)), one random quality per crop; the division keeps the
 high rates from owning the gradient. For the first tenth only the upper half of the qualities is drawn: good
 reconstructions first. `--fake` trains the last phase: the encoder is frozen, the exact path is rounded as it will be
-when it ships. The run folder holds checkpoint.pt (everything, for going on), average.pt (weights that
-`tools/export_weights.py` can ship) and log.txt.
+when it ships. `--decoder` trains what makes pixels of latents, and nothing else. The run folder holds checkpoint.pt
+(everything, for going on), average.pt (weights that `tools/export_weights.py` can ship) and log.txt.
 """
 
 from __future__ import annotations
@@ -81,14 +81,15 @@ def warm_start(codec: Codec, start: Path) -> list[dict]:
 @click.option("--crop", default=128)
 @click.option("--average", default=0.999)
 @click.option("--quality", "only", type=click.FloatRange(rate.QUALITY_MIN, rate.QUALITY_MAX), help="No other one.")
+@click.option("--decoder", "decoder_only", is_flag=True, help="Pixels alone: what is written stays as it is.")
 @click.option("--fake", is_flag=True, help="Last phase: frozen encoder, rounded entropy path.")
 @click.option("--device", default="cuda" if torch.cuda.is_available() else "cpu")
 @click.option("--threads", type=int)
 @click.option("--compile", "compiled", is_flag=True, help="torch.compile the transforms.")
 @click.option("--minutes", type=float, help="Stop (and save) after this long.")
 @click.option("--seed", default=0)
-def main(shard, model, run, start, steps, decay, learning_rate, batch, crop, average, only, fake, device, threads,
-         compiled, minutes, seed) -> None:  # fmt: skip
+def main(shard, model, run, start, steps, decay, learning_rate, batch, crop, average, only, decoder_only, fake, device,
+         threads, compiled, minutes, seed) -> None:  # fmt: skip
     if threads:
         torch.set_num_threads(threads)
     torch.manual_seed(seed)
@@ -99,7 +100,11 @@ def main(shard, model, run, start, steps, decay, learning_rate, batch, crop, ave
         codec.start_from_klt(*principal_components(crops, codec.config.latents))
     codec.to(device, memory_format=torch.channels_last)
     codec.set_fake(fake)
-    if fake:
+    if decoder_only:
+        codec.requires_grad_(False)
+        for part in (codec.synthesis, codec.log_step, codec.log_trunk_out):
+            part.requires_grad_(True)
+    elif fake:
         for part in (codec.analysis, codec.entropy.hyper_analysis):
             part.requires_grad_(False)
         for table in (codec.log_gain, codec.log_trunk_in):
@@ -134,8 +139,8 @@ def main(shard, model, run, start, steps, decay, learning_rate, batch, crop, ave
     plan = Plan(steps, decay, learning_rate, average=average, minutes=minutes)
     sitting = {"model": model, "shard": shard.name, "batch": batch, "crop": crop, "fake": fake, "seed": seed}
     sitting |= vars(plan)
-    if only is not None:
-        sitting["quality"] = only
+    sitting |= {"decoder_only": True} if decoder_only else {}
+    sitting |= {"quality": only} if only is not None else {}
     log(json.dumps(sitting))
     config = {"config": codec.config.as_dict()}
     averaged = train(codec, parameter_groups(codec), crops.stream, loss_of, plan, run / "checkpoint.pt", log, config)
