@@ -1,6 +1,9 @@
 """Generated pixels are marked: tags that travel with a scene, through every further file.
 
     synthetic=yes, synthetic_model, synthetic_weights, synthetic_seed, synthetic_bands, synthetic_source_crc32, ...
+
+Of a scene that was made of generated pixels these tell the last time, synthetic_before_model, ... the time before, and
+synthetic_before_before_model, ... the one before that.
 """
 
 from __future__ import annotations
@@ -12,14 +15,18 @@ from bitstreams import StreamReader
 from bitstreams.errors import InputError
 
 PREFIX = "synthetic"
+BEFORE = f"{PREFIX}_before"
 
 
 def marked(metadata: dict, bands: list[int], facts: dict[str, object]) -> dict:
     """The metadata of a scene whose `bands` (counted from 1) are generated, in part or all; `facts` say how."""
-    tags = {PREFIX: "yes", f"{PREFIX}_bands": ",".join(map(str, bands))}
-    tags |= {f"{PREFIX}_{name}": str(fact) for name, fact in facts.items()}
+    facts = {"bands": ",".join(map(str, bands))} | facts
+    tags = {PREFIX: "yes"} | {f"{PREFIX}_{name}": str(fact) for name, fact in facts.items()}
+    before = synthetic(metadata)
+    tags |= {name.replace(PREFIX, BEFORE, 1): value for name, value in before.items() if name != PREFIX}
     namespaces = metadata.get("tags", {})
-    return metadata | {"tags": namespaces | {"": namespaces.get("", {}) | tags}}
+    others = {name: value for name, value in namespaces.get("", {}).items() if name not in before}
+    return metadata | {"tags": namespaces | {"": others | tags}}
 
 
 def synthetic(metadata: dict) -> dict[str, str]:

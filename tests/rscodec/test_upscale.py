@@ -11,11 +11,12 @@ from bitstreams import StreamReader
 from bitstreams.errors import InputError, MissingWeights, TileDamaged, WrongWeights
 from cli.main import main
 from rscodec import api, weights
+from rscodec.enhancers.base import EnhanceSettings
 from rscodec.registry import UPSAMPLERS
 from rscodec.scene import Scene
 from rscodec.upsamplers.base import UpscaleSettings
 from rscodec.weights import ships, upsampler_for
-from tests import upsamplers
+from tests import enhancers, upsamplers
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +61,26 @@ def test_a_raster_becomes_larger_and_stays_where_it_is(files, upscale):
         "synthetic_scale": "2.6",
         "synthetic_source_crc32": f"{zlib.crc32((files / 'a.tif').read_bytes()):08x}",
     }
+
+
+def test_what_was_generated_before_is_told_too(files, upscale, tmp_path):
+    enhancers.write(files / "raster.safetensors", "raster")
+    settings = EnhanceSettings(files / "raster.safetensors", seed=7, max_change=20)
+    api.enhance_file(files / "a.tif", files / "enhanced.tif", settings)
+    once = Scene.load(files / "enhanced.tif").metadata["tags"][""]
+    twice = upscale("enhanced.tif", 2).metadata["tags"][""]
+    (tmp_path / "out.tif").rename(files / "twice.tif")
+    thrice = upscale("twice.tif", 3).metadata["tags"][""]
+
+    assert {"synthetic_seed", "synthetic_max_change"} < set(once)
+    assert (twice["synthetic"], twice["synthetic_scale"], twice["synthetic_seed"]) == ("yes", "2", "0")
+    assert "synthetic_max_change" not in twice
+    steps = "synthetic_", "synthetic_before_", "synthetic_before_before_"
+    assert [thrice[f"{step}model"] for step in steps] == ["e2diff-test-1", "e2diff-test-1", "ldm-test-1"]
+    assert [thrice.get(f"{step}scale") for step in steps] == ["3", "2", None]
+    told = {name: value for name, value in once.items() if name.startswith("synthetic_")}
+    for step, tags in ((steps[1], twice), (steps[2], thrice)):
+        assert {name: tags.get(name.replace("synthetic_", step, 1)) for name in told} == told
 
 
 def test_a_stream_is_upsampled_as_what_it_decodes_to(files, tiny_weights, upscale, tmp_path):
