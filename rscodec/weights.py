@@ -86,10 +86,10 @@ def _generator(rows: tuple[Row, ...], kind: str, model: str | Path, device: str)
     check_device(device)
     if Path(model).suffix == SUFFIX:
         return _load(_row_of(rows, Path(model)), Path(model), device)
-    try:
-        row = find(rows, str(model))
-    except ValueError as problem:
-        raise InputError(f"{problem}, or give a weights file (*{SUFFIX})") from None
+    row = next((row for row in rows if row.name == str(model)), None)
+    if row is None:
+        there = ", ".join(row.name for row in rows if ships(row))
+        raise InputError(f"unknown name {str(model)!r}; there are {there}, or give a weights file (*{SUFFIX})")
     if not ships(row):
         raise MissingWeights(f"no weights of the {kind} {row.name} ship with this package; give a file with them")
     return _load(row, shipped(row.default_model), device)

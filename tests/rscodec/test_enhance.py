@@ -121,8 +121,9 @@ def test_models_go_with_what_they_take(decode, files, tmp_path):
         api.enhance_file(files / "a.tif", tmp_path / "c.tif", EnhanceSettings(files / "known.safetensors"))
 
 
-def test_unknown_models_are_answered_with_the_known(files, tiny_weights):
-    with pytest.raises(InputError, match="unknown name 'x'; there are ldm"):
+def test_unknown_models_are_answered_with_those_that_ship(files, tiny_weights):
+    there = ", ".join(row.name for row in ENHANCERS if ships(row))
+    with pytest.raises(InputError, match=f"unknown name 'x'; there are {there}, or give a weights file"):
         enhancer_for("x")
     for row in ENHANCERS:
         if not ships(row):
