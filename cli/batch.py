@@ -88,7 +88,8 @@ def run(verb: str, inputs: tuple[str, ...], settings: dict) -> None:
         print_json(rows)
     failed = [row for row in rows if row.status == batch.FAILED]
     for row in failed:
-        click.echo(f"failed ({row.exit_code}): {row.input}: {row.message}", err=True)
+        where = "" if row.input in row.message else f"{row.input}: "
+        click.echo(f"failed ({row.exit_code}): {where}{row.message}", err=True)
     if not quiet and not as_json:
         kept = sum(row.status == batch.KEPT for row in rows)
         click.echo(f"{out}: {len(rows) - len(failed) - kept} done, {kept} kept, {len(failed)} failed, "

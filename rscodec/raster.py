@@ -375,9 +375,10 @@ def _open(path):
             raise InputError(f"{path} is empty") from error
         if is_stream(path):
             raise InputError(f"{path} is compressed already, no image: give the image, or decode it first") from error
+        cause = _cause(error).removeprefix(f"'{path}' ").removeprefix(f"{path}: ")
         if local.is_file():
-            raise InputError(f"{path} is not an image that GDAL can open: {_cause(error)}") from error
-        raise InputError(f"no such image: {path} ({_cause(error)})") from error
+            raise InputError(f"{path} is not an image that GDAL can open: {cause}") from error
+        raise InputError(f"no such image: {path} ({cause})") from error
 
 
 def _cause(error: BaseException) -> str:

@@ -45,6 +45,18 @@ def test_failures_are_listed_at_the_end_with_their_code(rscodec, scenes, weights
     assert first.startswith("failed (3): ") and "nowhere.tif" in first and "1 of 2 scenes failed" in last
 
 
+def test_a_failure_names_its_scene_once(rscodec, scenes, weights):
+    Path("c.tif").write_text("no image")
+    found = rscodec("batch", "encode", "c.tif", "nowhere.tif", "--out", "out", "--weights", weights).err.splitlines()
+    assert [line.count(name) for line, name in zip(found, ("c.tif", "nowhere.tif"), strict=False)] == [1, 1]
+    rscodec("batch", "encode", "a.tif", "--out", "out2", "--weights", weights)
+    stream = bytearray(Path("out2/a.bin").read_bytes())
+    stream[-1] ^= 1
+    Path("bad.bin").write_bytes(stream)
+    decode = rscodec("batch", "decode", "bad.bin", "--out", "back", "--weights", weights, "--on-error", "nodata")
+    assert decode.err.splitlines()[0].count("bad.bin: left empty, because damaged") == 1
+
+
 def test_failures_of_several_kinds_are_1(rscodec, scenes, weights):
     Path("out").mkdir()
     Path("out/a.bin").touch()
