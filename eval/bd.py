@@ -4,7 +4,7 @@
     BD-PSNR   mean difference in quality, in dB, over the rates that both curves reach
 
 The overlap is how much of the anchor's own range both share, and is stated with every figure. An image whose curves
-share less than MIN_OVERLAP has no figure, and is counted.
+share less than MIN_OVERLAP, or one of whose curves has too few points, has no figure, and is counted.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 MIN_OVERLAP = 0.3
+LEAST_POINTS = 3
 METRICS = ("psnr_db", "ms_ssim_db")
 
 
@@ -33,6 +34,7 @@ class Delta:
     overlap_min: float
     images: int
     images_without_overlap: int
+    reason: str | None  # why there is no figure
 
 
 def frontier(points: Iterable[tuple[float, float]]) -> np.ndarray:
@@ -50,22 +52,28 @@ def overlap(anchor: np.ndarray, other: np.ndarray) -> float:
     return max(0.0, high - low) / (anchor[-1, 1] - anchor[0, 1])
 
 
+def no_figure(anchor: np.ndarray, other: np.ndarray) -> str | None:
+    """Why two frontiers have no figure, if so."""
+    if min(len(anchor), len(other)) < LEAST_POINTS:
+        return f"a curve has fewer than {LEAST_POINTS} points that rise"
+    if overlap(anchor, other) < MIN_OVERLAP:
+        return f"curves share less than {100 * MIN_OVERLAP:g} % of the qualities that the anchor reaches"
+    return None
+
+
 def image_delta(anchor, other) -> tuple[float, float, float] | None:
     """(BD-rate in %, BD-quality in dB, overlap) of two lists of (rate, quality); None without enough overlap."""
     import bjontegaard
 
     a, b = frontier(anchor), frontier(other)
-    if min(len(a), len(b)) < 3:
-        return None
-    shared = overlap(a, b)
-    if shared < MIN_OVERLAP:
+    if no_figure(a, b):
         return None
     settings = {"method": "akima", "require_matching_points": False, "min_overlap": 0}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         rate = bjontegaard.bd_rate(a[:, 0], a[:, 1], b[:, 0], b[:, 1], **settings)
         quality = bjontegaard.bd_psnr(a[:, 0], a[:, 1], b[:, 0], b[:, 1], **settings)
-    return float(rate), float(quality), shared
+    return float(rate), float(quality), overlap(a, b)
 
 
 def deltas(curves: dict[str, dict[str, list[tuple[float, float]]]], codec: str, anchor: str, metric: str) -> Delta:
@@ -73,6 +81,7 @@ def deltas(curves: dict[str, dict[str, list[tuple[float, float]]]], codec: str, 
     images = sorted(curves[codec].keys() & curves[anchor].keys())
     found = [delta for image in images if (delta := image_delta(curves[anchor][image], curves[codec][image]))]
     rates, qualities, shared = np.array(found).reshape(-1, 3).T
+    reasons = {no_figure(frontier(curves[anchor][image]), frontier(curves[codec][image])) for image in images}
     return Delta(
         codec, anchor, metric,
         bd_rate_percent=float(rates.mean()) if found else None,
@@ -81,4 +90,5 @@ def deltas(curves: dict[str, dict[str, list[tuple[float, float]]]], codec: str, 
         overlap_min=float(shared.min()) if found else 0.0,
         images=len(found),
         images_without_overlap=len(images) - len(found),
+        reason=None if found else "; ".join(sorted(reasons)) or f"no image has {metric} of both",
     )  # fmt: skip

@@ -23,7 +23,7 @@ from eval.anchors.base import ToolMissing
 from eval.contenders import contender
 from eval.datasets import Image
 from eval.measure import Row, difference, is_picture, measure, unavailable
-from eval.summary import summarise
+from eval.summary import summarise, without_figure
 from eval.table import Table, read
 from rscodec.scene import Scene
 
@@ -69,7 +69,8 @@ def rd(
     contenders = {one.name: one for one in taking_part.values()}
     asked = {image.name: image for image in images}
     rows = [row for row in read(table_path) if row.image in asked and row.codec in contenders]
-    summary = summarise(rows) | {"skipped": skipped | refused | metrics_left_out(rows)}
+    summary = summarise(rows)
+    summary["skipped"] = skipped | refused | metrics_left_out(rows) | without_figure(summary["sets"])
     with AtomicPath(out / "bd.json", overwrite=True) as path:
         path.write_text(json.dumps(summary, indent=1) + "\n")
     return Result(summary, rows, asked, contenders, bands)

@@ -87,6 +87,17 @@ def all_deltas(rows: list[Row]) -> list:
     ]
 
 
+def without_figure(sets: dict[str, dict]) -> dict[str, str]:
+    """Which deltas of a summary's sets have no figure, and why."""
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for one in sets.values():
+        for delta in one["deltas"]:
+            if delta["reason"]:
+                name = f"BD of {delta['codec']} against {delta['anchor']} in {delta['metric']}"
+                reasons[name].append(delta["reason"])
+    return {name: "; ".join(dict.fromkeys(found)) for name, found in reasons.items()}
+
+
 def base_of(enhanced: str) -> str:
     """Whose pixels an enhanced contender enhances: its name is ENHANCER:BASE."""
     return enhanced.partition(":")[2]

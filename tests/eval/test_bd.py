@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -49,3 +51,15 @@ def test_images_are_averaged_and_those_without_a_figure_counted():
     assert found.bd_rate_percent == pytest.approx(-37.5, abs=1e-6)
     assert (found.images, found.images_without_overlap) == (2, 1)
     assert found.overlap_min <= found.overlap_mean <= 1
+    assert found.reason is None
+
+
+@pytest.mark.parametrize("anchor, other, reason", [
+    ({"1": ANCHOR[:2]}, {"1": ANCHOR}, "fewer than 3 points"),
+    ({"1": ANCHOR}, {"1": moved(quality=50)}, "share less than 30 %"),
+    ({"1": ANCHOR, "2": ANCHOR}, {"1": moved(quality=50), "2": ANCHOR[:2]}, "fewer than 3 .*; .*less than 30 %"),
+    ({"1": ANCHOR}, {}, "no image"),
+])  # fmt: skip
+def test_no_figure_has_a_reason(anchor, other, reason):
+    found = bd.deltas({"a": anchor, "b": other}, "b", "a", "psnr_db")
+    assert found.bd_rate_percent is None and re.search(reason, found.reason)

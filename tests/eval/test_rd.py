@@ -67,6 +67,14 @@ def test_a_row_a_point_and_skips_by_name(images, tmp_path):
     assert first["psnr_db_image_mean"] == pytest.approx(10 * math.log10(255**2 / (50 / 3)))
 
 
+def test_a_figure_that_is_missing_is_explained(images, tmp_path):
+    found = run(images, tmp_path / "out").summary
+    assert all(delta["bd_rate_percent"] is None for one in found["sets"].values() for delta in one["deltas"])
+    why = {name: reason for name, reason in found["skipped"].items() if name.startswith("BD")}
+    assert why.keys() == {f"BD of other against offset in {metric}" for metric in ("psnr_db", "ms_ssim_db")}
+    assert "fewer than 3 points" in why["BD of other against offset in psnr_db"]
+
+
 def test_all_bands(images, tmp_path):
     assert {row.bands for row in run(images, tmp_path / "out", bands=None).rows} == {4}
 
