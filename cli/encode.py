@@ -15,6 +15,8 @@ from rscodec.crew import LOCAL, crew
 from rscodec.registry import CODECS
 from rscodec.settings import MOST_EFFORT
 
+MASK_BPP = 2  # of an alpha band: no mask takes as much, even if it is noise
+
 
 @click.command()
 @click.argument("scene", type=options.INPUT)
@@ -72,7 +74,7 @@ def command(scene: str | Path, output: Path, quality: float | None, bpp: float |
                              **settings)
     for note in write_item(stac, item, output) if stac else ():
         click.echo(f"note: {note}", err=True)
-    if note := remark(result, bpp, psnr):
+    for note in filter(None, (remark(result, bpp, psnr), alpha_remark(result, scene))):
         click.echo(f"note: {note}", err=True)
     if as_json:
         print_json(result)
@@ -107,3 +109,15 @@ def remark(result, bpp: float | None, psnr: float | None) -> str | None:
     if bpp is not None and highest:
         return f"{bpp:g} bpp is more than the highest quality takes, {result.bpp:.4f} bpp"
     return None
+
+
+def alpha_remark(result, scene: str | Path) -> str | None:
+    """What to do where alpha is most of the file and is not a mask."""
+    planes = result.sections.get("bytes_planes", 0)
+    most = MASK_BPP * len(result.alpha) * result.width * result.height / 8
+    if not result.alpha or planes <= max(most, result.bytes / 2):
+        return None
+    bands = ", ".join(map(str, result.alpha))
+    edit = " ".join(["gdal_edit.py", *(f"-colorinterp_{band} undefined" for band in result.alpha), str(scene)])
+    return (f"alpha (band {bands}) is kept exactly and takes {100 * planes / result.bytes:.0f} % of the file; "
+            f"if it is a measurement, such as near infrared, say so by `{edit}` and encode it again")

@@ -48,7 +48,8 @@ class EncodeReport:
     """`quality`: the one that was used; None for a codec of a single rate.
 
     `target_met`: whether the file keeps to the rate, or the search saw the PSNR, that was asked for. The search saw
-    `psnr_db_estimated`, of all tiles or of a sample (rscodec.search).
+    `psnr_db_estimated`, of all tiles or of a sample (rscodec.search). `alpha`: bands of the input, counted from 1, that
+    are kept exactly.
     """
 
     path: str
@@ -62,6 +63,7 @@ class EncodeReport:
     sections: dict
     psnr_db_estimated: float | None = None
     target_met: bool | None = None
+    alpha: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -134,13 +136,14 @@ def encode_file(
     spread = None if executor is None else partial(_spread, executor, src, bands, nodata, wanted)
     with open_source(src, bands, nodata) as source:
         used, psnr_db = _encode(source, dst, wanted, overwrite, progress, search_progress, spread)
+        alpha = tuple(bands[band] if bands else band + 1 for band in source.exact_bands)
     with StreamReader.from_path(dst) as reader:
         header, sections = reader.header, totals(reader)
     met = sections["rate_bpp_file"] <= wanted.bpp if wanted.bpp else psnr_db >= wanted.psnr if wanted.psnr else None
     seconds = time.perf_counter() - started
     return EncodeReport(
         str(dst), sections["bytes_file"], sections["rate_bpp_file"], used,
-        header.width, header.height, header.bands, seconds, sections, psnr_db, met,
+        header.width, header.height, header.bands, seconds, sections, psnr_db, met, alpha,
     )  # fmt: skip
 
 

@@ -90,7 +90,8 @@ def test_json_is_the_report(rscodec, api):
     result = rscodec("encode", "a.tif", "-o", "a.bin", "--json", "--quiet")
     assert json.loads(result.out) == {
         "path": "out.bin", "bytes": 410, "bpp": 0.05, "quality": 2.5, "width": 256, "height": 256, "bands": 3,
-        "seconds": 0.25, "sections": {"bytes_file": 410}, "psnr_db_estimated": None, "target_met": None}
+        "seconds": 0.25, "sections": {"bytes_file": 410}, "psnr_db_estimated": None, "target_met": None,
+        "alpha": []}
 
 
 @pytest.mark.parametrize("goal, found, words", [

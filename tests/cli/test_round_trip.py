@@ -7,7 +7,10 @@ import json
 import numpy as np
 import pytest
 import rasterio
+from rasterio.enums import ColorInterp
 from rasterio.windows import Window
+
+from rscodec.scene import Scene
 
 
 @pytest.mark.parametrize("sample", [
@@ -70,3 +73,23 @@ def test_a_target_that_no_quality_reaches_is_said(rscodec, tmp_path):
     for number, goal in enumerate([("--psnr", 99), ("--bpp", 0.001)]):
         result = rscodec("encode", scene, "-o", tmp_path / f"{number}.bin", *goal, "--json")
         assert "out of reach" in result.err and json.loads(result.out)["target_met"] is False
+
+
+def test_alpha_that_is_no_mask_and_most_of_the_file_is_said(rscodec, tmp_path):
+    rng, pixels = np.random.default_rng(0), np.full((4, 64, 96), 90, np.uint8)
+    metadata = {"colorinterp": ["red", "green", "blue", "alpha"], "transform": [1, 0, 0, 0, -1, 0]}
+    alphas = {"mask": 255 * rng.integers(0, 2, (64, 96)), "infrared": rng.integers(0, 30, (64, 96))}
+    notes = {}
+    for name, pixels[3] in alphas.items():
+        scene, stream = tmp_path / f"{name}.tif", tmp_path / f"{name}.bin"
+        Scene(pixels, None, metadata).save(scene)
+        encoded = rscodec("encode", scene, "-o", stream, "--bands", "2,4", "--json")
+        assert json.loads(encoded.out)["alpha"] == [4]
+        notes[name] = encoded.err
+    assert notes["mask"] == "" and notes["infrared"].count("\n") == 1
+    assert f"`gdal_edit.py -colorinterp_4 undefined {scene}`" in notes["infrared"]
+
+    with rasterio.open(scene, "r+") as infrared:  # as gdal_edit.py does
+        infrared.colorinterp = [*infrared.colorinterp[:3], ColorInterp.undefined]
+    encoded = rscodec("encode", scene, "-o", tmp_path / "again.bin", "--json")
+    assert encoded.err == "" and json.loads(encoded.out)["alpha"] == []
