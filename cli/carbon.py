@@ -80,7 +80,7 @@ def prepare(image: Path, stands: Path, heights: Path, volume: str, output: Path,
 @click.option("--rate", type=options.FiniteRange(0), default=1e-3, show_default=True, help="Learning rate.")
 @click.option("--batch", type=click.IntRange(min=1), default=8, show_default=True)
 @click.option("--crop", type=click.IntRange(min=16), default=64, show_default=True, help="Edge of crops.")
-@click.option("--validate", is_flag=True, help="Keep the northern eighth back, of --more too, and judge there.")
+@click.option("--validate", is_flag=True, help="Keep the northern eighth of each image back, and judge there.")
 @click.option("--minutes", type=options.FiniteRange(0), help="Stop (and save) after this long.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @options.threads_option

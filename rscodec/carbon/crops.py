@@ -1,8 +1,8 @@
 """Training crops of a county, and whole maps by windows: the way from rasters into a learned model and back.
 
 Imagery is scaled to mean 0 and deviation 1 of the training region, density to its 99th percentile (scores.py). A crop
-is judged by its forest in the training region, and shows no pixel of the test region, nor, if asked, of the northern
-eighth, which is kept back for choosing between models. It comes in one of its eight orientations, and in another light.
+is judged by its forest in the training region, and shows no pixel of the test region, nor of what is kept back for
+choosing between models. It comes in one of its eight orientations, and in another light.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TOGETHER = 8  # windows
 LEAST_FOREST = 0.25  # of a crop
 HAZE = (0.8, 0.6, 0.35, 0.1)  # deviation of what air adds to blue, green, red, infrared, in deviations of the band
 LIGHT, BAND_LIGHT = 0.1, 0.03  # deviation of the log of what all bands, and each, are multiplied by
-VALIDATION_SHARE = 1 / 8  # of the rows, from the north
+NORTH_SHARE = 1 / 8  # of the rows
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
@@ -48,15 +48,16 @@ class Units:
 
 
 class Crops:
-    """imagery (C,h,w), density (h,w) in Mg/ha with NaN outside of forest, region (h,w) of county.py."""
+    """imagery (C,h,w), density (h,w) in Mg/ha with NaN outside of forest, region (h,w) of county.py; if there is
+    something to keep back, a map of it (h,w)."""
 
     def __init__(self, imagery: np.ndarray, density: np.ndarray, region: np.ndarray, batch: int, edge: int, seed: int,
-                 validate: bool = False):  # fmt: skip
+                 kept_back: np.ndarray | None = None):  # fmt: skip
         learn = np.isfinite(density) & (region == TRAIN)
         if not learn.any():
             raise InputError("the training region has no forest of known carbon")
         self.units = Units.of(imagery, density, learn)
-        kept_back = validation(region) & validate
+        kept_back = np.zeros_like(learn) if kept_back is None else kept_back
         learn &= ~kept_back
         self._batch, self._edge, self._seed = batch, edge, seed
         target = np.where(learn, density, 0) / self.units.scale
@@ -89,9 +90,9 @@ class Crops:
         return light * x + (light - 1) * mean / spread + haze
 
 
-def validation(region: np.ndarray) -> np.ndarray:
-    """What is kept back (h,w) if asked."""
-    rows = np.arange(len(region))[:, None] < round(VALIDATION_SHARE * len(region))
+def north_of(region: np.ndarray) -> np.ndarray:
+    """The northern eighth of an image (h,w), which may be kept back."""
+    rows = np.arange(len(region))[:, None] < round(NORTH_SHARE * len(region))
     return rows & np.ones_like(region, bool)
 
 

@@ -17,7 +17,7 @@ import torch
 from bitstreams.errors import InputError
 from rscodec.carbon.base import STRIDE
 from rscodec.carbon.county import TEST, TRAIN
-from rscodec.carbon.crops import Crops, estimate_map, validation
+from rscodec.carbon.crops import Crops, estimate_map, north_of
 from rscodec.carbon.kinds import TRAINED, AnyConfig, build
 from rscodec.carbon.mapper import write_weights
 from rscodec.carbon.prepare import DENSITY
@@ -34,7 +34,7 @@ SAME = {"model": "--model", "config": "--start", "units": "ground", "trained_on"
 @dataclass(frozen=True)
 class CarbonPlan:
     """`decay`: the share of steps, at the end, over which the learning rate falls. `validate`: keep the northern eighth
-    back, and judge there."""
+    of each image back, and judge there."""
 
     steps: int = 3000
     decay: float = 0.5
@@ -49,12 +49,13 @@ class CarbonPlan:
 
 @dataclass(frozen=True)
 class Ground:
-    """imagery (C,h,w) without holes, density (h,w) in Mg/ha with NaN where it is unknown, region (h,w) of county.py;
-    `origin` says what they are."""
+    """imagery (C,h,w) without holes, density (h,w) in Mg/ha with NaN where it is unknown, region (h,w) of county.py,
+    the north of each image (h,w); `origin` says what they are."""
 
     imagery: np.ndarray
     density: np.ndarray
     region: np.ndarray
+    north: np.ndarray
     origin: str
 
     @classmethod
@@ -66,7 +67,8 @@ class Ground:
                 raise InputError(f"{name} has not the pixels of {image}: make it with `rscodec carbon prepare {image}`")
         tags = scene.metadata.get("tags", {}).get("", {})
         known = np.where(scene.mask.all(0), density, np.nan)
-        return cls(fill_invalid(scene.pixels, ~scene.mask), known, where, tags.get("origin", image.name))
+        return cls(fill_invalid(scene.pixels, ~scene.mask), known, where, north_of(where),
+                   tags.get("origin", image.name))  # fmt: skip
 
     def beside(self, other: Ground) -> Ground:
         """Both, with a column between them that no crop may show."""
@@ -82,8 +84,10 @@ class Ground:
             )
 
         origin = self.origin if self.origin == other.origin else f"{self.origin}; {other.origin}"
-        return Ground(joined(self.imagery, other.imagery, 0), joined(self.density, other.density, np.nan),
-                      joined(self.region, other.region, TEST), origin)  # fmt: skip
+        return Ground(
+            joined(self.imagery, other.imagery, 0), joined(self.density, other.density, np.nan),
+            joined(self.region, other.region, TEST), joined(self.north, other.north, False), origin,
+        )  # fmt: skip
 
 
 def train_model(name: str, ground: Ground, run: Path, plan: CarbonPlan, log: Callable[[str], None],
@@ -101,7 +105,8 @@ def train_model(name: str, ground: Ground, run: Path, plan: CarbonPlan, log: Cal
     model.load_state_dict(model.state_dict() | begun["module"])
     if len(ground.imagery) != model.config.bands:
         raise InputError(f"{name} takes {model.config.bands} bands, and the imagery has {len(ground.imagery)}")
-    crops = Crops(ground.imagery, ground.density, ground.region, plan.batch, plan.crop, plan.seed, plan.validate)
+    kept_back = ground.north if plan.validate else None
+    crops = Crops(ground.imagery, ground.density, ground.region, plan.batch, plan.crop, plan.seed, kept_back)
 
     def loss_of(parts, step: int):
         with torch.autocast("cpu", torch.bfloat16):
@@ -122,8 +127,8 @@ def train_model(name: str, ground: Ground, run: Path, plan: CarbonPlan, log: Cal
     write_weights(run / "weights.safetensors", name, model, crops.units, plan.crop, ground.origin)
     if not plan.validate:
         return None
-    rows = validation(ground.region)[:, 0]
-    known = np.isfinite(ground.density[rows])
+    rows = kept_back.any(1)
+    known = np.isfinite(ground.density[rows]) & kept_back[rows]
     drawn = estimate_map(model.eval(), crops.units, ground.imagery[:, rows], known, plan.crop, 0)
     found = score(np.nan_to_num(ground.density[rows]), drawn, known & (ground.region[rows] == TRAIN), crops.units.scale)
     say(json.dumps(asdict(found)))

@@ -9,7 +9,7 @@ import torch
 from bitstreams.errors import InputError
 from rscodec.carbon.base import CarbonModel
 from rscodec.carbon.county import NEITHER, TEST, TRAIN
-from rscodec.carbon.crops import Crops, Units, estimate_map, validation
+from rscodec.carbon.crops import Crops, Units, estimate_map, north_of
 
 RNG = np.random.default_rng(8)
 SIZE = 64
@@ -55,8 +55,8 @@ def test_layers_stay_together(county):
 def test_what_is_kept_back_is_in_no_crop(county):
     imagery, density, region = county
     imagery[:, : SIZE // 8, :40] = 60_000
-    assert np.array_equal(np.flatnonzero(validation(region).all(1)), np.arange(SIZE // 8))
-    kept, seen = (Crops(imagery, density, region, 6, 16, 1, validate) for validate in (True, False))
+    assert np.array_equal(np.flatnonzero(north_of(region).all(1)), np.arange(SIZE // 8))
+    kept, seen = (Crops(imagery, density, region, 6, 16, 1, back) for back in (north_of(region), None))
     assert kept.units == seen.units
     bright = [max(float(crops.at(step)[0].max()) for step in range(20)) for crops in (kept, seen)]
     assert bright[0] < 2 < bright[1]

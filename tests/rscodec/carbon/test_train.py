@@ -13,7 +13,7 @@ from rscodec.carbon import kinds
 from rscodec.carbon import train as training
 from rscodec.carbon.base import CarbonConfig
 from rscodec.carbon.county import NEITHER, TRAIN
-from rscodec.carbon.crops import Crops
+from rscodec.carbon.crops import Crops, north_of
 from rscodec.carbon.mapper import CarbonMapper
 from rscodec.carbon.train import CarbonPlan, Ground, train_model
 from rscodec.scene import Scene
@@ -32,7 +32,8 @@ def ground(monkeypatch) -> Ground:
     rng = np.random.default_rng(3)
     imagery = rng.integers(200, 4000, (4, SIZE, SIZE)).astype(np.uint16)
     density = np.where(rng.random((SIZE, SIZE)) < 0.9, imagery[3] / 20, np.nan).astype(np.float32)
-    return Ground(imagery, density, np.full((SIZE, SIZE), TRAIN), "made up for a test")
+    region = np.full((SIZE, SIZE), TRAIN)
+    return Ground(imagery, density, region, north_of(region), "made up for a test")
 
 
 def test_an_interrupted_run_ends_as_one_that_was_not(ground, tmp_path):
@@ -108,6 +109,21 @@ def test_what_is_kept_back_is_judged_and_nothing_else(ground, tmp_path, monkeypa
     assert found.rmse == 0 and found.r2 == 1
 
 
+def test_of_each_image_its_own_north_is_kept_back(ground, tmp_path, monkeypatch):
+    low = Ground(ground.imagery[:, :16], ground.density[:16], ground.region[:16], north_of(ground.region[:16]), "low")
+    both, judged = ground.beside(low), []
+    assert (both.north[:, :SIZE].sum(0) == SIZE // 8).all()
+    assert (both.north[:, SIZE + 1 :].sum(0) == 2).all() and not both.north[:, SIZE].any()
+
+    def known(model, units, imagery, forest, edge, seed):
+        judged.append(forest)
+        return np.zeros(forest.shape)
+
+    monkeypatch.setattr(training, "estimate_map", known)
+    train_model("unet", both, tmp_path, replace(PLAN, validate=True), lambda line: None)
+    assert judged[0][2:, :SIZE].any() and judged[0][:2, SIZE + 1 :].any() and not judged[0][2:, SIZE:].any()
+
+
 def test_a_file_of_another_kind(tmp_path):
     (tmp_path / "x.safetensors").write_bytes(b"no weights")
     with pytest.raises(WrongWeights, match="no model of carbon"):
@@ -126,7 +142,8 @@ def test_ground_that_does_not_fit(ground, tmp_path):
 
 
 def test_two_grounds_are_learnt_from_and_no_crop_shows_both(ground):
-    small = Ground(ground.imagery[:, :20] + 50_000, ground.density[:20], ground.region[:20], "elsewhere")
+    region = ground.region[:20]
+    small = Ground(ground.imagery[:, :20] + 50_000, ground.density[:20], region, north_of(region), "elsewhere")
     both = ground.beside(small)
     assert both.origin == "made up for a test; elsewhere" and both.imagery.shape == (4, SIZE, 2 * SIZE + 1)
     assert np.array_equal(both.density[:20, SIZE + 1 :], small.density, equal_nan=True)
