@@ -137,6 +137,23 @@ def fail(line: str, code: int) -> int:
     return code
 
 
+def failure(error: RscodecError) -> click.ClickException:
+    """For click to print and to leave with, where it is not ours to do so."""
+    found = click.ClickException(" ".join(str(error).split()))
+    found.exit_code = error.exit_code
+    return found
+
+
+class Tool(click.Command):
+    """The command of a script of tools/: there, too, an error of the project is one line and its exit code."""
+
+    def invoke(self, ctx: click.Context):
+        try:
+            return super().invoke(ctx)
+        except RscodecError as error:
+            raise failure(error) from None
+
+
 def trace(session: Session) -> None:
     if session.debug:
         traceback.print_exc()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import click
 
 from bitstreams.errors import RscodecError
-from cli.main import COMMANDS, Commands, trace
+from cli.main import COMMANDS, Commands, failure, trace
 from cli.options import Session
 
 
@@ -20,9 +20,7 @@ class RioCommands(Commands):
             return super().invoke(ctx)
         except RscodecError as error:
             trace(ctx.obj)
-            failure = click.ClickException(" ".join(str(error).split()))
-            failure.exit_code = error.exit_code
-            raise failure from None
+            raise failure(error) from None
 
 
 @click.group("rscodec", cls=RioCommands)

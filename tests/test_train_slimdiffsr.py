@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from click import UsageError
+from click import ClickException, UsageError
 from PIL import Image
 from safetensors import safe_open
 
@@ -95,6 +95,11 @@ def test_an_interrupted_stage_goes_on_as_if_it_had_not_been(runs, stage):
     parts = stage("student", *start, steps=4, to="parts")
     one, other = (checkpoint.load(run / "average.pt")["module"] for run in (whole, parts))
     assert one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_a_stage_does_not_go_on_in_the_folder_of_another(runs, stage):
+    with pytest.raises(ClickException, match="autoencoder was begun with another --stage"):
+        stage("diffusion", "--start", runs["autoencoder"] / "average.pt", to="autoencoder")
 
 
 def test_ablations(stage):

@@ -19,6 +19,7 @@ from pathlib import Path
 import click
 import torch
 
+from cli.main import Tool
 from rscodec.codec import rate
 from rscodec.codec.model import CONFIGS, Codec, CodecConfig
 from rscodec.codec.portable import read_weights, thaw
@@ -69,7 +70,7 @@ def warm_start(codec: Codec, start: Path) -> list[dict]:
     return history
 
 
-@click.command()
+@click.command(cls=Tool)
 @click.option("--shard", type=click.Path(exists=True, path_type=Path), required=True)
 @click.option("--model", type=click.Choice(sorted(CONFIGS)), default="s")
 @click.option("--run", type=click.Path(path_type=Path), required=True, help="Folder of this run.")
@@ -93,8 +94,11 @@ def main(shard, model, run, start, steps, decay, learning_rate, batch, crop, ave
     if threads:
         torch.set_num_threads(threads)
     torch.manual_seed(seed)
+    config = CONFIGS[model]
+    begun = {"--model": model, "--fake": fake, "config": config.as_dict()}
+    checkpoint.check_same(run / "checkpoint.pt", begun)
     crops = Crops(load_shard(shard, seed), batch, crop, seed)
-    codec = Codec(CONFIGS[model])
+    codec = Codec(config)
     history = warm_start(codec, start) if start else []
     if not start:
         codec.start_from_klt(*principal_components(crops, codec.config.latents))
@@ -142,10 +146,9 @@ def main(shard, model, run, start, steps, decay, learning_rate, batch, crop, ave
     sitting |= {"decoder_only": True} if decoder_only else {}
     sitting |= {"quality": only} if only is not None else {}
     log(json.dumps(sitting))
-    config = {"config": codec.config.as_dict()}
-    averaged = train(codec, parameter_groups(codec), crops.stream, loss_of, plan, run / "checkpoint.pt", log, config)
+    averaged = train(codec, parameter_groups(codec), crops.stream, loss_of, plan, run / "checkpoint.pt", log, begun)
     history.append(sitting | {"seconds": round(averaged.seconds)})
-    checkpoint.save(run / "average.pt", module=averaged.state, history=history, **config)
+    checkpoint.save(run / "average.pt", module=averaged.state, history=history, config=begun["config"])
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ import click
 import torch
 import torch.nn as nn
 
+from cli.main import Tool
 from rscodec.training import checkpoint, sr
 from rscodec.training.critic import Critic
 from rscodec.training.data import Crops, load_shard
@@ -74,7 +75,7 @@ def report(net: E2DiffSr, pairs: sr.SrPairs, batches: int, log) -> None:
         log(f"held out, x{pair.scale:.2f}: " + ", ".join(f"{prior} {gain:+.3f} dB" for prior, gain in gains.items()))
 
 
-@click.command()
+@click.command(cls=Tool)
 @click.option("--shard", type=click.Path(exists=True, path_type=Path), required=True)
 @click.option("--stage", type=click.Choice(sr.STAGES), required=True)
 @click.option("--run", type=click.Path(path_type=Path), required=True, help="Folder of this run.")
@@ -112,6 +113,8 @@ def main(shard, stage, run, start, widths, codec_weights, steps, decay, alone, l
     both, history = begin(stage, start, config)
     both.to(device, memory_format=torch.channels_last)
     net, critic = both.net, both.critic
+    begun = {"--stage": stage, "config": asdict(net.config)}
+    checkpoint.check_same(run / "checkpoint.pt", begun)
     if "modulation" in without:
         sr.forget_scale(net)
 
@@ -144,11 +147,10 @@ def main(shard, stage, run, start, widths, codec_weights, steps, decay, alone, l
     if without:
         sitting["without"] = list(without)
     log(json.dumps(sitting))
-    about = {"config": asdict(net.config)}
     groups = [(1.0, sr.trained(net, stage)), (1.0, list(critic.parameters()))]
-    averaged = train(both, groups, pairs.stream, loss_of, plan, run / "checkpoint.pt", log, about)
+    averaged = train(both, groups, pairs.stream, loss_of, plan, run / "checkpoint.pt", log, begun)
     history = [*history, sitting | {"seconds": round(averaged.seconds)}]
-    checkpoint.save(run / "average.pt", module=averaged.state, history=history, **about)
+    checkpoint.save(run / "average.pt", module=averaged.state, history=history, config=begun["config"])
     both.load_state_dict(averaged.state)
     report(net, held_out, check, log)
 

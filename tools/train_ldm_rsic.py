@@ -21,6 +21,7 @@ import click
 import torch
 
 from bitstreams.limits import QUALITY_MAX, QUALITY_MIN
+from cli.main import Tool
 from rscodec.enhancers.ldm_rsic import LdmConfig, LdmRsic
 from rscodec.training import checkpoint, ldm
 from rscodec.training.data import Crops, load_shard
@@ -73,7 +74,7 @@ def held_out_pair(source, pixels: torch.Tensor, point: float) -> Pair:
     return source.pair(torch.stack([pixels[middle], decoded[middle]]), 0)
 
 
-@click.command()
+@click.command(cls=Tool)
 @click.option("--shard", type=click.Path(exists=True, path_type=Path), required=True)
 @click.option("--stage", type=click.Choice(ldm.STAGES), required=True)
 @click.option("--run", type=click.Path(path_type=Path), required=True, help="Folder of this run.")
@@ -103,6 +104,8 @@ def main(shard, stage, run, start, codec_weights, jpeg2000, workers, steps, deca
     config = replace(LdmConfig(), takes="raster" if jpeg2000 else "stream", window=window, steps=diffusion_steps)
     net, history = begin(stage, start, config)
     net.to(device, memory_format=torch.channels_last)
+    begun = {"--stage": stage, "config": asdict(net.config)}
+    checkpoint.check_same(run / "checkpoint.pt", begun)
 
     pools = load_shard(shard, seed)
     seen = [[image for number, image in enumerate(pool) if number % HELD_OUT] for pool in pools]
@@ -130,11 +133,10 @@ def main(shard, stage, run, start, codec_weights, jpeg2000, workers, steps, deca
     sitting = {"stage": stage, "shard": shard.name, "decoded_by": made_by, "batch": batch, "seed": seed, "alone": alone}
     sitting |= vars(plan)
     log(json.dumps(sitting))
-    about = {"config": asdict(net.config)}
     groups = [(1.0, ldm.trained(net, stage))]
-    averaged = train(net, groups, source.stream, loss_of, plan, run / "checkpoint.pt", log, about)
+    averaged = train(net, groups, source.stream, loss_of, plan, run / "checkpoint.pt", log, begun)
     history = [*history, sitting | {"seconds": round(averaged.seconds)}]
-    checkpoint.save(run / "average.pt", module=averaged.state, history=history, **about)
+    checkpoint.save(run / "average.pt", module=averaged.state, history=history, config=begun["config"])
     net.load_state_dict(averaged.state)
     report(net, source, held_out, check, log)
 

@@ -24,6 +24,7 @@ import click
 import torch
 import torch.nn as nn
 
+from cli.main import Tool
 from rscodec.training import checkpoint, slimdiff
 from rscodec.training.critic import Critic
 from rscodec.training.data import Crops, load_shard
@@ -88,7 +89,7 @@ def report(stage: str, net, pairs: DegradedPairs, batches: int, lpips: bool, log
         log(f"held out, x{scale:g}: " + ", ".join(f"{name} {value:.4f}" for name, value in sums.items()))
 
 
-@click.command()
+@click.command(cls=Tool)
 @click.option("--shard", type=click.Path(exists=True, path_type=Path), required=True)
 @click.option("--stage", type=click.Choice(slimdiff.STAGES), required=True)
 @click.option("--run", type=click.Path(path_type=Path), required=True, help="Folder of this run.")
@@ -141,6 +142,8 @@ def main(shard, stage, run, start, stable, widths, timestep, without, codec_weig
         trained = Trained(slimdiff.Student(SlimDiffSr(switched), teacher.unet.widths[0] if teacher else 1))
     trained.to(device, memory_format=torch.channels_last)
     net, critic = trained.net, trained.critic
+    begun = {"--stage": stage, "config": asdict((net.net if stage == "student" else net).config)}
+    checkpoint.check_same(run / "checkpoint.pt", begun)
 
     pools = load_shard(shard, seed)
     seen = [[image for number, image in enumerate(pool) if number % HELD_OUT] for pool in pools]
@@ -173,11 +176,10 @@ def main(shard, stage, run, start, stable, widths, timestep, without, codec_weig
              "decoded_by": decoded_by, "batch": batch, "crop": crop, "seed": seed}  # fmt: skip
     sitting = about | asdict(terms) | vars(plan)
     log(json.dumps(sitting))
-    about = {"config": asdict((net.net if stage == "student" else net).config)}
     groups = [(1.0, slimdiff.trained(net, stage)), (1.0, list(critic.parameters()))]
-    averaged = train(trained, groups, pairs.stream, loss_of, plan, run / "checkpoint.pt", log, about)
+    averaged = train(trained, groups, pairs.stream, loss_of, plan, run / "checkpoint.pt", log, begun)
     history = [*history, sitting | {"seconds": round(averaged.seconds)}]
-    checkpoint.save(run / "average.pt", module=averaged.state, history=history, **about)
+    checkpoint.save(run / "average.pt", module=averaged.state, history=history, config=begun["config"])
     trained.load_state_dict(averaged.state)
     with torch.autocast(device, torch.bfloat16):
         report(stage, net.eval(), held_out, check, bool(perceptual), log)

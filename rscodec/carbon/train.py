@@ -28,8 +28,6 @@ from rscodec.training import checkpoint
 from rscodec.training.log import run_log
 from rscodec.training.loop import Plan, train
 
-SAME = {"model": "--model", "config": "--start", "units": "ground", "trained_on": "ground", "validate": "--validate"}
-
 
 @dataclass(frozen=True)
 class CarbonPlan:
@@ -115,12 +113,14 @@ def train_model(name: str, ground: Ground, run: Path, plan: CarbonPlan, log: Cal
     about = {"model": name, "parameters": sum(parameter.numel() for parameter in model.parameters()),
              "trained_on": ground.origin, "config": asdict(model.config), "units": asdict(crops.units),
              "plan": asdict(plan), "start": start.parent.name if start else None}  # fmt: skip
-    _check_same(run / "checkpoint.pt", about)
+    begun = {"--model": name, "--start": about["config"], "ground": [about["units"], ground.origin],
+             "--validate": plan.validate}  # fmt: skip
+    checkpoint.check_same(run / "checkpoint.pt", begun)
     say = run_log(run, log)
     say(json.dumps(about))
     steps = Plan(plan.steps, round(plan.decay * plan.steps), plan.rate, average=plan.average, minutes=plan.minutes)
     groups = [(1.0, list(model.parameters()))]
-    averaged = train(model, groups, crops.stream, loss_of, steps, run / "checkpoint.pt", say, {"about": about})
+    averaged = train(model, groups, crops.stream, loss_of, steps, run / "checkpoint.pt", say, begun)
     seconds = round(averaged.seconds)
     checkpoint.save(run / "average.pt", module=averaged.state, config=about["config"], about=about, seconds=seconds)
     model.load_state_dict(averaged.state)
@@ -133,12 +133,3 @@ def train_model(name: str, ground: Ground, run: Path, plan: CarbonPlan, log: Cal
     found = score(np.nan_to_num(ground.density[rows]), drawn, known & (ground.region[rows] == TRAIN), crops.units.scale)
     say(json.dumps(asdict(found)))
     return found
-
-
-def _check_same(path: Path, about: dict) -> None:
-    """A run goes on as what it was begun as."""
-    before = checkpoint.load(path)["about"] if path.exists() else about
-    before, now = before | before["plan"], about | about["plan"]
-    for name, word in SAME.items():
-        if before[name] != now[name]:
-            raise InputError(f"{path.parent} was begun with another {word}: go on with that, or give a new --run")

@@ -8,6 +8,8 @@ from pathlib import Path
 import torch
 import torch.nn as nn
 
+from bitstreams.errors import InputError
+
 
 class Average:
     """Exponential moving average of a module's parameters and buffers; the decay warms up with the steps taken.
@@ -38,6 +40,15 @@ def save(path: Path, **parts) -> None:
 
 def load(path: Path) -> dict:
     return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def check_same(path: Path, begun: dict) -> None:
+    """A run goes on as what it was begun as. `begun`: what may not change, by the word that a user knows it by; `train`
+    keeps it in the checkpoint."""
+    before = load(path) if path.exists() else {}
+    for word, value in begun.items():
+        if before.get(word, value) != value:
+            raise InputError(f"{path.parent} was begun with another {word}: go on with that, or give a new --run")
 
 
 def part(state: dict, prefix: str) -> dict:

@@ -51,12 +51,12 @@ def train(
     plan: Plan,
     path: Path,
     log: Callable[[str], None],
-    extra: dict,
+    begun: dict,
 ) -> checkpoint.Average:
     """Train to plan.steps, going on from `path` where that exists; returns the average.
 
     `groups` are parameters with the share of the learning rate that they get, `loss_of(batch, step)` gives the loss and
-    figures to log, `extra` is kept in the checkpoint.
+    figures to log, `begun` says what the run is (checkpoint.check_same) and is kept in the checkpoint.
     """
     optimizer = torch.optim.Adam([{"params": parameters, "share": share} for share, parameters in groups])
     parameters = [parameter for _, some in groups for parameter in some]
@@ -82,7 +82,7 @@ def train(
             step=step,
             seconds=seconds + time.monotonic() - started,
             random=torch.get_rng_state(),
-            **extra,
+            **begun,
         )
 
     asked_to_stop = []
