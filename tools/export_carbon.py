@@ -13,28 +13,26 @@ from pathlib import Path
 import click
 import numpy as np
 
+from cli.main import Tool
 from eval.carbon import county_east
 from rscodec.carbon.crops import Units
 from rscodec.carbon.kinds import AnyConfig, build
 from rscodec.carbon.mapper import DRAWS, CarbonMapper, write_weights
 from rscodec.training import checkpoint
-from rscodec.training.manifest import write_manifest
+from rscodec.training.manifest import new_weights, write_manifest
 
 
-@click.command()
+@click.command(cls=Tool)
 @click.option("--run", type=click.Path(exists=True, path_type=Path), required=True, help="Folder with average.pt.")
 @click.option("--model", required=True, help="Name of the weights, as in the registry.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("rscodec/weights"), show_default=True)
 @click.option("--overwrite", is_flag=True)
 def main(run: Path, model: str, out: Path, overwrite: bool) -> None:
-    path = out / f"{model}.safetensors"
-    if path.exists() and not overwrite:
-        raise click.ClickException(f"{path} exists; give the new weights a new name, or --overwrite")
+    path = new_weights(out, model, overwrite)
     saved = checkpoint.load(run / "average.pt")
     about = saved["about"]
     net = build(AnyConfig.from_dict(about["config"]))
     net.load_state_dict(saved["module"])
-    out.mkdir(parents=True, exist_ok=True)
     write_weights(path, model, net, Units(**about["units"]), about["plan"]["crop"], about["trained_on"])
 
     where = county_east()

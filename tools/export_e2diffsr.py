@@ -13,9 +13,10 @@ from pathlib import Path
 import click
 import torch.nn as nn
 
+from cli.main import Tool
 from eval.held_out import against_bicubic, held_out
 from rscodec.training import checkpoint
-from rscodec.training.manifest import sittings, write_manifest
+from rscodec.training.manifest import new_weights, sittings, write_manifest
 from rscodec.upsamplers.e2diffsr import E2DiffConfig, E2DiffSr, write_weights
 
 SCALES = (2.0, 2.6, 3.0, 3.4, 4.0, 6.0, 8.0)
@@ -35,7 +36,7 @@ def trained(run: Path) -> tuple[E2DiffSr, dict]:
     return net, saved
 
 
-@click.command()
+@click.command(cls=Tool)
 @click.option("--run", type=click.Path(exists=True, path_type=Path), required=True, help="Folder with average.pt.")
 @click.option("--model", required=True, help="Name of the weights, as in the registry.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("rscodec/weights"), show_default=True)
@@ -43,11 +44,8 @@ def trained(run: Path) -> tuple[E2DiffSr, dict]:
               help="How many images of each set are measured, spread over it.")
 @click.option("--overwrite", is_flag=True)
 def main(run: Path, model: str, out: Path, count: int | None, overwrite: bool) -> None:
-    path = out / f"{model}.safetensors"
-    if path.exists() and not overwrite:
-        raise click.ClickException(f"{path} exists; give the new weights a new name, or --overwrite")
+    path = new_weights(out, model, overwrite)
     net, saved = trained(run)
-    out.mkdir(parents=True, exist_ok=True)
     write_weights(path, model, net)
 
     figures = against_bicubic(path, held_out(count), SCALES, deterministic=True)

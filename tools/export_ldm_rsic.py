@@ -17,6 +17,7 @@ import click
 import numpy as np
 
 import rscodec
+from cli.main import Tool
 from eval.anchors.jpeg2000 import Jpeg2000
 from eval.datasets import HELD_OUT
 from rscodec.api import OpenScene
@@ -29,7 +30,7 @@ from rscodec.raster import RasterReader
 from rscodec.scene import Scene
 from rscodec.tiles import Window
 from rscodec.training import checkpoint
-from rscodec.training.manifest import sittings, write_manifest
+from rscodec.training.manifest import new_weights, sittings, write_manifest
 from rscodec.weights import codec_for_encoding
 
 RATES = (0.1, 0.2, 0.4, 0.8, 1.6)
@@ -79,22 +80,19 @@ def measure(scenes: list[Scene], points, both) -> list[dict]:
     return rows
 
 
-@click.command()
+@click.command(cls=Tool)
 @click.option("--run", type=click.Path(exists=True, path_type=Path), required=True, help="Folder with average.pt.")
 @click.option("--model", required=True, help="Name of the weights, as in the registry.")
 @click.option("--codec", default="s", show_default=True, help="The codec whose shipped weights it is measured with.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("rscodec/weights"), show_default=True)
 @click.option("--overwrite", is_flag=True)
 def main(run: Path, model: str, codec: str, out: Path, overwrite: bool) -> None:
-    path = out / f"{model}.safetensors"
-    if path.exists() and not overwrite:
-        raise click.ClickException(f"{path} exists; give the new weights a new name, or --overwrite")
+    path = new_weights(out, model, overwrite)
     saved = checkpoint.load(run / "average.pt")
     net = LdmRsic(LdmConfig.from_dict(saved["config"]))
     net.load_state_dict(saved["module"])
     streams = net.config.takes == "stream"
     codecs = (codec_for_encoding(codec).weights_hash.hex(),) if streams else ()
-    out.mkdir(parents=True, exist_ok=True)
     write_weights(path, model, net, codecs)
 
     settings = EnhanceSettings(path)

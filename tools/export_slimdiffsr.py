@@ -11,28 +11,26 @@ from pathlib import Path
 
 import click
 
+from cli.main import Tool
 from eval.held_out import against_bicubic, held_out
 from eval.sr import DEGRADATIONS
 from rscodec.training import checkpoint
-from rscodec.training.manifest import sittings, write_manifest
+from rscodec.training.manifest import new_weights, sittings, write_manifest
 from rscodec.upsamplers.slimdiffsr import SCALES, SlimConfig, SlimDiffSr, write_weights
 
 
-@click.command()
+@click.command(cls=Tool)
 @click.option("--run", type=click.Path(exists=True, path_type=Path), required=True, help="Folder with average.pt.")
 @click.option("--model", required=True, help="Name of the weights, as in the registry.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("rscodec/weights"), show_default=True)
 @click.option("--overwrite", is_flag=True)
 def main(run: Path, model: str, out: Path, overwrite: bool) -> None:
-    path = out / f"{model}.safetensors"
-    if path.exists() and not overwrite:
-        raise click.ClickException(f"{path} exists; give the new weights a new name, or --overwrite")
+    path = new_weights(out, model, overwrite)
     saved = checkpoint.load(run / "average.pt")
     if saved["history"][-1]["stage"] != "student":
         raise click.ClickException(f"{run} holds no student; give the run of --stage student")
     net = SlimDiffSr(SlimConfig.from_dict(saved["config"]))
     net.load_state_dict(checkpoint.part(saved["module"], "net.net."))
-    out.mkdir(parents=True, exist_ok=True)
     write_weights(path, model, net)
     images = held_out()
     figures = {degradation: against_bicubic(path, images, SCALES, degradation) for degradation in DEGRADATIONS}

@@ -16,13 +16,14 @@ import click
 import numpy as np
 
 import rscodec
+from cli.main import Tool
 from eval.datasets import HELD_OUT
 from rscodec.codec.model import Codec, CodecConfig
 from rscodec.codec.portable import exact_hash, freeze, write_weights
 from rscodec.metrics import Difference
 from rscodec.scene import Scene
 from rscodec.training import checkpoint
-from rscodec.training.manifest import sittings, write_manifest
+from rscodec.training.manifest import new_weights, sittings, write_manifest
 
 TRAINED_ON = [
     {"name": "UC Merced Land Use", "files": "48 of 00-79 of each class", "terms": "public domain (USGS)"},
@@ -52,22 +53,19 @@ def measure(weights: Path, codec: str, data: Path, pattern: str) -> list[dict]:
     return figures
 
 
-@click.command()
+@click.command(cls=Tool)
 @click.option("--run", type=click.Path(exists=True, path_type=Path), required=True, help="Folder with average.pt.")
 @click.option("--model", required=True, help="Name of the weights, as in bitstreams/wire.py.")
 @click.option("--codec", default="s", show_default=True, help="Row of the registry that they are for.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("rscodec/weights"), show_default=True)
 @click.option("--overwrite", is_flag=True)
 def main(run: Path, model: str, codec: str, out: Path, overwrite: bool) -> None:
-    path = out / f"{model}.safetensors"
-    if path.exists() and not overwrite:
-        raise click.ClickException(f"{path} exists; give the new weights a new name, or --overwrite")
+    path = new_weights(out, model, overwrite)
     saved = checkpoint.load(run / "average.pt")
     config = CodecConfig.from_dict(saved["config"])
     trained = Codec(config)
     trained.load_state_dict(saved["module"])
     tensors = freeze(trained)
-    out.mkdir(parents=True, exist_ok=True)
     write_weights(path, model, config, tensors)
 
     data = Path(os.environ["RSCODEC_DATA"])

@@ -1,4 +1,4 @@
-"""The manifest beside weights that ship: what they are, how they were made, and what was measured of them."""
+"""Weights that ship and the manifest beside them: what they are, how they were made, and what was measured of them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,18 @@ import hashlib
 import json
 import time
 from pathlib import Path
+
+from bitstreams.errors import OutputError
+
+
+def new_weights(folder: Path, model: str, overwrite: bool) -> Path:
+    """Where the weights are to be written; those that are there stay, since streams and tags name them by their hash,
+    unless `overwrite`."""
+    path = folder / f"{model}.safetensors"
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists; give the new weights a new name, or --overwrite")
+    folder.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def sittings(saved: dict, script: str, **more) -> dict:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 
-from rscodec.training.manifest import sittings, write_manifest
+import pytest
+
+from bitstreams.errors import OutputError
+from rscodec.training.manifest import new_weights, sittings, write_manifest
 
 
 def test_it_lies_beside_the_weights_and_describes_them(tmp_path):
@@ -19,3 +22,12 @@ def test_it_lies_beside_the_weights_and_describes_them(tmp_path):
     assert (found["config"], found["history"], found["codecs"]) == (saved["config"], saved["history"], [])
     assert found["command"] == "tools/pack_data.py, then tools/train_x.py once for each entry of history"
     assert (found["figures"], found["figures_command"]) == ({"a": 1}, "tools/x.py")
+
+
+def test_weights_are_replaced_only_if_that_is_wanted(tmp_path):
+    path = new_weights(tmp_path / "new" / "folder", "x-1", overwrite=False)
+    assert path == tmp_path / "new" / "folder" / "x-1.safetensors" and path.parent.is_dir()
+    path.write_bytes(b"weights")
+    with pytest.raises(OutputError, match="--overwrite"):
+        new_weights(path.parent, "x-1", overwrite=False)
+    assert new_weights(path.parent, "x-1", overwrite=True) == path
