@@ -2,7 +2,8 @@
 
     density.tif   Mg/ha, mean of the maps drawn, NaN outside of forest
     spread.tif    Mg/ha, deviation of the maps drawn; NaN where but one was
-                  (that is no error of the map: all of them may be wrong alike)
+                  (that is no error of the map: all of them may be wrong alike; and it is lower where windows overlap,
+                  since a map is there the mean of what was drawn for each of them)
     mask.tif      1 where there is a density: valid pixels, inside of the polygons if there are any
     totals.csv    a row for each polygon on the map
 

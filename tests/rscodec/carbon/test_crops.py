@@ -10,6 +10,8 @@ from bitstreams.errors import InputError
 from rscodec.carbon.base import CarbonModel
 from rscodec.carbon.county import NEITHER, TEST, TRAIN
 from rscodec.carbon.crops import Crops, Units, estimate_map, north_of
+from rscodec.tiles import Window
+from rscodec.windows import Windows
 
 RNG = np.random.default_rng(8)
 SIZE = 64
@@ -87,6 +89,30 @@ def test_windows_add_up_to_a_map(shape):
     units = Units((100.0, 0.0), (10.0, 1.0), 200.0)
     found = estimate_map(Echo(), units, imagery, np.ones(shape, bool), 32, seed=0)
     assert found == pytest.approx(200 * (imagery[0] - 100.0) / 10, rel=1e-4, abs=1e-2)
+
+
+class Dice(CarbonModel):
+    """Draws every pixel of every window for itself."""
+
+    def loss(self, x, y, mask, generator):
+        raise AssertionError("it is not trained here")
+
+    def estimate(self, x, mask, generator):
+        return torch.randn(mask.shape, generator=generator)
+
+
+def test_draws_of_windows_that_overlap_are_averaged():
+    imagery, forest = np.zeros((1, 32, 64), np.uint16), np.ones((32, 64), bool)
+    units = Units((0.0,), (1.0,), 1.0)
+    maps = np.stack([estimate_map(Dice(), units, imagery, forest, 40, seed) for seed in range(200)])
+    spread = maps.std(0).mean(0)
+    windows = Windows(Window(0, 0, 64, 32), 40, 10)
+    shares = np.zeros(64)
+    for part in windows.touching(Window(0, 0, 64, 32)):
+        here = slice(part.col, min(part.right, 64))
+        shares[here] += windows.share(part)[0, : here.stop - here.start] ** 2
+    assert shares.min() < 0.55 and shares.max() == pytest.approx(1)
+    assert spread == pytest.approx(np.sqrt(shares), abs=0.1)
 
 
 def test_windows_without_forest_are_left_out():
