@@ -95,7 +95,7 @@ def main(shard, model, run, start, steps, decay, learning_rate, batch, crop, ave
         torch.set_num_threads(threads)
     torch.manual_seed(seed)
     config = CONFIGS[model]
-    begun = {"--model": model, "--fake": fake, "config": config.as_dict()}
+    begun = {"--model": model, "--fake": fake, "--decoder": decoder_only, "config": config.as_dict()}
     checkpoint.check_same(run / "checkpoint.pt", begun)
     crops = Crops(load_shard(shard, seed), batch, crop, seed)
     codec = Codec(config)
