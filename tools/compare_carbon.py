@@ -5,6 +5,7 @@
     python tools/compare_carbon.py simulated county county/target             learn in the west, judge in the east
     python tools/compare_carbon.py simulated county county/target --ground    relief and climate are known, too
     RSCODEC_DATA=... python tools/compare_carbon.py real                      five folds of blocks of 20 pixels
+    RSCODEC_DATA=... python tools/compare_carbon.py real --learned unet --steps 600            a learned model there
 
 Prints a row for each model; --json FILE keeps every figure.
 """
@@ -21,10 +22,13 @@ import click
 import numpy as np
 
 from rscodec.carbon.baselines import BASELINES, fit
-from rscodec.carbon.county import TEST, TRAIN
+from rscodec.carbon.county import NEITHER, TEST, TRAIN
 from rscodec.carbon.features import KINDS, features
 from rscodec.carbon.folds import block_folds
+from rscodec.carbon.kinds import TRAINED
+from rscodec.carbon.mapper import CarbonMapper
 from rscodec.carbon.scores import scale_of, score
+from rscodec.carbon.train import CarbonPlan, Ground, train_model
 from rscodec.scene import Scene
 
 SCENE = "carbon/s2_gedi_agbd_100m"
@@ -32,6 +36,7 @@ SENTINEL2 = ("B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B9", "B11", "B12"
 OTHERS = ("VV", "VH", "DEM")
 CARBON = 0.47  # of biomass
 BLOCK, FOLDS = 20, 5
+CROP = 32  # of learned models
 
 
 def compare(layers: np.ndarray, density: np.ndarray, parts: list[tuple[np.ndarray, np.ndarray]]) -> dict:
@@ -52,6 +57,24 @@ def compare(layers: np.ndarray, density: np.ndarray, parts: list[tuple[np.ndarra
                        f"{one.rmse_mg_ha:10.2f} {one.mae_mg_ha:6.2f} {one.bias_mg_ha:6.2f} {one.r2:5.3f} "
                        f"{time.monotonic() - started:6.0f}")  # fmt: skip
     return {"scale_mg_ha": scale, "pixels": int(judged.sum()), "models": models}
+
+
+def compare_learned(name: str, layers: np.ndarray, density: np.ndarray, folds: np.ndarray, steps: int,
+                    runs: Path) -> dict:  # fmt: skip
+    """A learned model sees the imagery of all, and the density of those folds that it is not judged on."""
+    known, found = folds >= 0, np.full(density.shape, np.nan)
+    for fold in range(FOLDS):
+        learn = known & (folds != fold)
+        ground = Ground(layers, np.where(learn, density, np.nan), np.where(learn, TRAIN, NEITHER),
+                        np.zeros_like(known), SCENE)  # fmt: skip
+        plan = CarbonPlan(steps=steps, crop=CROP, seed=fold)
+        train_model(name, ground, runs / str(fold), plan, lambda line: None)
+        maps = CarbonMapper(runs / str(fold) / "weights.safetensors").maps(layers, known)
+        found = np.where(folds == fold, maps.mean(0), found)
+    scale = scale_of(density, known)
+    one = score(density, found, known, scale)
+    click.echo(f"{name}: {asdict(one)}")
+    return {"scale_mg_ha": scale, "pixels": int(known.sum()), "steps": steps, "models": {name: asdict(one)}}
 
 
 def keep(result: dict, path: Path | None) -> None:
@@ -82,8 +105,11 @@ def simulated(county: Path, target: Path, ground: bool, to: Path | None) -> None
 
 
 @main.command()
+@click.option("--learned", type=click.Choice(list(TRAINED)), help="Judge this, trained anew on each fold, alone.")
+@click.option("--steps", default=1000, show_default=True, help="Of training on each fold.")
+@click.option("--runs", type=click.Path(path_type=Path), default=Path("local/real"), show_default=True)
 @json_option
-def real(to: Path | None) -> None:
+def real(learned: str | None, steps: int, runs: Path, to: Path | None) -> None:
     """Sentinel-2, radar and relief near 51 N 10 E against GEDI's biomass density."""
 
     def layer(name: str) -> np.ndarray:
@@ -93,6 +119,9 @@ def real(to: Path | None) -> None:
     density = CARBON * layer("agbd")
     known = density > 0
     folds = block_folds(known, BLOCK, FOLDS)
+    if learned:
+        keep(compare_learned(learned, layers, density, folds, steps, runs / learned), to)
+        return
     keep(compare(layers, density, [(known & (folds != fold), folds == fold) for fold in range(FOLDS)]), to)
 
 

@@ -21,7 +21,7 @@ from rscodec.tiles import Window
 from rscodec.windows import Windows
 
 TOGETHER = 8  # windows
-LEAST_FOREST = 0.25  # of a crop
+LEAST_FOREST = 1 / 8  # of a crop
 HAZE = (0.8, 0.6, 0.35, 0.1)  # deviation of what air adds to blue, green, red, infrared, in deviations of the band
 LIGHT, BAND_LIGHT = 0.1, 0.03  # deviation of the log of what all bands, and each, are multiplied by
 NORTH_SHARE = 1 / 8  # of the rows
@@ -74,7 +74,8 @@ class Crops:
             crop = self._layers[:, row : row + self._edge, column : column + self._edge]
             crop = np.rot90(crop, rng.integers(4), (1, 2))
             crop = (crop[:, ::-1] if rng.integers(2) else crop).copy()
-            crop[:-2] = self._weather(crop[:-2], rng)
+            if len(crop) - 2 == len(HAZE):
+                crop[:-2] = self._weather(crop[:-2], rng)
             crops.append(crop)
         batch = torch.from_numpy(np.stack(crops))
         return batch[:, :-2], batch[:, -2:-1], batch[:, -1:]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -95,14 +95,15 @@ def train_model(name: str, ground: Ground, run: Path, plan: CarbonPlan, log: Cal
     if plan.crop % STRIDE:
         raise InputError(f"--crop {plan.crop}: give a multiple of {STRIDE}")
     torch.manual_seed(plan.seed)
-    begun = checkpoint.load(start) if start else {"config": asdict(TRAINED[name]), "module": {}}
+    bands = len(ground.imagery)
+    begun = checkpoint.load(start) if start else {"config": asdict(replace(TRAINED[name], bands=bands)), "module": {}}
     kind, wanted = begun["config"]["kind"], TRAINED[name].kind
     if kind != wanted:
         raise InputError(f"{start} is of a {kind}, not of a {wanted}: give another --start, or --model {kind}")
     model = build(AnyConfig.from_dict(begun["config"]))
     model.load_state_dict(model.state_dict() | begun["module"])
-    if len(ground.imagery) != model.config.bands:
-        raise InputError(f"{name} takes {model.config.bands} bands, and the imagery has {len(ground.imagery)}")
+    if bands != model.config.bands:
+        raise InputError(f"{start} takes {model.config.bands} bands, and the imagery has {bands}: give another --start")
     kept_back = ground.north if plan.validate else None
     crops = Crops(ground.imagery, ground.density, ground.region, plan.batch, plan.crop, plan.seed, kept_back)
 

@@ -131,14 +131,25 @@ def test_a_file_of_another_kind(tmp_path):
 
 
 def test_ground_that_does_not_fit(ground, tmp_path):
-    with pytest.raises(InputError, match="imagery has 3"):
-        train_model("unet", replace(ground, imagery=ground.imagery[:3]), tmp_path / "r", PLAN, lambda line: None)
+    four = asdict(kinds.TRAINED["unet"])
+    checkpoint.save(tmp_path / "four.pt", config=four, module={})
+    three = replace(ground, imagery=ground.imagery[:3])
+    with pytest.raises(InputError, match="four.pt takes 4 bands, and the imagery has 3"):
+        train_model("unet", three, tmp_path / "r", PLAN, lambda line: None, tmp_path / "four.pt")
     with pytest.raises(InputError, match="multiple of 16"):
         train_model("unet", ground, tmp_path / "r", replace(PLAN, crop=40), lambda line: None)
     with pytest.raises(InputError, match="no forest"):
         nowhere = replace(ground, region=np.full((SIZE, SIZE), NEITHER))
         train_model("unet", nowhere, tmp_path / "r", PLAN, lambda line: None)
     assert not (tmp_path / "r").exists()
+
+
+def test_imagery_of_other_bands_is_learnt_from_as_it_is(ground, tmp_path):
+    seven = replace(ground, imagery=np.concatenate([ground.imagery, ground.imagery[:3]]))
+    train_model("unet", seven, tmp_path, PLAN, lambda line: None)
+    mapper = CarbonMapper(tmp_path / "weights.safetensors")
+    assert mapper.bands == 7
+    assert np.isfinite(mapper.maps(seven.imagery, np.ones((SIZE, SIZE), bool))).all()
 
 
 def test_two_grounds_are_learnt_from_and_no_crop_shows_both(ground):
