@@ -11,8 +11,8 @@ from cli import options
 from cli.output import print_json
 from cli.progress import bars
 
-ENCODE = ("quality", "bpp", "psnr", "max_error", "effort", "model", "weights", "tile", "bands", "nodata", "device",
-          "debug")  # fmt: skip
+ENCODE = ("quality", "bpp", "psnr", "max_error", "effort", "balance", "model", "weights", "tile", "bands", "nodata",
+          "device", "debug")  # fmt: skip
 DECODE = ("bands", "driver", "creation_options", "on_error", "fast", "weights", "device", "debug")
 
 

@@ -37,6 +37,7 @@ from rscodec.weights import codec_for_encoding, enhancer_for
 
 QUALITIES = (1, 2, 3, 4, 5, 6, 7, 8)
 OURS = "rscodec:"
+BALANCE = "balance"
 
 
 @dataclass(frozen=True)
@@ -49,17 +50,17 @@ class Parts:
 
 
 class OurCodec:
-    """A row of rscodec's registry with its weights, at some effort."""
+    """A row of rscodec's registry with its weights, at some effort, all bands alike or balanced."""
 
     kind = "codec"
 
-    def __init__(self, name: str, weights: Path | None, effort: int = 0):
-        self._settings = EncodeSettings(model=name, weights=weights, effort=effort)
+    def __init__(self, name: str, weights: Path | None, effort: int = 0, balance: bool = False):
+        self._settings = EncodeSettings(model=name, weights=weights, effort=effort, balance=balance)
         self._codec = codec_for_encoding(name, weights)
-        self.name = OURS + name + (f":{effort}" if effort else "")
+        self.name = OURS + name + (f":{effort}" if effort else "") + (f":{BALANCE}" if balance else "")
         self.version = f"rscodec {rscodec.__version__}, {self._codec.model} {self._codec.weights_hash.hex()}"
         self.command = "rscodec encode -q {parameter}" + (f" --model {name}" if name != "s" else "")
-        self.command += f" --effort {effort}" if effort else ""
+        self.command += (f" --effort {effort}" if effort else "") + (" --balance" if balance else "")
         self.parameters = QUALITIES
 
     def refuses(self, scene: Scene) -> str | None:
@@ -164,10 +165,12 @@ def contender(spec: str) -> Contender:
         found: Contender = Enhanced(enhancer, contender(base))
     elif name.startswith(OURS):
         row, _, weights = name.removeprefix(OURS).partition("@")
-        row, _, effort = row.partition(":")
-        if effort and not effort.isdecimal():
-            raise InputError(f"{spec!r}: after {OURS}{row}: comes an effort from 0 to 9")
-        found = OurCodec(row, Path(weights) if weights else None, int(effort or 0))
+        row, *how = row.split(":")
+        balance = how[-1:] == [BALANCE]
+        effort = how[: len(how) - balance] or ["0"]
+        if len(effort) > 1 or not effort[0].isdecimal():
+            raise InputError(f"{spec!r}: after {OURS}{row}: comes an effort from 0 to 9, or {BALANCE}, or both")
+        found = OurCodec(row, Path(weights) if weights else None, int(effort[0]), balance)
     else:
         found = AnchorCodec(anchors.find(name).load())
     if points:

@@ -46,22 +46,23 @@ class SceneEncoder:
 
     `radiometry`: that of the scene of which the source is a part, instead of its own.
     `peak`: what the PSNR of the scene refers to, where its statistics were needed.
-    `max_error`: the most by which a valid pixel may be off. `effort`: as in rscodec.codec.effort.
+    `max_error`: the most by which a valid pixel may be off. `effort`: as in rscodec.codec.effort. `balance`: an
+    error counts by how much its band varies.
     """
 
     peak: float | None = None
 
     def __init__(self, source, codec: TileCodec, tile: int = 512, radiometry: Radiometry | None = None,
-                 max_error: float | None = None, effort: int = 0):  # fmt: skip
+                 max_error: float | None = None, effort: int = 0, balance: bool = False):  # fmt: skip
         self.source, self.codec, self.max_error, self.effort = source, codec, max_error, effort
         self.grid = Grid(source.width, source.height, tile, codec.stride)
         self.radiometry = radiometry or Radiometry(source.dtype, source.count, source.exact_bands)
         self.header(rate.QUALITY_MIN).pack()  # what no stream can hold is refused before the scene is read
-        self.radiometry = radiometry or self._radiometry()
+        self.radiometry = radiometry or self._radiometry(balance)
         bounded = max_error is not None and self.radiometry.groups
         self.bound = Bound(max_error, source.dtype, self.radiometry.scale, source.nodata) if bounded else None
 
-    def _radiometry(self) -> Radiometry:
+    def _radiometry(self, balance: bool) -> Radiometry:
         source, coded = self.source, list(self.source.coded_bands)
         if source.count == len(coded) == 1 and not (source.planes or Radiometry.needs_section(source.dtype, 1)):
             return Radiometry.default(source.dtype, 1)
@@ -71,7 +72,7 @@ class SceneEncoder:
                 for pixels, classes in windows:
                     statistics.add(pixels[coded], classes)
             self.peak = peak(source.dtype, statistics.low.min(), statistics.high.max())
-        return statistics.radiometry(source.count, source.exact_bands)
+        return statistics.radiometry(source.count, source.exact_bands, balance=balance)
 
     def radiometry_at(self, quality: float) -> Radiometry:
         """That of a stream of this quality; where there is one rate only, quality has no say in it."""
@@ -191,7 +192,8 @@ def encoder_for(source, settings: EncodeSettings, radiometry: Radiometry | None 
         raise InputError(f"--max-error needs a model that is the same on every machine, which {codec.model} is not")
     if settings.effort > codec.most_effort:
         raise InputError(f"--effort {settings.effort}: {codec.model} knows no effort; leave it away")
-    return SceneEncoder(source, codec, settings.tile, radiometry, settings.max_error, settings.effort)
+    return SceneEncoder(source, codec, settings.tile, radiometry, settings.max_error, settings.effort,
+                        settings.balance)  # fmt: skip
 
 
 def _better_flat(payload: bytes, channels: np.ndarray, valid: np.ndarray | None, quality: float) -> bool:

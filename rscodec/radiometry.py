@@ -6,7 +6,8 @@ the file and exact enough that both sides compute the same numbers:
 
     all bands (B,h,w) --split--> coded (C,h,w)        exact (E,h,w): alpha, stored losslessly
                                    |
-                                   |  v = (pixels - offset) / scale    one scale: an error has one size in DN
+                                   |  v = (pixels - offset) / scale    one scale: an error has one size in DN,
+                                   |                                   unless weights make it count more in some bands
            without a KLT           |           with a KLT
         1 band : (v, v, v) <-------+-------> c = klt @ v               rows by falling variance
         2 bands: (v1, v2, v2)      |         (c0) (c1 c2 c3) (c4 ...   `alone` singles, then threes; zeros for missing
@@ -38,7 +39,7 @@ GREY_ROTATION = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]]) / np.sqrt([[3], [2
 
 # Packed form: flags u8, exact bands u16 (a bit each), then only what the flags announce. Real numbers are
 # float32, for float64 scenes float64: any offset and scale will do, as long as both sides use the same.
-FLAG_PLANES, FLAG_SCALE, FLAG_OFFSET, FLAG_MATRIX, FLAG_SHORT, FLAG_ALONE = 0b11, 4, 8, 16, 32, 64
+FLAG_PLANES, FLAG_SCALE, FLAG_OFFSET, FLAG_MATRIX, FLAG_SHORT, FLAG_ALONE, FLAG_WEIGHTS = 0b11, 4, 8, 16, 32, 64, 128
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Radiometry:
     bands counts all bands, exact ones included; offset and matrix speak of the coded bands only.
     planes: 0 no class planes, 1 one plane shared by all coded bands, 2 one plane for each coded band.
     The KLT is a matrix or, of two or three bands of uint8, a few angles; alone: components with a group of their own.
+    weights: how many times an error counts in each coded band, 1 and more; none: once in all.
     deviations: of the components, in network units; the encoder alone knows them.
     """
 
@@ -60,6 +62,7 @@ class Radiometry:
     matrix: np.ndarray | None = None
     angles: tuple[int, ...] = ()
     alone: int = 0
+    weights: tuple[float, ...] = ()
     deviations: tuple[float, ...] = field(default=(), compare=False)
 
     @classmethod
@@ -125,7 +128,7 @@ class Radiometry:
     def forward(self, coded: np.ndarray) -> np.ndarray:
         """Coded bands (C,h,w), all of them finite -> network channels (G,3,h,w) float32."""
         count, height, width = coded.shape
-        values = (coded.astype(self._working) - self._offsets()) / self._working(self.scale)
+        values = (coded.astype(self._working) - self._offsets()) / self._scales(self._working)
         if not self.has_klt:
             return values[list(REPLICATION[count])].astype(np.float32, copy=False)[None]
         components = np.zeros((self.groups * 3, height * width), self._working)
@@ -150,7 +153,7 @@ class Radiometry:
         else:
             replication = np.array(REPLICATION[count])
             values = np.stack([channels[0, replication == band].mean(0) for band in range(count)])
-        return values * real(self.scale) + self._offsets().astype(real)
+        return values * self._scales(real) + self._offsets().astype(real)
 
     def visible(self) -> np.ndarray:
         """(G,3,3): the projection that leaves of an error in network channels what reaches the bands."""
@@ -166,6 +169,10 @@ class Radiometry:
     def _working(self) -> type[np.floating]:
         """What to compute in: eight bits leave room enough in float32, unless a matrix is to be inverted."""
         return np.float32 if self.dtype == "uint8" and self.matrix is None else np.float64
+
+    def _scales(self, real: type[np.floating]) -> np.ndarray:
+        """Units of the scene for 1.0 of the network, of all bands (1,1,1) or of each (C,1,1)."""
+        return (self.scale / np.array(self.weights or [1.0])).astype(real).reshape(-1, 1, 1)
 
     def _offsets(self) -> np.ndarray:
         return np.array(self.offset, self._working).reshape(-1, 1, 1)
@@ -196,6 +203,8 @@ class Radiometry:
             flags, tail = flags | FLAG_MATRIX, tail + self.matrix.astype("<i2").tobytes()
         if self.alone:
             flags, tail = flags | FLAG_ALONE, tail + bytes([self.alone])
+        if self.weights:
+            flags, tail = flags | FLAG_WEIGHTS, tail + np.array(self.weights, real).tobytes()
         return struct.pack("<BH", flags, sum(1 << band for band in self.exact)) + tail
 
     @classmethod
@@ -210,12 +219,14 @@ class Radiometry:
         flags, exact_bits = struct.unpack_from("<BH", data)
         exact = tuple(band for band in range(MAX_BANDS) if exact_bits >> band & 1)
         count = bands - len(exact)
-        if any(band >= bands for band in exact) or flags & FLAG_PLANES == 3 or flags > 127:
+        if any(band >= bands for band in exact) or flags & FLAG_PLANES == 3:
             raise RadiometryDamaged(f"the radiometry section has flags {flags:#x}, lossless bands {exact}")
         if count < 2 if flags & FLAG_MATRIX else count > 3:
             raise RadiometryDamaged(f"a spectral transform is for more than 3 coded bands, not for {count}")
         if flags & FLAG_SHORT and (dtype != "uint8" or count < 2 or flags & (FLAG_SCALE | FLAG_OFFSET | FLAG_MATRIX)):
             raise RadiometryDamaged(f"a short spectral transform is for 2 or 3 bands of uint8, not {count} of {dtype}")
+        if flags & FLAG_WEIGHTS and count < 2:
+            raise RadiometryDamaged(f"weights are for 2 and more coded bands, not for {count}")
 
         real, parts = np.dtype(_real(dtype)), []
         sizes = [
@@ -224,6 +235,7 @@ class Radiometry:
             2 * count * count if flags & FLAG_MATRIX else 0,
             count + count * (count - 1) // 2 if flags & FLAG_SHORT else 0,
             1 if flags & FLAG_ALONE else 0,
+            real.itemsize * count if flags & FLAG_WEIGHTS else 0,
         ]
         if len(data) != 3 + sum(sizes):
             raise RadiometryDamaged(f"the radiometry section has {len(data)} bytes, not {3 + sum(sizes)}")
@@ -236,15 +248,19 @@ class Radiometry:
         if parts[3]:
             offset = np.array(list(parts[3][:count]), float)
         alone = parts[4][0] if parts[4] else 0
+        weights = np.frombuffer(parts[5], real).astype(float)
 
         if not (np.isfinite(scale) and scale > 0 and np.isfinite(offset).all()):
             raise RadiometryDamaged("the radiometry section has an impossible scale or offset")
+        if not (np.isfinite(weights) & (weights >= 1)).all():
+            raise RadiometryDamaged("the radiometry section has impossible weights of bands")
         if matrix is not None:
             klt = matrix.astype(np.float64) / MATRIX_ONE
             if np.abs(klt @ klt.T - np.eye(count)).max() > MATRIX_TOLERANCE:
                 raise RadiometryDamaged("the spectral transform in the radiometry section is not orthonormal")
         angles = tuple(parts[3][count:])
-        found = cls(dtype, bands, exact, flags & FLAG_PLANES, scale, tuple(offset.tolist()), matrix, angles, alone)
+        found = cls(dtype, bands, exact, flags & FLAG_PLANES, scale, tuple(offset.tolist()), matrix, angles, alone,
+                    tuple(weights.tolist()))  # fmt: skip
         if parts[4] and not 1 <= alone <= found.most_alone:
             raise RadiometryDamaged(f"the radiometry section gives {alone} of {count} components a group of their own")
         return found

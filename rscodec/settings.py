@@ -22,6 +22,8 @@ class EncodeSettings:
 
     `effort`: 0 to 9, how long to look for latents that cost less; decoding is the same.
 
+    `balance`: an error counts by how much its band varies, so that bands that vary little keep their detail.
+
     `weights`: a file instead of the packaged ones. `tile`: edge in pixels. `threads`: of the CPU, all by default.
     """
 
@@ -30,6 +32,7 @@ class EncodeSettings:
     psnr: float | None = None
     max_error: float | None = None
     effort: int = 0
+    balance: bool = False
     model: str = "s"
     weights: str | Path | None = None
     tile: int = 512

@@ -22,6 +22,7 @@ MAX_SAMPLE = 2**17  # pixels kept for the percentiles of float scenes
 FEW_PIXELS, THINNED = 2**16, 7  # a window of more pixels tells its covariance by every seventh, or about that
 LOW_PERCENT, HIGH_PERCENT = 0.1, 99.9
 MIN_INTEGER_SCALE = 16.0
+MOST_WEIGHT = 256.0  # of a band that hardly varies
 LARGEST = 1e140  # of a float64 pixel: sums of squares must stay finite
 
 
@@ -85,8 +86,11 @@ class Statistics:
         self.mean += step * (new / total)
         self.count = total
 
-    def radiometry(self, bands: int, exact: tuple[int, ...] = (), planes: int | None = None) -> Radiometry:
-        """The Radiometry of a scene of `bands` bands, `exact` of them lossless; planes None: the fewest."""
+    def radiometry(self, bands: int, exact: tuple[int, ...] = (), planes: int | None = None,
+                   balance: bool = False) -> Radiometry:  # fmt: skip
+        """The Radiometry of a scene of `bands` bands, `exact` of them lossless; planes None: the fewest. `balance`: an
+        error counts by how much its band varies.
+        """
         planes = self.planes if planes is None else planes
         seen = self.high >= self.low
         low, high = (np.where(seen, edge, 0.0) for edge in (self.low, self.high))
@@ -95,7 +99,9 @@ class Statistics:
             offset = self.mean if self.count else (low / 2 + high / 2)
         else:
             offset = np.zeros(self.coded) if self.dtype == "uint8" else floor
-        scale = 255.0 if self.dtype == "uint8" else _scale(self.dtype, ceiling - floor, high / 4 - low / 4)
+        weights = self._weights() if balance else np.ones(self.coded)
+        spread, quarter_range = weights * (ceiling - floor), weights * (high / 4 - low / 4)
+        scale = 255.0 if self.dtype == "uint8" else _scale(self.dtype, spread, quarter_range)
         short = self.dtype == "uint8" and self.coded in (2, 3)
         if short:
             offset = np.rint(offset)
@@ -104,21 +110,32 @@ class Statistics:
         plain = Radiometry(self.dtype, bands, tuple(exact), planes, scale, tuple(offset.tolist()))
         if self.coded < 2:
             return plain
-        rows = self._eigenvectors()
+        if balance:
+            plain = replace(plain, weights=tuple(weights.tolist()))
+        scatter = weights[:, None] * self.scatter * weights
+        rows = _eigenvectors(scatter)
         if short:
             rows[-1] *= np.sign(np.linalg.det(rows))  # a rotation
             found = replace(plain, angles=to_angles(rows))
         else:
             found = replace(plain, matrix=np.rint(rows * MATRIX_ONE).astype(np.int16))
-        variances = np.diag(found.klt @ self.scatter @ found.klt.T) / max(self.count, 1)
+        variances = np.diag(found.klt @ scatter @ found.klt.T) / max(self.count, 1)
         return replace(found, deviations=tuple((np.sqrt(variances.clip(min=0)) / scale).tolist()))
 
-    def _eigenvectors(self) -> np.ndarray:
-        """As rows by falling variance, each with a positive sum."""
-        largest = np.abs(self.scatter).max()
-        _, vectors = np.linalg.eigh(self.scatter / largest if largest else self.scatter)
-        rows = vectors.T[::-1]
-        return rows * np.where(rows.sum(1, keepdims=True) < 0, -1, 1)
+    def _weights(self) -> np.ndarray:
+        """What bands are to be multiplied by to vary alike: 1 for the one that varies most."""
+        deviations = np.sqrt(np.diag(self.scatter) / max(self.count, 1))
+        most = deviations.max(initial=0)
+        weights = np.where(deviations > 0, most / np.maximum(deviations, most / MOST_WEIGHT), 1) if most else 1.0
+        return np.ones(self.coded) * np.float32(weights)
+
+
+def _eigenvectors(scatter: np.ndarray) -> np.ndarray:
+    """As rows by falling variance, each with a positive sum."""
+    largest = np.abs(scatter).max()
+    _, vectors = np.linalg.eigh(scatter / largest if largest else scatter)
+    rows = vectors.T[::-1]
+    return rows * np.where(rows.sum(1, keepdims=True) < 0, -1, 1)
 
 
 def _scale(dtype: str, spread: np.ndarray, quarter_range: np.ndarray) -> float:

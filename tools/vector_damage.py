@@ -82,6 +82,12 @@ def alone(count: int) -> Callable[[bytes], bytes]:
     return lambda data: section("radiometry", StreamReader.from_bytes(data).radiometry[:-1] + bytes([count]))(data)
 
 
+def weights(*values: float) -> Callable[[bytes], bytes]:
+    """Other weights of bands in a radiometry section that ends with them."""
+    tail = struct.pack(f"<{len(values)}f", *values)
+    return lambda data: section("radiometry", StreamReader.from_bytes(data).radiometry[: -len(tail)] + tail)(data)
+
+
 def _nan_scale(data: bytes) -> bytes:
     """A radiometry section with flags, lossless bands and the scale NaN."""
     return section("radiometry", struct.pack("<BHf", 4, 0, float("nan")))(data)
@@ -199,4 +205,12 @@ DAMAGES = (
     Row("residual_of_another_base", "bound_2", "TileDamaged", "tile (0, 0)",
         payload(1, lambda data: b"\xff" + data[1:]), "decode"),
     Row("residual_pixels_crc", "bound_2", "TileDamaged", "pixels are not those", entry(1, crc_decoded=1), "decode"),
+    Row("weights_below_1", "balance", "RadiometryDamaged", "impossible weights", weights(1, 2, 0.5, 1, 1), "decode"),
+    Row("weights_nan", "balance_rgb", "RadiometryDamaged", "impossible weights", weights(1, float("nan"), 1), "decode"),
+    Row("weights_infinite", "balance", "RadiometryDamaged", "impossible weights",
+        weights(1, 2, float("inf"), 1, 1), "decode"),
+    Row("weights_of_one_band", "one_band", "RadiometryDamaged", "2 and more",
+        section("radiometry", struct.pack("<BHf", 128, 0, 1.0)), "decode"),
+    Row("weights_cut", "balance", "RadiometryDamaged", "bytes, not",
+        lambda data: section("radiometry", StreamReader.from_bytes(data).radiometry[:-4])(data), "decode"),
 )  # fmt: skip

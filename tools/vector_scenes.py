@@ -17,6 +17,7 @@ class Row(NamedTuple):
     quality: float = 4.0
     tile: int = 512
     max_error: float | None = None
+    balance: bool = False
 
 
 def earth(width=48, height=40, bands=3, dtype="uint8", metadata=None, seed=7) -> Scene:
@@ -172,4 +173,8 @@ SCENES = (
     Row("bound_nodata_between", straddling(), max_error=3),
     Row("bound_tiles", mosaic(), 4.0, 64, max_error=8),
     Row("bound_wide", earth(64, 48), max_error=200),
+    Row("balance", earth(64, 48, 5, "uint16"), balance=True),
+    Row("balance_rgb", earth(53, 37), balance=True),
+    Row("balance_float64_nan", gaps(4, "float64"), balance=True),
+    Row("balance_bound", earth(64, 48, 4, "uint16"), max_error=9, balance=True),
 )

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-DEFAULTS = dict(quality=None, bpp=None, psnr=None, max_error=None, effort=0, model="s", weights=None, tile=512,
-                bands=None, nodata=None, device="cpu", threads=None, overwrite=False, progress=None,
+DEFAULTS = dict(quality=None, bpp=None, psnr=None, max_error=None, effort=0, balance=False, model="s", weights=None,
+                tile=512, bands=None, nodata=None, device="cpu", threads=None, overwrite=False, progress=None,
                 search_progress=None)
 
 
@@ -29,6 +29,7 @@ def test_defaults(rscodec, api):
     (["--max-error", "0", "-q", "4"], dict(max_error=0.0, quality=4.0)),
     (["--model", "elic", "--weights", "w.pth"], dict(model="elic", weights=Path("w.pth"))),
     (["--effort", "6"], dict(effort=6)),
+    (["--balance"], dict(balance=True)),
     (["--tile", "256"], dict(tile=256)),
     (["--bands", "4,3,2"], dict(bands=(4, 3, 2))),
     (["--bands", "1-3,8"], dict(bands=(1, 2, 3, 8))),

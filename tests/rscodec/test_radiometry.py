@@ -20,14 +20,15 @@ def scene(bands: int, dtype: str, size: int = 96) -> np.ndarray:
     return synthesize(size, bands, dtype)[0]
 
 
-def measured(pixels: np.ndarray, exact: tuple[int, ...] = (), classes: np.ndarray | None = None) -> Radiometry:
+def measured(pixels: np.ndarray, exact: tuple[int, ...] = (), classes: np.ndarray | None = None,
+             balance: bool = False) -> Radiometry:  # fmt: skip
     bands = len(pixels)
     coded = [band for band in range(bands) if band not in exact]
     statistics = Statistics(str(pixels.dtype), len(coded))
     for row in range(0, pixels.shape[1], 32):
         part = np.s_[:, row : row + 32]
         statistics.add(pixels[coded][part], None if classes is None else classes[part])
-    return statistics.radiometry(bands, exact)
+    return statistics.radiometry(bands, exact, balance=balance)
 
 
 def test_grey_rotation_is_orthonormal_and_starts_with_grey():
@@ -137,6 +138,37 @@ def test_errors_keep_their_size_in_all_bands():
     noise = np.random.default_rng(0).normal(0, 0.01, (4, 3, 96, 96)).astype(np.float32)
     error = radiometry.inverse(radiometry.forward(pixels) + noise).astype(float) - pixels
     assert np.allclose(error.std((1, 2)), 0.01 * radiometry.scale, rtol=0.05)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("bands", [2, 3, 5])
+def test_balanced_bands_come_back(bands: int, dtype: str):
+    pixels = scene(bands, dtype, 48)
+    radiometry = measured(pixels, balance=True)
+    stored = Radiometry.unpack(radiometry.pack(), dtype, bands)
+    assert stored.pack() == radiometry.pack() and min(stored.weights) == 1 and len(stored.weights) == bands
+    back = stored.inverse(radiometry.forward(pixels)).astype(float)
+    assert np.abs(back - pixels).max() <= (1e-6 if dtype.startswith("float") else 0)
+
+
+def test_balanced_errors_are_the_same_share_of_what_each_band_varies():
+    pixels = scene(4, "uint16")
+    pixels[0] = pixels[0] // 8 + 500
+    radiometry = measured(pixels, balance=True)
+    noise = np.random.default_rng(0).normal(0, 0.01, (radiometry.groups, 3, 96, 96)).astype(np.float32)
+    errors = radiometry.inverse(radiometry.forward(pixels) + noise) - pixels.astype(float)
+    shares = errors.std((1, 2)) / pixels.std((1, 2))
+    assert np.allclose(shares, shares.mean(), rtol=0.05)
+    plain = measured(pixels)
+    assert plain.weights == () and radiometry.weights[0] > 4
+
+
+def test_a_band_that_hardly_varies_has_no_endless_weight():
+    pixels = np.random.default_rng(0).normal(0, 1, (3, 96, 96)) * np.reshape([1000, 1e-6, 0], (3, 1, 1))
+    weights = measured(pixels.astype(np.float32), balance=True).weights
+    assert weights == (1, 256, 1)
+    assert measured(np.zeros((2, 8, 8), np.uint16), balance=True).weights == (1, 1)
+    assert measured(scene(1, "uint16"), balance=True).weights == ()
 
 
 def test_leading_component_holds_most_and_looks_grey():
