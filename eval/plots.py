@@ -28,16 +28,16 @@ CARBON_PANELS = (
 SCALE_PANELS = (("psnr_db", "PSNR (dB)"), ("lpips", "LPIPS"), ("niqe", "NIQE"), ("seconds", "seconds an image"))
 MAP_ROW = 384  # first of what is drawn of the simulated county
 MAPS_A_LINE = 4
-OURS = "#c1272d"
+OURS = ("#c1272d", "#f08a4b", "#7d1538", "#e75480")
 OTHERS = ("#1f5fa8", "#2a8c4a", "#8a4fa3", "#c77f1a", "#4a4a4a", "#1a9aa0", "#a8731f", "#6b8e23")
 
 
 def colours(codecs: list[str]) -> dict[str, str]:
-    """Ours is red everywhere; what is enhanced has the colour of what it enhances; the others keep their order."""
-    rest, found = iter(OTHERS * len(codecs)), {}
+    """Ours are red everywhere; what is enhanced has the colour of what it enhances; the others keep their order."""
+    reds, rest, found = iter(OURS * len(codecs)), iter(OTHERS * len(codecs)), {}
     for codec in sorted(codecs, key=lambda codec: base_of(codec) in codecs):
         ours = codec.startswith("rscodec:")
-        found[codec] = OURS if ours else found.get(base_of(codec)) or next(rest)
+        found[codec] = next(reds) if ours else found.get(base_of(codec)) or next(rest)
     return found
 
 

@@ -34,5 +34,7 @@ def test_who_is_compared_with_whom(rows):
 
 def test_what_is_enhanced_has_the_colour_of_what_it_enhances():
     found = colours(["ldm-jpeg2000:jpeg2000", "ldm:rscodec:s", *list(KINDS)[:4]])
-    assert found["ldm:rscodec:s"] == found["rscodec:s"] == OURS
+    assert found["ldm:rscodec:s"] == found["rscodec:s"] == OURS[0]
+    ours = colours(["rscodec:s", "bpg", "rscodec:s:balance"])
+    assert len(set(ours.values())) == 3 and {ours["rscodec:s"], ours["rscodec:s:balance"]} <= set(OURS)
     assert found["ldm-jpeg2000:jpeg2000"] == found["jpeg2000"] != found["bpg"]
