@@ -23,6 +23,7 @@ FEW_PIXELS, THINNED = 2**16, 7  # a window of more pixels tells its covariance b
 LOW_PERCENT, HIGH_PERCENT = 0.1, 99.9
 MIN_INTEGER_SCALE = 16.0
 MOST_WEIGHT = 256.0  # of a band that hardly varies
+COARSER = 4.0  # times that the scale of all bands may grow for the outliers of one that varies little
 LARGEST = 1e140  # of a float64 pixel: sums of squares must stay finite
 
 
@@ -99,9 +100,11 @@ class Statistics:
             offset = self.mean if self.count else (low / 2 + high / 2)
         else:
             offset = np.zeros(self.coded) if self.dtype == "uint8" else floor
-        weights = self._weights() if balance else np.ones(self.coded)
-        spread, quarter_range = weights * (ceiling - floor), weights * (high / 4 - low / 4)
-        scale = 255.0 if self.dtype == "uint8" else _scale(self.dtype, spread, quarter_range)
+        spread, quarter_range, weights = ceiling - floor, high / 4 - low / 4, np.ones(self.coded)
+        scale = _scale(self.dtype, spread, quarter_range)
+        if balance:
+            weights = self._weights(COARSER * scale, quarter_range)
+            scale = _scale(self.dtype, weights * spread, weights * quarter_range)
         short = self.dtype == "uint8" and self.coded in (2, 3)
         if short:
             offset = np.rint(offset)
@@ -122,12 +125,15 @@ class Statistics:
         variances = np.diag(found.klt @ scatter @ found.klt.T) / max(self.count, 1)
         return replace(found, deviations=tuple((np.sqrt(variances.clip(min=0)) / scale).tolist()))
 
-    def _weights(self) -> np.ndarray:
-        """What bands are to be multiplied by to vary alike: 1 for the one that varies most."""
+    def _weights(self, most_range: float, ranges: np.ndarray) -> np.ndarray:
+        """What bands are to be multiplied by to vary alike: 1 for the one that varies most. None of the `ranges`
+        becomes more than `most_range`: a hot pixel of a quiet band must not cost the others their detail.
+        """
         deviations = np.sqrt(np.diag(self.scatter) / max(self.count, 1))
         most = deviations.max(initial=0)
         weights = np.where(deviations > 0, most / np.maximum(deviations, most / MOST_WEIGHT), 1) if most else 1.0
-        return np.ones(self.coded) * np.float32(weights)
+        weights = np.minimum(weights, most_range / np.maximum(ranges, most_range / MOST_WEIGHT))
+        return weights.astype(np.float32).astype(float)
 
 
 def _eigenvectors(scatter: np.ndarray) -> np.ndarray:
@@ -139,7 +145,11 @@ def _eigenvectors(scatter: np.ndarray) -> np.ndarray:
 
 
 def _scale(dtype: str, spread: np.ndarray, quarter_range: np.ndarray) -> float:
-    """Units of the scene for 1.0 of the network: the bulk of the widest band, not too far below its range."""
+    """Units of the scene for 1.0 of the network: the bulk of the widest band, not too far below its range; eight bits
+    have all the same.
+    """
+    if dtype == "uint8":
+        return 255.0
     scale = float(max(spread.max(initial=0.0), quarter_range.max(initial=0.0)))
     if np.issubdtype(dtype, np.integer):
         return max(scale, MIN_INTEGER_SCALE)

@@ -171,6 +171,15 @@ def test_a_band_that_hardly_varies_has_no_endless_weight():
     assert measured(scene(1, "uint16"), balance=True).weights == ()
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32"])
+def test_a_hot_pixel_of_a_quiet_band_does_not_cost_the_others_their_detail(dtype: str):
+    pixels = scene(4, dtype, 512)
+    pixels[0], pixels[0, 5, 5] = 3, pixels.max()
+    plain, balanced = measured(pixels), measured(pixels, balance=True)
+    assert balanced.weights[0] > 1 and balanced.scale <= 4.01 * plain.scale
+    assert np.abs(balanced.forward(pixels)).max() <= 17
+
+
 def test_leading_component_holds_most_and_looks_grey():
     radiometry = measured(scene(4, "uint16"))
     leading = radiometry.matrix[0] / MATRIX_ONE
