@@ -54,7 +54,7 @@ class CodecConfig:
         return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
 
 
-SMALL = CodecConfig(decoder_blocks=5)
+SMALL = CodecConfig()
 MEDIUM = CodecConfig(width=192, encoder_blocks=6, decoder_blocks=4, tail=48, features=224, narrow=128)
 CONFIGS = {"s": SMALL, "m": MEDIUM}
 TAIL = 3.0

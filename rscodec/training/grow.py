@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import torch
 
+from bitstreams.errors import InputError
 from rscodec.codec.model import Codec, CodecConfig
 
 ADDS = ("leave", "contract")  # what a block adds to its input comes out of these
@@ -22,13 +23,19 @@ RUNS = {  # axes that are several runs of channels, one behind the other: halves
     ("entropy.hyper_analysis.middle", 1): 4,
     ("entropy.hyper_analysis.leave", 1): 4,
 }
+SAME = ("groups", "hyper")  # what latents and side information are made of
 BESIDE_FEATURES = ("mix", "other_hidden")  # see features, then latents
 
 
 def grow(small: Codec, large: Codec) -> None:
     """Make `large`, just made, compute what `small` does. It may be wider and deeper; its latents are the same."""
-    if small.config.groups != large.config.groups or small.config.hyper != large.config.hyper:
-        raise ValueError("a codec grows in width and depth only; its groups and its side information stay as they are")
+    before, after = vars(small.config), vars(large.config)
+    for name in before:
+        if after[name] != before[name] if name in SAME else after[name] < before[name]:
+            raise InputError(
+                f"a codec with {name} {before[name]} cannot become one with {after[name]}: it grows in "
+                "width and depth only; give another --start, or another --model"
+            )
     state, smaller = large.state_dict(), small.state_dict()
     for name, value in state.items():
         if name in smaller:

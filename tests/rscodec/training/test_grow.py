@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from rscodec.codec.model import Codec
+from bitstreams.errors import InputError
+from rscodec.codec.model import CONFIGS, Codec
 from rscodec.training.grow import grow
 from tests.models import TINY, build
 
@@ -40,6 +41,11 @@ def test_what_is_new_learns():
         assert weight.detach()[:, old:].abs().max() == 0 < weight.grad[:, old:].abs().max()
 
 
-def test_other_latents_are_refused():
-    with pytest.raises(ValueError, match="grows in width and depth only"):
-        grow(build(), Codec(replace(LARGER, groups=(6, 12, 24))))
+@pytest.mark.parametrize("other", [dict(groups=(6, 12, 24)), dict(hyper=8), dict(decoder_blocks=1), dict(width=8)])
+def test_other_latents_and_smaller_codecs_are_refused(other):
+    with pytest.raises(InputError, match=f"{next(iter(other))} .* grows in width and depth only"):
+        grow(build(), Codec(replace(LARGER, **other)))
+
+
+def test_the_models_of_the_table_grow_from_one_another():
+    grow(Codec(CONFIGS["s"]), Codec(CONFIGS["m"]))
