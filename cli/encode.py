@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -121,6 +122,7 @@ def alpha_remark(result, scene: str | Path) -> str | None:
     if not result.alpha or planes <= max(most, result.bytes / 2):
         return None
     bands = ", ".join(map(str, result.alpha))
-    edit = " ".join(["gdal_edit.py", *(f"-colorinterp_{band} undefined" for band in result.alpha), str(scene)])
+    roles = (word for band in result.alpha for word in (f"-colorinterp_{band}", "undefined"))
+    edit = shlex.join(["gdal_edit.py", *roles, str(scene)])
     return (f"alpha (band {bands}) is kept exactly and takes {100 * planes / result.bytes:.0f} % of the file; "
             f"if it is a measurement, such as near infrared, say so by `{edit}` and encode it again")

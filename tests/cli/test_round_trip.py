@@ -78,7 +78,7 @@ def test_a_target_that_no_quality_reaches_is_said(rscodec, tmp_path):
 def test_alpha_that_is_no_mask_and_most_of_the_file_is_said(rscodec, tmp_path):
     rng, pixels = np.random.default_rng(0), np.full((4, 64, 96), 90, np.uint8)
     metadata = {"colorinterp": ["red", "green", "blue", "alpha"], "transform": [1, 0, 0, 0, -1, 0]}
-    alphas = {"mask": 255 * rng.integers(0, 2, (64, 96)), "infrared": rng.integers(0, 30, (64, 96))}
+    alphas = {"a mask": 255 * rng.integers(0, 2, (64, 96)), "infra red": rng.integers(0, 30, (64, 96))}
     notes = {}
     for name, pixels[3] in alphas.items():
         scene, stream = tmp_path / f"{name}.tif", tmp_path / f"{name}.bin"
@@ -86,8 +86,8 @@ def test_alpha_that_is_no_mask_and_most_of_the_file_is_said(rscodec, tmp_path):
         encoded = rscodec("encode", scene, "-o", stream, "--bands", "2,4", "--json")
         assert json.loads(encoded.out)["alpha"] == [4]
         notes[name] = encoded.err
-    assert notes["mask"] == "" and notes["infrared"].count("\n") == 1
-    assert f"`gdal_edit.py -colorinterp_4 undefined {scene}`" in notes["infrared"]
+    assert notes["a mask"] == "" and notes["infra red"].count("\n") == 1
+    assert f"`gdal_edit.py -colorinterp_4 undefined '{scene}'`" in notes["infra red"]
 
     with rasterio.open(scene, "r+") as infrared:  # as gdal_edit.py does
         infrared.colorinterp = [*infrared.colorinterp[:3], ColorInterp.undefined]
