@@ -10,6 +10,8 @@ from . import wire
 from .container import StreamReader
 from .header import Header
 
+WEIGHTS_BIT = b"\x80"  # of the first byte of a radiometry section
+
 
 class Line(NamedTuple):
     """One part of the stream."""
@@ -33,7 +35,8 @@ def explain(reader: StreamReader) -> list[Line]:
     if "metadata" in parts:
         lines.append(Line(*parts["metadata"], "metadata", ", ".join(reader.metadata), "about the scene"))
     if "radiometry" in parts:
-        lines.append(Line(*parts["radiometry"], "radiometry", f"{len(reader.radiometry)} bytes",
+        balanced = ", balanced" if reader.radiometry[:1] >= WEIGHTS_BIT else ""
+        lines.append(Line(*parts["radiometry"], "radiometry", f"{len(reader.radiometry)} bytes{balanced}",
                           "between pixels and network channels"))
     if "bound" in parts:
         lines.append(Line(*parts["bound"], "bound", f"{reader.bound:g}", "largest error of a valid pixel"))

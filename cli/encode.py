@@ -34,8 +34,8 @@ MASK_BPP = 2  # of an alpha band: no mask takes as much, even if it is noise
 @click.option("--effort", type=click.IntRange(0, MOST_EFFORT), default=0, show_default=True,
               help="Time to spend on fewer bits: from 2 on, each level takes twice as long. Decoding stays as it is.")
 @click.option("--balance", is_flag=True,
-              help="An error counts by how much its band varies: bands that vary little keep their detail, as indices "
-                   "and models want it, and PSNR, which all bands share, falls.")
+              help="An error counts by how much its band varies: bands that vary little keep their detail, for models "
+                   "that scale each band by itself. The others lose some, PSNR falls, and a quality takes more bits.")
 @click.option("--model", type=click.Choice([row.name for row in CODECS if row.public]), default="s",
               show_default=True, help="The codec.")
 @options.weights_option

@@ -18,19 +18,24 @@ SCALE = options.FiniteRange(1, LARGEST_SCALE)
 @click.argument("scene", type=options.INPUT)
 @options.output_option
 @click.option("--scale", type=SCALE, required=True, help="How many pixels one becomes, either way: any real number.")
-@click.option("--model", default="e2diff", show_default=True, metavar="NAME|FILE", help="The upsampler.")
+@click.option("--model", default="e2diff", show_default=True, metavar="NAME|FILE",
+              help="The upsampler: e2diff, or slimdiff, in one step, for a scale of 4 or 8.")
 @options.seed_option()
 @click.option("--weights", type=options.PATH, help="Of a compressed SCENE: its weights, instead of the packaged ones.")
+@options.format_option
+@options.creation_option
 @options.device_option
 @options.threads_option
 @options.overwrite_option
 @options.quiet_option
 @options.debug_option
-def command(scene: str | Path, output: Path, scale: float, model: str, seed: int, quiet: bool, **settings) -> None:
-    """Upsample SCENE, a raster or a compressed file, to a GeoTIFF.
+def command(scene: str | Path, output: Path, scale: float, model: str, seed: int, driver: str | None,
+            creation_options: tuple[tuple[str, str], ...], quiet: bool, **settings) -> None:
+    """Upsample SCENE, a raster or a compressed file.
 
     Red, green and blue are generated, and tags say so; other bands are bicubic. Nodata, masks and place are kept.
     """
+    settings |= {"driver": options.driver_for(output, driver), "creation_options": dict(creation_options)}
     run(scene, output, UpscaleSettings(model, scale, seed), quiet, **settings)
 
 

@@ -80,8 +80,8 @@ def predict_file(src: str | Path, folder: Path, model: str | Path = "iidm", *, b
             refuse_synthetic(scene.metadata, src)
         if len(scene.pixels) != mapper.bands:
             raise InputError(
-                f"{src} has {len(scene.pixels)} bands, {mapper.model} takes {mapper.bands}: give those that it was "
-                "trained on, in their order, by --bands (weights that ship: blue, green, red, near infrared)"
+                f"{src}: {len(scene.pixels)} bands are given, {mapper.model} takes {mapper.bands}: give those that it "
+                "was trained on, in their order, by --bands (weights that ship: blue, green, red, near infrared)"
             )
         grid = Grid.of(scene.metadata, *scene.pixels.shape[:0:-1], name=src)
         forest, label, numbers = scene.mask.all(0), None, []

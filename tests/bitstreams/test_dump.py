@@ -19,6 +19,12 @@ def test_lines_cover_the_stream(scene, write):
         assert values.get("metadata") == ("crs, nodata" if fields else None)
 
 
+def test_weights_of_bands_are_named(scene, write):
+    for radiometry, value in ((b"\x7fbc", "3 bytes"), (b"\x80bc", "3 bytes, balanced")):
+        lines = explain(StreamReader.from_bytes(write(scene(radiometry=radiometry))))
+        assert [line.value for line in lines if line.field == "radiometry"] == [value]
+
+
 def test_totals(scene, write):
     header, _, _, tiles = made = scene(flags={"planes"}, metadata={"crs": "x"}, radiometry=b"abc")
     data = write(made)

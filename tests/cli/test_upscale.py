@@ -9,7 +9,8 @@ import pytest
 
 from rscodec.upsamplers.base import UpscaleSettings
 
-DEFAULTS = dict(weights=None, device="cpu", threads=None, overwrite=False, progress=None)
+DEFAULTS = dict(driver="GTiff", creation_options={}, weights=None, device="cpu", threads=None,
+                overwrite=False, progress=None)
 
 
 def test_defaults(rscodec, api):
@@ -20,12 +21,13 @@ def test_defaults(rscodec, api):
 
 def test_options(rscodec, api):
     args = ["--scale", "10", "--model", "m.safetensors", "--seed", "7", "--weights", "w.safetensors", "--threads", "1",
-            "--overwrite", "--quiet"]
-    result = rscodec("upscale", "a.bin", "-o", "b.tif", *args)
+            "--overwrite", "--quiet", "--co", "ZLEVEL=9"]
+    result = rscodec("upscale", "a.bin", "-o", "b.png", *args)
     assert result.code == 0 and result.out == ""
     ((_, (_, _, settings), options),) = api.calls
     assert settings == UpscaleSettings("m.safetensors", 10.0, seed=7)
-    assert options == DEFAULTS | dict(weights=Path("w.safetensors"), threads=1, overwrite=True)
+    changes = dict(driver="PNG", creation_options={"ZLEVEL": "9"}, weights=Path("w.safetensors"), threads=1)
+    assert options == DEFAULTS | changes | dict(overwrite=True)
 
 
 @pytest.mark.parametrize("args", [[], ["--scale", "0.5"], ["--scale", "10.5"], ["--scale", "nan"],

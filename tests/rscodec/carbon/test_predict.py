@@ -150,7 +150,7 @@ def test_a_stream_is_as_good_as_what_it_decodes_to(scene, weights, tmp_path):
 
 
 def test_what_cannot_be_mapped(scene, weights, tmp_path):
-    with pytest.raises(InputError, match="has 3 bands, gan-test takes 4.*--bands"):
+    with pytest.raises(InputError, match="3 bands are given, gan-test takes 4.*--bands"):
         predict_file(scene, tmp_path / "out", weights, bands=(1, 2, 3))
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.write(scene, "a.tif")
