@@ -48,10 +48,12 @@ def plain_units(radiometry: Radiometry, places: Sequence[int]) -> Radiometry:
     """The coded bands at these places on the scale of a scene, without its KLT; eight bits are their own units."""
     if radiometry.dtype == "uint8":
         return Radiometry.default("uint8", len(places))
-    offsets = [radiometry.offset[place] for place in places]
+    scale, offsets = radiometry.scale, [radiometry.offset[place] for place in places]
+    if radiometry.weights:  # then the scale is that of bands times their weights
+        scale /= min(radiometry.weights[place] for place in places)
     if radiometry.has_klt:  # then the offset is the mean of a band, which is to become mid grey
-        offsets = [offset - radiometry.scale / 2 for offset in offsets]
-    return Radiometry(radiometry.dtype, len(places), scale=radiometry.scale, offset=tuple(offsets))
+        offsets = [offset - scale / 2 for offset in offsets]
+    return Radiometry(radiometry.dtype, len(places), scale=scale, offset=tuple(offsets))
 
 
 def decoded(decoder: SceneDecoder, metadata: dict) -> Picture:
