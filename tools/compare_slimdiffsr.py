@@ -1,7 +1,7 @@
 """SlimDiffSR's teacher, its student and 50 steps of the same diffusion on the same degraded images, and the maps.
 
-    RSCODEC_DATA=... python tools/compare_slimdiffsr.py test/ucmerced test/naip --teacher local/sl4 --student local/sl5
-        --out local/slim
+    RSCODEC_DATA=... python tools/compare_slimdiffsr.py test/ucmerced test/naip --diffusion local/sl2
+        --teacher local/sl4 --student local/sl5 --out local/slim
 
 One image after another, each by all in turn: PSNR, LPIPS, seconds of one thread. --limit takes the first few images,
 and --steps-limit those that the 50 steps are run on. maps.png shows, of the first image, what the estimator is unsure
@@ -38,7 +38,8 @@ UNIT = 64  # edges of raised images are multiples of it: latents of the deepest 
 def load_teacher(run: Path) -> Teacher:
     saved = checkpoint.load(run / "average.pt")
     teacher = Teacher(TeacherConfig.from_dict(saved["config"]))
-    teacher.adapt()
+    if any(sitting["stage"] == "teacher" for sitting in saved["history"]):
+        teacher.adapt()
     teacher.load_state_dict(checkpoint.part(saved["module"], "net."))
     merge(teacher.unet)
     return teacher.eval().requires_grad_(False).to(memory_format=torch.channels_last)
@@ -68,6 +69,7 @@ def draw_maps(teacher: Teacher, raised: torch.Tensor, path: Path) -> None:
 
 @click.command()
 @click.argument("images", nargs=-1, required=True)
+@click.option("--diffusion", "diffusion_run", type=click.Path(exists=True, path_type=Path), required=True)
 @click.option("--teacher", "teacher_run", type=click.Path(exists=True, path_type=Path), required=True)
 @click.option("--student", "student_run", type=click.Path(exists=True, path_type=Path), required=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True)
@@ -75,11 +77,11 @@ def draw_maps(teacher: Teacher, raised: torch.Tensor, path: Path) -> None:
 @click.option("--limit", type=int, help="The first so many images.")
 @click.option("--steps-limit", default=1, show_default=True, help="Images that the 50 steps are run on.")
 @torch.inference_mode()
-def main(images, teacher_run, student_run, out, scale, limit, steps_limit) -> None:
+def main(images, diffusion_run, teacher_run, student_run, out, scale, limit, steps_limit) -> None:
     torch.set_num_threads(1)
     teacher, student = load_teacher(teacher_run), load_student(student_run)
     out.mkdir(parents=True, exist_ok=True)
-    many = teacher.multi_step
+    many = load_teacher(diffusion_run).multi_step
     contenders = {
         "bicubic": lambda raised: raised,
         "student": lambda raised: raised + student(raised),
