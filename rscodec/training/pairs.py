@@ -32,6 +32,7 @@ from rscodec.training.data import Crops
 RATES = 0.05, 2.5  # bits per pixel of JPEG2000, drawn evenly by their logarithm
 PICTURE = 256  # edge of what JPEG2000 codes at once: headers weigh, and bits go where they are needed, as in files
 RAW_BITS = 24
+LOW = 1.7  # qualities are drawn as a uniform number to this power: there is more to find at low rates
 
 
 @dataclass
@@ -63,7 +64,7 @@ class CodecPairs:
         """What a batch of the stream is trained as: a function of both."""
         generator = torch.Generator().manual_seed(1_000_003 * self.crops.seed + step)
         share = torch.rand(len(batch.pixels), generator=generator)
-        return self.at(batch.pixels, QUALITY_MIN + (QUALITY_MAX - QUALITY_MIN) * share)
+        return self.at(batch.pixels, QUALITY_MIN + (QUALITY_MAX - QUALITY_MIN) * share**LOW)
 
     @torch.no_grad()
     def at(self, pixels: torch.Tensor, quality: torch.Tensor) -> Pair:
