@@ -101,7 +101,7 @@ def report(net: E2DiffSr, pairs: sr.SrPairs, batches: int, log) -> None:
 @click.option("--device", default="cuda" if torch.cuda.is_available() else "cpu")
 @click.option("--threads", type=int)
 @click.option("--minutes", type=float, help="Stop (and save) after this long.")
-@click.option("--check", default=4, help="Batches of held-out crops for the gains at the end.")
+@click.option("--check", default=4, help="Batches of held-out crops for the gains at the end; 0: none.")
 @click.option("--seed", default=0)
 def main(shard, stage, run, start, widths, codec_weights, steps, decay, alone, learning_rate, batch, large, small,
          diffusion_steps, betas, adversarial, critic_from, kl, without, average, device, threads, minutes, check,
@@ -152,7 +152,8 @@ def main(shard, stage, run, start, widths, codec_weights, steps, decay, alone, l
     history = [*history, sitting | {"seconds": round(averaged.seconds)}]
     checkpoint.save(run / "average.pt", module=averaged.state, history=history, config=begun["config"])
     both.load_state_dict(averaged.state)
-    report(net, held_out, check, log)
+    if check:
+        report(net, held_out, check, log)
 
 
 if __name__ == "__main__":

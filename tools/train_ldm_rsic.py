@@ -94,7 +94,7 @@ def held_out_pair(source, pixels: torch.Tensor, point: float) -> Pair:
 @click.option("--device", default="cuda" if torch.cuda.is_available() else "cpu")
 @click.option("--threads", type=int)
 @click.option("--minutes", type=float, help="Stop (and save) after this long.")
-@click.option("--check", default=4, help="Batches of held-out crops for the gains at the end.")
+@click.option("--check", default=4, help="Batches of held-out crops for the gains at the end; 0: none.")
 @click.option("--seed", default=0)
 def main(shard, stage, run, start, codec_weights, jpeg2000, workers, steps, decay, alone, learning_rate, batch, window,
          diffusion_steps, average, device, threads, minutes, check, seed) -> None:  # fmt: skip
@@ -138,7 +138,8 @@ def main(shard, stage, run, start, codec_weights, jpeg2000, workers, steps, deca
     history = [*history, sitting | {"seconds": round(averaged.seconds)}]
     checkpoint.save(run / "average.pt", module=averaged.state, history=history, config=begun["config"])
     net.load_state_dict(averaged.state)
-    report(net, source, held_out, check, log)
+    if check:
+        report(net, source, held_out, check, log)
 
 
 if __name__ == "__main__":

@@ -118,7 +118,7 @@ def report(stage: str, net, pairs: DegradedPairs, batches: int, lpips: bool, log
 @click.option("--device", default="cuda" if torch.cuda.is_available() else "cpu")
 @click.option("--threads", type=int)
 @click.option("--minutes", type=float, help="Stop (and save) after this long.")
-@click.option("--check", default=4, help="Batches of held-out crops for the figures at the end.")
+@click.option("--check", default=4, help="Batches of held-out crops for the figures at the end; 0: none.")
 @click.option("--seed", default=0)
 def main(shard, stage, run, start, stable, widths, timestep, without, codec_weights, workers, steps, decay,
          learning_rate, batch, crop, perceptual, adversarial, critic_from, variation, features, mmd, average, device,
@@ -181,8 +181,9 @@ def main(shard, stage, run, start, stable, widths, timestep, without, codec_weig
     history = [*history, sitting | {"seconds": round(averaged.seconds)}]
     checkpoint.save(run / "average.pt", module=averaged.state, history=history, config=begun["config"])
     trained.load_state_dict(averaged.state)
-    with torch.autocast(device, torch.bfloat16):
-        report(stage, net.eval(), held_out, check, bool(perceptual), log)
+    if check:
+        with torch.autocast(device, torch.bfloat16):
+            report(stage, net.eval(), held_out, check, bool(perceptual), log)
 
 
 if __name__ == "__main__":
