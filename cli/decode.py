@@ -62,7 +62,7 @@ def command(stream: str | Path, output: Path, driver: str | None, creation_optio
 
     settings |= {"driver": options.driver_for(output, driver), "creation_options": dict(creation_options)}
     if upscale:
-        larger = UpscaleSettings("e2diff", upscale, seed or 0)
+        larger = UpscaleSettings("e2diff", upscale, seed)
         upscale_scene.run(stream, output, larger, quiet, window=window, fast=fast, **settings)
         return
     if preview:

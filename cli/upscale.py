@@ -20,7 +20,7 @@ SCALE = options.FiniteRange(1, LARGEST_SCALE)
 @click.option("--scale", type=SCALE, required=True, help="How many pixels one becomes, either way: any real number.")
 @click.option("--model", default="e2diff", show_default=True, metavar="NAME|FILE",
               help="The upsampler: e2diff, or slimdiff, in one step, for a scale of 4 or 8.")
-@options.seed_option()
+@options.seed_option(None)
 @click.option("--weights", type=options.PATH, help="Of a compressed SCENE: its weights, instead of the packaged ones.")
 @options.format_option
 @options.creation_option
@@ -29,7 +29,7 @@ SCALE = options.FiniteRange(1, LARGEST_SCALE)
 @options.overwrite_option
 @options.quiet_option
 @options.debug_option
-def command(scene: str | Path, output: Path, scale: float, model: str, seed: int, driver: str | None,
+def command(scene: str | Path, output: Path, scale: float, model: str, seed: int | None, driver: str | None,
             creation_options: tuple[tuple[str, str], ...], quiet: bool, **settings) -> None:
     """Upsample SCENE, a raster or a compressed file.
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from bitstreams import StreamReader
+from bitstreams.errors import InputError
 from rscodec.decoder import SceneDecoder
 from rscodec.metadata_form import stream_metadata
 from rscodec.picture import Picture, decoded, opened
@@ -31,10 +32,13 @@ def upscaled_raster(reader: RasterReader, settings: UpscaleSettings, device: str
 
 def _upscaled(picture: Picture, settings: UpscaleSettings, device: str, source_crc32: str) -> UpscaledScene:
     upsampler = upsampler_for(settings.model, device)
+    if settings.seed is not None and not upsampler.draws:
+        raise InputError(f"--seed {settings.seed}: {upsampler.model} draws nothing at random; leave it away")
+    drawn = {"seed": settings.seed or 0} if upsampler.draws else {}
     facts = {
         "model": upsampler.model,
         "weights": upsampler.weights_hash,
-        "seed": settings.seed,
+        **drawn,
         "scale": repr(settings.scale),
         "source_crc32": source_crc32,
     }

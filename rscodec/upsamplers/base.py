@@ -30,14 +30,14 @@ EDGE_UNIT = 16  # of windows
 
 @dataclass(frozen=True)
 class UpscaleSettings:
-    """`model`: a row of the registry or a weights file."""
+    """`model`: a row of the registry or a weights file. `seed`: for models that draw, 0 unless it is given."""
 
     model: str | Path
     scale: float
-    seed: int = 0
+    seed: int | None = None
 
     def __post_init__(self):
-        if not 0 <= self.seed < 2**63:
+        if self.seed is not None and not 0 <= self.seed < 2**63:
             raise InputError(f"--seed {self.seed}: give a whole number from 0 to 2^63 - 1")
         if not 1 <= self.scale <= LARGEST_SCALE:
             raise InputError(f"--scale {self.scale}: give one from 1 to {LARGEST_SCALE:g}")
@@ -56,6 +56,7 @@ class Upsampler(ABC):
     form: str  # the format of its weights files
     scales: tuple[float, ...] = ()  # the only ones that it knows; none: any
     samples: int = 0  # how many windows of a scene it surveys
+    draws: bool = True  # another seed gives other pixels
 
     @abstractmethod
     def window(self, scale: float) -> int:

@@ -110,7 +110,6 @@ class E2DiffUpsampler(Upsampler):
     """A weights file on a device."""
 
     form = FORMAT
-    _draws = True
 
     def __init__(self, path: Path, device: str = "cpu"):
         file = read_model(path, FORMAT, "upsampler", E2DiffConfig)
@@ -124,7 +123,7 @@ class E2DiffUpsampler(Upsampler):
     def deterministic(self) -> E2DiffUpsampler:
         """The prior is what the condition network takes it for; no noise, no denoiser."""
         found = copy(self)
-        found._draws = False
+        found.draws = False
         return found
 
     @torch.inference_mode()
@@ -134,7 +133,7 @@ class E2DiffUpsampler(Upsampler):
         small = torch.from_numpy(pixels)[None].to(self.device, memory_format=torch.channels_last)
         long = latents(pixels.shape[1], scale)
         prior = net.condition_net(resize(small, STRIDE * long, STRIDE * long))
-        if self._draws:
+        if self.draws:
             generator = torch.Generator().manual_seed(seed)
             start = normal((1, CHANNELS, long, long), generator, self.device)
             prior = net.generated(prior, scale, start, generator)

@@ -26,7 +26,7 @@ class UpscaledScene(GeneratedScene):
         needed = -(-max(scene.width, scene.height) // EDGE_UNIT) * EDGE_UNIT
         edge = max(min(upsampler.window(settings.scale), needed), 2 * upsampler.overlap)
         windows = Windows(scene, edge, upsampler.overlap, base.scene, align=1)
-        super().__init__(picture, base, windows, settings.seed)
+        super().__init__(picture, base, windows, settings.seed or 0)
         self.source, self.target, self.metadata = scene, base.scene, base.metadata
         self._bicubic = [band for band in picture.coded if band not in self.bands]
 

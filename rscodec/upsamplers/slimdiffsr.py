@@ -86,7 +86,7 @@ def bridge(channels: int, out: int, fused: bool) -> nn.Module:
 class SlimDiffUpsampler(Upsampler):
     """A weights file on a device."""
 
-    form, scales, samples = FORMAT, SCALES, 9
+    form, scales, samples, draws = FORMAT, SCALES, 9, False
 
     def __init__(self, path: Path, device: str = "cpu"):
         file = read_model(path, FORMAT, "upsampler", SlimConfig)

@@ -29,13 +29,14 @@ def files(tmp_path_factory, make_scene, to_stream, flip):
     (folder / "a.bin").write_bytes(stream)
     (folder / "bad.bin").write_bytes(flip(stream, 0, 1, 0))
     upsamplers.write(folder / "model.safetensors")
+    upsamplers.write_slim(folder / "slim.safetensors")
     return folder
 
 
 @pytest.fixture
 def upscale(files, tiny_weights, tmp_path):
-    def run(name, scale=2.6, seed=0, **options) -> Scene:
-        settings = UpscaleSettings(files / "model.safetensors", scale, seed)
+    def run(name, scale=2.6, seed=None, model="model", **options) -> Scene:
+        settings = UpscaleSettings(files / f"{model}.safetensors", scale, seed)
         run.report = api.upscale_file(files / name, tmp_path / "out.tif", settings, weights=tiny_weights,
                                       overwrite=True, **options)
         return Scene.load(tmp_path / "out.tif")
@@ -81,6 +82,14 @@ def test_what_was_generated_before_is_told_too(files, upscale, tmp_path):
     told = {name: value for name, value in once.items() if name.startswith("synthetic_")}
     for step, tags in ((steps[1], twice), (steps[2], thrice)):
         assert {name: tags.get(name.replace("synthetic_", step, 1)) for name in told} == told
+
+
+def test_a_model_that_draws_nothing_has_no_seed(upscale, tmp_path):
+    tags = upscale("a.tif", 4, model="slim").metadata["tags"][""]
+    assert tags["synthetic_model"] == "slimdiff-test-1" and "synthetic_seed" not in tags
+    with pytest.raises(InputError, match="--seed 0: slimdiff-test-1 draws nothing at random; leave it away"):
+        upscale("a.tif", 4, seed=0, model="slim")
+    assert upscale("a.tif", 2).metadata["tags"][""]["synthetic_seed"] == "0"
 
 
 def test_a_stream_is_upsampled_as_what_it_decodes_to(files, tiny_weights, upscale, tmp_path):

@@ -86,6 +86,12 @@ def test_the_same_seed_gives_the_same_pixels(upsampler, scale):
     assert not same(first, interpolated(scene, first))
 
 
+def test_another_seed_gives_other_pixels_if_it_draws(upsampler):
+    scene = scene_of(20, 30, dtype="float32")
+    found = [pixels_of(upsampler, scene, seed=seed) for seed in (3, 4)]
+    assert same(*found) == (not upsampler.draws)
+
+
 @pytest.mark.parametrize("scale", [1, 2.6])
 def test_a_part_looks_as_in_the_whole(upsampler, scale):
     scene = scene_of()
