@@ -65,6 +65,7 @@ def test_weights_of_another_shape_are_refused(tmp_path):
 
 @pytest.mark.parametrize("off", [None, *SWITCHES])
 def test_an_untrained_model_adds_nothing_and_all_of_it_learns(off):
+    torch.manual_seed(0)
     net = upsamplers.build_slim(**({off: False} if off else {}))
     raised = torch.rand(2, 3, 32, 48)
     found = net(raised)
