@@ -31,6 +31,10 @@ def upscaled_raster(reader: RasterReader, settings: UpscaleSettings, device: str
 
 
 def _upscaled(picture: Picture, settings: UpscaleSettings, device: str, source_crc32: str) -> UpscaledScene:
+    width, height = picture.scene.width, picture.scene.height
+    if (settings.target(width), settings.target(height)) == (width, height):
+        raise InputError(f"a scale of {settings.scale:g} leaves {width} x {height} pixels: there is nothing to "
+                         "upscale; give a larger one")
     upsampler = upsampler_for(settings.model, device)
     if settings.seed is not None and not upsampler.draws:
         raise InputError(f"--seed {settings.seed}: {upsampler.model} draws nothing at random; leave it away")

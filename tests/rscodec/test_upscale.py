@@ -120,6 +120,14 @@ def test_bands_that_are_not_generated_have_no_tags(upscale):
     assert "tags" not in upscale("a.bin", bands=(4,)).metadata and upscale.report.bands == []
 
 
+@pytest.mark.parametrize("name, scale", [("a.tif", 1), ("a.bin", 1), ("a.tif", 1.003)])
+def test_a_scale_that_leaves_the_size_as_it_is(upscale, name, scale, tmp_path):
+    with pytest.raises(InputError, match=f"a scale of {scale} leaves 150 x 100 pixels: there is nothing to upscale"):
+        upscale(name, scale)
+    assert not (tmp_path / "out.tif").exists()
+    assert upscale(name, 1.004).pixels.shape == (4, 100, 151)
+
+
 def test_a_window_that_is_not_inside(upscale):
     with pytest.raises(InputError, match="window 100 0 51 10 is not inside"):
         upscale("a.tif", window=(100, 0, 51, 10))
