@@ -78,7 +78,8 @@ def command(scene: str | Path, output: Path, quality: float | None, bpp: float |
                              **settings)
     for note in write_item(stac, item, output) if stac else ():
         click.echo(f"note: {note}", err=True)
-    for note in filter(None, (remark(result, bpp, psnr), alpha_remark(result, scene))):
+    remarks = remark(result, bpp, psnr), balance_remark(result, settings["balance"]), alpha_remark(result, scene)
+    for note in filter(None, remarks):
         click.echo(f"note: {note}", err=True)
     if as_json:
         print_json(result)
@@ -113,6 +114,13 @@ def remark(result, bpp: float | None, psnr: float | None) -> str | None:
     if bpp is not None and highest:
         return f"{bpp:g} bpp is more than the highest quality takes, {result.bpp:.4f} bpp"
     return None
+
+
+def balance_remark(result, balance: bool) -> str | None:
+    """That there was nothing to balance, if so."""
+    if not balance or result.bands - len(result.alpha) > 1:
+        return None
+    return "--balance has no effect on a single band: it weighs bands against each other"
 
 
 def alpha_remark(result, scene: str | Path) -> str | None:

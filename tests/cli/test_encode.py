@@ -120,6 +120,15 @@ def test_a_target_beyond_the_other_end_is_said_too(rscodec, api, goal, found, wo
     assert rscodec("encode", "a.tif", "-o", "a.bin", *goal).err == f"note: {words}\n"
 
 
+@pytest.mark.parametrize("bands, alpha, single", [(1, (), True), (2, (2,), True), (2, (), False), (3, (3,), False)])
+def test_a_balance_of_one_band_is_no_balance(rscodec, api, bands, alpha, single):
+    api.results["encode_file"] = dataclasses.replace(api.results["encode_file"], bands=bands, alpha=alpha)
+    assert rscodec("encode", "a.tif", "-o", "a.bin").err == ""
+    result = rscodec("encode", "a.tif", "-o", "a.bin", "--balance")
+    told = "note: --balance has no effect on a single band: it weighs bands against each other\n"
+    assert result.code == 0 and result.err == (told if single else "")
+
+
 def test_the_psnr_that_the_search_saw_is_printed(rscodec, api):
     report = api.results["encode_file"]
     api.results["encode_file"] = dataclasses.replace(report, psnr_db_estimated=34.126, target_met=True)
