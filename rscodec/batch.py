@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
+from inspect import signature
 from pathlib import Path
 
 from bitstreams.atomic import remove_leftovers
@@ -22,6 +23,7 @@ from rscodec.crew import as_done
 from rscodec.digest import sha256
 from rscodec.inputs import Input
 from rscodec.journal import DONE, FAILED, KEPT, PLANNED, Journal, Row
+from rscodec.settings import EncodeSettings
 
 Progress = Callable[[int, int], None]
 DRIVER_SUFFIX = {"GTiff": ".tif", "COG": ".tif", "PNG": ".png"}
@@ -60,6 +62,15 @@ class Work:
             raise MissingWeights(f"no weights at {path}; check the path given with --weights") from None
 
 
+@cache
+def _defaults(verb: str) -> frozenset[str]:
+    """Settings as `described` has them that mean the same as none."""
+    from rscodec.api import decode_file
+
+    settings = signature(EncodeSettings if verb == "encode" else decode_file).parameters.values()
+    return frozenset(f"{one.name}={one.default}" for one in settings)
+
+
 def run(
     work: Work, inputs: Sequence[Input], folder: str | Path, executor: Executor, *, resume: bool = False,
     overwrite: bool = False, progress: Progress | None = None,
@@ -78,7 +89,7 @@ def run(
         raise OutputError(f"cannot make the folder {folder}: it is a file; change --out") from None
     except OSError as problem:
         raise OutputError(f"cannot make the folder {folder}: {problem.strerror}; change --out") from None
-    journal = _journal(folder / f"{work.verb}-report.csv", settings, resume, overwrite)
+    journal = _journal(folder / f"{work.verb}-report.csv", work.verb, settings, resume, overwrite)
     rows = [Row(item.path, str(folder / (item.name + work.suffix)), PLANNED, stamp=_stamp(item.path), settings=settings)
             for item in inputs]  # fmt: skip
     rows = [_plan(row, journal.rows.get(row.output), overwrite) for row in rows]
@@ -96,17 +107,26 @@ def run(
     return [journal.rows[row.output] for row in rows]
 
 
-def _journal(path: Path, settings: str, resume: bool, overwrite: bool) -> Journal:
+def _journal(path: Path, verb: str, settings: str, resume: bool, overwrite: bool) -> Journal:
     """The report to go on with, or a new one."""
     if not path.exists() or overwrite and not resume:
         return Journal(path)
     if not resume:
         raise OutputError(f"{path} exists: add --resume to go on with it, --overwrite to begin again, or change --out")
     journal = Journal.load(path)
+    journal.rows = {output: _retold(row, verb, settings) for output, row in journal.rows.items()}
     other = next((row.settings for row in journal.rows.values() if row.settings != settings), None)
     if other is not None and not overwrite:
         raise OutputError(f"{path} tells of other settings ({other}; now {settings}): change --out, or add --overwrite")
     return journal
+
+
+def _retold(row: Row, verb: str, settings: str) -> Row:
+    """A row with these settings, if its own mean the same: one that it does not name had its default, there being no
+    other when the row was written.
+    """
+    ours, now = (set(told.split(" ")) - _defaults(verb) for told in (row.settings, settings))
+    return replace(row, settings=settings) if ours == now else row
 
 
 def _plan(row: Row, before: Row | None, overwrite: bool) -> Row:

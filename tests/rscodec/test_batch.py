@@ -160,6 +160,27 @@ def test_other_settings_are_never_taken_for_these(scenes, work, tmp_path, change
     assert status(batch.run(other, scenes, out, Here(), resume=True, overwrite=True)) == ["done"] * 3
 
 
+@pytest.mark.parametrize("verb, new", [
+    ("encode", {"balance": False}), ("encode", {"effort": 0, "balance": False}), ("decode", {"fast": False}),
+])  # fmt: skip
+def test_a_report_from_before_there_was_a_setting(scenes, work, tmp_path, tiny_weights, verb, new):
+    """It does not name it, and means its default, nothing else."""
+    inputs, options = scenes, work.options
+    if verb == "decode":
+        batch.run(work, scenes, tmp_path / "streams", Here())
+        inputs = find_inputs([str(tmp_path / "streams" / "*.bin")], streams=True)
+        options = {"weights": tiny_weights, "driver": "GTiff"}
+    out = tmp_path / "out"
+    batch.run(Work(verb, options), inputs, out, Here())
+    assert not any(f"{name}=" in (out / f"{verb}-report.csv").read_text() for name in new)
+    other = Work(verb, options | new | {[*new][-1]: True})
+    with pytest.raises(OutputError, match="other settings"):
+        batch.run(other, inputs, out, Here(), resume=True)
+    rows = batch.run(Work(verb, options | new), inputs, out, Here(), resume=True)
+    assert status(rows) == ["kept"] * 3
+    assert status(batch.run(Work(verb, options | new), inputs, out, Here(), resume=True)) == ["kept"] * 3
+
+
 def test_other_weights_are_other_settings(scenes, work, tmp_path):
     from tests import models
 
