@@ -21,6 +21,7 @@ SCALE = options.FiniteRange(1, LARGEST_SCALE)
 @click.option("--model", default="e2diff", show_default=True, metavar="NAME|FILE",
               help="The upsampler: e2diff, or slimdiff, in one step, for a scale of 4 or 8.")
 @options.seed_option(None)
+@options.bands_option
 @click.option("--weights", type=options.PATH, help="Of a compressed SCENE: its weights, instead of the packaged ones.")
 @options.format_option
 @options.creation_option
@@ -47,5 +48,9 @@ def run(scene: str | Path, output: Path, upscale: UpscaleSettings, quiet: bool, 
     if not quiet:
         bands = ",".join(map(str, result.bands)) or "none"
         click.echo(f"{result.path}: {result.width} x {result.height}, bands {bands} generated, {result.seconds:.1f} s")
+    if result.guessed:
+        taken = ",".join(map(str, result.guessed))
+        click.echo(f"note: {scene} does not say which bands are red, green and blue; {taken} are taken: "
+                   "give --bands for others", err=True)
     if result.tiles_bad:
         raise TileDamaged(f"{scene}: left empty in {output}, because damaged: {result.lost}")

@@ -97,7 +97,10 @@ class EnhanceReport:
 
 @dataclass(frozen=True)
 class UpscaleReport:
-    """`bands`: those that are generated, counted from 1. `tiles_bad` as in DecodeReport, where a stream was decoded."""
+    """`bands`: those that are generated, counted from 1. `tiles_bad` as in DecodeReport, where a stream was decoded.
+
+    `guessed`: bands before that were taken for red, green and blue, though nothing says so; none if something does.
+    """
 
     path: str
     width: int
@@ -105,6 +108,7 @@ class UpscaleReport:
     bands: list
     seconds: float
     tiles_bad: list
+    guessed: tuple[int, ...] = ()
 
     lost = DecodeReport.lost
 
@@ -373,8 +377,8 @@ def upscale_file(
 ) -> UpscaleReport:
     """Upsample a raster, or what a stream decodes to, window by window. Nothing appears at `dst` before it is complete.
 
-    A `window` counts pixels before, and looks as in the whole. `on_error`, `fast` and `weights` (the codec's) are for a
-    stream.
+    A `window` counts pixels before, and looks as in the whole. Where the scene does not say what is red, green and
+    blue, the first three of `bands` are. `on_error`, `fast` and `weights` (the codec's) are for a stream.
     """
     from rscodec.upscale import upscaled_raster, upscaled_stream
 
@@ -386,11 +390,12 @@ def upscale_file(
         if is_url(src) or is_stream(src):
             opened = stack.enter_context(open(src, weights=weights, device=device, fast=fast, on_error=on_error))
             stack.enter_context(naming(src))
-            scene, bad = upscaled_stream(opened.reader, opened.decoder, upscale, device), opened.bad
+            make, bad = partial(upscaled_stream, opened.reader, opened.decoder), opened.bad
             count, dtype = opened.header.bands, opened.header.dtype
         else:
             reader = stack.enter_context(RasterReader(src))
-            scene, count, dtype = upscaled_raster(reader, upscale, device), reader.count, reader.dtype
+            make, count, dtype = partial(upscaled_raster, reader), reader.count, reader.dtype
+        scene = make(upscale, device, check_bands(bands, count, src) if bands else ())
         part = scene.source if window is None else Window(*window)
         part.check_inside(scene.source, src)
         target = scene.part(part)
@@ -404,7 +409,9 @@ def upscale_file(
                     writer.write_mask(~scene.damage(piece), piece.col - target.col, piece.row - target.row)
     generated = [place for place, band in enumerate(chosen, 1) if band in scene.bands]
     seconds = time.perf_counter() - started
-    return UpscaleReport(str(dst), target.width, target.height, generated, seconds, sorted(bad, key=str))
+    guessed = tuple(band + 1 for band in scene.bands) if generated and scene.guessed else ()
+    bad = sorted(bad, key=str)
+    return UpscaleReport(str(dst), target.width, target.height, generated, seconds, bad, guessed)
 
 
 def load(src: str | Path, bands: tuple[int, ...] | None = None, weights=None, device: str = "cpu") -> Scene:

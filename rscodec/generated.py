@@ -11,11 +11,12 @@ it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import numpy as np
 
 from rscodec.fill import fill_invalid
-from rscodec.picture import Picture, colour_bands
+from rscodec.picture import Picture, said_colours
 from rscodec.radiometry import REPLICATION, to_dtype
 from rscodec.tiles import Window
 from rscodec.validity import VALID, protect_nodata
@@ -25,15 +26,19 @@ BEYOND = 0.5  # of 0..1: pixels further out are outliers, which the network need
 
 
 class GeneratedScene(ABC):
-    """`windows` are those of the source, `bands` (0-based) are those that change."""
+    """`windows` are those of the source, `bands` (0-based) are those that change: red, green and blue, as the source or
+    the `chosen` bands say; else the first three, which are `guessed`, or the one or two there are.
+    """
 
     strength: float = 1.0
     max_change: float | None = None
 
-    def __init__(self, source: Picture, base: Picture, windows: Windows, seed: int):
+    def __init__(self, source: Picture, base: Picture, windows: Windows, seed: int, chosen: Sequence[int] = ()):
         self._source, self._base, self._windows, self._seed = source, base, windows, seed
         self.pieces, self.damage = base.pieces, base.damage
-        self.bands = () if self.strength == 0 else colour_bands(source.metadata, source.coded)
+        said = said_colours(source.colours, source.coded, chosen)
+        self.bands = () if self.strength == 0 else said or source.coded[:3]
+        self.guessed = len(self.bands) == 3 and not said
         self._units = source.units(self.bands) if self.bands else None
         self._changes: dict[Window, np.ndarray] = {}
 

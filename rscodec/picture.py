@@ -13,6 +13,7 @@ import numpy as np
 
 from rscodec.decoder import SceneDecoder
 from rscodec.encoder import BLOCK_TILES
+from rscodec.metadata import default_colours
 from rscodec.radiometry import Radiometry
 from rscodec.raster import RasterReader
 from rscodec.statistics import Statistics
@@ -29,6 +30,7 @@ class Picture:
     scene: Window
     metadata: dict
     nodata: float | None
+    colours: tuple[str, ...]  # what bands are called
     coded: tuple[int, ...]  # indices of the bands that are no alpha
     units: Callable[[tuple[int, ...]], Radiometry]  # of some of these bands
     read: Callable[[Window], tuple[np.ndarray, np.ndarray | None]]  # pixels (B, h, w), class planes (P, h, w) if any
@@ -36,12 +38,16 @@ class Picture:
     damage: Callable[[Window], np.ndarray]  # bool (h, w): what a damaged stream has lost of a window
 
 
-def colour_bands(metadata: dict, coded: tuple[int, ...]) -> tuple[int, ...]:
-    """The bands (0-based) that are called red, green and blue; else the first three, or the one or two there are."""
-    names = metadata.get("colorinterp", [])
-    if all(names.count(colour) == 1 for colour in COLOURS):
-        return tuple(names.index(colour) for colour in COLOURS)
-    return tuple(coded[:3])
+def said_colours(colours: Sequence[str], coded: tuple[int, ...], chosen: Sequence[int] = ()) -> tuple[int, ...]:
+    """The bands (0-based) that are called red, green and blue; else the first three that are `chosen`; else none."""
+    if all(colours.count(colour) == 1 for colour in COLOURS):
+        return tuple(colours.index(colour) for colour in COLOURS)
+    first = tuple(band for band in chosen if band in coded)[:3]
+    return first if len(first) == 3 else ()
+
+
+def _colours(metadata: dict, count: int, dtype: str) -> tuple[str, ...]:
+    return tuple(metadata.get("colorinterp") or default_colours(count, dtype))
 
 
 def plain_units(radiometry: Radiometry, places: Sequence[int]) -> Radiometry:
@@ -63,8 +69,9 @@ def decoded(decoder: SceneDecoder, metadata: dict) -> Picture:
     def units(bands: tuple[int, ...]) -> Radiometry:
         return plain_units(radiometry, [radiometry.coded.index(band) for band in bands])
 
-    return Picture(decoder.grid.scene, metadata, decoder.nodata, radiometry.coded, units, decoder.read, decoder.pieces,
-                   decoder.damage)  # fmt: skip
+    colours = _colours(metadata, radiometry.bands, radiometry.dtype)
+    return Picture(decoder.grid.scene, metadata, decoder.nodata, colours, radiometry.coded, units, decoder.read,
+                   decoder.pieces, decoder.damage)  # fmt: skip
 
 
 def opened(reader: RasterReader) -> Picture:
@@ -84,5 +91,6 @@ def opened(reader: RasterReader) -> Picture:
             statistics.add(pixels[list(bands)], classes)
         return plain_units(statistics.radiometry(len(bands)), range(len(bands)))
 
-    return Picture(grid.scene, reader.metadata, reader.nodata, coded, units, lambda part: reader.read(*part), pieces,
-                   lambda part: np.zeros((part.height, part.width), bool))  # fmt: skip
+    colours = _colours(reader.metadata, reader.count, reader.dtype)
+    return Picture(grid.scene, reader.metadata, reader.nodata, colours, coded, units, lambda part: reader.read(*part),
+                   pieces, lambda part: np.zeros((part.height, part.width), bool))  # fmt: skip

@@ -1,10 +1,14 @@
 """From settings to an upsampled scene, and what the tags are to say of it.
 
-    stream    upscaled_stream(reader, decoder, settings, device)
-    raster    upscaled_raster(reader, settings, device)
+    stream    upscaled_stream(reader, decoder, settings, device, chosen)
+    raster    upscaled_raster(reader, settings, device, chosen)
+
+`chosen`: the bands (0-based) of the output, if not all; where the source does not say, the first three are its colours.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from bitstreams import StreamReader
 from bitstreams.errors import InputError
@@ -19,18 +23,22 @@ from rscodec.weights import upsampler_for
 
 
 def upscaled_stream(
-    reader: StreamReader, decoder: SceneDecoder, settings: UpscaleSettings, device: str
+    reader: StreamReader, decoder: SceneDecoder, settings: UpscaleSettings, device: str, chosen: Sequence[int] = ()
 ) -> UpscaledScene:
     """What a stream decodes to, upsampled."""
-    return _upscaled(decoded(decoder, stream_metadata(reader)), settings, device, stream_crc32(reader))
+    return _upscaled(decoded(decoder, stream_metadata(reader)), settings, device, chosen, stream_crc32(reader))
 
 
-def upscaled_raster(reader: RasterReader, settings: UpscaleSettings, device: str) -> UpscaledScene:
+def upscaled_raster(
+    reader: RasterReader, settings: UpscaleSettings, device: str, chosen: Sequence[int] = ()
+) -> UpscaledScene:
     """A raster, upsampled."""
-    return _upscaled(opened(reader), settings, device, raster_crc32(reader.path))
+    return _upscaled(opened(reader), settings, device, chosen, raster_crc32(reader.path))
 
 
-def _upscaled(picture: Picture, settings: UpscaleSettings, device: str, source_crc32: str) -> UpscaledScene:
+def _upscaled(
+    picture: Picture, settings: UpscaleSettings, device: str, chosen: Sequence[int], source_crc32: str
+) -> UpscaledScene:
     width, height = picture.scene.width, picture.scene.height
     if (settings.target(width), settings.target(height)) == (width, height):
         raise InputError(f"a scale of {settings.scale:g} leaves {width} x {height} pixels: there is nothing to "
@@ -46,4 +54,4 @@ def _upscaled(picture: Picture, settings: UpscaleSettings, device: str, source_c
         "scale": repr(settings.scale),
         "source_crc32": source_crc32,
     }
-    return UpscaledScene(picture, upsampler, settings, facts)
+    return UpscaledScene(picture, upsampler, settings, facts, chosen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -16,9 +17,12 @@ from rscodec.windows import Windows
 
 
 class UpscaledScene(GeneratedScene):
-    """`source` is what was there, `target` what it covers, `metadata` describes it; `facts` are for its tags."""
+    """`source` is what was there, `target` what it covers, `metadata` describes it; `facts` are for its tags. The
+    `chosen` bands (0-based) are those of the output.
+    """
 
-    def __init__(self, picture: Picture, upsampler: Upsampler, settings: UpscaleSettings, facts: dict[str, object]):
+    def __init__(self, picture: Picture, upsampler: Upsampler, settings: UpscaleSettings, facts: dict[str, object],
+                 chosen: Sequence[int] = ()):  # fmt: skip
         upsampler.check(settings.scale)
         self._upsampler, self._scale, self._facts = upsampler, settings.scale, facts
         scene = picture.scene
@@ -26,7 +30,7 @@ class UpscaledScene(GeneratedScene):
         needed = -(-max(scene.width, scene.height) // EDGE_UNIT) * EDGE_UNIT
         edge = max(min(upsampler.window(settings.scale), needed), 2 * upsampler.overlap)
         windows = Windows(scene, edge, upsampler.overlap, base.scene, align=1)
-        super().__init__(picture, base, windows, settings.seed or 0)
+        super().__init__(picture, base, windows, settings.seed or 0, chosen)
         self.source, self.target, self.metadata = scene, base.scene, base.metadata
         self._bicubic = [band for band in picture.coded if band not in self.bands]
 

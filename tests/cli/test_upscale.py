@@ -9,7 +9,7 @@ import pytest
 
 from rscodec.upsamplers.base import UpscaleSettings
 
-DEFAULTS = dict(driver="GTiff", creation_options={}, weights=None, device="cpu", threads=None,
+DEFAULTS = dict(driver="GTiff", creation_options={}, weights=None, bands=None, device="cpu", threads=None,
                 overwrite=False, progress=None)
 
 
@@ -21,12 +21,13 @@ def test_defaults(rscodec, api):
 
 def test_options(rscodec, api):
     args = ["--scale", "10", "--model", "m.safetensors", "--seed", "7", "--weights", "w.safetensors", "--threads", "1",
-            "--overwrite", "--quiet", "--co", "ZLEVEL=9"]
+            "--overwrite", "--quiet", "--co", "ZLEVEL=9", "--bands", "4,3,2"]
     result = rscodec("upscale", "a.bin", "-o", "b.png", *args)
     assert result.code == 0 and result.out == ""
     ((_, (_, _, settings), options),) = api.calls
     assert settings == UpscaleSettings("m.safetensors", 10.0, seed=7)
-    changes = dict(driver="PNG", creation_options={"ZLEVEL": "9"}, weights=Path("w.safetensors"), threads=1)
+    changes = dict(driver="PNG", creation_options={"ZLEVEL": "9"}, weights=Path("w.safetensors"), threads=1,
+                   bands=(4, 3, 2))
     assert options == DEFAULTS | changes | dict(overwrite=True)
 
 
@@ -35,6 +36,16 @@ def test_options(rscodec, api):
 def test_values_out_of_range_are_usage_errors(rscodec, api, args):
     result = rscodec("upscale", "a.tif", "-o", "b.tif", *args)
     assert result.code == 2 and (args or ["--scale"])[-2:][0] in result.err and not api.calls
+
+
+@pytest.mark.parametrize("args", [["upscale", "--scale", "2"], ["decode", "--upscale", "2"]], ids=" ".join)
+def test_colours_that_are_guessed_are_a_note(rscodec, api, args):
+    command = args[0], "a.bin", "-o", "b.tif", *args[1:], "--quiet"
+    assert rscodec(*command).err == ""
+    api.results["upscale_file"] = dataclasses.replace(api.results["upscale_file"], guessed=(2, 3, 4))
+    result = rscodec(*command)
+    told = "note: a.bin does not say which bands are red, green and blue; 2,3,4 are taken: give --bands for others\n"
+    assert (result.code, result.err) == (0, told)
 
 
 def test_lost_tiles_are_named_and_not_a_success(rscodec, api):

@@ -1,14 +1,31 @@
-"""Scenes as pictures: the scale on which generated pixels are made."""
+"""Scenes as pictures: what is red, green and blue, and the scale on which generated pixels are made."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from rscodec.picture import plain_units
+from rscodec.picture import plain_units, said_colours
 from rscodec.radiometry import Radiometry
 from rscodec.sample import synthesize
 from rscodec.statistics import Statistics
+
+NONE = ["gray", "undefined", "undefined", "undefined"]
+BGR = ["blue", "green", "red", "undefined"]
+
+
+@pytest.mark.parametrize("colours, coded, chosen, bands", [
+    (NONE, (0, 1, 2, 3), (), ()),
+    (BGR, (0, 1, 2, 3), (), (2, 1, 0)),
+    (["red", "green", "alpha"], (0, 1), (), ()),
+    (["alpha"], (), (), ()),
+    (NONE, (0, 1, 2, 3), (3, 2, 1, 0), (3, 2, 1)),
+    (["alpha", *NONE], (1, 2, 3, 4), (4, 0, 2, 3), (4, 2, 3)),
+    (NONE, (0, 1, 2, 3), (3, 2), ()),
+    (BGR, (0, 1, 2, 3), (3, 1, 2), (2, 1, 0)),
+])  # fmt: skip
+def test_which_bands_are_said_to_be_the_colours(colours, coded, chosen, bands):
+    assert said_colours(colours, coded, chosen) == bands
 
 
 @pytest.mark.parametrize("balance", [False, True])

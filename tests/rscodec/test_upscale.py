@@ -118,6 +118,26 @@ def test_a_window_looks_as_in_the_whole_and_has_its_tags(upscale, name):
 
 def test_bands_that_are_not_generated_have_no_tags(upscale):
     assert "tags" not in upscale("a.bin", bands=(4,)).metadata and upscale.report.bands == []
+    assert upscale.report.guessed == ()
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".bin"])
+def test_three_bands_say_what_is_red_green_and_blue_where_the_scene_does_not(files, upscale, to_stream, suffix):
+    """Blue, green, red and near infrared look like the same in another order; that is not so of a guess."""
+    scene = Scene.load(files / "a.tif")
+    order = [2, 1, 0, 3]
+    bgrn = Scene(scene.pixels[order], None, scene.metadata)
+    bgrn.save(files / "bgrn.tif", overwrite=True)
+    (files / "bgrn.bin").write_bytes(to_stream(bgrn))
+    guess = upscale(f"bgrn{suffix}", 2)
+    assert upscale.report.guessed == (1, 2, 3)
+    said = upscale(f"bgrn{suffix}", 2, bands=(3, 2, 1, 4))
+    assert upscale.report.guessed == () and upscale.report.bands == [1, 2, 3]
+    assert not np.array_equal(said.pixels[order], guess.pixels)
+    if suffix == ".tif":  # of streams these differ by what coding lost
+        assert np.array_equal(said.pixels, upscale("a.tif", 2).pixels)
+    upscale(f"bgrn{suffix}", 2, bands=(1, 4))
+    assert upscale.report.guessed == (1, 2, 3) and upscale.report.bands == [1]
 
 
 @pytest.mark.parametrize("name, scale", [("a.tif", 1), ("a.bin", 1), ("a.tif", 1.003)])

@@ -8,7 +8,7 @@ import pytest
 from rscodec.enhancers.base import EnhanceSettings
 from rscodec.enhancers.scene import EnhancedScene
 from rscodec.metadata_form import stream_metadata
-from rscodec.picture import colour_bands, decoded, opened
+from rscodec.picture import decoded, opened
 from rscodec.scene import Scene
 from rscodec.source import SceneSource
 from rscodec.tiles import Window
@@ -86,16 +86,20 @@ def test_read_in_pieces_every_window_is_computed_once():
     assert len(seeds) == len(set(seeds))
 
 
-@pytest.mark.parametrize("metadata,coded,bands", [
-    ({}, (0, 1, 2), (0, 1, 2)),
-    ({}, (0,), (0,)),
-    ({}, (1, 2, 3, 4), (1, 2, 3)),
-    ({"colorinterp": ["blue", "green", "red", "undefined"]}, (0, 1, 2, 3), (2, 1, 0)),
-    ({"colorinterp": ["red", "green", "alpha"]}, (0, 1), (0, 1)),
-    ({"colorinterp": ["alpha"]}, (), ()),
+@pytest.mark.parametrize("colours, count, dtype, bands, guessed", [
+    (None, 3, "uint8", (0, 1, 2), False),  # so says its format
+    (None, 3, "uint16", (0, 1, 2), True),
+    (None, 4, "uint8", (0, 1, 2), True),
+    (None, 2, "uint8", (0, 1), False),  # what could be a mistake?
+    (["alpha", "gray", "undefined", "undefined"], 4, "uint8", (1, 2, 3), True),
+    (["blue", "green", "red", "undefined"], 4, "uint8", (2, 1, 0), False),
+    (["alpha"], 1, "uint8", (), False),
 ])  # fmt: skip
-def test_which_bands_are_the_colours(metadata, coded, bands):
-    assert colour_bands(metadata, coded) == bands
+def test_which_bands_are_the_colours(colours, count, dtype, bands, guessed):
+    metadata = {"colorinterp": colours} if colours else {}
+    picture = opened(SceneSource(Scene(np.zeros((count, 8, 8), dtype), None, metadata)))
+    scene = EnhancedScene(picture, Told(lambda *_: 0), EnhanceSettings("any"), {})
+    assert (scene.bands, scene.guessed) == (bands, guessed)
 
 
 def test_tags_count_the_bands_of_the_output():
