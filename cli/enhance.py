@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from cli import enhancing, options
+from cli.output import tell_guess
 from cli.progress import progress
 from rscodec.enhancers.base import EnhanceSettings
 
@@ -15,6 +16,7 @@ from rscodec.enhancers.base import EnhanceSettings
 @click.argument("image", type=options.PATH)
 @options.output_option
 @enhancing.always()
+@options.bands_option
 @options.format_option
 @options.creation_option
 @options.device_option
@@ -33,6 +35,7 @@ def command(image: Path, output: Path, enhance: EnhanceSettings, driver: str | N
     settings |= {"driver": options.driver_for(output, driver), "creation_options": dict(creation_options)}
     with progress("enhance", quiet) as report:
         result = enhance_file(image, output, enhance, progress=report, **settings)
+    tell_guess(image, result)
     if not quiet:
         bands = ", ".join(map(str, result.bands)) or "none"
         click.echo(f"{result.path}: {result.width} x {result.height}, bands enhanced: {bands}; {result.seconds:.1f} s")

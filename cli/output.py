@@ -16,6 +16,13 @@ def print_json(result) -> None:
     click.echo(json.dumps(plain(result), indent=2, allow_nan=False))
 
 
+def tell_guess(scene: str | PathLike, report) -> None:
+    """A note on bands that were taken for red, green and blue of a scene that does not say which they are."""
+    if report.guessed:
+        click.echo(f"note: {scene} does not say which bands are red, green and blue; "
+                   f"{','.join(map(str, report.guessed))} are taken: give --bands for others", err=True)
+
+
 def plain(value):
     if dataclasses.is_dataclass(value):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}

@@ -8,6 +8,7 @@ import click
 
 from bitstreams.errors import TileDamaged
 from cli import options
+from cli.output import tell_guess
 from cli.progress import progress
 from rscodec.upsamplers.base import LARGEST_SCALE, UpscaleSettings
 
@@ -48,9 +49,6 @@ def run(scene: str | Path, output: Path, upscale: UpscaleSettings, quiet: bool, 
     if not quiet:
         bands = ",".join(map(str, result.bands)) or "none"
         click.echo(f"{result.path}: {result.width} x {result.height}, bands {bands} generated, {result.seconds:.1f} s")
-    if result.guessed:
-        taken = ",".join(map(str, result.guessed))
-        click.echo(f"note: {scene} does not say which bands are red, green and blue; {taken} are taken: "
-                   "give --bands for others", err=True)
+    tell_guess(scene, result)
     if result.tiles_bad:
         raise TileDamaged(f"{scene}: left empty in {output}, because damaged: {result.lost}")

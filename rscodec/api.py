@@ -86,13 +86,14 @@ class DecodeReport:
 
 @dataclass(frozen=True)
 class EnhanceReport:
-    """`bands`: those that changed, counted from 1."""
+    """`bands`: those that changed, counted from 1. `guessed` as in UpscaleReport."""
 
     path: str
     width: int
     height: int
     bands: list
     seconds: float
+    guessed: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -333,6 +334,7 @@ def enhance_file(
     dst: str | Path,
     enhance: EnhanceSettings,
     *,
+    bands: tuple[int, ...] | None = None,
     driver: str = "GTiff",
     creation_options: dict | None = None,
     device: str = "cpu",
@@ -340,22 +342,24 @@ def enhance_file(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> EnhanceReport:
-    """Enhance a raster, window by window. Nothing appears at `dst` before it is complete."""
+    """Enhance a raster, window by window. Nothing appears at `dst` before it is complete.
+
+    Where the raster does not say what is red, green and blue, the first three of `bands` are.
+    """
     from rscodec.enhance import enhanced_raster
 
     started = time.perf_counter()
     _check_apart(src, dst)
     AtomicPath(dst, overwrite).check()
     with turn(threads), RasterReader(src) as reader:
-        scene = enhanced_raster(reader, enhance, device)
+        chosen, metadata = _select(reader.count, reader.dtype, reader.metadata, bands, src)
+        scene = enhanced_raster(reader, enhance, device, chosen if bands else ())
         whole = Window(0, 0, reader.width, reader.height)
-        chosen = list(range(reader.count))
-        metadata = scene.mark(reader.metadata, chosen)
-        shape = reader.width, reader.height, reader.count, reader.dtype
+        shape, metadata = (reader.width, reader.height, len(chosen), reader.dtype), scene.mark(metadata, chosen)
         with RasterWriter(dst, *shape, metadata, driver, creation_options, overwrite) as writer:
             _write_pieces(writer, scene, whole, chosen, metadata, progress)
-    bands = [band + 1 for band in scene.bands]
-    return EnhanceReport(str(dst), reader.width, reader.height, bands, time.perf_counter() - started)
+    changed, guessed = _generated(scene, chosen)
+    return EnhanceReport(str(dst), reader.width, reader.height, changed, time.perf_counter() - started, guessed)
 
 
 def upscale_file(
@@ -407,11 +411,15 @@ def upscale_file(
             if bad and driver in MASKED_FORMATS and not _shows_invalid(metadata, dtype):
                 for piece in scene.pieces(target):
                     writer.write_mask(~scene.damage(piece), piece.col - target.col, piece.row - target.row)
-    generated = [place for place, band in enumerate(chosen, 1) if band in scene.bands]
-    seconds = time.perf_counter() - started
-    guessed = tuple(band + 1 for band in scene.bands) if generated and scene.guessed else ()
-    bad = sorted(bad, key=str)
+    generated, guessed = _generated(scene, chosen)
+    seconds, bad = time.perf_counter() - started, sorted(bad, key=str)
     return UpscaleReport(str(dst), target.width, target.height, generated, seconds, bad, guessed)
+
+
+def _generated(scene, chosen: list[int]) -> tuple[list[int], tuple[int, ...]]:
+    """What a report says of an output of these bands: those that are generated, and those that were guessed to be."""
+    generated = [place for place, band in enumerate(chosen, 1) if band in scene.bands]
+    return generated, tuple(band + 1 for band in scene.bands) if generated and scene.guessed else ()
 
 
 def load(src: str | Path, bands: tuple[int, ...] | None = None, weights=None, device: str = "cpu") -> Scene:

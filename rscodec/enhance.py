@@ -1,10 +1,14 @@
 """From settings to an enhanced scene: the right model for the input, and what the tags are to say of it.
 
     stream    enhanced_stream(reader, decoder, settings, device)      reads in place of the decoder
-    raster    enhanced_raster(reader, settings, device)               whatever compressed it
+    raster    enhanced_raster(reader, settings, device, chosen)       whatever compressed it
+
+`chosen`: the bands (0-based) of the output, if not all; where the source does not say, the first three are its colours.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from bitstreams import StreamReader
 from bitstreams.errors import InputError, WrongWeights
@@ -38,11 +42,14 @@ def enhanced_stream(
     return EnhancedScene(picture, enhancer, settings, facts, reader.header.quality)
 
 
-def enhanced_raster(reader: RasterReader, settings: EnhanceSettings, device: str) -> EnhancedScene:
+def enhanced_raster(
+    reader: RasterReader, settings: EnhanceSettings, device: str, chosen: Sequence[int] = ()
+) -> EnhancedScene:
     """A raster, enhanced by a model that measures by itself how strongly it was compressed."""
     enhancer = enhancer_for(settings.model, device)
     _check_takes(enhancer, "raster")
-    return EnhancedScene(opened(reader), enhancer, settings, _facts(enhancer, settings, raster_crc32(reader.path)))
+    facts = _facts(enhancer, settings, raster_crc32(reader.path))
+    return EnhancedScene(opened(reader), enhancer, settings, facts, chosen=chosen)
 
 
 def _check_takes(enhancer: Enhancer, what: str) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from rscodec.enhancers.base import EnhanceSettings
 
-DEFAULTS = dict(driver="GTiff", creation_options={}, device="cpu", threads=None, overwrite=False, progress=None)
+DEFAULTS = dict(bands=None, driver="GTiff", creation_options={}, device="cpu", threads=None, overwrite=False,
+                progress=None)
 
 
 def test_defaults(rscodec, api):
@@ -32,6 +34,7 @@ def test_how_to_enhance(rscodec, api, args, settings):
     (["--co", "compress=deflate"], dict(creation_options={"COMPRESS": "deflate"})),
     (["--device", "cuda", "--threads", "1"], dict(device="cuda", threads=1)),
     (["--overwrite"], dict(overwrite=True)),
+    (["--bands", "3,2,1,4"], dict(bands=(3, 2, 1, 4))),
 ], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
 def test_options(rscodec, api, args, changes):
     assert rscodec("enhance", "a.jp2", "-o", "a.tif", "--model", "ldm-jpeg2000", *args).code == 0
@@ -44,6 +47,14 @@ def test_options(rscodec, api, args, changes):
 ], ids=" ".join)  # fmt: skip
 def test_usage(rscodec, api, args):
     assert rscodec("enhance", "a.jp2", "-o", "a.tif", *args).code == 2 and not api.calls
+
+
+def test_colours_that_are_guessed_are_a_note(rscodec, api):
+    command = "enhance", "a.jp2", "-o", "a.tif", "--model", "ldm-jpeg2000", "--quiet"
+    assert rscodec(*command).err == ""
+    api.results["enhance_file"] = dataclasses.replace(api.results["enhance_file"], guessed=(1, 2, 3))
+    told = "note: a.jp2 does not say which bands are red, green and blue; 1,2,3 are taken: give --bands for others\n"
+    assert rscodec(*command).err == told
 
 
 def test_quiet(rscodec, api):

@@ -114,6 +114,20 @@ def test_a_raster_is_enhanced_as_one(files, tmp_path):
     assert tags["synthetic_source_crc32"] == f"{zlib.crc32((files / 'a.tif').read_bytes()):08x}"
 
 
+def test_three_bands_say_what_is_red_green_and_blue_where_the_raster_does_not(files, tmp_path):
+    scene, settings = Scene.load(files / "a.tif"), EnhanceSettings(files / "raster.safetensors")
+    Scene(scene.pixels[[2, 1, 0, 3]], None, scene.metadata).save(tmp_path / "bgrn.tif")
+    found = {}
+    for source, bands, guessed in [(files / "a.tif", None, (1, 2, 3)), (tmp_path / "bgrn.tif", (3, 2, 1, 4), ()),
+                                   (tmp_path / "bgrn.tif", None, (1, 2, 3)), (tmp_path / "bgrn.tif", (4,), ())]:
+        report = api.enhance_file(source, tmp_path / "b.tif", settings, bands=bands, overwrite=True)
+        assert report.guessed == guessed and report.bands == ([] if bands == (4,) else [1, 2, 3])
+        found[source.stem, bands] = Scene.load(tmp_path / "b.tif").pixels
+    assert np.array_equal(found["bgrn", (3, 2, 1, 4)], found["a", None])
+    assert not np.array_equal(found["bgrn", None][[2, 1, 0, 3]], found["a", None])
+    assert np.array_equal(found["bgrn", (4,)], scene.pixels[[3]])
+
+
 def test_models_go_with_what_they_take(decode, files, tmp_path):
     with pytest.raises(InputError, match="enhances a raster.*rscodec enhance --model"):
         decode("raster")
