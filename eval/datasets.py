@@ -1,6 +1,6 @@
 """Which images a measurement is of: a data set by name, checked against its committed list, or any files and folders.
 
-    "test/ucmerced" --eval/datasets/test_ucmerced.json (path, bytes, sha256 of each file; origin; licence)-->
+    "test/ucmerced" --eval/datasets/test_ucmerced.json (path, bytes, sha256, bands of files; origin; licence)-->
     $RSCODEC_DATA/test/ucmerced/... , each file what the list says it is
 """
 
@@ -21,10 +21,13 @@ HELD_OUT = ("test/ucmerced/*", "test/naip/*")  # what manifests of weights give 
 
 @dataclass(frozen=True)
 class Image:
-    """`name` is what results say: set/file, so that rows of different machines are the same rows."""
+    """`name` is what results say: set/file, so that rows of different machines are the same rows. `bands`: what a list
+    calls the bands of a file that does not say so itself.
+    """
 
     name: str
     path: Path
+    bands: tuple[str, ...] = ()
 
 
 def known() -> list[str]:
@@ -73,7 +76,8 @@ def dataset(name: str) -> list[Image]:
     if not root:
         raise InputError(f"{name} is found through RSCODEC_DATA, which is not set; origin: {listing['origin']}")
     folder = Path(root) / name
-    return [Image(f"{name}/{entry['path']}", checked(folder / entry["path"], entry)) for entry in listing["files"]]
+    return [Image(f"{name}/{entry['path']}", checked(folder / entry["path"], entry), tuple(entry.get("bands", ())))
+            for entry in listing["files"]]  # fmt: skip
 
 
 def checked(path: Path, entry: dict) -> Path:

@@ -92,7 +92,7 @@ def plan(found: dict, images: list[Image], bands, rows: list[Row]) -> tuple[list
     done = {row.key for row in rows}
     points, refused = [], {}
     for image in images:
-        scene = load(image.path, bands)
+        scene = load(image.path, bands, image.bands)
         for spec, one in found.items():
             if reason := one.refuses(scene):
                 refused[f"{one.name} on {image.name}"] = reason
@@ -105,9 +105,15 @@ def plan(found: dict, images: list[Image], bands, rows: list[Row]) -> tuple[list
 
 
 def metrics_left_out(rows: list[Row]) -> dict[str, str]:
-    """Why pictures have no LPIPS or no NIQE, if so."""
+    """Why pictures have no LPIPS or no NIQE, and scenes of more bands no NDVI, if so."""
     pictures = [row for row in rows if is_picture(row.bands, row.height, row.width, row.dtype)]
-    return unavailable() if any(None in (row.lpips, row.niqe) for row in pictures) else {}
+    reasons = dict(unavailable()) if any(None in (row.lpips, row.niqe) for row in pictures) else {}
+    nameless = list(dict.fromkeys(row.image for row in rows if row.bands > 3 and row.ndvi_mae is None))
+    if nameless:
+        more = f" and {len(nameless) - 1} more" if len(nameless) > 1 else ""
+        reasons["ndvi_mae"] = (f"neither descriptions nor colour interpretation of {nameless[0]}{more} name red and "
+                               "near infrared")
+    return reasons
 
 
 def measured(points: list[Point], jobs: int) -> Iterator[Row]:
@@ -126,27 +132,32 @@ def measured(points: list[Point], jobs: int) -> Iterator[Row]:
 
 
 def row_of(point: Point) -> Row:
-    scene, one = load(point.image.path, point.bands), _contender(point.spec)
-    ceiling = _ceiling_db(point.spec, point.image.path, point.bands)
-    return measure(scene, one, point.parameter, point.image.name, ceiling)
+    image, one = point.image, _contender(point.spec)
+    scene = load(image.path, point.bands, image.bands)
+    return measure(scene, one, point.parameter, image.name, _ceiling_db(point.spec, image, point.bands))
 
 
 @lru_cache(maxsize=2)
-def load(path: Path, bands: tuple[int, ...] | None) -> Scene:
-    """A scene with those of the bands that it has."""
+def load(path: Path, bands: tuple[int, ...] | None, names: tuple[str, ...] = ()) -> Scene:
+    """A scene with those of the bands that it has, all if it has none of them. `names`: of all bands, for a file that
+    gives them none.
+    """
     scene = Scene.load(path)
-    if bands is None or len(scene.pixels) <= min(bands, default=1):
-        return scene
-    there = tuple(band for band in bands if band <= len(scene.pixels))
-    return Scene.load(path, there) if len(there) < len(scene.pixels) else scene
+    every = tuple(range(1, len(scene.pixels) + 1))
+    there = tuple(band for band in bands or every if band in every) or every
+    if there != every:
+        scene = Scene.load(path, there)
+    if names:
+        scene.metadata.setdefault("descriptions", [names[band - 1] for band in there])
+    return scene
 
 
 _contender = lru_cache(maxsize=None)(contender)
 
 
 @lru_cache(maxsize=64)
-def _ceiling_db(spec: str, path: Path, bands: tuple[int, ...] | None) -> float:
-    scene, one = load(path, bands), _contender(spec)
+def _ceiling_db(spec: str, image: Image, bands: tuple[int, ...] | None) -> float:
+    scene, one = load(image.path, bands, image.bands), _contender(spec)
     return difference(scene.pixels, one.ceiling(one.prepare(scene)), scene.mask).psnr_db
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from bitstreams.errors import InputError, OutputError
-from eval import anchors, contenders, datasets, rd, table
+from eval import anchors, contenders, datasets, rd, spectral, table
 from eval.anchors.base import ToolMissing
 from rscodec.scene import Scene
 from tests.eval.conftest import Offset
@@ -77,6 +78,22 @@ def test_a_figure_that_is_missing_is_explained(images, tmp_path):
 
 def test_all_bands(images, tmp_path):
     assert {row.bands for row in run(images, tmp_path / "out", bands=None).rows} == {4}
+
+
+def test_a_listed_name_of_a_band_is_one(images, tmp_path):
+    """Where the file has none; then there is an NDVI, whichever bands are taken, in whatever order."""
+    reason = run(images, tmp_path / "nameless", bands=None).summary["skipped"]["ndvi_mae"]
+    assert "set/0.tif and 1 more" in reason
+    named = [dataclasses.replace(image, bands=("blue", "green", "red", "nir")) for image in images]
+    for bands, red, infrared in [(None, 2, 3), ((4, 3, 2, 1), 1, 0)]:
+        scene = rd.load(images[0].path, bands, named[0].bands)
+        assert spectral.red_and_infrared(scene.metadata, 4) == (red, infrared)
+        result = run(named, tmp_path / str(bands), bands=bands)
+        assert all(row.ndvi_mae > 0 for row in result.rows) and "ndvi_mae" not in result.summary["skipped"]
+    assert all(row.ndvi_mae is None for row in run(named, tmp_path / "three").rows)
+    scene = Scene.load(images[0].path)
+    Scene(scene.pixels, None, {"descriptions": list("abcd")}).save(tmp_path / "own.tif")
+    assert rd.load(tmp_path / "own.tif", None, named[0].bands).metadata["descriptions"] == list("abcd")
 
 
 def test_a_cut_off_run_goes_on(images, tmp_path, monkeypatch):
