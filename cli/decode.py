@@ -10,6 +10,7 @@ import click
 from bitstreams.errors import TileDamaged
 from cli import enhancing, options
 from cli import upscale as upscale_scene
+from cli.output import tell_guess
 from cli.progress import progress
 from rscodec.enhancers.base import EnhanceSettings
 from rscodec.registry import ENHANCERS, UPSAMPLERS
@@ -74,5 +75,6 @@ def command(stream: str | Path, output: Path, driver: str | None, creation_optio
     if not quiet:
         click.echo(f"{result.path}: {result.width} x {result.height} x {result.bands}, "
                    f"{result.seconds:.1f} s")
+    tell_guess(stream, result)
     if result.tiles_bad:
         raise TileDamaged(f"{stream}: left empty in {output}, because damaged: {result.lost}")

@@ -68,7 +68,9 @@ class EncodeReport:
 
 @dataclass(frozen=True)
 class DecodeReport:
-    """`tiles_bad`: (row, col, group) of damaged tiles that were left empty; group None is a tile's planes."""
+    """`tiles_bad`: (row, col, group) of damaged tiles that were left empty; group None is a tile's planes. `guessed` as
+    in UpscaleReport, if enhanced.
+    """
 
     path: str
     width: int
@@ -76,6 +78,7 @@ class DecodeReport:
     bands: int
     seconds: float
     tiles_bad: list
+    guessed: tuple[int, ...] = ()
 
     @property
     def lost(self) -> str:
@@ -159,18 +162,24 @@ def decode(data: bytes, *, weights=None, device: str = "cpu", fast: bool = False
 
 
 def open(source, *, size: int | None = None, weights=None, device: str = "cpu", fast: bool = False,
-         on_error: str = "stop", enhance: EnhanceSettings | None = None) -> OpenScene:  # fmt: skip
-    """A stream to read windows from: a path, a URL, or a function get_bytes(offset, length) (with `size`, if known)."""
+         on_error: str = "stop", enhance: EnhanceSettings | None = None,
+         colours: tuple[int, ...] | None = None) -> OpenScene:  # fmt: skip
+    """A stream to read windows from: a path, a URL, or a function get_bytes(offset, length) (with `size`, if known).
+
+    `colours`: bands whose first three are taken for red, green and blue by `enhance` where the stream does not say.
+    """
     reader = StreamReader(source, size) if callable(source) else open_stream(source)
-    return OpenScene(reader, weights, device, fast, on_error, enhance)
+    return OpenScene(reader, weights, device, fast, on_error, enhance, colours)
 
 
 class OpenScene:
     """An open stream. A context manager. Threads may share it, and take turns."""
 
     def __init__(self, reader: StreamReader, weights=None, device: str = "cpu", fast: bool = False,
-                 on_error: str = "stop", enhance: EnhanceSettings | None = None):  # fmt: skip
+                 on_error: str = "stop", enhance: EnhanceSettings | None = None,
+                 colours: tuple[int, ...] | None = None):  # fmt: skip
         self.reader, self._options, self._enhance = reader, (weights, device, fast, on_error), enhance
+        self._colours = colours
         self._decoder = self._enhanced = None
         self.header = reader.header
 
@@ -192,8 +201,9 @@ class OpenScene:
         if self._enhanced is None:
             from rscodec.enhance import enhanced_stream
 
+            colours = check_bands(self._colours, self.header.bands, self.reader.path) if self._colours else ()
             device = self._options[1]
-            self._enhanced = enhanced_stream(self.reader, self.decoder, self._enhance, device)
+            self._enhanced = enhanced_stream(self.reader, self.decoder, self._enhance, device, colours)
         return self._enhanced
 
     def mark(self, metadata: dict, chosen: list[int]) -> dict:
@@ -276,10 +286,13 @@ def decode_file(
     progress: Progress | None = None,
     enhance: EnhanceSettings | None = None,
 ) -> DecodeReport:
-    """Decode to an image file, window by window. Nothing appears at `dst` before it is complete."""
+    """Decode to an image file, window by window. Nothing appears at `dst` before it is complete.
+
+    Where the scene does not say what is red, green and blue, `enhance` takes the first three of `bands`.
+    """
     started = time.perf_counter()
     _check_apart(src, dst)
-    options = dict(weights=weights, device=device, fast=fast, on_error=on_error, enhance=enhance)
+    options = dict(weights=weights, device=device, fast=fast, on_error=on_error, enhance=enhance, colours=bands)
     with turn(threads), open(src, **options) as scene, naming(src):
         header = scene.header
         whole = Window(0, 0, header.width, header.height)
@@ -294,7 +307,8 @@ def decode_file(
                 for piece in scene.picture.pieces(target):
                     writer.write_mask(~scene.decoder.damage(piece), piece.col - target.col, piece.row - target.row)
         bad = sorted(scene.bad, key=str)
-    return DecodeReport(str(dst), target.width, target.height, len(chosen), time.perf_counter() - started, bad)
+        guessed = _generated(scene.picture, chosen)[1] if enhance else ()
+    return DecodeReport(str(dst), target.width, target.height, len(chosen), time.perf_counter() - started, bad, guessed)
 
 
 def _select(count: int, dtype: str, metadata: dict, bands: tuple[int, ...] | None, src) -> tuple[list[int], dict]:

@@ -1,7 +1,7 @@
 """From settings to an enhanced scene: the right model for the input, and what the tags are to say of it.
 
-    stream    enhanced_stream(reader, decoder, settings, device)      reads in place of the decoder
-    raster    enhanced_raster(reader, settings, device, chosen)       whatever compressed it
+    stream    enhanced_stream(reader, decoder, settings, device, chosen)      reads in place of the decoder
+    raster    enhanced_raster(reader, settings, device, chosen)               whatever compressed it
 
 `chosen`: the bands (0-based) of the output, if not all; where the source does not say, the first three are its colours.
 """
@@ -23,7 +23,7 @@ from rscodec.weights import enhancer_for
 
 
 def enhanced_stream(
-    reader: StreamReader, decoder: SceneDecoder, settings: EnhanceSettings, device: str
+    reader: StreamReader, decoder: SceneDecoder, settings: EnhanceSettings, device: str, chosen: Sequence[int] = ()
 ) -> EnhancedScene:
     """What a stream decodes to, enhanced. Raises WrongWeights for a codec that the model was not measured with."""
     if reader.bound is not None:
@@ -39,7 +39,7 @@ def enhanced_stream(
         )
     facts = _facts(enhancer, settings, stream_crc32(reader))
     picture = decoded(decoder, stream_metadata(reader))
-    return EnhancedScene(picture, enhancer, settings, facts, reader.header.quality)
+    return EnhancedScene(picture, enhancer, settings, facts, reader.header.quality, chosen)
 
 
 def enhanced_raster(

@@ -107,6 +107,12 @@ def test_upscaling_is_that_of_the_command(rscodec, api):
     assert api.calls == [("upscale_file", (Path("a.bin"), Path("a.tif"), settings), options)]
 
 
+def test_colours_that_are_guessed_are_a_note(rscodec, api):
+    api.results["decode_file"] = dataclasses.replace(api.results["decode_file"], guessed=(1, 2, 3))
+    result = rscodec("decode", "a.bin", "-o", "a.tif", "--enhance", "ldm", "--quiet")
+    assert result.code == 0 and result.err.startswith("note: a.bin does not say which bands are red, green and blue")
+
+
 def test_what_is_upscaled_is_not_enhanced(rscodec, api):
     result = rscodec("decode", "a.bin", "-o", "a.tif", "--upscale", "2", "--enhance", "ldm")
     assert result.code == 2 and "--enhance" in result.err and not api.calls

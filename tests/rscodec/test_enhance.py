@@ -52,6 +52,21 @@ def test_pixels_change_and_nothing_else(decode):
     assert tags["synthetic"] == "yes" and tags["synthetic_bands"] == "1,2,3"
 
 
+def test_three_bands_say_what_is_red_green_and_blue_where_the_stream_does_not(files, tiny_weights, tmp_path):
+    settings, found = EnhanceSettings(files / "known.safetensors"), {}
+    for bands, enhance, guessed in [(None, settings, (1, 2, 3)), ((4, 3, 2), settings, ()), ((4,), settings, ()),
+                                    ((4, 3, 2), None, ())]:  # fmt: skip
+        report = api.decode_file(files / "a.bin", tmp_path / "a.tif", weights=tiny_weights, bands=bands,
+                                 enhance=enhance, overwrite=True)
+        assert report.guessed == guessed
+        found[bands, enhance] = Scene.load(tmp_path / "a.tif").pixels
+    guess, said, plain = found[None, settings], found[(4, 3, 2), settings], found[(4, 3, 2), None]
+    assert not np.array_equal(said[0], plain[0]) and np.array_equal(guess[3], plain[0])
+    assert np.array_equal(found[(4,), settings][0], plain[0])
+    with pytest.raises(InputError, match="bands 1 to 4, not 9, 1, 2"):
+        api.decode_file(files / "a.bin", tmp_path / "b.tif", weights=tiny_weights, bands=(9, 1, 2), enhance=settings)
+
+
 def test_tags_say_what_it_takes_to_do_it_again(decode, files):
     tags = decode("known", seed=9, strength=0.5, max_change=20).metadata["tags"][""]
     with StreamReader.from_path(files / "a.bin") as reader:
