@@ -76,8 +76,8 @@ def gain_db(found: torch.Tensor, pair: Pair) -> torch.Tensor:
 
 
 @torch.no_grad()
-def gain_of(net: LdmRsic, pair: Pair, prior: str, seed: int = 0) -> float:
-    """Mean over crops of the gain with one of PRIORS, in 8-bit levels as a file would hold them."""
+def enhanced(net: LdmRsic, pair: Pair, prior: str, seed: int = 0) -> torch.Tensor:
+    """The decoded crops with what the network adds for one of PRIORS, in 8-bit levels as a file would hold them."""
     known = net.known(pair.decoded, pair.quality)
     if prior == "learnt":
         tokens = net.learnt_prior(pair.decoded, pair.original)
@@ -88,4 +88,9 @@ def gain_of(net: LdmRsic, pair: Pair, prior: str, seed: int = 0) -> float:
     else:
         tokens = net.no_prior(pair.decoded)
     found = pair.decoded + net.men(pair.decoded, tokens, known)
-    return float(gain_db((255 * found).round().clamp(0, 255) / 255, pair).mean())
+    return (255 * found).round().clamp(0, 255) / 255
+
+
+def gain_of(net: LdmRsic, pair: Pair, prior: str) -> float:
+    """Mean over crops of the gain with one of PRIORS."""
+    return float(gain_db(enhanced(net, pair, prior), pair).mean())
