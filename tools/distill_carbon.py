@@ -5,7 +5,9 @@
     rscodec carbon train county/imagery.tif ... --model iidm --start local/kdv/start.pt --run local/iidm-kdv
     python tools/distill_carbon.py unet   --teacher local/iidm --county county --target county/target --run local/kd
     rscodec carbon train county/imagery.tif ... --model iidm --start local/kd/start.pt --run local/iidm-kd
+    python tools/distill_carbon.py costs  --kd-vgg local/kdv --teacher local/iidm --kd-unet local/kd
 
+`vgg` leaves whole.pt as well: IIDM that looks through the source itself.
 The tiles are `patches` (N,h,w,12) of Sentinel-2. Weights of torchvision will do as well, where one has them: average.pt
 is a Vgg's state under "module", its widths under "widths".
 """
@@ -13,6 +15,9 @@ is a Vgg's state under "module", its widths under "widths".
 from __future__ import annotations
 
 import json
+import statistics
+import time
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -22,11 +27,12 @@ import numpy as np
 import torch
 
 from rscodec.carbon.crops import Crops
-from rscodec.carbon.distill import Student, parameters_of
+from rscodec.carbon.distill import Student, VggStudent, parameters_of
 from rscodec.carbon.iidm import Iidm
 from rscodec.carbon.kinds import IIDM, AnyConfig, build
 from rscodec.carbon.train import Ground
-from rscodec.carbon.vgg import STAGES, Vgg, full_widths
+from rscodec.carbon.unet import UNet
+from rscodec.carbon.vgg import CHANNELS, STAGES, Vgg, full_widths
 from rscodec.training import checkpoint
 from rscodec.training.distill import Analysis, Source, Tiles, analyse, blockwise
 from rscodec.training.loop import Plan, train
@@ -34,6 +40,8 @@ from rscodec.training.loop import Plan, train
 PATH = click.Path(path_type=Path)
 BATCH, CROP = 4, 64
 ANALYSED = 24  # batches
+TIMED = 11  # pairs, of which the first is not counted
+PRINTED = (44, 88, 176, 352, 704)  # channels of the paper's table A2, two convolutions each
 UNIT = 4  # groups of a norm, heads of attention: what channels of a U-Net are multiples of
 
 
@@ -51,9 +59,8 @@ def staged(counts: list[int], stages: list[list[int]]) -> list[list[int]]:
     return [[next(rest) for _ in stage] for stage in stages]
 
 
-def keep(run: Path, net: Iidm, module: dict, analysis: Analysis, teacher: int, student: int, left: list[float]) -> None:
+def keep(run: Path, analysis: Analysis, teacher: int, student: int, left: list[float]) -> None:
     """`teacher`, `student`: parameters."""
-    checkpoint.save(run / "start.pt", config=asdict(net.config), module=module)
     table = {"channels": analysis.all, "needed": analysis.needed, "parameters": [teacher, student], "left": left}
     (run / "table.json").write_text(json.dumps(table) + "\n")
     say(json.dumps(table))
@@ -69,7 +76,7 @@ def main() -> None:
 @click.option("--tiles", type=PATH, required=True)
 @click.option("--vgg", type=click.Choice(list(STAGES)), default="vgg19", show_default=True)
 @click.option("--run", type=PATH, required=True)
-@click.option("--steps", default=400, show_default=True)
+@click.option("--steps", default=2000, show_default=True)
 def source(tiles: Path, vgg: str, run: Path, steps: int) -> None:
     patches = Tiles(np.load(tiles)["patches"], BATCH, 0)
     widths = full_widths(vgg)
@@ -90,7 +97,7 @@ def source(tiles: Path, vgg: str, run: Path, steps: int) -> None:
 @click.option("--county", type=PATH, required=True)
 @click.option("--target", type=PATH, required=True)
 @click.option("--run", type=PATH, required=True)
-@click.option("--steps", default=40, show_default=True, help="A block.")
+@click.option("--steps", default=100, show_default=True, help="A block.")
 def vgg(teacher: Path, county: Path, target: Path, run: Path, steps: int) -> None:
     run.mkdir(parents=True, exist_ok=True)
     saved, crops = checkpoint.load(teacher / "average.pt"), crops_of(county, target)
@@ -98,11 +105,12 @@ def vgg(teacher: Path, county: Path, target: Path, run: Path, steps: int) -> Non
     large.load_state_dict(saved["module"])
     analysis = analyse(large.layers, lambda: ((x,) for x, _, _ in crops.stream(0, ANALYSED)))
     widths = staged(analysis.needed, saved["widths"])
-    student = Student(Vgg(IIDM.bands, widths), analysis.needed, analysis.bases)
-    left = blockwise(student, large.layers, lambda step: crops.at(step)[:1], steps, 3e-3, say)
-    net = Iidm(replace(IIDM, condition=tuple(map(tuple, widths))))
-    module = {f"vgg.{key}": value for key, value in student.net.state_dict().items()}
-    keep(run, net, module, analysis, parameters_of(large), parameters_of(student.net), left)
+    student = VggStudent(Vgg(IIDM.bands, widths), large, analysis.needed, analysis.bases)
+    left = blockwise(student, large.layers, lambda step: crops.at(step)[:1], steps, 1e-3, say)
+    keep(run, analysis, parameters_of(large), parameters_of(student.net), left)
+    for name, one, stages in (("start.pt", student.net, widths), ("whole.pt", large, saved["widths"])):
+        module = {f"vgg.{key}": value for key, value in one.state_dict().items()}
+        checkpoint.save(run / name, config=asdict(replace(IIDM, condition=tuple(map(tuple, stages)))), module=module)
 
 
 @main.command()
@@ -110,7 +118,7 @@ def vgg(teacher: Path, county: Path, target: Path, run: Path, steps: int) -> Non
 @click.option("--county", type=PATH, required=True)
 @click.option("--target", type=PATH, required=True)
 @click.option("--run", type=PATH, required=True)
-@click.option("--steps", default=60, show_default=True, help="A block.")
+@click.option("--steps", default=100, show_default=True, help="A block.")
 def unet(teacher: Path, county: Path, target: Path, run: Path, steps: int) -> None:
     run.mkdir(parents=True, exist_ok=True)
     saved, crops = checkpoint.load(teacher / "average.pt"), crops_of(county, target)
@@ -132,7 +140,68 @@ def unet(teacher: Path, county: Path, target: Path, run: Path, steps: int) -> No
     left = blockwise(student, large.unet.layers, lambda step: shown(ANALYSED + step), steps, 2e-3, say)
     net.vgg.load_state_dict(large.vgg.state_dict())
     net.embed.load_state_dict(large.embed.state_dict())
-    keep(run, net, net.state_dict(), analysis, parameters_of(large.unet), parameters_of(net.unet), left)
+    checkpoint.save(run / "start.pt", config=asdict(net.config), module=net.state_dict())
+    keep(run, analysis, parameters_of(large.unet), parameters_of(net.unet), left)
+
+
+def begun(start: Path) -> Iidm:
+    saved = checkpoint.load(start)
+    model = build(AnyConfig.from_dict(saved["config"])).eval()
+    model.load_state_dict(model.state_dict() | saved["module"])
+    return model
+
+
+def eye(net: Vgg) -> tuple[torch.nn.Module, Callable]:
+    return net, lambda: net(torch.ones(BATCH, IIDM.bands, CROP, CROP))
+
+
+def drawer(net: UNet, level: int, condition: list[int]) -> tuple[torch.nn.Module, Callable]:
+    """`level`: channels of f(0); `condition`: of all f(i), where it attends to them."""
+    seen = [torch.ones(BATCH, count, CROP >> at, CROP >> at) for at, count in enumerate(condition)]
+    return net, lambda: net(torch.ones(BATCH, 1 + level, CROP, CROP), torch.ones(BATCH, IIDM.embedding), seen)
+
+
+@torch.no_grad()
+def medians(full: Callable, small: Callable) -> list[float]:
+    """Milliseconds of both, and how much longer the full one takes; one after the other, in turn."""
+    times = []
+    for _ in range(TIMED):
+        pair = []
+        for one in (full, small):
+            started = time.process_time()
+            with torch.autocast("cpu", torch.bfloat16):
+                one()
+            pair.append(1000 * (time.process_time() - started))
+        times.append((*pair, pair[0] / pair[1]))
+    return [statistics.median(column) for column in zip(*times[1:], strict=True)]
+
+
+@main.command()
+@click.option("--kd-vgg", type=PATH, required=True, help="What `vgg` left.")
+@click.option("--teacher", type=PATH, required=True, help="Folder of a run of IIDM.")
+@click.option("--kd-unet", type=PATH, required=True, help="What `unet` left.")
+def costs(kd_vgg: Path, teacher: Path, kd_unet: Path) -> None:
+    """Parameters and time of what is distilled, and of networks of as many channels as the paper prints."""
+    whole, student, large, small = map(
+        begun, (kd_vgg / "whole.pt", kd_vgg / "start.pt", teacher / "average.pt", kd_unet / "start.pt")
+    )
+    ends = [stage[-1] for stage in large.config.condition]
+    printed = Vgg(IIDM.bands, [[count, count] for count in PRINTED])
+    first = CHANNELS[0]
+    doubled = tuple(first << level for level in range(len(PRINTED)))
+    rows = {
+        "VGG, KD-VGG": (eye(whole.vgg), eye(student.vgg)),
+        "U-Net, KD-UNet": (drawer(large.unet, ends[0], ends), drawer(small.unet, ends[0], ends)),
+        "VGG-19, printed": (eye(Vgg(IIDM.bands, full_widths("vgg19"))), eye(printed)),
+        "U-Net of 64 ... 1024, printed": tuple(
+            drawer(UNet(1 + first, 1, widths, IIDM.embedding), first, []) for widths in (doubled, PRINTED)
+        ),
+    }
+    say(f"{'':30} {'parameters':>12} {'distilled':>12}  fewer      ms  distilled  ratio")
+    for name, ((full, run_full), (little, run_little)) in rows.items():
+        many, few = parameters_of(full), parameters_of(little)
+        took, takes, ratio = medians(run_full, run_little)
+        say(f"{name:30} {many:12,} {few:12,} {1 - few / many:6.1%} {took:7.1f} {takes:10.1f} {ratio:6.1f}")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,9 @@
     channels_for    the smallest i that explains 85 %
     Student         block by block: the network so far, then a readout D back to all channels; |D s - F|^2      11 - 13
 
+D has no more columns than the student has channels, so about as much of the variance is left as the first eigenvectors
+leave, 15 %, at the least; and what a layer leaves is lost for the next.
+
 F are the features of a layer at all pixels. Equation 9 prints max; |F - U U^T F|^2 over orthonormal U is a minimum, and
 U are the first eigenvectors, which is what is done here.
 
@@ -13,14 +16,19 @@ A network that is distilled has `layers(*inputs)`, the features F of each block,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.nn as nn
+import torch.nn.functional as F
+
+from rscodec.carbon.vgg import Vgg
 
 SHARE = 0.85
-SMALL = 0.1  # so that a student begins near the mean: large errors would only kill its units
+RIDGE = 1e-4  # of the mean square of a student's channels
+LIFT = 2.0  # deviations: ReLU cuts next to nothing off, at first
+Features = Callable[..., list[torch.Tensor]]
 
 
 @dataclass(frozen=True)
@@ -58,18 +66,31 @@ def channels_for(explained: torch.Tensor, share: float = SHARE) -> int:
 
 
 class Student(nn.Module):
-    """A network with fewer channels, and readouts that say what its teacher would have said. `bases`: of the teacher's
-    layers."""
+    """A network with fewer channels, and readouts D that say what its teacher would, whose layers have `bases`."""
 
     def __init__(self, net: nn.Module, channels: Sequence[int], bases: Sequence[Basis]):
         super().__init__()
-        self.net = net
-        self.readouts = nn.ModuleList(_readout(basis, count) for basis, count in zip(bases, channels, strict=True))
+        self.net, self.bases = net, bases
+        self.readouts = nn.ModuleList(
+            nn.Conv2d(count, len(basis.mean), 1) for basis, count in zip(bases, channels, strict=True)
+        )
 
     def block(self, number: int) -> list[nn.Parameter]:
         """The parameters that are trained while that layer is learnt."""
         modules = [*self.net.blocks()[number], self.readouts[number]]
         return [parameter for module in modules for parameter in module.parameters()]
+
+    @torch.no_grad()
+    def begin(self, number: int, batches: Sequence[tuple], teacher: Features) -> None:
+        """Before a layer is learnt its readout becomes that of least squares."""
+        products = wanted = 0.0
+        for inputs in batches:
+            rows = F.pad(_rows(self.net.layers(*inputs)[number]), (0, 1), value=1)
+            products, wanted = products + rows.T @ rows, wanted + rows.T @ _rows(teacher(*inputs)[number])
+        ridge = RIDGE * products.diag().mean() * torch.eye(len(products), dtype=products.dtype)
+        found, readout = torch.linalg.solve(products + ridge, wanted), self.readouts[number]
+        readout.weight.copy_(found[:-1].T[:, :, None, None])
+        readout.bias.copy_(found[-1])
 
     def loss(self, inputs: tuple, teacher: torch.Tensor, number: int) -> torch.Tensor:
         """Squared distance to the teacher's features of that layer, relative to their variance."""
@@ -77,19 +98,43 @@ class Student(nn.Module):
         return (said - teacher).square().mean() / teacher.var((0, 2, 3)).mean()
 
 
+class VggStudent(Student):
+    """A layer begins as that of its teacher between two bases: of what the readout before says, along eigenvectors."""
+
+    def __init__(self, net: Vgg, teacher: Vgg, channels: Sequence[int], bases: Sequence[Basis]):
+        super().__init__(net, channels, bases)
+        self._teachers = [block[0] for block in teacher.blocks()]
+
+    @torch.no_grad()
+    def begin(self, number: int, batches: Sequence[tuple], teacher: Features) -> None:
+        (layer,), large = self.net.blocks()[number], self._teachers[number]
+        weight, bias = large.weight, large.bias
+        if number:
+            before = self.readouts[number - 1]
+            bias = bias + weight.sum((2, 3)) @ before.bias
+            weight = torch.einsum("oihw,ijkl->ojhw", weight, before.weight)
+        first = self.bases[number].vectors[:, : len(layer.weight)].float().T
+        first = first * first.sum(1, keepdim=True).sign()  # pooling keeps what is largest, of both
+        layer.weight.copy_(torch.tensordot(first, weight, 1))
+        layer.bias.copy_(first @ bias)
+        said = _outputs(layer, lambda: [self.net.layers(*inputs) for inputs in batches])
+        mean, deviation = said.mean(0).float(), said.std(0).float().clamp(min=1e-6)
+        layer.weight.div_(deviation[:, None, None, None])
+        layer.bias.copy_((layer.bias - mean) / deviation + LIFT)
+        super().begin(number, batches, teacher)
+
+
 def parameters_of(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def _readout(basis: Basis, channels: int) -> nn.Conv2d:
-    """Begins as the first eigenvectors around the mean."""
-    readout = nn.Conv2d(channels, len(basis.mean), 1)
-    count = min(channels, len(basis.mean))
-    with torch.no_grad():
-        readout.weight.zero_()
-        readout.weight[:, :count] = SMALL * basis.vectors[:, :count, None, None].float()
-        readout.bias.copy_(basis.mean)
-    return readout
+def _outputs(layer: nn.Module, run: Callable[[], object]) -> torch.Tensor:
+    """All pixels (n,C) of what a layer says meanwhile."""
+    said: list[torch.Tensor] = []
+    hook = layer.register_forward_hook(lambda _, __, output: said.append(_rows(output)))
+    run()
+    hook.remove()
+    return torch.cat(said)
 
 
 def _rows(features: torch.Tensor) -> torch.Tensor:

@@ -19,11 +19,11 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from rscodec.carbon.base import Loss
-from rscodec.carbon.distill import Basis, Moments, Student, channels_for
+from rscodec.carbon.distill import Basis, Features, Moments, Student, channels_for
 from rscodec.carbon.vgg import Vgg
 
 SEEN = (1, 2, 3, 7)  # blue, green, red, near infrared of Sentinel-2's bands in their order
-Features = Callable[..., list[torch.Tensor]]
+BEGUN = 6  # batches that a block begins with, and that its loss is told of
 
 
 @dataclass(frozen=True)
@@ -55,21 +55,24 @@ def analyse(layers: Features, batches: Callable[[], Iterable[tuple]]) -> Analysi
 
 def blockwise(student: Student, teacher: Features, inputs_at: Callable[[int], tuple], steps: int, rate: float,
               log: Callable[[str], None]) -> list[float]:  # fmt: skip
-    """Train each block for so many steps, from the first to the last; returns the last loss of each."""
-    last = []
+    """Train each block for so many steps, from the first to the last; returns the last losses of each, their mean."""
+    left, first = [], [inputs_at(step) for step in range(BEGUN)]
     for number in range(len(student.readouts)):
-        optimizer = torch.optim.Adam(student.block(number), rate)
+        student.begin(number, first, teacher)
+        optimizer, losses = torch.optim.Adam(student.block(number), rate), []
         for step in range(steps):
-            inputs = inputs_at(number * steps + step)
+            optimizer.param_groups[0]["lr"] = rate * min(1, 2 * (steps - step) / steps)
+            inputs = inputs_at(BEGUN + number * steps + step)
             with torch.no_grad():
                 wanted = teacher(*inputs)[number]
             loss = student.loss(inputs, wanted, number)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
-        last.append(float(loss.detach()))
-        log(f"block {number + 1} of {len(student.readouts)}: {last[-1]:.4f} of the variance is left")
-    return last
+            losses.append(float(loss.detach()))
+        left.append(float(np.mean(losses[-BEGUN:])))
+        log(f"block {number + 1} of {len(student.readouts)}: {left[-1]:.4f} of the variance is left")
+    return left
 
 
 class Source(nn.Module):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from rscodec.carbon.distill import Basis, Moments, Student, channels_for, parameters_of
+from rscodec.carbon.distill import Basis, Moments, Student, VggStudent, channels_for, parameters_of
 from rscodec.carbon.iidm import Iidm, IidmConfig
 from rscodec.carbon.vgg import CHANNELS, STAGES, Vgg, full_widths
 from rscodec.training.distill import Source, Tiles, analyse, blockwise
@@ -100,6 +100,38 @@ def test_a_student_learns_block_by_block_what_its_teacher_says():
     said = []
     after = blockwise(student, teacher.layers, lambda step: (x,), 100, 1e-2, said.append)
     assert len(said) == 2 and all(late < 0.6 and late < 0.4 * early for early, late in zip(before, after, strict=True))
+
+
+def test_a_layer_is_learnt_from_least_squares_on():
+    teacher, x = redundant(), torch.randn(4, 4, 16, 16)
+    student = Student(Vgg(4, [[4], [4]]), [4, 4], analyse(teacher.layers, lambda: iter([(x,)])).bases)
+    student.begin(1, [(x[:2],), (x[2:],)], teacher.layers)
+    wanted, readout = teacher.layers(x)[1], student.readouts[1]
+    loss = student.loss((x,), wanted, 1)
+    loss.backward()
+    assert max(readout.weight.grad.abs().max(), readout.bias.grad.abs().max()) < 1e-3
+    torch.nn.init.normal_(readout.weight)
+    assert student.loss((x,), wanted, 1) > 1.5 * loss
+
+
+def test_a_vgg_begins_as_its_teacher_between_two_bases():
+    torch.manual_seed(1)
+    teacher, x, left = Vgg(4, [[8, 8]]), torch.randn(4, 4, 16, 16), {}
+    first, second = teacher.stages[0]
+    with torch.no_grad():  # two of eight channels tell all, edges are like the rest, and ReLU cuts nothing off
+        first.weight[2:] = torch.randn(6, 1, 1, 1) * first.weight[:1] + torch.randn(6, 1, 1, 1) * first.weight[1:2]
+        second.weight[..., [0, 2]], second.weight[..., [0, 2], :] = 0, 0
+        second.weight -= second.weight.mean(1, keepdim=True)
+        first.bias[:], second.bias[:] = 20, 20
+    bases = analyse(teacher.layers, lambda: iter([(x,)])).bases
+    for kind in (Student, VggStudent):
+        net = Vgg(4, [[2, 2]])
+        student = Student(net, [2, 2], bases) if kind is Student else VggStudent(net, teacher, [2, 2], bases)
+        for number in (0, 1):
+            student.begin(number, [(x,)], teacher.layers)
+        with torch.no_grad():
+            left[kind] = [float(student.loss((x,), teacher.layers(x)[number], number)) for number in (0, 1)]
+    assert max(left[VggStudent]) < 0.05 < 0.3 < min(left[Student])
 
 
 def test_a_block_is_trained_alone():
