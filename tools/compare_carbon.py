@@ -6,6 +6,7 @@
     python tools/compare_carbon.py simulated county county/target --ground    relief and climate are known, too
     RSCODEC_DATA=... python tools/compare_carbon.py real                      five folds of blocks of 20 pixels
     RSCODEC_DATA=... python tools/compare_carbon.py real --learned unet --steps 600            a learned model there
+    RSCODEC_DATA=... python tools/compare_carbon.py chip                      a chip of BioMassters, blocks of 16 pixels
 
 Prints a row for each model; --json FILE keeps every figure.
 """
@@ -34,8 +35,10 @@ from rscodec.scene import Scene
 SCENE = "carbon/s2_gedi_agbd_100m"
 SENTINEL2 = ("B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B9", "B11", "B12")
 OTHERS = ("VV", "VH", "DEM")
+CHIP = "carbon/biomassters_chip"
+CHIP_BANDS = 10  # of Sentinel-2; the eleventh is a probability of clouds
 CARBON = 0.47  # of biomass
-BLOCK, FOLDS = 20, 5
+BLOCK, CHIP_BLOCK, FOLDS = 20, 16, 5
 CROP = 32  # of learned models
 
 
@@ -59,14 +62,14 @@ def compare(layers: np.ndarray, density: np.ndarray, parts: list[tuple[np.ndarra
     return {"scale_mg_ha": scale, "pixels": int(judged.sum()), "models": models}
 
 
-def compare_learned(name: str, layers: np.ndarray, density: np.ndarray, folds: np.ndarray, steps: int,
+def compare_learned(name: str, layers: np.ndarray, density: np.ndarray, folds: np.ndarray, origin: str, steps: int,
                     runs: Path) -> dict:  # fmt: skip
     """A learned model sees the imagery of all, and the density of those folds that it is not judged on."""
     known, found = folds >= 0, np.full(density.shape, np.nan)
     for fold in range(FOLDS):
         learn = known & (folds != fold)
         ground = Ground(layers, np.where(learn, density, np.nan), np.where(learn, TRAIN, NEITHER),
-                        np.zeros_like(known), SCENE)  # fmt: skip
+                        np.zeros_like(known), origin)  # fmt: skip
         plan = CarbonPlan(steps=steps, crop=CROP, seed=fold)
         train_model(name, ground, runs / str(fold), plan, lambda line: None)
         maps = CarbonMapper(runs / str(fold) / "weights.safetensors").maps(layers, known)
@@ -82,6 +85,29 @@ def keep(result: dict, path: Path | None) -> None:
         path.write_text(json.dumps(result, indent=1) + "\n")
 
 
+def cross_validate(layers: np.ndarray, density: np.ndarray, block: int, origin: str, learned: str | None, steps: int,
+                   runs: Path, to: Path | None) -> None:  # fmt: skip
+    known = density > 0
+    folds = block_folds(known, block, FOLDS)
+    if learned:
+        keep(compare_learned(learned, layers, density, folds, origin, steps, runs / learned), to)
+    else:
+        keep(compare(layers, density, [(known & (folds != fold), folds == fold) for fold in range(FOLDS)]), to)
+
+
+def pixels(folder: str, name: str) -> np.ndarray:
+    return Scene.load(Path(os.environ["RSCODEC_DATA"]) / folder / f"{name}.tif").pixels
+
+
+def halved(layers: np.ndarray) -> np.ndarray:
+    count, height, width = layers.shape
+    return layers.reshape(count, height // 2, 2, width // 2, 2).mean((2, 4), dtype=np.float64)
+
+
+learned_option = click.option("--learned", type=click.Choice(list(TRAINED)),
+                              help="Judge this, trained anew on each fold, alone.")  # fmt: skip
+steps_option = click.option("--steps", default=1000, show_default=True, help="Of training on each fold.")
+runs_option = click.option("--runs", type=click.Path(path_type=Path), default=Path("local/real"), show_default=True)
 json_option = click.option("--json", "to", type=click.Path(path_type=Path), help="Keep all figures here.")
 
 
@@ -105,24 +131,28 @@ def simulated(county: Path, target: Path, ground: bool, to: Path | None) -> None
 
 
 @main.command()
-@click.option("--learned", type=click.Choice(list(TRAINED)), help="Judge this, trained anew on each fold, alone.")
-@click.option("--steps", default=1000, show_default=True, help="Of training on each fold.")
-@click.option("--runs", type=click.Path(path_type=Path), default=Path("local/real"), show_default=True)
+@learned_option
+@steps_option
+@runs_option
 @json_option
 def real(learned: str | None, steps: int, runs: Path, to: Path | None) -> None:
     """Sentinel-2, radar and relief near 51 N 10 E against GEDI's biomass density."""
+    layers = np.concatenate([pixels(SCENE, f"resampled100_{name}") for name in (*SENTINEL2, *OTHERS)])
+    density = CARBON * pixels(SCENE, "resampled100_agbd")[0]
+    cross_validate(layers, density, BLOCK, SCENE, learned, steps, runs, to)
 
-    def layer(name: str) -> np.ndarray:
-        return Scene.load(Path(os.environ["RSCODEC_DATA"]) / SCENE / f"resampled100_{name}.tif").pixels[0]
 
-    layers = np.stack([layer(name) for name in (*SENTINEL2, *OTHERS)])
-    density = CARBON * layer("agbd")
-    known = density > 0
-    folds = block_folds(known, BLOCK, FOLDS)
-    if learned:
-        keep(compare_learned(learned, layers, density, folds, steps, runs / learned), to)
-        return
-    keep(compare(layers, density, [(known & (folds != fold), folds == fold) for fold in range(FOLDS)]), to)
+@main.command()
+@learned_option
+@steps_option
+@runs_option
+@json_option
+def chip(learned: str | None, steps: int, runs: Path, to: Path | None) -> None:
+    """Sentinel-2 and radar of a month in Finland against biomass density, means of 2 x 2 pixels: 20 m, as red edge and
+    short-wave infrared are measured."""
+    layers = np.concatenate([pixels(CHIP, "001b0634_S2_00")[:CHIP_BANDS], pixels(CHIP, "001b0634_S1_00")])
+    density = CARBON * pixels(CHIP, "001b0634_agbm")[0]
+    cross_validate(halved(layers), halved(density[None])[0], CHIP_BLOCK, CHIP, learned, steps, runs, to)
 
 
 if __name__ == "__main__":
