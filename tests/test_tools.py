@@ -6,6 +6,7 @@ import importlib.util
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 from bitstreams.errors import InputError, OutputError
@@ -14,11 +15,15 @@ from rscodec.training import checkpoint
 TOOLS = Path(__file__).resolve().parent.parent / "tools"
 
 
-def run(name: str, *args):
+def load(name: str):
     spec = importlib.util.spec_from_file_location(name, TOOLS / f"{name}.py")
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
-    return CliRunner().invoke(script.main, [str(arg) for arg in args])
+    return script
+
+
+def run(name: str, *args):
+    return CliRunner().invoke(load(name).main, [str(arg) for arg in args])
 
 
 @pytest.mark.parametrize("name, begun, words", [
@@ -44,3 +49,22 @@ def test_weights_that_are_there_stay(name, tmp_path):
     left = run(name, "--run", tmp_path, "--model", "x-1", "--out", tmp_path)
     assert left.exit_code == OutputError.exit_code and left.output.count("\n") == 1
     assert "x-1.safetensors exists; give the new weights a new name, or --overwrite" in left.output
+
+
+def test_rows_of_the_carbon_ablation_are_without_what_they_say():
+    rows = {name: make() for name, make in load("ablate_carbon").ROWS.items()}
+    torch.manual_seed(0)
+    x, y, nowhere = torch.randn(2, 4, 32, 32), torch.rand(2, 1, 32, 32), torch.zeros(2, 1, 32, 32)
+    for name, model in rows.items():
+        loss, _ = model.loss(x, y, nowhere, torch.Generator().manual_seed(0))
+        assert (loss > 0) == (name == "no-mask")
+        seen = model.vgg(x)
+        assert [tuple(f.shape[1:]) for f in seen] == [
+            (stage[-1], 32 >> level, 32 >> level) for level, stage in enumerate(model.config.condition)
+        ]
+        assert bool(model.unet.attention) == (name not in ("no-attention", "idm"))
+        assert hasattr(model.unet.finer[0], "mlp") == (name not in ("no-coordinates", "idm"))
+    flat = torch.full_like(x, 2.0)
+    deep = rows["no-vgg"].vgg(flat)[-1]
+    assert torch.allclose(deep, rows["no-vgg"].vgg.mix[-1](flat[..., :2, :2]))  # a mean, and nothing from its edge
+    assert rows["no-vgg"].vgg(x)[0].min() < 0  # nor a ReLU

@@ -1,0 +1,158 @@
+"""What each part of IIDM is worth: runs that are equal but for that part, judged on the simulated county.
+
+    rscodec carbon simulate -o county
+    cd county && rscodec carbon prepare imagery.tif --stands forest.geojson --heights canopy_height.tif -o target
+    python tools/ablate_carbon.py county county/target                                    all rows of ROWS, one by one
+    python tools/ablate_carbon.py county county/target iidm no-mask --steps 500 --seed 1
+    python tools/ablate_carbon.py county county/target --start kd-vgg local/kdv/start.pt  what distillation leaves
+
+All see the same crops in the same order, with the same noise, and are judged in the east by the mean of several maps,
+as by `rscodec carbon eval`. RUNS/NAME/scores.json keeps the figures of a run; one that has them is not run again, and
+one that was interrupted goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+from rscodec.carbon.base import CarbonModel
+from rscodec.carbon.county import TEST
+from rscodec.carbon.crops import Crops, Units, estimate_map
+from rscodec.carbon.distill import parameters_of
+from rscodec.carbon.iidm import Iidm, IidmConfig
+from rscodec.carbon.kinds import IIDM, AnyConfig
+from rscodec.carbon.mapper import DRAWS
+from rscodec.carbon.scores import Scores, score
+from rscodec.carbon.train import CarbonPlan, Ground
+from rscodec.training import checkpoint
+from rscodec.training.loop import Plan, train
+
+PATH = click.Path(path_type=Path)
+
+
+class Unmasked(Iidm):
+    """What is not forest (and what is not learnt from) is shown, and judged: its density is 0."""
+
+    def loss(self, x, y, mask, generator):
+        return super().loss(x, y, torch.ones_like(mask), generator)
+
+    def estimate(self, x, mask, generator):
+        return super().estimate(x, torch.ones_like(mask), generator)
+
+
+class Averages(nn.Module):
+    """f(i) is the imagery itself: means of squares of 2^i pixels, mixed into as many channels."""
+
+    def __init__(self, config: IidmConfig):
+        super().__init__()
+        self.mix = nn.ModuleList(nn.Conv2d(config.bands, stage[-1], 1) for stage in config.condition)
+
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        return [mix(F.avg_pool2d(x, 2**level)) for level, mix in enumerate(self.mix)]
+
+
+class WithoutVgg(Iidm):
+    def __init__(self, config: IidmConfig):
+        super().__init__(config)
+        self.vgg = Averages(config)
+
+
+ROWS: dict[str, Callable[[], CarbonModel]] = {
+    "iidm": lambda: Iidm(IIDM),
+    "no-mask": lambda: Unmasked(IIDM),
+    "no-vgg": lambda: WithoutVgg(IIDM),
+    "no-attention": lambda: Iidm(replace(IIDM, attention=False)),
+    "no-coordinates": lambda: Iidm(replace(IIDM, coordinates=False)),
+    "idm": lambda: Iidm(replace(IIDM, attention=False, coordinates=False)),
+}
+
+
+def begun_with(start: Path) -> CarbonModel:
+    saved = checkpoint.load(start)
+    model = Iidm(AnyConfig.from_dict(saved["config"]))
+    model.load_state_dict(model.state_dict() | saved["module"])
+    return model
+
+
+def learn(model: CarbonModel, crops: Crops, plan: CarbonPlan, path: Path, begun: dict) -> None:
+    """As `rscodec carbon train` does; the model is left with the averaged weights."""
+
+    def loss_of(parts, step: int):
+        with torch.autocast("cpu", torch.bfloat16):
+            return model.loss(*parts, torch.Generator().manual_seed(1_000_003 * plan.seed + step))
+
+    steps = Plan(plan.steps, round(plan.decay * plan.steps), plan.rate, average=plan.average, log_every=100)
+    groups = [(1.0, list(model.parameters()))]
+    averaged = train(model, groups, crops.stream, loss_of, steps, path, click.echo, begun)
+    if checkpoint.load(path)["step"] < plan.steps:
+        raise click.ClickException(f"{path.parent} was interrupted: start it again, and it goes on")
+    model.load_state_dict(averaged.state)
+    model.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+
+
+def judge(model: CarbonModel, units: Units, ground: Ground, edge: int, draws: int) -> dict:
+    """Of the mean of so many maps, in the test region; the model sees the rectangle around it. `rmse_one` is that of a
+    single map, `rmse_all` that of a mean of DRAWS: draws are independent, so their variance falls as their number."""
+    judged = np.isfinite(ground.density) & (ground.region == TEST)
+    where = tuple(slice(at.min(), at.max() + 1) for at in np.nonzero(judged))
+    imagery, density = ground.imagery[(slice(None), *where)], ground.density[where]
+    maps = [estimate_map(model, units, imagery, np.isfinite(density), edge, seed) for seed in range(draws)]
+
+    def scores(found: np.ndarray) -> Scores:
+        return score(density, found, judged[where], units.scale)
+
+    maps = np.maximum(maps, 0)
+    mean, one = scores(maps.mean(0)), np.mean([scores(drawn).rmse ** 2 for drawn in maps])
+    variance = (one - mean.rmse**2) * draws / (draws - 1)
+    both = {"rmse_one": math.sqrt(one), "rmse_all": math.sqrt(one - variance * (1 - 1 / DRAWS))}
+    return asdict(mean) | both | {"draws": draws}
+
+
+@click.command()
+@click.argument("county", type=PATH)
+@click.argument("target", type=PATH)
+@click.argument("rows", nargs=-1, type=click.Choice(list(ROWS)))
+@click.option("--start", type=(str, PATH), multiple=True, metavar="NAME FILE", help="A row of a start.pt.")
+@click.option("--steps", default=500, show_default=True)
+@click.option("--seed", default=0, show_default=True)
+@click.option("--draws", type=click.IntRange(2), default=DRAWS, show_default=True, help="Maps that are averaged.")
+@click.option("--runs", type=PATH, default=Path("local/ablation"), show_default=True)
+def main(county: Path, target: Path, rows: tuple[str, ...], start: tuple[tuple[str, Path], ...], steps: int, seed: int,
+         draws: int, runs: Path) -> None:  # fmt: skip
+    torch.set_num_threads(1)
+    ground = Ground.load(county / "imagery.tif", target, county / "region.tif")
+    plan = CarbonPlan(steps=steps, seed=seed)
+    crops = Crops(ground.imagery, ground.density, ground.region, plan.batch, plan.crop, plan.seed)
+    wanted = {name: ROWS[name] for name in rows or (() if start else ROWS)}
+    wanted |= {name: lambda path=path: begun_with(path) for name, path in start}
+    click.echo(f"row              parameters  RMSE of {DRAWS}  of 1    MAE    SSIM   PSNR  Mg/ha RMSE   bias     R2")
+    for name, make in wanted.items():
+        run, kept = runs / name, runs / name / "scores.json"
+        begun = {"--steps": steps, "--seed": seed}
+        checkpoint.check_same(run / "checkpoint.pt", begun)
+        if not kept.exists():
+            torch.manual_seed(seed)
+            model = make()
+            learn(model, crops, plan, run / "checkpoint.pt", begun)
+            found = judge(model, crops.units, ground, plan.crop, draws) | {"parameters": parameters_of(model)}
+            kept.write_text(json.dumps(found, indent=1) + "\n")
+        one = json.loads(kept.read_text())
+        click.echo(
+            f"{name:16} {one['parameters']:10,}     {one['rmse_all']:.4f} {one['rmse_one']:.4f} {one['mae']:.4f}  "
+            f"{one['ssim']:.4f}  {one['psnr']:5.2f}  {one['rmse_mg_ha']:10.2f}  {one['bias_mg_ha']:+5.1f}"
+            f"  {one['r2']:.3f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
