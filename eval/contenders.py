@@ -27,7 +27,7 @@ from rscodec.enhancers.base import EnhanceSettings
 from rscodec.enhancers.scene import EnhancedScene
 from rscodec.fill import fill_invalid
 from rscodec.metadata import alpha_bands
-from rscodec.picture import opened
+from rscodec.picture import band_colours, opened, said_colours
 from rscodec.registry import ENHANCERS
 from rscodec.scene import Scene
 from rscodec.settings import EncodeSettings
@@ -143,9 +143,11 @@ class Enhanced:
         self.encode, self.parts = base.encode, base.parts
 
     def decode(self, data: bytes, scene: Scene) -> np.ndarray:
+        """Of a stream the original says what is red, green and blue: names are not coded."""
         if isinstance(self._base, OurCodec):
-            decoder = self._base.decoder(data)
-            return enhanced_stream(decoder.reader, decoder, self._settings, "cpu").read(whole(scene))[0]
+            decoder, every = self._base.decoder(data), range(len(scene.pixels))
+            colours = said_colours(band_colours(scene.metadata, len(every), str(scene.pixels.dtype)), tuple(every))
+            return enhanced_stream(decoder.reader, decoder, self._settings, "cpu", colours).read(whole(scene))[0]
         found = Scene(self._base.decode(data, scene), scene.classes, scene.metadata)
         return EnhancedScene(opened(SceneSource(found)), self._enhancer, self._settings, {}).read(whole(scene))[0]
 

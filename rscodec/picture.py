@@ -20,6 +20,7 @@ from rscodec.statistics import Statistics
 from rscodec.tiles import Grid, Window
 
 COLOURS = ("red", "green", "blue")
+DESCRIBED = {"red": "red", "green": "green", "blue": "blue", "b04": "red", "b03": "green", "b02": "blue"}  # Sentinel-2
 PIECE = 512
 
 
@@ -46,7 +47,11 @@ def said_colours(colours: Sequence[str], coded: tuple[int, ...], chosen: Sequenc
     return first if len(first) == 3 else ()
 
 
-def _colours(metadata: dict, count: int, dtype: str) -> tuple[str, ...]:
+def band_colours(metadata: dict, count: int, dtype: str) -> tuple[str, ...]:
+    """What bands are called: by their descriptions if these name red, green and blue, else by colour interpretation."""
+    described = tuple(DESCRIBED.get((text or "").strip().lower(), "") for text in metadata.get("descriptions") or ())
+    if all(described.count(colour) == 1 for colour in COLOURS):
+        return described
     return tuple(metadata.get("colorinterp") or default_colours(count, dtype))
 
 
@@ -69,7 +74,7 @@ def decoded(decoder: SceneDecoder, metadata: dict) -> Picture:
     def units(bands: tuple[int, ...]) -> Radiometry:
         return plain_units(radiometry, [radiometry.coded.index(band) for band in bands])
 
-    colours = _colours(metadata, radiometry.bands, radiometry.dtype)
+    colours = band_colours(metadata, radiometry.bands, radiometry.dtype)
     return Picture(decoder.grid.scene, metadata, decoder.nodata, colours, radiometry.coded, units, decoder.read,
                    decoder.pieces, decoder.damage)  # fmt: skip
 
@@ -91,6 +96,6 @@ def opened(reader: RasterReader) -> Picture:
             statistics.add(pixels[list(bands)], classes)
         return plain_units(statistics.radiometry(len(bands)), range(len(bands)))
 
-    colours = _colours(reader.metadata, reader.count, reader.dtype)
+    colours = band_colours(reader.metadata, reader.count, reader.dtype)
     return Picture(grid.scene, reader.metadata, reader.nodata, colours, coded, units, lambda part: reader.read(*part),
                    pieces, lambda part: np.zeros((part.height, part.width), bool))  # fmt: skip

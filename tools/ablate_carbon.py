@@ -138,7 +138,7 @@ def main(county: Path, target: Path, rows: tuple[str, ...], start: tuple[tuple[s
     click.echo(f"row              parameters  RMSE of {DRAWS}  of 1    MAE    SSIM   PSNR  Mg/ha RMSE   bias     R2")
     for name, make in wanted.items():
         run, kept = runs / name, runs / name / "scores.json"
-        begun = {"--steps": steps, "--seed": seed}
+        begun = {"--steps": steps, "--seed": seed, "--draws": draws, "--start": str(dict(start).get(name, ""))}
         checkpoint.check_same(run / "checkpoint.pt", begun)
         if not kept.exists():
             torch.manual_seed(seed)

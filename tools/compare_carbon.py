@@ -107,7 +107,7 @@ def halved(layers: np.ndarray) -> np.ndarray:
 learned_option = click.option("--learned", type=click.Choice(list(TRAINED)),
                               help="Judge this, trained anew on each fold, alone.")  # fmt: skip
 steps_option = click.option("--steps", default=1000, show_default=True, help="Of training on each fold.")
-runs_option = click.option("--runs", type=click.Path(path_type=Path), default=Path("local/real"), show_default=True)
+runs_option = click.option("--runs", type=click.Path(path_type=Path), default=Path("local/folds"), show_default=True)
 json_option = click.option("--json", "to", type=click.Path(path_type=Path), help="Keep all figures here.")
 
 
@@ -139,7 +139,7 @@ def real(learned: str | None, steps: int, runs: Path, to: Path | None) -> None:
     """Sentinel-2, radar and relief near 51 N 10 E against GEDI's biomass density."""
     layers = np.concatenate([pixels(SCENE, f"resampled100_{name}") for name in (*SENTINEL2, *OTHERS)])
     density = CARBON * pixels(SCENE, "resampled100_agbd")[0]
-    cross_validate(layers, density, BLOCK, SCENE, learned, steps, runs, to)
+    cross_validate(layers, density, BLOCK, SCENE, learned, steps, runs / "real", to)
 
 
 @main.command()
@@ -152,7 +152,7 @@ def chip(learned: str | None, steps: int, runs: Path, to: Path | None) -> None:
     short-wave infrared are measured."""
     layers = np.concatenate([pixels(CHIP, "001b0634_S2_00")[:CHIP_BANDS], pixels(CHIP, "001b0634_S1_00")])
     density = CARBON * pixels(CHIP, "001b0634_agbm")[0]
-    cross_validate(halved(layers), halved(density[None])[0], CHIP_BLOCK, CHIP, learned, steps, runs, to)
+    cross_validate(halved(layers), halved(density[None])[0], CHIP_BLOCK, CHIP, learned, steps, runs / "chip", to)
 
 
 if __name__ == "__main__":

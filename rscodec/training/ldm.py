@@ -76,14 +76,14 @@ def gain_db(found: torch.Tensor, pair: Pair) -> torch.Tensor:
 
 
 @torch.no_grad()
-def enhanced(net: LdmRsic, pair: Pair, prior: str, seed: int = 0) -> torch.Tensor:
+def enhanced(net: LdmRsic, pair: Pair, prior: str) -> torch.Tensor:
     """The decoded crops with what the network adds for one of PRIORS, in 8-bit levels as a file would hold them."""
     known = net.known(pair.decoded, pair.quality)
     if prior == "learnt":
         tokens = net.learnt_prior(pair.decoded, pair.original)
     elif prior == "generated":
         shape = len(pair.decoded), *net.prior_shape
-        start = normal(shape, torch.Generator().manual_seed(seed), pair.decoded.device)
+        start = normal(shape, torch.Generator().manual_seed(0), pair.decoded.device)
         tokens = net.generated_prior(pair.decoded, known, start)
     else:
         tokens = net.no_prior(pair.decoded)

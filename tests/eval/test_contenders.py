@@ -103,6 +103,15 @@ def test_streams_are_enhanced_at_their_quality(ours, monkeypatch):
     assert np.array_equal(found.decode(data, scene), np.minimum(plain + 5, 255))
 
 
+def test_the_original_says_which_bands_of_a_stream_are_colours(ours, monkeypatch):
+    scene = Scene(synthesize((40, 50), 4)[0], metadata={"descriptions": ["blue", "green", "red", "nir"]})
+    red = np.array([5 / 255, 0, 0], np.float32)[:, None, None]
+    found = enhanced(monkeypatch, "stream", ours, lambda pixels, quality, seed: red)
+    data = found.encode(found.prepare(scene), 5)
+    plain = ours.decode(data, scene).astype(int)
+    assert [np.array_equal(a, b) for a, b in zip(found.decode(data, scene), plain, strict=True)] == [1, 1, 0, 1]
+
+
 def test_what_an_anchor_decodes_is_enhanced_where_it_is_valid(scene, monkeypatch):
     base = contender("jpeg2000-klt+8")
     found = enhanced(monkeypatch, "raster", base, lambda pixels, quality, seed: 0.01)

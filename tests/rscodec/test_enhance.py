@@ -23,6 +23,7 @@ def files(tmp_path_factory, tiny, tiny_weights, make_scene, to_stream):
     """A stream of four bands with a collar of nodata, and models of both kinds; decode(name, **options) -> Scene."""
     folder = tmp_path_factory.mktemp("enhance")
     scene = make_scene((150, 100), bands=4, nodata=0)
+    del scene.metadata["descriptions"]  # which would say what is red, green and blue
     (folder / "a.bin").write_bytes(to_stream(scene))
     scene.save(folder / "a.tif")
     for name, takes, codecs in [("known", "stream", (tiny.weights_hash.hex(),)), ("other", "stream", ("0" * 16,)),

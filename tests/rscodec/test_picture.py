@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rscodec.picture import plain_units, said_colours
+from rscodec.picture import band_colours, plain_units, said_colours
 from rscodec.radiometry import Radiometry
 from rscodec.sample import synthesize
 from rscodec.statistics import Statistics
@@ -26,6 +26,18 @@ BGR = ["blue", "green", "red", "undefined"]
 ])  # fmt: skip
 def test_which_bands_are_said_to_be_the_colours(colours, coded, chosen, bands):
     assert said_colours(colours, coded, chosen) == bands
+
+
+@pytest.mark.parametrize("descriptions, colorinterp, colours", [
+    (["Blue", "green", " red", "nir"], NONE, ("blue", "green", "red", "")),
+    (["B02", "B03", "B04", "B08"], None, ("blue", "green", "red", "")),
+    (["blue", "green", "red", "nir"], ["red", "green", "blue", "undefined"], ("blue", "green", "red", "")),
+    ([None, "near infrared", "red", "red"], BGR, tuple(BGR)),
+    (None, None, ("gray", "undefined", "undefined", "undefined")),
+])  # fmt: skip
+def test_descriptions_come_before_colour_interpretation(descriptions, colorinterp, colours):
+    metadata = {"descriptions": descriptions, "colorinterp": colorinterp}
+    assert band_colours({key: value for key, value in metadata.items() if value}, 4, "uint16") == colours
 
 
 @pytest.mark.parametrize("balance", [False, True])

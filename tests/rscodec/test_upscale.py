@@ -24,6 +24,7 @@ def files(tmp_path_factory, make_scene, to_stream, flip):
     """A scene of four bands with a collar of nodata, as a raster, a stream and a damaged one; and a model."""
     folder = tmp_path_factory.mktemp("upscale")
     scene = make_scene((150, 100), bands=4, nodata=0)
+    del scene.metadata["descriptions"]  # which would say what is red, green and blue
     scene.save(folder / "a.tif")
     stream = to_stream(scene)
     (folder / "a.bin").write_bytes(stream)

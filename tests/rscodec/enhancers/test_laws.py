@@ -92,7 +92,7 @@ def test_nodata_stays_and_nothing_else_becomes_it(enhancer, dtype, nodata):
 
 def test_other_bands_are_copied(enhancer):
     scene = scene_of(bands=5, dtype="uint16")
-    scene.metadata["colorinterp"] = ["undefined", "blue", "green", "red", "undefined"]
+    scene.metadata |= {"descriptions": None, "colorinterp": ["undefined", "blue", "green", "red", "undefined"]}
     found = enhanced(enhancer, scene)
     assert [same(a, b) for a, b in zip(found, scene.pixels, strict=True)] == [True, False, False, False, True]
 

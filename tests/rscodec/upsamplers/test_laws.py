@@ -141,7 +141,7 @@ def test_nodata_is_that_of_the_nearest_pixel(upsampler, dtype, nodata):
 
 def test_other_bands_are_bicubic_and_said_to_be(upsampler):
     scene = scene_of(bands=5, dtype="uint16")
-    scene.metadata["colorinterp"] = ["undefined", "blue", "green", "red", "undefined"]
+    scene.metadata |= {"descriptions": None, "colorinterp": ["undefined", "blue", "green", "red", "undefined"]}
     found = upscaled(upsampler, scene)
     pixels = found.read(found.target)[0]
     plain = interpolated(scene, pixels)
