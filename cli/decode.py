@@ -73,7 +73,8 @@ def command(stream: str | Path, output: Path, driver: str | None, creation_optio
             result = decode_file(stream, output, window=window, fast=fast, enhance=enhance, progress=report,
                                  **settings)
     if not quiet:
-        click.echo(f"{result.path}: {result.width} x {result.height} x {result.bands}, "
+        changed = f"bands enhanced: {', '.join(map(str, result.enhanced)) or 'none'}; " if enhance else ""
+        click.echo(f"{result.path}: {result.width} x {result.height} x {result.bands}, {changed}"
                    f"{result.seconds:.1f} s")
     tell_guess(stream, result)
     if result.tiles_bad:

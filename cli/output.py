@@ -20,7 +20,7 @@ def tell_guess(scene: str | PathLike, report) -> None:
     """A note on bands that were taken for red, green and blue of a scene that does not say which they are."""
     if report.guessed:
         click.echo(f"note: {scene} does not say which bands are red, green and blue; "
-                   f"{','.join(map(str, report.guessed))} are taken: give --bands for others", err=True)
+                   f"{','.join(map(str, report.guessed))} are taken: give --bands R,G,B,... for others", err=True)
 
 
 def plain(value):

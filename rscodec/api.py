@@ -68,8 +68,8 @@ class EncodeReport:
 
 @dataclass(frozen=True)
 class DecodeReport:
-    """`tiles_bad`: (row, col, group) of damaged tiles that were left empty; group None is a tile's planes. `guessed` as
-    in UpscaleReport, if enhanced.
+    """`tiles_bad`: (row, col, group) of damaged tiles that were left empty; group None is a tile's planes.
+    `enhanced`: bands that changed, counted from 1; `guessed` as in UpscaleReport.
     """
 
     path: str
@@ -78,6 +78,7 @@ class DecodeReport:
     bands: int
     seconds: float
     tiles_bad: list
+    enhanced: tuple[int, ...] = ()
     guessed: tuple[int, ...] = ()
 
     @property
@@ -307,8 +308,9 @@ def decode_file(
                 for piece in scene.picture.pieces(target):
                     writer.write_mask(~scene.decoder.damage(piece), piece.col - target.col, piece.row - target.row)
         bad = sorted(scene.bad, key=str)
-        guessed = _generated(scene.picture, chosen)[1] if enhance else ()
-    return DecodeReport(str(dst), target.width, target.height, len(chosen), time.perf_counter() - started, bad, guessed)
+        changed, guessed = _generated(scene.picture, chosen) if enhance else ((), ())
+    seconds = time.perf_counter() - started
+    return DecodeReport(str(dst), target.width, target.height, len(chosen), seconds, bad, tuple(changed), guessed)
 
 
 def _select(count: int, dtype: str, metadata: dict, bands: tuple[int, ...] | None, src) -> tuple[list[int], dict]:

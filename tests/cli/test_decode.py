@@ -107,6 +107,13 @@ def test_upscaling_is_that_of_the_command(rscodec, api):
     assert api.calls == [("upscale_file", (Path("a.bin"), Path("a.tif"), settings), options)]
 
 
+@pytest.mark.parametrize("bands, said", [((1, 2, 3), "1, 2, 3"), ((), "none")])
+def test_bands_that_are_enhanced_are_named(rscodec, api, bands, said):
+    api.results["decode_file"] = dataclasses.replace(api.results["decode_file"], enhanced=bands)
+    assert rscodec("decode", "a.bin", "-o", "a.tif", "--enhance", "ldm").out.endswith(
+        f"out.tif: 256 x 256 x 3, bands enhanced: {said}; 0.5 s\n")  # fmt: skip
+
+
 def test_colours_that_are_guessed_are_a_note(rscodec, api):
     api.results["decode_file"] = dataclasses.replace(api.results["decode_file"], guessed=(1, 2, 3))
     result = rscodec("decode", "a.bin", "-o", "a.tif", "--enhance", "ldm", "--quiet")

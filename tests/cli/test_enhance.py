@@ -53,7 +53,8 @@ def test_colours_that_are_guessed_are_a_note(rscodec, api):
     command = "enhance", "a.jp2", "-o", "a.tif", "--model", "ldm-jpeg2000", "--quiet"
     assert rscodec(*command).err == ""
     api.results["enhance_file"] = dataclasses.replace(api.results["enhance_file"], guessed=(1, 2, 3))
-    told = "note: a.jp2 does not say which bands are red, green and blue; 1,2,3 are taken: give --bands for others\n"
+    told = ("note: a.jp2 does not say which bands are red, green and blue; 1,2,3 are taken: "
+            "give --bands R,G,B,... for others\n")  # fmt: skip
     assert rscodec(*command).err == told
 
 

@@ -60,6 +60,7 @@ def test_three_bands_say_what_is_red_green_and_blue_where_the_stream_does_not(fi
         report = api.decode_file(files / "a.bin", tmp_path / "a.tif", weights=tiny_weights, bands=bands,
                                  enhance=enhance, overwrite=True)
         assert report.guessed == guessed
+        assert report.enhanced == (() if bands == (4,) or not enhance else (1, 2, 3))
         found[bands, enhance] = Scene.load(tmp_path / "a.tif").pixels
     guess, said, plain = found[None, settings], found[(4, 3, 2), settings], found[(4, 3, 2), None]
     assert not np.array_equal(said[0], plain[0]) and np.array_equal(guess[3], plain[0])
