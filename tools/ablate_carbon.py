@@ -30,12 +30,11 @@ from rscodec.carbon.county import TEST
 from rscodec.carbon.crops import Crops, Units, estimate_map
 from rscodec.carbon.distill import parameters_of
 from rscodec.carbon.iidm import Iidm, IidmConfig
-from rscodec.carbon.kinds import IIDM, AnyConfig
+from rscodec.carbon.kinds import IIDM
 from rscodec.carbon.mapper import DRAWS
 from rscodec.carbon.scores import Scores, score
-from rscodec.carbon.train import CarbonPlan, Ground
+from rscodec.carbon.train import CarbonPlan, Ground, begun_model, learn
 from rscodec.training import checkpoint
-from rscodec.training.loop import Plan, train
 
 PATH = click.Path(path_type=Path)
 
@@ -77,23 +76,9 @@ ROWS: dict[str, Callable[[], CarbonModel]] = {
 }
 
 
-def begun_with(start: Path) -> CarbonModel:
-    saved = checkpoint.load(start)
-    model = Iidm(AnyConfig.from_dict(saved["config"]))
-    model.load_state_dict(model.state_dict() | saved["module"])
-    return model
-
-
-def learn(model: CarbonModel, crops: Crops, plan: CarbonPlan, path: Path, begun: dict) -> None:
+def learnt(model: CarbonModel, crops: Crops, plan: CarbonPlan, path: Path, begun: dict) -> None:
     """As `rscodec carbon train` does; the model is left with the averaged weights."""
-
-    def loss_of(parts, step: int):
-        with torch.autocast("cpu", torch.bfloat16):
-            return model.loss(*parts, torch.Generator().manual_seed(1_000_003 * plan.seed + step))
-
-    steps = Plan(plan.steps, round(plan.decay * plan.steps), plan.rate, average=plan.average, log_every=100)
-    groups = [(1.0, list(model.parameters()))]
-    averaged = train(model, groups, crops.stream, loss_of, steps, path, click.echo, begun)
+    averaged = learn(model, crops, plan, path, click.echo, begun)
     if checkpoint.load(path)["step"] < plan.steps:
         raise click.ClickException(f"{path.parent} was interrupted: start it again, and it goes on")
     model.load_state_dict(averaged.state)
@@ -134,7 +119,7 @@ def main(county: Path, target: Path, rows: tuple[str, ...], start: tuple[tuple[s
     plan = CarbonPlan(steps=steps, seed=seed)
     crops = Crops(ground.imagery, ground.density, ground.region, plan.batch, plan.crop, plan.seed)
     wanted = {name: ROWS[name] for name in rows or (() if start else ROWS)}
-    wanted |= {name: lambda path=path: begun_with(path) for name, path in start}
+    wanted |= {name: lambda path=path: begun_model(checkpoint.load(path)) for name, path in start}
     click.echo(f"row              parameters  RMSE of {DRAWS}  of 1    MAE    SSIM   PSNR  Mg/ha RMSE   bias     R2")
     for name, make in wanted.items():
         run, kept = runs / name, runs / name / "scores.json"
@@ -143,7 +128,7 @@ def main(county: Path, target: Path, rows: tuple[str, ...], start: tuple[tuple[s
         if not kept.exists():
             torch.manual_seed(seed)
             model = make()
-            learn(model, crops, plan, run / "checkpoint.pt", begun)
+            learnt(model, crops, plan, run / "checkpoint.pt", begun)
             found = judge(model, crops.units, ground, plan.crop, draws) | {"parameters": parameters_of(model)}
             kept.write_text(json.dumps(found, indent=1) + "\n")
         one = json.loads(kept.read_text())

@@ -30,7 +30,7 @@ from rscodec.carbon.crops import Crops
 from rscodec.carbon.distill import Student, VggStudent, parameters_of
 from rscodec.carbon.iidm import Iidm
 from rscodec.carbon.kinds import IIDM, AnyConfig, build
-from rscodec.carbon.train import Ground
+from rscodec.carbon.train import Ground, begun_model
 from rscodec.carbon.unet import UNet
 from rscodec.carbon.vgg import CHANNELS, STAGES, Vgg, full_widths
 from rscodec.training import checkpoint
@@ -144,13 +144,6 @@ def unet(teacher: Path, county: Path, target: Path, run: Path, steps: int) -> No
     keep(run, analysis, parameters_of(large.unet), parameters_of(net.unet), left)
 
 
-def begun(start: Path) -> Iidm:
-    saved = checkpoint.load(start)
-    model = build(AnyConfig.from_dict(saved["config"])).eval()
-    model.load_state_dict(model.state_dict() | saved["module"])
-    return model
-
-
 def eye(net: Vgg) -> tuple[torch.nn.Module, Callable]:
     return net, lambda: net(torch.ones(BATCH, IIDM.bands, CROP, CROP))
 
@@ -183,7 +176,8 @@ def medians(full: Callable, small: Callable) -> list[float]:
 def costs(kd_vgg: Path, teacher: Path, kd_unet: Path) -> None:
     """Parameters and time of what is distilled, and of networks of as many channels as the paper prints."""
     whole, student, large, small = map(
-        begun, (kd_vgg / "whole.pt", kd_vgg / "start.pt", teacher / "average.pt", kd_unet / "start.pt")
+        lambda path: begun_model(checkpoint.load(path)).eval(),
+        (kd_vgg / "whole.pt", kd_vgg / "start.pt", teacher / "average.pt", kd_unet / "start.pt"),
     )
     ends = [stage[-1] for stage in large.config.condition]
     printed = Vgg(IIDM.bands, [[count, count] for count in PRINTED])

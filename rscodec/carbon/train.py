@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from bitstreams.errors import InputError
-from rscodec.carbon.base import STRIDE
+from rscodec.carbon.base import STRIDE, CarbonModel
 from rscodec.carbon.county import TEST, TRAIN
 from rscodec.carbon.crops import Crops, estimate_map, north_of
 from rscodec.carbon.kinds import TRAINED, AnyConfig, build
@@ -88,6 +88,26 @@ class Ground:
         )  # fmt: skip
 
 
+def begun_model(saved: dict) -> CarbonModel:
+    """A model of this configuration, with those of its weights that there are; the others as they begin."""
+    model = build(AnyConfig.from_dict(saved["config"]))
+    model.load_state_dict(model.state_dict() | saved["module"])
+    return model
+
+
+def learn(model: CarbonModel, crops: Crops, plan: CarbonPlan, path: Path, log: Callable[[str], None],
+          begun: dict) -> checkpoint.Average:  # fmt: skip
+    """Train, going on from the checkpoint at `path` where that exists; returns the average."""
+
+    def loss_of(parts, step: int):
+        with torch.autocast("cpu", torch.bfloat16):
+            return model.loss(*parts, torch.Generator().manual_seed(1_000_003 * plan.seed + step))
+
+    steps = Plan(plan.steps, round(plan.decay * plan.steps), plan.rate, average=plan.average, minutes=plan.minutes)
+    groups = [(1.0, list(model.parameters()))]
+    return train(model, groups, crops.stream, loss_of, steps, path, log, begun)
+
+
 def train_model(name: str, ground: Ground, run: Path, plan: CarbonPlan, log: Callable[[str], None],
                 start: Path | None = None) -> Scores | None:  # fmt: skip
     """Train a row of TRAINED, or go on; scores are those of the part that was kept back. `start`: a configuration and
@@ -100,16 +120,11 @@ def train_model(name: str, ground: Ground, run: Path, plan: CarbonPlan, log: Cal
     kind, wanted = begun["config"]["kind"], TRAINED[name].kind
     if kind != wanted:
         raise InputError(f"{start} is of a {kind}, not of a {wanted}: give another --start, or --model {kind}")
-    model = build(AnyConfig.from_dict(begun["config"]))
-    model.load_state_dict(model.state_dict() | begun["module"])
+    model = begun_model(begun)
     if bands != model.config.bands:
         raise InputError(f"{start} takes {model.config.bands} bands, and the imagery has {bands}: give another --start")
     kept_back = ground.north if plan.validate else None
     crops = Crops(ground.imagery, ground.density, ground.region, plan.batch, plan.crop, plan.seed, kept_back)
-
-    def loss_of(parts, step: int):
-        with torch.autocast("cpu", torch.bfloat16):
-            return model.loss(*parts, torch.Generator().manual_seed(1_000_003 * plan.seed + step))
 
     about = {"model": name, "parameters": sum(parameter.numel() for parameter in model.parameters()),
              "trained_on": ground.origin, "config": asdict(model.config), "units": asdict(crops.units),
@@ -119,9 +134,7 @@ def train_model(name: str, ground: Ground, run: Path, plan: CarbonPlan, log: Cal
     checkpoint.check_same(run / "checkpoint.pt", begun)
     say = run_log(run, log)
     say(json.dumps(about))
-    steps = Plan(plan.steps, round(plan.decay * plan.steps), plan.rate, average=plan.average, minutes=plan.minutes)
-    groups = [(1.0, list(model.parameters()))]
-    averaged = train(model, groups, crops.stream, loss_of, steps, run / "checkpoint.pt", say, begun)
+    averaged = learn(model, crops, plan, run / "checkpoint.pt", say, begun)
     seconds = round(averaged.seconds)
     checkpoint.save(run / "average.pt", module=averaged.state, config=about["config"], about=about, seconds=seconds)
     model.load_state_dict(averaged.state)
