@@ -28,6 +28,7 @@ from rscodec.codec.model import Codec
 from rscodec.codec.portable import exact_hash, full_precision, read_weights, thaw
 from rscodec.statistics import Statistics
 from rscodec.training.data import Crops
+from rscodec.windows import ALIGN
 
 RATES = 0.05, 2.5  # bits per pixel of JPEG2000, drawn evenly by their logarithm
 PICTURE = 256  # edge of what JPEG2000 codes at once: headers weigh, and bits go where they are needed, as in files
@@ -102,7 +103,8 @@ def _view(crop: np.ndarray, quality: float) -> np.ndarray:
 
 
 class Jpeg2000Crops:
-    """Windows of crops and what OpenJPEG makes of these crops, at several processes' speed (0: in this one).
+    """Windows of crops and what OpenJPEG makes of these crops, at several processes' speed (0: in this one). They begin
+    where an enhancer's windows may, so that four levels of wavelets lie in them as they will.
 
     Crops are cut here, which costs little, so that processes need not hold the shard. They are spawned: torch has
     threads, and a fork of those may hang.
@@ -124,7 +126,7 @@ class Jpeg2000Crops:
         pixels = self.crops.at(step).pixels.numpy()
         rng = np.random.default_rng((self.crops.seed, step, 2000))
         rates = np.exp(rng.uniform(*map(math.log, RATES), len(pixels)))
-        corners = rng.integers(pixels.shape[2] - self.window + 1, size=(len(pixels), 2))
+        corners = ALIGN * rng.integers((pixels.shape[2] - self.window) // ALIGN + 1, size=(len(pixels), 2))
         return pixels, rates, corners, self.window
 
 

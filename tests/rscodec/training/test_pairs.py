@@ -18,6 +18,7 @@ from rscodec.tiles import Window
 from rscodec.training import pairs
 from rscodec.training.data import Crops
 from rscodec.training.pairs import CodecPairs, Jpeg2000Crops, through_jpeg2000
+from rscodec.windows import ALIGN
 from tests import models
 
 
@@ -69,3 +70,13 @@ def test_windows_are_cut_from_the_same_place_of_crops_and_of_what_jpeg2000_made_
     assert torch.equal(decoded, 255 - originals)
     for original, crop in zip(originals, crops.at(3).pixels, strict=True):
         assert (crop.unfold(1, 16, 1).unfold(2, 16, 1) == original[:, None, None]).all(0).all((-1, -2)).any()
+
+
+def test_windows_of_jpeg2000_begin_where_those_of_an_enhancer_may(monkeypatch):
+    monkeypatch.setattr(pairs, "through_jpeg2000", lambda pixels, rate: pixels)
+    rows, cols = np.mgrid[:96, :96].astype(np.uint8)
+    places = Crops(([np.stack([rows, cols, cols], -1)], []), batch=16, size=96, seed=5)
+    monkeypatch.setattr(places, "_crop", lambda rng: (np.stack([rows, cols, cols]), np.zeros((3, 4))))
+    originals, _ = next(Jpeg2000Crops(places, 32, "cpu", 0).stream(0, 1))
+    corners = originals[:, :2, 0, 0]
+    assert {int(corner) for corner in corners.flatten()} == set(range(0, 64 + 1, ALIGN))
