@@ -17,6 +17,7 @@ from eval.anchors.picture import Webp
 from eval.anchors.vvc import Vtm
 from rscodec.metrics import Difference
 from rscodec.sample import synthesize
+from rscodec.training.pairs import through_jpeg2000
 
 SCENES = {"grey": (1, "uint8"), "colour": (3, "uint8"), "four": (4, "uint8"), "spectral": (5, "uint16")}
 SIZE = (77, 50)  # odd, and no multiple of any block
@@ -160,3 +161,13 @@ def test_tools_on_path_come_first(monkeypatch, tmp_path):
         assert (anchor.decode(anchor.encode(pixels, 30), pixels.shape, "uint8") == pixels).all()
     assert "-q 30 -f 444" in (tmp_path / "bin" / "bpgenc.log").read_text()
     assert "--QP=30" in (tmp_path / "bin" / "EncoderAppStatic.log").read_text()
+
+
+@pytest.mark.parametrize("rate", [0.4, 1.6])
+def test_ldm_rsic_is_trained_on_what_the_anchor_makes(rate):
+    pixels = synthesize(256)[0]
+    anchor = load("jpeg2000")
+    stream = anchor.encode(pixels, 24 / rate)
+    found, wanted = through_jpeg2000(pixels, rate), anchor.decode(stream, pixels.shape, "uint8")
+    errors = [np.square(each.astype(float) - pixels).mean() for each in (found, wanted)]
+    assert errors[0] == pytest.approx(errors[1], rel=0.05)
