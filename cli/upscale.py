@@ -12,7 +12,7 @@ from cli.output import tell_guess
 from cli.progress import progress
 from rscodec.upsamplers.base import LARGEST_SCALE, UpscaleSettings
 
-SCALE = options.FiniteRange(1, LARGEST_SCALE)
+SCALE = options.FiniteRange(1, LARGEST_SCALE, min_open=True)
 
 
 @click.command()

@@ -60,6 +60,8 @@ def _of(source: str) -> list[Image]:
         return [Image(_name(path), path)]
     if source in known():
         return dataset(source)
+    if path.parent.as_posix() in known():
+        return dataset(path.parent.as_posix(), path.name)
     raise InputError(f"{source} is no file, folder or data set; data sets are {', '.join(known())}")
 
 
@@ -69,15 +71,18 @@ def _name(path: Path) -> str:
     return path.relative_to(root).as_posix() if root in path.parents else f"{path.parent.name}/{path.name}"
 
 
-def dataset(name: str) -> list[Image]:
-    """A data set under $RSCODEC_DATA; a file that is missing or different is an error that names it."""
+def dataset(name: str, only: str | None = None) -> list[Image]:
+    """A data set under $RSCODEC_DATA, or one file of it; one that is missing or different is an error that names it."""
     root = os.environ.get("RSCODEC_DATA")
     listing = json.loads((LISTS / f"{name.replace('/', '_')}.json").read_text())
     if not root:
         raise InputError(f"{name} is found through RSCODEC_DATA, which is not set; origin: {listing['origin']}")
     folder = Path(root) / name
+    files = [entry for entry in listing["files"] if only in (None, entry["path"])]
+    if not files:
+        raise InputError(f"{name} has no file {only}")
     return [Image(f"{name}/{entry['path']}", checked(folder / entry["path"], entry), tuple(entry.get("bands", ())))
-            for entry in listing["files"]]  # fmt: skip
+            for entry in files]  # fmt: skip
 
 
 def checked(path: Path, entry: dict) -> Path:

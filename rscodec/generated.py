@@ -37,7 +37,7 @@ class GeneratedScene(ABC):
         self._source, self._base, self._windows, self._seed = source, base, windows, seed
         self.pieces, self.damage = base.pieces, base.damage
         said = said_colours(source.colours, source.coded, chosen)
-        self.bands = () if self.strength == 0 else said or source.coded[:3]
+        self.bands = () if 0 in (self.strength, self.max_change) else said or source.coded[:3]
         self.guessed = len(self.bands) == 3 and not said
         self._units = source.units(self.bands) if self.bands else None
         self._changes: dict[Window, np.ndarray] = {}

@@ -31,7 +31,7 @@ def test_options(rscodec, api):
     assert options == DEFAULTS | changes | dict(overwrite=True)
 
 
-@pytest.mark.parametrize("args", [[], ["--scale", "0.5"], ["--scale", "10.5"], ["--scale", "nan"],
+@pytest.mark.parametrize("args", [[], ["--scale", "0.5"], ["--scale", "1"], ["--scale", "10.5"], ["--scale", "nan"],
                                   ["--scale", "2", "--seed", "-1"]], ids=" ".join)
 def test_values_out_of_range_are_usage_errors(rscodec, api, args):
     result = rscodec("upscale", "a.tif", "-o", "b.tif", *args)

@@ -152,6 +152,21 @@ def test_a_file_that_is_not_the_listed_one(tmp_path, monkeypatch):
         datasets.images(["no/such"])
 
 
+def test_one_file_of_a_data_set(tmp_path, monkeypatch):
+    lists, folder = tmp_path / "lists", tmp_path / "test" / "few"
+    lists.mkdir()
+    folder.mkdir(parents=True)
+    for name in ("a.png", "b.png"):
+        (folder / name).write_bytes(name.encode())
+    (lists / "test_few.json").write_text(json.dumps(datasets.listing("test/few", folder, "here", "none")))
+    monkeypatch.setattr(datasets, "LISTS", lists)
+    monkeypatch.setenv("RSCODEC_DATA", str(tmp_path))
+    assert [image.name for image in datasets.images(["test/few"])] == ["test/few/a.png", "test/few/b.png"]
+    assert datasets.images(["test/few/b.png"]) == [datasets.Image("test/few/b.png", folder / "b.png")]
+    with pytest.raises(InputError, match="test/few has no file c.png"):
+        datasets.images(["test/few/c.png"])
+
+
 @pytest.mark.data
 @pytest.mark.parametrize("name", datasets.known())
 def test_the_data_is_what_the_lists_say(name, real_data):

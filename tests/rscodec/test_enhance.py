@@ -84,8 +84,9 @@ def test_tags_say_what_it_takes_to_do_it_again(decode, files):
     }
 
 
-def test_strength_0_is_the_plain_decode(decode):
-    plain, enhanced = decode(), decode("known", strength=0)
+@pytest.mark.parametrize("nothing", [{"strength": 0}, {"max_change": 0}], ids=str)
+def test_without_a_change_it_is_the_plain_decode(decode, nothing):
+    plain, enhanced = decode(), decode("known", **nothing)
     assert np.array_equal(plain.pixels, enhanced.pixels) and plain.metadata == enhanced.metadata
 
 
