@@ -88,6 +88,7 @@ def held_out_pair(source, pixels: torch.Tensor, point: float) -> Pair:
 @click.option("--alone", default=0, help="Stage two: first steps in which only the prior is trained.")
 @click.option("--rate", "learning_rate", default=5e-4)
 @click.option("--batch", default=16)
+@click.option("--together", default=1, help="Batches of a step, each on a thread of its own.")
 @click.option("--window", default=256, help="Edge of windows and crops: 32 times a power of two.")
 @click.option("--diffusion-steps", default=4, help="T, for a new stage two.")
 @click.option("--average", default=0.999)
@@ -96,8 +97,8 @@ def held_out_pair(source, pixels: torch.Tensor, point: float) -> Pair:
 @click.option("--minutes", type=float, help="Stop (and save) after this long.")
 @click.option("--check", default=4, help="Batches of held-out crops for the gains at the end; 0: none.")
 @click.option("--seed", default=0)
-def main(shard, stage, run, start, codec_weights, jpeg2000, workers, steps, decay, alone, learning_rate, batch, window,
-         diffusion_steps, average, device, threads, minutes, check, seed) -> None:  # fmt: skip
+def main(shard, stage, run, start, codec_weights, jpeg2000, workers, steps, decay, alone, learning_rate, batch,
+         together, window, diffusion_steps, average, device, threads, minutes, check, seed) -> None:  # fmt: skip
     if threads:
         torch.set_num_threads(threads)
     torch.manual_seed(seed)
@@ -126,10 +127,10 @@ def main(shard, stage, run, start, codec_weights, jpeg2000, workers, steps, deca
             if stage == "twin":
                 return ldm.twin(net, pair)
             generator = torch.Generator().manual_seed(1_000_003 * seed + step)
-            return ldm.stage_two(net, pair, generator, alone=step < alone)
+            return ldm.stage_two(net, pair, generator, alone=step < together * alone)
 
     log = run_log(run, click.echo)
-    plan = Plan(steps, decay, learning_rate, average=average, minutes=minutes)
+    plan = Plan(steps, decay, learning_rate, average=average, minutes=minutes, together=together)
     sitting = {"stage": stage, "shard": shard.name, "decoded_by": made_by, "batch": batch, "seed": seed, "alone": alone}
     sitting |= vars(plan)
     log(json.dumps(sitting))

@@ -4,8 +4,9 @@
     stage II    the same with F^ from T steps of the denoiser, + |F^ - F|      F^ learns to be the F of stage I
     twin        MEN(x~, 0) against x                                           what the enhancer does without a prior
 
-In place of the paper's |MEN - x| stands the squared error relative to that of x~, crop by crop: no rate owns the
-gradient, and the mean is learnt, as PSNR asks for, where absolute errors ask for the median.
+In place of the paper's |MEN - x| stands the logarithm of the squared error relative to that of x~, crop by crop: what
+PSNR gains, but for its unit. No rate owns the gradient, nor does a crop that loses, and the mean is learnt, where
+absolute errors ask for the median.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def _enhancement(net: LdmRsic, pair: Pair, prior: torch.Tensor) -> Loss:
     known = net.known(pair.decoded, pair.quality)
     found = pair.decoded + net.men(pair.decoded, prior, known)
     given, left = squared_errors(found, pair)
-    return (left / (given + LEAST_ERROR)).mean(), {"gain": gain_db(found, pair).mean()}
+    return ((left + LEAST_ERROR) / (given + LEAST_ERROR)).log().mean(), {"gain": gain_db(found, pair).mean()}
 
 
 def squared_errors(found: torch.Tensor, pair: Pair) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,6 +1,8 @@
 """The one training loop: mixed precision, clipped gradients, skipped non-finite steps, average, exact resume.
 
     warm-up 300 steps, flat, then a cosine to 1 % over the last `decay` steps
+    batch --gradient-->+
+    batch --gradient-->+--> mean --> step            `together` batches, each on a thread of its own
 
 Batches are a function of seed and step, and the random state is kept: on a CPU a run that was interrupted ends as one
 that was not. SIGTERM ends a sitting politely: the checkpoint is written first.
@@ -8,10 +10,12 @@ that was not. SIGTERM ends a sitting politely: the checkpoint is written first.
 
 from __future__ import annotations
 
+import itertools
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +29,9 @@ WARM_UP = 300
 
 @dataclass
 class Plan:
-    """How a run goes: `decay` is the number of last steps over which the rate falls, `minutes` ends a sitting early."""
+    """How a run goes: `decay` is the number of last steps over which the rate falls, `minutes` ends a sitting early.
+    `together`: how many batches a step is of, each on a thread of its own.
+    """
 
     steps: int
     decay: int
@@ -35,6 +41,7 @@ class Plan:
     save_seconds: float = 600.0
     log_every: int = 50
     minutes: float | None = None
+    together: int = 1
 
 
 def learning_rate(step: int, plan: Plan) -> float:
@@ -55,8 +62,9 @@ def train(
 ) -> checkpoint.Average:
     """Train to plan.steps, going on from `path` where that exists; returns the average.
 
-    `groups` are parameters with the share of the learning rate that they get, `loss_of(batch, step)` gives the loss and
-    figures to log, `begun` says what the run is (checkpoint.check_same) and is kept in the checkpoint.
+    `groups` are parameters with the share of the learning rate that they get, `batches(first, last)` yields those of
+    these numbers, `loss_of(batch, number)` gives the loss and figures to log, `begun` says what the run is
+    (checkpoint.check_same) and is kept in the checkpoint.
     """
     optimizer = torch.optim.Adam([{"params": parameters, "share": share} for share, parameters in groups])
     parameters = [parameter for _, some in groups for parameter in some]
@@ -89,20 +97,19 @@ def train(
     before = signal.signal(signal.SIGTERM, lambda *_: asked_to_stop.append(True))
     step, skipped, sums, counted = first - 1, 0, {}, 0
     started = saved_at = time.monotonic()
-    for step, batch in enumerate(batches(first, plan.steps), first):
+    for step, (figures, found) in enumerate(gradients(loss_of, parameters, batches, first, plan), first):
         for group in optimizer.param_groups:
             group["lr"] = group["share"] * learning_rate(step, plan)
-        loss, figures = loss_of(batch, step)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        for parameter, gradient in zip(parameters, found, strict=True):
+            parameter.grad = gradient
         norm = nn.utils.clip_grad_norm_(parameters, plan.clip)
         if torch.isfinite(norm):
             optimizer.step()
             average.update(module)
         else:
             skipped += 1
-        for key, value in {"loss": loss, "norm": norm, **figures}.items():
-            sums[key] = sums.get(key, 0.0) + value.detach()
+        for key, value in {"norm": norm, **figures}.items():
+            sums[key] = sums.get(key, 0.0) + value
         counted += 1
         if (step + 1) % plan.log_every == 0:
             now = time.monotonic()
@@ -118,3 +125,27 @@ def train(
     keep(step + 1)
     average.seconds = seconds + time.monotonic() - started
     return average
+
+
+def gradients(loss_of: Callable, parameters: list[nn.Parameter], batches: Callable[[int, int], Iterator], first: int,
+              plan: Plan) -> Iterator[tuple[dict[str, torch.Tensor], list[torch.Tensor | None]]]:  # fmt: skip
+    """Figures and gradients of each step from `first` on: means over its batches, at the weights of the moment."""
+
+    def one(task: tuple[int, object]) -> tuple[dict[str, torch.Tensor], tuple[torch.Tensor | None, ...]]:
+        number, batch = task
+        loss, figures = loss_of(batch, number)
+        found = torch.autograd.grad(loss, parameters, allow_unused=True)
+        return {key: value.detach() for key, value in {"loss": loss, **figures}.items()}, found
+
+    numbers = range(plan.together * first, plan.together * plan.steps)
+    tasks = zip(numbers, batches(numbers.start, numbers.stop), strict=True)
+    with ThreadPoolExecutor(plan.together, "batch", torch.set_num_threads, (torch.get_num_threads(),)) as pool:
+        side_by_side = pool.map if plan.together > 1 else map
+        while some := list(itertools.islice(tasks, plan.together)):
+            figures, found = zip(*side_by_side(one, some), strict=True)
+            means = {key: _mean([each[key] for each in figures]) for key in figures[0]}
+            yield means, [_mean(of_one) for of_one in zip(*found, strict=True)]
+
+
+def _mean(values: Sequence[torch.Tensor | None]) -> torch.Tensor | None:
+    return None if values[0] is None else sum(values[1:], values[0]) / len(values)

@@ -89,3 +89,27 @@ def test_a_step_that_is_not_finite_changes_nothing(tmp_path):
     train(module, groups, batches, lambda batch, step: (module(batch).sum() * float("nan"), {}),
           Plan(3, 0), tmp_path / "nan.pt", lambda line: None, {})  # fmt: skip
     assert all(torch.equal(value, before[key]) for key, value in module.state_dict().items())
+
+
+def test_batches_together_are_one_large_batch(tmp_path):
+    data = torch.randn(12, 4, generator=torch.Generator().manual_seed(0))
+    seen = []
+
+    def weights(batches: list[torch.Tensor], together: int) -> torch.Tensor:
+        module = torch.nn.Linear(4, 1)
+        torch.nn.init.ones_(module.weight)
+
+        def loss_of(batch, number):
+            seen.append(number)
+            return module(batch).square().mean(), {}
+
+        train(module, [(1.0, list(module.parameters()))], lambda first, last: iter(batches[first:last]), loss_of,
+              Plan(3, 0, rate=0.1, together=together), tmp_path / f"{together}.pt", lambda line: None, {})  # fmt: skip
+        return module.weight.detach()
+
+    torch.manual_seed(0)
+    halves = weights(list(data.split(2)), together=2)
+    assert sorted(seen) == [0, 1, 2, 3, 4, 5]
+    torch.manual_seed(0)
+    assert torch.allclose(halves, weights(list(data.split(4)), together=1), atol=1e-6)
+    assert not torch.allclose(halves, torch.ones(1, 4), atol=1e-4)
