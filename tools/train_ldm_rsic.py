@@ -28,6 +28,7 @@ from rscodec.training.data import Crops, load_shard
 from rscodec.training.log import run_log
 from rscodec.training.loop import Plan, train
 from rscodec.training.pairs import PICTURE, CodecPairs, Jpeg2000Crops, Pair, frozen_codec, through_jpeg2000
+from rscodec.windows import ALIGN
 
 HELD_OUT = 40
 RATES = (0.1, 0.2, 0.4, 0.8, 1.6)
@@ -70,7 +71,8 @@ def held_out_pair(source, pixels: torch.Tensor, point: float) -> Pair:
     if isinstance(source, CodecPairs):
         return source.at(pixels, torch.full((len(pixels),), float(point)))
     decoded = torch.stack([torch.from_numpy(through_jpeg2000(crop, point)) for crop in pixels.numpy()])
-    middle = (..., *[slice((pixels.shape[2] - source.window) // 2, (pixels.shape[2] + source.window) // 2)] * 2)
+    start = (pixels.shape[2] - source.window) // 2 // ALIGN * ALIGN
+    middle = (..., *[slice(start, start + source.window)] * 2)
     return source.pair(torch.stack([pixels[middle], decoded[middle]]), 0)
 
 

@@ -1,7 +1,7 @@
 """Training crops from a shard: a zip of 8-bit images, decoded once, kept in memory, cropped in a background thread.
 
 Each image is kept at full resolution and once more downscaled by a random factor between 1 and 2; DOWNSCALED is the
-share of crops that come from the second pool.
+share of crops that come from the second pool, less where many of its images are smaller than a crop.
 
 The network meets bands and what a spectral transform makes of them (`rscodec.radiometry`), so a crop is shown as one of
     NATIVE      red, green, blue
@@ -68,9 +68,10 @@ class Crops:
 
     def __init__(self, pools: tuple[list[np.ndarray], list[np.ndarray]], batch: int, size: int, seed: int):
         self.pools = [[image for image in pool if min(image.shape[:2]) >= size] for pool in pools]
-        self.shares = [1 - DOWNSCALED, DOWNSCALED] if all(self.pools) else [float(bool(pool)) for pool in self.pools]
         if not any(self.pools):
             raise ValueError(f"no image of the shard is as large as a crop of {size} pixels")
+        weights = (1 - DOWNSCALED) * len(self.pools[0]), DOWNSCALED * len(self.pools[1])
+        self.shares = [weight / sum(weights) for weight in weights]
         self.components = [[_components(image) for image in pool] for pool in self.pools]
         self.batch, self.size, self.seed = batch, size, seed
 

@@ -31,7 +31,9 @@ from rscodec.training.data import Crops
 from rscodec.windows import ALIGN
 
 RATES = 0.05, 2.5  # bits per pixel of JPEG2000, drawn evenly by their logarithm
-PICTURE = 256  # edge of what JPEG2000 codes at once: headers weigh, and bits go where they are needed, as in files
+# Edge of what JPEG2000 codes at once, since headers weigh. Of pictures of 256 it is cut anywhere: those that once were
+# JPEG must not show windows their grid of 8 always alike.
+PICTURE = 240
 RAW_BITS = 24
 LOW = 1.7  # qualities are drawn as a uniform number to this power: there is more to find at low rates
 
