@@ -32,6 +32,7 @@ class GeneratedScene(ABC):
 
     strength: float = 1.0
     max_change: float | None = None
+    before: tuple[int, int] = 0, 0  # rows and columns of mirrored pixels that the windows count before the scene
 
     def __init__(self, source: Picture, base: Picture, windows: Windows, seed: int, chosen: Sequence[int] = ()):
         self._source, self._base, self._windows, self._seed = source, base, windows, seed
@@ -51,11 +52,12 @@ class GeneratedScene(ABC):
         if not self.bands:
             return pixels, classes
         change = np.zeros((3, part.height, part.width), np.float32)
-        for window in self._windows.touching(part):
+        asked = part.moved(*self.before)
+        for window in self._windows.touching(asked):
             target = self._windows.target(window)
-            both = target.overlap(part)
-            change[(slice(None), *both.within(part))] += self._change(window)[(slice(None), *both.within(target))]
-        self._forget(part)
+            both = target.overlap(asked)
+            change[(slice(None), *both.within(asked))] += self._change(window)[(slice(None), *both.within(target))]
+        self._forget(asked)
         bands = list(self.bands)
         keep = self._invalid(classes, pixels.shape[1:]) | self._base.damage(part)
         pixels = pixels.copy()
@@ -82,13 +84,18 @@ class GeneratedScene(ABC):
 
     def seen(self, window: Window) -> np.ndarray:
         """What the network sees of the source in a window (3, W, W), mirrored where it reaches beyond."""
-        inside = window.overlap(self._source.scene)
+        place = window.moved(-self.before[0], -self.before[1])
+        inside = place.overlap(self._source.scene)
+        missing = ((0, 0), (inside.row - place.row, place.bottom - inside.bottom),
+                   (inside.col - place.col, place.right - inside.right))  # fmt: skip
+        return np.ascontiguousarray(np.pad(self._channels(inside), missing, mode="symmetric"))
+
+    def _channels(self, inside: Window) -> np.ndarray:
+        """The network's channels (3, h, w) of a part of the source."""
         pixels, classes = self._source.read(inside)
         holes = self._invalid(classes, pixels.shape[1:]) | self._source.damage(inside)
         pixels = fill_invalid(pixels[list(self.bands)], holes)
-        x = self._units.forward(pixels)[0].clip(-BEYOND, 1 + BEYOND)
-        missing = (0, 0), (0, window.height - inside.height), (0, window.width - inside.width)
-        return np.ascontiguousarray(np.pad(x, missing, mode="symmetric"))
+        return self._units.forward(pixels)[0].clip(-BEYOND, 1 + BEYOND)
 
     def _invalid(self, classes: np.ndarray | None, shape: tuple[int, int]) -> np.ndarray:
         """bool (bands or 1, h, w)"""

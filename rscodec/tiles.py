@@ -46,6 +46,10 @@ class Window(NamedTuple):
                 f"{scene.width} x {scene.height} pixels; choose another column, row, width and height"
             )
 
+    def moved(self, rows: int, cols: int) -> Window:
+        """One of the same size, so many rows down and columns to the right."""
+        return self._replace(row=self.row + rows, col=self.col + cols)
+
     def grown(self, by: int, inside: Window) -> Window:
         """This window with a border, as far as `inside` goes."""
         return Window(self.col - by, self.row - by, self.width + 2 * by, self.height + 2 * by).overlap(inside)

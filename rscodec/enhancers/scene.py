@@ -1,4 +1,7 @@
-"""A scene, enhanced window by window, behind the same calls as the scene itself."""
+"""A scene, enhanced window by window, behind the same calls as the scene itself.
+
+Where pixels were compressed by wavelets, windows begin where these do, as they did in training.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from rscodec.enhancers.base import Enhancer, EnhanceSettings
+from rscodec.enhancers.wavelets import UNIT, wavelets_begin
 from rscodec.generated import GeneratedScene
 from rscodec.picture import Picture
 from rscodec.provenance import marked
 from rscodec.tiles import Window
 from rscodec.windows import Windows
+
+SAMPLE = 512
 
 
 class EnhancedScene(GeneratedScene):
@@ -23,8 +29,13 @@ class EnhancedScene(GeneratedScene):
                  quality: float | None = None, chosen: Sequence[int] = ()):  # fmt: skip
         self._enhancer, self._facts, self._quality = enhancer, facts, quality
         self.strength, self.max_change = settings.strength, settings.max_change
-        windows = Windows(picture.scene, enhancer.window, enhancer.overlap)
-        super().__init__(picture, picture, windows, settings.seed, chosen)
+        scene = picture.scene
+        super().__init__(picture, picture, Windows(scene, enhancer.window, enhancer.overlap), settings.seed, chosen)
+        if enhancer.takes == "raster" and self.bands:
+            row, col = wavelets_begin(self._channels(_middle(scene)).mean(0))
+            self.before = -row % UNIT, -col % UNIT
+            longer = Window(0, 0, scene.width + self.before[1], scene.height + self.before[0])
+            self._windows = Windows(longer, enhancer.window, enhancer.overlap)
 
     def mark(self, metadata: dict, chosen: list[int]) -> dict:
         """The metadata of an output that has the `chosen` bands (0-based), with the tags that it needs."""
@@ -33,3 +44,9 @@ class EnhancedScene(GeneratedScene):
 
     def answer(self, pixels: np.ndarray, window: Window, seed: int) -> np.ndarray:
         return self._enhancer.change(pixels, self._quality, seed)
+
+
+def _middle(scene: Window) -> Window:
+    """What is looked at for the place of wavelets: it begins where they do if the scene does."""
+    col, row = (max(0, edge - SAMPLE) // 2 // UNIT * UNIT for edge in (scene.width, scene.height))
+    return Window(col, row, min(SAMPLE, scene.width), min(SAMPLE, scene.height))
