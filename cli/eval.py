@@ -56,7 +56,8 @@ resume_option = click.option("--resume", is_flag=True, help="Go on with the resu
 def command() -> None:
     """Measure rate, distortion and speed, ours and that of other codecs, and super-resolution.
 
-    IMAGES are files, folders, or data sets under RSCODEC_DATA that the project lists, such as test/ucmerced.
+    IMAGES are files, folders, or data sets under RSCODEC_DATA that the project lists, such as test/ucmerced,
+    or files of these.
     """
 
 

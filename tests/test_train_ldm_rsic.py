@@ -50,10 +50,13 @@ def test_stage_two_on_jpeg2000_goes_on_from_stage_one(stage):
     one = stage("one", "--jpeg2000")
     with pytest.raises(UsageError, match="average.pt"):
         stage("two", "--jpeg2000", to="nowhere")
+    with pytest.raises(UsageError, match="out of crops of 240"):
+        stage("one", "--jpeg2000", "--window", 256, to="nowhere")
     two = stage("two", "--jpeg2000", "--start", one / "average.pt", "--together", 2)
     saved = checkpoint.load(two / "average.pt")
     assert saved["config"]["takes"] == "raster"
     assert [(part["stage"], part["together"]) for part in saved["history"]] == [("one", 1), ("two", 2)]
+    assert [part["steps_taken"] for part in saved["history"]] == [2, 2]
     log = (two / "log.txt").read_text()
     assert all(f"held out, bpp {rate}: none" in log for rate in (0.1, 0.2, 0.4, 0.8, 1.6))
 

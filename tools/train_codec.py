@@ -147,7 +147,7 @@ def main(shard, model, run, start, steps, decay, learning_rate, batch, crop, ave
     sitting |= {"quality": only} if only is not None else {}
     log(json.dumps(sitting))
     averaged = train(codec, parameter_groups(codec), crops.stream, loss_of, plan, run / "checkpoint.pt", log, begun)
-    history.append(sitting | {"seconds": round(averaged.seconds)})
+    history.append(sitting | averaged.spent)
     checkpoint.save(run / "average.pt", module=averaged.state, history=history, config=begun["config"])
 
 

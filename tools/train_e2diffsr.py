@@ -149,7 +149,7 @@ def main(shard, stage, run, start, widths, codec_weights, steps, decay, alone, l
     log(json.dumps(sitting))
     groups = [(1.0, sr.trained(net, stage)), (1.0, list(critic.parameters()))]
     averaged = train(both, groups, pairs.stream, loss_of, plan, run / "checkpoint.pt", log, begun)
-    history = [*history, sitting | {"seconds": round(averaged.seconds)}]
+    history = [*history, sitting | averaged.spent]
     checkpoint.save(run / "average.pt", module=averaged.state, history=history, config=begun["config"])
     both.load_state_dict(averaged.state)
     if check:

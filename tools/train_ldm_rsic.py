@@ -91,7 +91,7 @@ def held_out_pair(source, pixels: torch.Tensor, point: float) -> Pair:
 @click.option("--rate", "learning_rate", default=5e-4)
 @click.option("--batch", default=16)
 @click.option("--together", default=1, help="Batches of a step, each on a thread of its own.")
-@click.option("--window", default=256, help="Edge of windows and crops: 32 times a power of two.")
+@click.option("--window", default=128, help="Edge of windows and crops: 32 times a power of two.")
 @click.option("--diffusion-steps", default=4, help="T, for a new stage two.")
 @click.option("--average", default=0.999)
 @click.option("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -101,6 +101,8 @@ def held_out_pair(source, pixels: torch.Tensor, point: float) -> Pair:
 @click.option("--seed", default=0)
 def main(shard, stage, run, start, codec_weights, jpeg2000, workers, steps, decay, alone, learning_rate, batch,
          together, window, diffusion_steps, average, device, threads, minutes, check, seed) -> None:  # fmt: skip
+    if jpeg2000 and window > PICTURE - ALIGN:
+        raise click.UsageError(f"--window {window}: with --jpeg2000, windows are cut out of crops of {PICTURE}")
     if threads:
         torch.set_num_threads(threads)
     torch.manual_seed(seed)
@@ -112,7 +114,7 @@ def main(shard, stage, run, start, codec_weights, jpeg2000, workers, steps, deca
 
     pools = load_shard(shard, seed)
     seen = [[image for number, image in enumerate(pool) if number % HELD_OUT] for pool in pools]
-    size = max(PICTURE, net.config.window) if jpeg2000 else net.config.window
+    size = PICTURE if jpeg2000 else net.config.window
     crops = Crops(seen, batch, size, seed)
     held_out = Crops((pools[0][::HELD_OUT], []), batch, size, seed + 1)
     if jpeg2000:
@@ -123,7 +125,7 @@ def main(shard, stage, run, start, codec_weights, jpeg2000, workers, steps, deca
 
     def loss_of(images, step: int) -> ldm.Loss:
         pair = source.pair(images, step)
-        with torch.autocast(device, torch.bfloat16):
+        with torch.autocast(device, torch.bfloat16, cache_enabled=False):  # the cache would be shared by threads
             if stage == "one":
                 return ldm.stage_one(net, pair)
             if stage == "twin":
@@ -138,7 +140,7 @@ def main(shard, stage, run, start, codec_weights, jpeg2000, workers, steps, deca
     log(json.dumps(sitting))
     groups = [(1.0, ldm.trained(net, stage))]
     averaged = train(net, groups, source.stream, loss_of, plan, run / "checkpoint.pt", log, begun)
-    history = [*history, sitting | {"seconds": round(averaged.seconds)}]
+    history = [*history, sitting | averaged.spent]
     checkpoint.save(run / "average.pt", module=averaged.state, history=history, config=begun["config"])
     net.load_state_dict(averaged.state)
     if check:

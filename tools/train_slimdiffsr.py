@@ -178,7 +178,7 @@ def main(shard, stage, run, start, stable, widths, timestep, without, codec_weig
     log(json.dumps(sitting))
     groups = [(1.0, slimdiff.trained(net, stage)), (1.0, list(critic.parameters()))]
     averaged = train(trained, groups, pairs.stream, loss_of, plan, run / "checkpoint.pt", log, begun)
-    history = [*history, sitting | {"seconds": round(averaged.seconds)}]
+    history = [*history, sitting | averaged.spent]
     checkpoint.save(run / "average.pt", module=averaged.state, history=history, config=begun["config"])
     trained.load_state_dict(averaged.state)
     if check:

@@ -38,7 +38,7 @@ class LdmConfig(Config):
     """Everything that is needed to rebuild the modules of a checkpoint. `window` is the edge of training crops, too."""
 
     takes: str = "stream"
-    window: int = 256
+    window: int = 128
     overlap: int = 32
     widths: tuple[int, int, int] = (48, 96, 144)
     blocks: tuple[int, int, int] = (4, 3, 3)

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 
 LEVELS = 3
 UNIT = 2**LEVELS
-LEAST = 4 * UNIT  # an edge of fewer pixels says too little
+LEAST = 16 * UNIT  # an edge of fewer pixels says too little
 SURE = 0.9  # of the detail where wavelets stand that begin at 0: with more than that, they are taken to do so
 LOW = (0.0267488, -0.0168641, -0.0782233, 0.2668641, 0.6029490, 0.2668641, -0.0782233, -0.0168641, 0.0267488)
 HIGH = (0.0912718, -0.0575435, -0.5912718, 1.1150871, -0.5912718, -0.0575435, 0.0912718)

@@ -29,6 +29,11 @@ class Average:
             if value.is_floating_point():
                 self.state[key].lerp_(value, 1 - decay)
 
+    @property
+    def spent(self) -> dict[str, int]:
+        """What the run has cost so far, for the history of its weights."""
+        return {"steps_taken": self.steps, "seconds": round(self.seconds)}
+
 
 def save(path: Path, **parts) -> None:
     """Write a checkpoint through a temporary file: a run killed here leaves the one before."""

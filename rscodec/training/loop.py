@@ -129,13 +129,17 @@ def train(
 
 def gradients(loss_of: Callable, parameters: list[nn.Parameter], batches: Callable[[int, int], Iterator], first: int,
               plan: Plan) -> Iterator[tuple[dict[str, torch.Tensor], list[torch.Tensor | None]]]:  # fmt: skip
-    """Figures and gradients of each step from `first` on: means over its batches, at the weights of the moment."""
+    """Figures and gradients of each step from `first` on: means over its batches, at the weights of the moment. What is
+    frozen or unused has none.
+    """
+    learning = [parameter for parameter in parameters if parameter.requires_grad]
 
-    def one(task: tuple[int, object]) -> tuple[dict[str, torch.Tensor], tuple[torch.Tensor | None, ...]]:
+    def one(task: tuple[int, object]) -> tuple[dict[str, torch.Tensor], list[torch.Tensor | None]]:
         number, batch = task
         loss, figures = loss_of(batch, number)
-        found = torch.autograd.grad(loss, parameters, allow_unused=True)
-        return {key: value.detach() for key, value in {"loss": loss, **figures}.items()}, found
+        found = iter(torch.autograd.grad(loss, learning, allow_unused=True))
+        gradient = [next(found) if parameter.requires_grad else None for parameter in parameters]
+        return {key: value.detach() for key, value in {"loss": loss, **figures}.items()}, gradient
 
     numbers = range(plan.together * first, plan.together * plan.steps)
     tasks = zip(numbers, batches(numbers.start, numbers.stop), strict=True)
@@ -148,4 +152,5 @@ def gradients(loss_of: Callable, parameters: list[nn.Parameter], batches: Callab
 
 
 def _mean(values: Sequence[torch.Tensor | None]) -> torch.Tensor | None:
-    return None if values[0] is None else sum(values[1:], values[0]) / len(values)
+    given = [value for value in values if value is not None]
+    return sum(given[1:], given[0]) / len(values) if given else None

@@ -14,6 +14,7 @@ import io
 import itertools
 import math
 import multiprocessing
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,7 @@ class CodecPairs:
     def __init__(self, codec: Codec, crops: Crops, device: str):
         self.crops, self.device = crops, device
         self.stream = crops.stream
+        self._alone = threading.Lock()  # full_precision() sets switches of the whole process
         self._codec = codec.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
 
     def pair(self, batch, step: int) -> Pair:
@@ -84,7 +86,7 @@ class CodecPairs:
         original, quality = _unit(pixels, self.device), quality.to(self.device)
         channels = torch.einsum("gij,gjhw->gihw", matrix, original[owner]) + offset
         channels = channels.contiguous(memory_format=torch.channels_last)
-        with full_precision(), torch.autocast(self.device, enabled=False):
+        with self._alone, full_precision(), torch.autocast(self.device, enabled=False):
             coded = self._codec(channels, quality[owner])
         error = (255 * (channels - 0.5)).square().mean(1).sum((1, 2))
         grey = rate.weight(quality[owner]) * error <= coded.bits

@@ -7,7 +7,7 @@ import pytest
 
 from rscodec.enhancers.base import EnhanceSettings
 from rscodec.enhancers.scene import EnhancedScene
-from rscodec.enhancers.wavelets import wavelets_begin
+from rscodec.enhancers.wavelets import LEAST, wavelets_begin
 from rscodec.picture import opened
 from rscodec.sample import synthesize
 from rscodec.scene import Scene
@@ -32,7 +32,13 @@ def test_they_are_found_wherever_a_part_was_cut(decoded, cut):
 
 def test_what_has_none_is_taken_to_begin_at_0():
     assert wavelets_begin(np.random.default_rng(0).normal(0, 1, (128, 96))) == (0, 0)
-    assert wavelets_begin(np.zeros((64, 64))) == wavelets_begin(np.ones((5, 400))) == (0, 0)
+    assert wavelets_begin(np.zeros((200, 200))) == wavelets_begin(np.ones((200, 200))) == (0, 0)
+
+
+def test_too_few_pixels_say_nothing(decoded):
+    cut = decoded.mean(0)[5:, 3:]
+    assert wavelets_begin(cut[:LEAST, :LEAST]) == (3, 5)
+    assert wavelets_begin(cut[: LEAST - 1, :LEAST]) == wavelets_begin(cut[:5]) == (0, 0)
 
 
 @pytest.mark.parametrize("cut", CUTS, ids=str)
@@ -48,3 +54,6 @@ def test_windows_begin_where_they_do(decoded, cut):
     assert np.array_equal(found, np.minimum(pixels + 40 * (pixels > 127), 255))
     part = Window(17, 9, 40, 30)
     assert np.array_equal(scene.read(part)[0], found[:, 9:39, 17:57])
+    padded = np.pad(pixels, ((0, 0), (cut[0] % 8, 0), (cut[1] % 8, 0)), mode="symmetric")
+    first = padded[:, : told.window, : told.window]
+    assert any(np.array_equal(seen, first / np.float32(255)) for seen, *_ in told.calls)

@@ -113,3 +113,15 @@ def test_batches_together_are_one_large_batch(tmp_path):
     torch.manual_seed(0)
     assert torch.allclose(halves, weights(list(data.split(4)), together=1), atol=1e-6)
     assert not torch.allclose(halves, torch.ones(1, 4), atol=1e-4)
+
+
+@pytest.mark.parametrize("together", [1, 2])
+def test_what_is_frozen_or_unused_stays(tmp_path, together):
+    layers = torch.nn.ModuleDict({name: torch.nn.Linear(2, 1, bias=False) for name in ("learns", "frozen", "unused")})
+    layers["frozen"].requires_grad_(False)
+    before = {name: layer.weight.detach().clone() for name, layer in layers.items()}
+    train(layers, [(1.0, list(layers.parameters()))], lambda first, last: iter([torch.ones(1, 2)] * (last - first)),
+          lambda batch, step: (layers["frozen"](layers["learns"](batch).expand(1, 2)).sum(), {}),
+          Plan(2, 0, together=together), tmp_path / "run.pt", lambda line: None, {})  # fmt: skip
+    moved = {name for name, layer in layers.items() if not torch.equal(layer.weight, before[name])}
+    assert moved == {"learns"}
