@@ -77,5 +77,7 @@ def command(stream: str | Path, output: Path, driver: str | None, creation_optio
         click.echo(f"{result.path}: {result.width} x {result.height} x {result.bands}, {changed}"
                    f"{result.seconds:.1f} s")
     tell_guess(stream, result)
+    if not preview and result.lossy:
+        click.echo(f"note: {result.lossy} changes pixels once more; nodata may not come back exactly", err=True)
     if result.tiles_bad:
         raise TileDamaged(f"{stream}: left empty in {output}, because damaged: {result.lost}")

@@ -16,7 +16,8 @@ from cli import options
 @options.quiet_option
 @options.debug_option
 def command(scene: str | Path, other: str | Path, quiet: bool) -> None:
-    """Compare all of SCENE and OTHER but the pixels: size, bands, dtype, georeference, nodata, tags.
+    """Compare all of SCENE and OTHER but pixels that hold a measurement: size, bands, dtype, georeference, tags, alpha,
+    and which pixels are nodata or masked.
 
     Each is a raster or a compressed file. Prints one line for each difference and fails if there is any.
     """
@@ -29,4 +30,4 @@ def command(scene: str | Path, other: str | Path, quiet: bool) -> None:
         raise CheckError(f"{other} differs from {scene} in {len(differences)} place(s) besides its pixels")
     if not quiet:
         click.echo(f"{scene} and {other} are identical but for the pixels: size, bands, dtype, georeference, nodata, "
-                   "masks, colours, scales and tags were compared")
+                   "masks, alpha, colours, scales and tags were compared")

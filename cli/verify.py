@@ -43,7 +43,7 @@ def command(stream: str | Path, against: str | Path | None, bands: tuple[int, ..
         print_json(result)
     else:
         print_table((field.name, text(field.name, getattr(result, field.name)))
-                    for field in dataclasses.fields(result))
+                    for field in dataclasses.fields(result) if field.name != "lost")
     if not result.ok:
         raise CheckError(f"{stream}: {'; '.join(faults(result))}")
 
@@ -64,7 +64,7 @@ def faults(result) -> list[str]:
     """Why `ok` is false, in words."""
     found = []
     if result.tiles_bad:
-        found.append(f"{result.tiles_bad} of {result.tiles} tiles are damaged")
+        found.append(f"{result.tiles_bad} of {result.tiles} tiles are damaged: {result.lost}")
     if result.bound_kept is False:
         found.append(f"a pixel is off by {result.max_abs_error:g}, above the bound of {result.max_error_bound:g}")
     if result.nodata_exact is False:

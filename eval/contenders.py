@@ -18,6 +18,7 @@ import rscodec
 from bitstreams import StreamReader
 from bitstreams.dump import totals
 from bitstreams.errors import InputError
+from bitstreams.limits import QUALITY_MAX, QUALITY_MIN
 from eval import anchors
 from eval.anchors.base import Anchor
 from rscodec.decoder import SceneDecoder
@@ -180,6 +181,8 @@ def contender(spec: str) -> Contender:
             found.parameters = tuple(float(point) for point in points.split("/"))
         except ValueError:
             raise InputError(f"{spec!r}: after + come numbers with / between them, such as {name}+24/60") from None
+        if OURS in name and not all(QUALITY_MIN <= quality <= QUALITY_MAX for quality in found.parameters):
+            raise InputError(f"{spec!r}: qualities go from {QUALITY_MIN:g} to {QUALITY_MAX:g}")
     return found
 
 

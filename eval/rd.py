@@ -18,7 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from bitstreams.atomic import AtomicPath
-from bitstreams.errors import OutputError
+from bitstreams.errors import InputError, OutputError
 from eval.anchors.base import ToolMissing
 from eval.contenders import contender
 from eval.datasets import Image
@@ -59,7 +59,10 @@ def rd(
     table_path = out / "results.csv"
     if table_path.exists() and not resume:
         raise OutputError(f"{table_path} exists; give --resume to go on with it, or another --out")
-    taking_part, skipped = line_up([*codecs, *anchors])
+    specs = [*codecs, *anchors]
+    if not specs:
+        raise InputError("nothing to measure: name a codec or an anchor")
+    taking_part, skipped = line_up(specs)
     points, refused = plan(taking_part, images, bands, read(table_path))
     with Table(table_path) as table:
         for done, row in enumerate(measured(points, jobs), 1):

@@ -14,7 +14,7 @@ import os
 import typing
 from pathlib import Path
 
-from bitstreams.errors import InputError
+from bitstreams.errors import InputError, OutputError
 from eval.measure import Row
 
 
@@ -41,8 +41,11 @@ class Table:
         self._path, self._columns = path, tuple(typing.get_type_hints(kind))
 
     def __enter__(self) -> Table:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = open(self._path, "a+b")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = open(self._path, "a+b")
+        except OSError as error:
+            raise OutputError(f"cannot write {self._path}: {error.strerror}") from error
         text = self._path.read_bytes()
         self._file.truncate(text.rfind(b"\n") + 1)
         if not text.rfind(b"\n") + 1:

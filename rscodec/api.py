@@ -27,10 +27,10 @@ from bitstreams.dump import totals
 from bitstreams.errors import InputError, OutputError, naming
 from rscodec.enhancers.base import EnhanceSettings
 from rscodec.integrations.remote import is_url, open_stream
-from rscodec.metadata import crop_metadata, differences, nodata_value, scale_metadata, select_bands
+from rscodec.metadata import crop_metadata, nodata_value, scale_metadata, select_bands
 from rscodec.metadata_form import stream_metadata
 from rscodec.pipeline import ahead
-from rscodec.raster import RasterReader, RasterWriter, is_stream
+from rscodec.raster import RasterReader, RasterWriter, is_stream, lossy_option
 from rscodec.scene import Scene, assemble
 from rscodec.settings import DEFAULT_QUALITY, EncodeSettings
 from rscodec.source import open_source
@@ -69,7 +69,8 @@ class EncodeReport:
 @dataclass(frozen=True)
 class DecodeReport:
     """`tiles_bad`: (row, col, group) of damaged tiles that were left empty; group None is a tile's planes.
-    `enhanced`: bands that changed, counted from 1; `guessed` as in UpscaleReport.
+    `enhanced`: bands that changed, counted from 1; `guessed` as in UpscaleReport. `lossy`: what of the output's format
+    changes pixels once more.
     """
 
     path: str
@@ -80,12 +81,14 @@ class DecodeReport:
     tiles_bad: list
     enhanced: tuple[int, ...] = ()
     guessed: tuple[int, ...] = ()
+    lossy: str = ""
 
     @property
     def lost(self) -> str:
         """The damaged tiles in words."""
-        parts = ((row, col, "planes" if group is None else f"group {group}") for row, col, group in self.tiles_bad)
-        return ", ".join(f"tile ({row}, {col}) {part}" for row, col, part in parts)
+        from rscodec.decoder import lost_tiles
+
+        return lost_tiles(self.tiles_bad)
 
 
 @dataclass(frozen=True)
@@ -294,8 +297,12 @@ def decode_file(
     started = time.perf_counter()
     _check_apart(src, dst)
     options = dict(weights=weights, device=device, fast=fast, on_error=on_error, enhance=enhance, colours=bands)
+    lossy = lossy_option(driver, creation_options or {})
     with turn(threads), open(src, **options) as scene, naming(src):
-        header = scene.header
+        header, bound = scene.header, scene.reader.bound
+        if lossy and bound is not None:
+            raise InputError(f"the stream promises a largest error of {bound:g}, which {lossy} cannot keep; "
+                             "choose a lossless format")
         whole = Window(0, 0, header.width, header.height)
         target = whole if window is None else Window(*window)
         target.check_inside(whole, src)
@@ -309,8 +316,8 @@ def decode_file(
                     writer.write_mask(~scene.decoder.damage(piece), piece.col - target.col, piece.row - target.row)
         bad = sorted(scene.bad, key=str)
         changed, guessed = _generated(scene.picture, chosen) if enhance else ((), ())
-    seconds = time.perf_counter() - started
-    return DecodeReport(str(dst), target.width, target.height, len(chosen), seconds, bad, tuple(changed), guessed)
+    size, seconds = (target.width, target.height, len(chosen)), time.perf_counter() - started
+    return DecodeReport(str(dst), *size, seconds, bad, tuple(changed), guessed, lossy)
 
 
 def _select(count: int, dtype: str, metadata: dict, bands: tuple[int, ...] | None, src) -> tuple[list[int], dict]:
@@ -512,18 +519,10 @@ def verify_file(
 
 
 def validate_files(scene: str | Path, other: str | Path) -> list[str]:
-    """Differences between two scenes, rasters or streams, in anything but pixels, a line each."""
-    return differences(_describe(scene), _describe(other))
+    """Differences between two scenes, rasters or streams, in anything but what was measured, a line each."""
+    from rscodec.validate import validate
 
-
-def _describe(path: str | Path) -> dict:
-    from rscodec.raster import describe
-    from rscodec.verify import describe_stream
-
-    if not is_stream(path):
-        return describe(path)
-    with StreamReader.from_path(path) as reader, naming(path):
-        return describe_stream(reader)
+    return validate(scene, other)
 
 
 def check_bands(bands: tuple[int, ...], count: int, name: object = None) -> list[int]:

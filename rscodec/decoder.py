@@ -18,11 +18,11 @@ import numpy as np
 
 from bitstreams import StreamReader
 from bitstreams.container import RESIDUAL
-from bitstreams.errors import BadField, BitstreamError, InputError, MaskDamaged, TileDamaged
-from bitstreams.planes import decode_planes, planes_crc
+from bitstreams.errors import BadField, BitstreamError, InputError, TileDamaged
 from rscodec.bound import Bound, unrounded_base
 from rscodec.codec.base import TileCodec
 from rscodec.encoder import BLOCK_TILES, FLAT, latents_crc
+from rscodec.lossless import Lossless
 from rscodec.metadata import nodata_value
 from rscodec.metadata_form import stream_metadata
 from rscodec.radiometry import Radiometry
@@ -54,6 +54,7 @@ class SceneDecoder:
             )
         if header.arithmetic != codec.arithmetic:
             raise BadField(f"the header has the arithmetic {header.arithmetic}, {codec.model} has {codec.arithmetic}")
+        self._lossless = Lossless(reader, self.radiometry)
         self.grid = Grid(header.width, header.height, header.tile, codec.stride)
         self.nodata = nodata_value(stream_metadata(reader))
         if reader.bound is not None and fast:
@@ -193,7 +194,7 @@ class SceneDecoder:
 
     def with_residual(self, row: int, col: int, tile: Window, latents: np.ndarray, residual: bytes) -> tuple:
         """The coded bands of a tile, and the checksum of what its residual makes of them."""
-        classes = self._tile_planes(row, col, tile)[0] if self.radiometry.plane_count else None
+        classes = self._lossless.tile(row, col)[0] if self.radiometry.plane_count else None
         valid = valid_pixels(classes, (tile.height, tile.width), len(self.radiometry.coded))
         base = unrounded_base(self.codec, self.radiometry, latents, self.reader.header.quality, tile)
         return self.bound.decode(residual, base, valid)
@@ -255,36 +256,7 @@ class SceneDecoder:
 
     def planes(self, window: Window) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
         """Class planes, lossless bands, and where they are unreadable (bool), for a window."""
-        shape = window.height, window.width
-        exact = np.zeros((len(self.radiometry.exact), *shape), self.radiometry.dtype)
-        damaged = np.zeros(shape, bool)
-        if not self.reader.header.planes:
-            return None, exact, damaged
-        classes = np.zeros((self.radiometry.plane_count, *shape), np.uint8)
-        for row, col in self._tiles_under(window):
-            tile = self.grid.tile(row, col)
-            part = tile.overlap(window)
-            target, source = part.within(window), (slice(None), *part.within(tile))
-            try:
-                tile_classes, tile_exact = self._tile_planes(row, col, tile)
-            except TileDamaged as problem:
-                self._note(problem)
-                damaged[target] = True
-                continue
-            classes[(slice(None), *target)] = tile_classes[source]
-            exact[(slice(None), *target)] = tile_exact[source]
-        return classes if len(classes) else None, exact, damaged
-
-    def _tile_planes(self, row: int, col: int, tile: Window) -> tuple[np.ndarray, np.ndarray]:
-        data = self.reader.planes(row, col)
-        counts = self.radiometry.plane_count, len(self.radiometry.exact)
-        try:
-            classes, exact = decode_planes(data, *counts, tile.height, tile.width, self.radiometry.dtype)
-        except BitstreamError as problem:
-            raise MaskDamaged(f"tile ({row}, {col}): {problem}", (row, col, None)) from None
-        if data and planes_crc(classes, exact) != self.reader.entry(row, col, None).crc_decoded:
-            raise MaskDamaged(f"tile ({row}, {col}): the planes are not those that were encoded", (row, col, None))
-        return classes, exact
+        return self._lossless.read(window, self._note)
 
     def _region(self, window: Window) -> Window:
         """The latents that the pixels of a window are made of."""
@@ -314,6 +286,12 @@ class SceneDecoder:
         if value is not None:
             return value
         return np.nan if np.issubdtype(dtype, np.floating) else 0
+
+
+def lost_tiles(bad) -> str:
+    """Damaged tiles, (row, col, group) each, in words."""
+    parts = ((row, col, "planes" if group is None else f"group {group}") for row, col, group in bad)
+    return ", ".join(f"tile ({row}, {col}) {part}" for row, col, part in parts)
 
 
 def valid_pixels(classes: np.ndarray | None, shape: tuple[int, int], coded: int) -> np.ndarray:

@@ -24,16 +24,17 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
 from bitstreams.atomic import AtomicPath
-from bitstreams.errors import InputError, OutputError
+from bitstreams.errors import InputError, OutputError, naming
 from bitstreams.limits import MAX_BANDS
 from bitstreams.wire import DTYPES, MAGIC
-from rscodec.metadata import alpha_bands, description, nodata_value, read_metadata, write_metadata
+from rscodec.metadata import alpha_bands, nodata_value, read_metadata, write_metadata
 from rscodec.validity import classify, native
 
 CACHE_BYTES = 64 * 2**20  # of GDAL's blocks
 BLOCK = 512
 DRIVERS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".jp2": "JP2OpenJPEG"}
 PNG_DTYPES, PNG_BANDS = ("uint8", "uint16"), 4
+TRUE = ("yes", "true", "on", "1")
 SIDECARS = (".aux.xml", ".msk", ".ovr")  # what GDAL would read together with the file
 
 
@@ -97,7 +98,8 @@ class RasterReader:
             raise InputError(f"cannot read {where}: {_cause(error)}") from error
         if not self.planes:
             return pixels, None
-        classes = classify(pixels[list(self.coded_bands)], self.nodata, mask)
+        with naming(self.path):
+            classes = classify(pixels[list(self.coded_bands)], self.nodata, mask)
         return pixels, classes if self.planes == 2 else classes[:1]
 
     def close(self) -> None:
@@ -292,12 +294,6 @@ class RasterWriter:
             raise OutputError(f"cannot write {self.path}: {complaints.found[0]}; see --co")
 
 
-def describe(path, bands: tuple[int, ...] | None = None, nodata: float | None = None) -> dict:
-    """Everything about a raster but its pixels, in the form that `metadata.differences` compares."""
-    with RasterReader(path, bands, nodata) as reader:
-        return description(reader.width, reader.height, reader.count, reader.dtype, reader.metadata)
-
-
 def is_stream(path) -> bool:
     """Is this a file that rscodec compressed, rather than an image?"""
     if not Path(path).is_file():
@@ -309,6 +305,22 @@ def is_stream(path) -> bool:
 def driver_for(path) -> str:
     """The GDAL driver for a file name's suffix; GTiff for those not known."""
     return DRIVERS.get(Path(path).suffix.lower(), "GTiff")
+
+
+def lossy_option(driver: str, options: dict) -> str:
+    """What changes pixels once more when they are written so; nothing where nothing does."""
+    given = {key.lower(): str(value).lower() for key, value in options.items()}
+    if driver == "JPEG" or driver == "JP2OpenJPEG" and given.get("reversible") != "yes":
+        return f"{driver} without REVERSIBLE=YES" if driver == "JP2OpenJPEG" else driver
+    compression, written = given.get("compress", "none"), {key.lower(): f"{key}={options[key]}" for key in options}
+    loses = {
+        "jpeg": True,
+        "webp": given.get("webp_lossless") not in TRUE,
+        "jxl": given.get("jxl_lossless", "yes") not in TRUE,
+    }.get(compression, compression.startswith("lerc") and given.get("max_z_error", "0").strip("0.") != "")
+    if loses:
+        return written["compress"]
+    return next((written[key] for key in ("discard_lsb", "nbits") if key in written), "")
 
 
 class _OptionComplaints(logging.Handler):

@@ -22,7 +22,8 @@ VALID, NODATA, NAN, MASKED = range(4)
 
 # GDAL takes a float, or a double, that is relatively this close to the nodata value for the nodata value.
 FLOAT_TOLERANCE = 4 * 2.0**-23
-NOT_FINITE = "the scene has infinite pixels: replace them with NaN, or name them with --nodata inf"
+NOT_FINITE = ("the scene has infinite pixels: replace them with NaN, or with its nodata value; where it has no other, "
+              "encode takes --nodata inf")
 
 
 def classify(pixels: np.ndarray, nodata: float | None = None, mask: np.ndarray | None = None) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 from bitstreams import StreamReader
 from bitstreams.errors import CheckError
 from rscodec.codec.base import TileCodec
-from rscodec.decoder import SceneDecoder, valid_pixels
+from rscodec.decoder import SceneDecoder, lost_tiles, valid_pixels
 from rscodec.encoder import Progress
 from rscodec.metadata import description, differences
 from rscodec.metadata_form import stream_metadata
@@ -26,7 +26,7 @@ class VerifyReport:
 
     What follows them is known where there is a scene to compare with: PSNR, the `peak` that it refers to, and errors in
     the units of the scene, over the valid pixels of all coded bands together. `max_error_bound` is what the stream
-    promises.
+    promises. `lost` names the bad tiles.
     """
 
     tiles: int
@@ -40,6 +40,7 @@ class VerifyReport:
     max_error_bound: float | None = None
     nodata_exact: bool | None = None
     metadata_exact: bool | None = None
+    lost: str = ""
 
     @property
     def ok(self) -> bool:
@@ -91,6 +92,7 @@ def verify(reader: StreamReader, codec: TileCodec, against=None, progress: Progr
         max_error_bound=reader.bound,
         nodata_exact=nodata_exact if compared else None,
         metadata_exact=not differences(describe_stream(reader), describe_source(against)) if compared else None,
+        lost=lost_tiles(sorted(decoder.bad, key=str)),
     )
 
 

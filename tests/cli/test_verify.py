@@ -38,9 +38,10 @@ def test_bands_go_with_a_scene(rscodec, api):
 
 
 def test_a_bad_tile_is_6(rscodec, api):
-    outcome(api, tiles_bad=1)
+    outcome(api, tiles_bad=1, lost="tile (0, 1) group 0")
     result = rscodec("verify", "a.bin")
-    assert result.code == 6 and "1 of 4 tiles" in result.err and "tiles_bad" in result.out
+    assert result.code == 6 and "tiles_bad" in result.out
+    assert "1 of 4 tiles are damaged: tile (0, 1) group 0" in result.err
 
 
 def test_differences_from_the_scene_are_6_and_named(rscodec, api):

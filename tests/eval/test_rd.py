@@ -134,6 +134,17 @@ def test_operating_points_in_a_specification():
         contenders.contender("offset+a")
     with pytest.raises(InputError, match="there are offset"):
         contenders.contender("nothing")
+    assert contenders.contender("rscodec:s+1/2.5").parameters == (1, 2.5)
+    with pytest.raises(InputError, match="from 1 to 8"):
+        contenders.contender("rscodec:s+4/9")
+
+
+def test_nothing_to_measure_and_nowhere_to_write(images, tmp_path):
+    with pytest.raises(InputError, match="name a codec or an anchor"):
+        rd.rd(images, [], [], tmp_path / "out")
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot write .*results.csv"):
+        rd.rd(images, [], ["offset"], tmp_path / "file" / "out")
 
 
 def test_a_file_that_is_not_the_listed_one(tmp_path, monkeypatch):

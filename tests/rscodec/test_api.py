@@ -343,3 +343,15 @@ def test_the_public_names_are_there():
         assert getattr(rscodec, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         rscodec.nothing  # noqa: B018
+
+
+def test_an_output_that_loses_pixels_is_told_and_refused_within_a_bound(tmp_path, make_scene, options, tiny_weights):
+    make_scene((150, 100), 3, "uint8").save(tmp_path / "rgb.tif")
+    lossy = dict(creation_options={"COMPRESS": "JPEG"}, weights=tiny_weights, overwrite=True)
+    for number, goal in enumerate(({}, {"max_error": 2})):
+        api.encode_file(tmp_path / "rgb.tif", tmp_path / f"{number}.bin", **goal, **options)
+    assert api.decode_file(tmp_path / "0.bin", tmp_path / "a.tif", **lossy).lossy == "COMPRESS=JPEG"
+    assert api.decode_file(tmp_path / "1.bin", tmp_path / "b.tif", weights=tiny_weights).lossy == ""
+    with pytest.raises(InputError, match="error of 2, which COMPRESS=JPEG cannot keep"):
+        api.decode_file(tmp_path / "1.bin", tmp_path / "c.tif", **lossy)
+    assert not (tmp_path / "c.tif").exists()

@@ -19,10 +19,11 @@ from rasterio.rpc import RPC
 from bitstreams.errors import InputError, OutputError
 from rscodec import raster
 from rscodec.metadata import crop_metadata, differences
-from rscodec.raster import RasterReader, RasterWriter, describe, driver_for
+from rscodec.raster import RasterReader, RasterWriter, driver_for, lossy_option
 from rscodec.sample import synthesize
 from rscodec.scene import Scene
 from rscodec.validity import MASKED, NAN, NODATA
+from rscodec.verify import describe_source
 
 # The tests themselves open images without georeference; that the project does so silently has its own test.
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
@@ -37,6 +38,11 @@ RPCS = RPC(
     line_den_coeff=[1.0] + [1e-5 / 3 * i for i in range(19)], line_num_coeff=[0.01 / 7 * i for i in range(20)],
     samp_den_coeff=[1.0] + [2e-5 / 3 * i for i in range(19)], samp_num_coeff=[0.02 / 7 * i for i in range(20)],
 )  # fmt: skip
+
+
+def describe(path) -> dict:
+    with RasterReader(path) as reader:
+        return describe_source(reader)
 
 
 def make(path: Path, pixels: np.ndarray, finish=None, mask: np.ndarray | None = None, **profile) -> Path:
@@ -462,3 +468,16 @@ def test_threads_that_open_images_keep_each_other_silent():
         raster._silence.__exit__(None, None, None)
         with pytest.raises(NotGeoreferencedWarning):
             warnings.warn("nowhere on Earth", NotGeoreferencedWarning, stacklevel=1)
+
+
+@pytest.mark.parametrize("driver,options,lossy", [
+    ("GTiff", {}, ""), ("GTiff", {"COMPRESS": "ZSTD", "predictor": "2"}, ""), ("PNG", {}, ""), ("COG", {}, ""),
+    ("GTiff", {"COMPRESS": "jpeg"}, "COMPRESS=jpeg"), ("COG", {"COMPRESS": "WEBP"}, "COMPRESS=WEBP"),
+    ("GTiff", {"COMPRESS": "WEBP", "WEBP_LOSSLESS": "YES"}, ""), ("GTiff", {"compress": "LERC"}, ""),
+    ("GTiff", {"COMPRESS": "LERC_ZSTD", "MAX_Z_ERROR": "0.5"}, "COMPRESS=LERC_ZSTD"),
+    ("GTiff", {"COMPRESS": "JXL", "JXL_LOSSLESS": "NO"}, "COMPRESS=JXL"), ("GTiff", {"COMPRESS": "JXL"}, ""),
+    ("GTiff", {"DISCARD_LSB": "2"}, "DISCARD_LSB=2"), ("JPEG", {}, "JPEG"),
+    ("JP2OpenJPEG", {}, "JP2OpenJPEG without REVERSIBLE=YES"), ("JP2OpenJPEG", {"REVERSIBLE": "YES"}, ""),
+], ids=str)  # fmt: skip
+def test_what_changes_pixels_when_they_are_written(driver, options, lossy):
+    assert lossy_option(driver, options) == lossy

@@ -1,0 +1,85 @@
+"""Everything about two scenes that compression does not change, compared.
+
+    raster --RasterReader--------------+--> description: size, bands, dtype, metadata    --differences--> lines
+    stream --header, sections, Lossless+--> which pixels are valid, the lossless bands   --counted------> lines
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bitstreams import StreamReader
+from bitstreams.errors import naming
+from rscodec.decoder import valid_pixels
+from rscodec.lossless import Lossless
+from rscodec.metadata import differences
+from rscodec.radiometry import Radiometry
+from rscodec.raster import RasterReader, is_stream
+from rscodec.tiles import Grid, Window
+from rscodec.verify import describe_source, describe_stream
+
+PIECE = 1024
+
+
+@dataclass(frozen=True)
+class Kept:
+    """`read` gives, of a window, where the coded bands are valid (C, h, w), and the lossless bands (E, h, w)."""
+
+    described: dict
+    coded: tuple[int, ...]
+    read: Callable[[Window], tuple[np.ndarray, np.ndarray]]
+
+    @property
+    def kind(self) -> tuple:
+        """Only what is alike in all this can be compared pixel by pixel."""
+        return *map(self.described.get, ("width", "height", "bands", "dtype", "nodata", "masked")), self.coded
+
+
+def validate(scene: str | Path, other: str | Path) -> list[str]:
+    """A line for each difference."""
+    with _opened(scene) as one, _opened(other) as two:
+        found = differences(one.described, two.described)
+        return found + _counted(one, two) if one.kind == two.kind else found
+
+
+def _counted(one: Kept, two: Kept) -> list[str]:
+    validity = lossless = 0
+    grid = Grid(one.described["width"], one.described["height"], PIECE, 1)
+    for row in range(grid.rows):
+        for col in range(grid.cols):
+            (valid, exact), (other_valid, other_exact) = (side.read(grid.tile(row, col)) for side in (one, two))
+            validity += int((valid != other_valid).sum())
+            lossless += int(((exact != other_exact) & ~((exact != exact) & (other_exact != other_exact))).sum())
+    counts = ("valid pixels", validity), ("alpha", lossless)
+    return [f"{what}: {count} differ, counted in all bands" for what, count in counts if count]
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[Kept]:
+    if not is_stream(path):
+        with RasterReader(path) as reader:
+            yield Kept(describe_source(reader), reader.coded_bands, lambda part: _of_raster(reader, part))
+        return
+    with StreamReader.from_path(path) as reader, naming(path):
+        radiometry = Radiometry.unpack(reader.radiometry, reader.header.dtype, reader.header.bands)
+        lossless = Lossless(reader, radiometry)
+        yield Kept(describe_stream(reader), radiometry.coded, lambda part: _of_stream(lossless, radiometry, part))
+
+
+def _of_raster(reader: RasterReader, part: Window) -> tuple[np.ndarray, np.ndarray]:
+    pixels, classes = reader.read(*part)
+    return _valid(classes, part, reader.coded_bands), pixels[list(reader.exact_bands)]
+
+
+def _of_stream(lossless: Lossless, radiometry: Radiometry, part: Window) -> tuple[np.ndarray, np.ndarray]:
+    classes, exact, _ = lossless.read(part)
+    return _valid(classes, part, radiometry.coded), exact
+
+
+def _valid(classes: np.ndarray | None, part: Window, coded: tuple[int, ...]) -> np.ndarray:
+    return valid_pixels(classes, (part.height, part.width), len(coded))
