@@ -9,7 +9,9 @@ import click
 from cli import options
 from cli.options import FiniteRange
 from rscodec.enhancers.base import EnhanceSettings
+from rscodec.registry import ENHANCERS
 
+RASTER_MODELS = ", ".join(row.name for row in ENHANCERS if row.takes == "raster")
 DETAILS = ("strength", "max_change")
 
 
@@ -27,7 +29,7 @@ def by_choice(hidden: bool = False):
 def always():
     """Adds --model and what goes with it."""
     model = click.option("--model", metavar="NAME|FILE", required=True,
-                         help="What enhances: a model that takes rasters, or a weights file.")
+                         help=f"What enhances: {RASTER_MODELS}, or the weights file of a model that takes rasters.")
     return _adding((model, options.seed_option(), *_details("", False)), "model", ("seed", *DETAILS))
 
 

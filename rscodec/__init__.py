@@ -20,12 +20,20 @@ _WHERE = {
     "encode_file": "rscodec.api",
     "decode_file": "rscodec.api",
     "preview_file": "rscodec.api",
+    "enhance_file": "rscodec.api",
+    "upscale_file": "rscodec.api",
     "verify_file": "rscodec.api",
     "validate_files": "rscodec.api",
     "Scene": "rscodec.scene",
+    "EnhanceSettings": "rscodec.enhancers.base",
+    "UpscaleSettings": "rscodec.upsamplers.base",
     "RscodecError": "bitstreams.errors",
 }
 __all__ = [*_WHERE, "__version__"]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def __getattr__(name: str):

@@ -30,7 +30,7 @@ class SceneSource:
         if str(pixels.dtype) not in DTYPES.values():
             raise InputError(f"{pixels.dtype} pixels cannot be coded; convert to one of {', '.join(DTYPES.values())}")
         if len(pixels) > MAX_BANDS:
-            raise InputError(f"the scene has {len(pixels)} bands; give at most {MAX_BANDS}")
+            raise InputError(f"the scene has {len(pixels)} bands; give at most {MAX_BANDS}, as (bands, rows, columns)")
         self.count, self.height, self.width = pixels.shape
         self.dtype = str(pixels.dtype)
         self.metadata = scene.metadata

@@ -340,7 +340,7 @@ def test_progress_reaches_its_end(files, options, tiny_weights, tmp_path):
 
 def test_the_public_names_are_there():
     for name in rscodec.__all__:
-        assert getattr(rscodec, name) is not None
+        assert getattr(rscodec, name) is not None and name in dir(rscodec)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         rscodec.nothing  # noqa: B018
 
