@@ -21,6 +21,7 @@ from rscodec.metadata import differences
 from rscodec.radiometry import Radiometry
 from rscodec.raster import RasterReader, is_stream
 from rscodec.tiles import Grid, Window
+from rscodec.validity import same
 from rscodec.verify import describe_source, describe_stream
 
 PIECE = 1024
@@ -50,11 +51,10 @@ def validate(scene: str | Path, other: str | Path) -> list[str]:
 def _counted(one: Kept, two: Kept) -> list[str]:
     validity = lossless = 0
     grid = Grid(one.described["width"], one.described["height"], PIECE, 1)
-    for row in range(grid.rows):
-        for col in range(grid.cols):
-            (valid, exact), (other_valid, other_exact) = (side.read(grid.tile(row, col)) for side in (one, two))
-            validity += int((valid != other_valid).sum())
-            lossless += int(((exact != other_exact) & ~((exact != exact) & (other_exact != other_exact))).sum())
+    for part in grid.blocks(1):
+        (valid, exact), (other_valid, other_exact) = one.read(part), two.read(part)
+        validity += int((valid != other_valid).sum())
+        lossless += int((~same(exact, other_exact)).sum())
     counts = ("valid pixels", validity), ("alpha", lossless)
     return [f"{what}: {count} differ, counted in all bands" for what, count in counts if count]
 

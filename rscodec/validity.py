@@ -58,6 +58,11 @@ def protect_nodata(pixels: np.ndarray, classes: np.ndarray | None, nodata: float
     return pixels
 
 
+def same(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """bool, pixel by pixel: equal, or both not a number."""
+    return (a == b) | ((a != a) & (b != b))
+
+
 def native(nodata: float | None, dtype: np.dtype) -> np.generic | None:
     """The nodata value as a pixel of this type; None if there is none or it cannot be (-9999 in uint8)."""
     dtype = np.dtype(dtype)

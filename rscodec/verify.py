@@ -17,7 +17,7 @@ from rscodec.metadata import description, differences
 from rscodec.metadata_form import stream_metadata
 from rscodec.metrics import Difference
 from rscodec.tiles import Grid
-from rscodec.validity import MASKED
+from rscodec.validity import MASKED, same
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def verify(reader: StreamReader, codec: TileCodec, against=None, progress: Progr
             valid = valid_pixels(original_classes, original.shape[1:], len(coded))
             difference.add(original[coded], pixels[coded], valid)
             nodata_exact &= bool((valid == valid_pixels(classes, original.shape[1:], len(coded))).all())
-            nodata_exact &= _same_where(original[coded], pixels[coded], _restored(original_classes, valid))
+            nodata_exact &= bool(same(original[coded], pixels[coded])[_restored(original_classes, valid)].all())
             exact = list(decoder.radiometry.exact)
             nodata_exact &= bool((original[exact] == pixels[exact]).all())
         if progress:
@@ -116,10 +116,6 @@ def _restored(classes: np.ndarray | None, valid: np.ndarray) -> np.ndarray:
     if classes is None:
         return np.zeros_like(valid)
     return ~valid & (np.broadcast_to(classes, valid.shape) != MASKED)
-
-
-def _same_where(a: np.ndarray, b: np.ndarray, where: np.ndarray) -> bool:
-    return bool(((a == b) | ((a != a) & (b != b)))[where].all())
 
 
 def _check_comparable(reader: StreamReader, source) -> None:
