@@ -309,18 +309,25 @@ def driver_for(path) -> str:
 
 def lossy_option(driver: str, options: dict) -> str:
     """What changes pixels once more when they are written so; nothing where nothing does."""
-    given = {key.lower(): str(value).lower() for key, value in options.items()}
-    if driver == "JPEG" or driver == "JP2OpenJPEG" and given.get("reversible") != "yes":
-        return f"{driver} without REVERSIBLE=YES" if driver == "JP2OpenJPEG" else driver
-    compression, written = given.get("compress", "none"), {key.lower(): f"{key}={options[key]}" for key in options}
+    given = {key.lower(): str(value) for key, value in options.items()}
+
+    def on(key: str, default: str = "no") -> bool:
+        return given.get(key, default).lower() in TRUE
+
+    if driver == "JPEG":
+        return driver
+    if driver == "JP2OpenJPEG":
+        lossless = on("reversible") and given.get("quality") == "100" and not on("ycbcr420")
+        return "" if lossless else "JP2OpenJPEG without REVERSIBLE=YES and QUALITY=100"
+    compression = given.get("compress", "").lower()
     loses = {
         "jpeg": True,
-        "webp": given.get("webp_lossless") not in TRUE,
-        "jxl": given.get("jxl_lossless", "yes") not in TRUE,
+        "webp": not on("webp_lossless"),
+        "jxl": not on("jxl_lossless", "yes"),
     }.get(compression, compression.startswith("lerc") and given.get("max_z_error", "0").strip("0.") != "")
     if loses:
-        return written["compress"]
-    return next((written[key] for key in ("discard_lsb", "nbits") if key in written), "")
+        return f"COMPRESS={given['compress']}"
+    return next((f"{key.upper()}={given[key]}" for key in ("discard_lsb", "nbits") if key in given), "")
 
 
 class _OptionComplaints(logging.Handler):

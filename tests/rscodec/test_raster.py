@@ -477,7 +477,19 @@ def test_threads_that_open_images_keep_each_other_silent():
     ("GTiff", {"COMPRESS": "LERC_ZSTD", "MAX_Z_ERROR": "0.5"}, "COMPRESS=LERC_ZSTD"),
     ("GTiff", {"COMPRESS": "JXL", "JXL_LOSSLESS": "NO"}, "COMPRESS=JXL"), ("GTiff", {"COMPRESS": "JXL"}, ""),
     ("GTiff", {"DISCARD_LSB": "2"}, "DISCARD_LSB=2"), ("JPEG", {}, "JPEG"),
-    ("JP2OpenJPEG", {}, "JP2OpenJPEG without REVERSIBLE=YES"), ("JP2OpenJPEG", {"REVERSIBLE": "YES"}, ""),
+    ("JP2OpenJPEG", {}, "JP2OpenJPEG without REVERSIBLE=YES and QUALITY=100"),
+    ("JP2OpenJPEG", {"REVERSIBLE": "YES"}, "JP2OpenJPEG without REVERSIBLE=YES and QUALITY=100"),
+    ("JP2OpenJPEG", {"REVERSIBLE": "YES", "QUALITY": "100"}, ""),
 ], ids=str)  # fmt: skip
 def test_what_changes_pixels_when_they_are_written(driver, options, lossy):
     assert lossy_option(driver, options) == lossy
+
+
+@pytest.mark.parametrize("options", [{}, {"REVERSIBLE": "YES"}, {"REVERSIBLE": "YES", "QUALITY": "100"}], ids=str)
+def test_a_jp2_loses_pixels_where_it_is_said_to(tmp_path, options):
+    pixels = synthesize(96)[0][:3]
+    with RasterWriter(tmp_path / "a.jp2", 96, 96, 3, "uint8", {}, "JP2OpenJPEG", options) as target:
+        target.write(pixels, 0, 0)
+    with RasterReader(tmp_path / "a.jp2") as reader:
+        kept = np.array_equal(reader.read(0, 0, 96, 96)[0], pixels)
+    assert kept == (not lossy_option("JP2OpenJPEG", options))
