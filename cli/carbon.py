@@ -108,7 +108,8 @@ def train(image: Path, target: Path, region: Path | None, more: tuple[tuple[Path
 @command.command()
 @click.argument("scene", type=options.PATH)
 @click.option("-o", "--output", type=options.PATH, required=True, help="The folder to write.")
-@click.option("--model", required=True, metavar="NAME|FILE", help="Who draws the map.")
+@click.option("--model", required=True, metavar="NAME|FILE",
+              help="Who draws the map: iidm, unet, vae, gan, or a weights file.")
 @options.bands_option
 @click.option("--stands", type=options.PATH, help="Polygons of forest: the map is of them, and has totals of each.")
 @click.option("--draws", type=click.IntRange(1, 64), default=8, show_default=True, help="Maps that are averaged.")
