@@ -43,6 +43,11 @@ class AtomicPath:
     def check(self) -> None:
         """Raise OutputError where it is plain already that `path` cannot be written: before the work, not after it."""
         folder = self._target.parent
+        try:
+            self.temporary.lstat()
+        except OSError as problem:
+            if problem.errno == errno.ENAMETOOLONG:
+                raise self.error(problem) from None
         if not folder.exists():
             raise OutputError(f"cannot write {self.path}: there is no folder {folder}; create it first")
         if not folder.is_dir():

@@ -40,6 +40,11 @@ def images(sources: list[str]) -> list[Image]:
     for source in sources:
         for image in _of(source):
             found.setdefault(image.path.resolve(), image)
+    by_name: dict[str, Image] = {}
+    for image in found.values():
+        other = by_name.setdefault(image.name, image)
+        if other is not image:
+            raise InputError(f"{other.path} and {image.path} would both be called {image.name}: rename a folder")
     return list(found.values())
 
 

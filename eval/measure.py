@@ -25,9 +25,12 @@ from rscodec.scene import Scene
 
 @dataclass(frozen=True)
 class Row:
-    """A line of results.csv. Rates are bits of the whole file over pixels that are valid in some band."""
+    """A line of results.csv. Rates are bits of the whole file over pixels that are valid in some band. `bands_asked`:
+    those to be coded, counted from 1, or `all`.
+    """
 
     image: str
+    bands_asked: str
     bands: int
     dtype: str
     width: int
@@ -61,10 +64,15 @@ class Row:
     @property
     def key(self) -> tuple:
         """What makes a row the same measurement as another, so that it need not be repeated."""
-        return self.image, self.bands, self.codec, self.version, self.command, self.parameter
+        return self.image, self.bands_asked, self.codec, self.version, self.command, self.parameter
 
 
-def measure(scene: Scene, contender, parameter: float, image: str, ceiling_db: float) -> Row:
+def band_list(bands: tuple[int, ...] | None) -> str:
+    return "all" if bands is None else " ".join(map(str, bands))
+
+
+def measure(scene: Scene, contender, parameter: float, image: str, ceiling_db: float,
+            bands: tuple[int, ...] | None = None) -> Row:  # fmt: skip
     prepared = contender.prepare(scene)
     started = time.perf_counter()
     data = contender.encode(prepared, parameter)
@@ -81,7 +89,8 @@ def measure(scene: Scene, contender, parameter: float, image: str, ceiling_db: f
     parts = contender.parts(data)
     pixels_valid = int(scene.mask.any(0).sum())
     return Row(
-        image=image, bands=count, dtype=str(scene.pixels.dtype), width=width, height=height, pixels_valid=pixels_valid,
+        image=image, bands_asked=band_list(bands), bands=count, dtype=str(scene.pixels.dtype),
+        width=width, height=height, pixels_valid=pixels_valid,
         codec=contender.name, kind=contender.kind, parameter=float(parameter),
         bytes_file=size, bytes_header=parts.header, bytes_metadata=parts.metadata, bytes_mask=parts.mask,
         rate_bpp_file=8 * size / pixels_valid, ceiling_psnr_db=ceiling_db,

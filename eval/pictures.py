@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from eval.datasets import spread
-from eval.measure import Row, difference
+from eval.measure import Row, band_list, difference
 from rscodec.scene import Scene
 
 RATES = (0.3, 1.0)
@@ -61,7 +61,8 @@ def pictures(result, out: Path, count: int) -> list[dict]:
             for codec, contender in result.contenders.items():
                 rows = [row for row in result.rows if row.image == name and row.codec == codec]
                 if rows:
-                    views.append(_view(scene, contender, parameter_for(rows, rate), out / "pictures", name))
+                    shown = f"{name} {band_list(result.bands)}"
+                    views.append(_view(scene, contender, parameter_for(rows, rate), out / "pictures", shown))
             choices.append({"label": f"about {rate:g} bpp", "views": views})
         found.append({"image": name, "original": uri(png(show(scene, scene.pixels))), "choices": choices})
     return found

@@ -22,7 +22,7 @@ from bitstreams.errors import InputError, OutputError
 from eval.anchors.base import ToolMissing
 from eval.contenders import contender
 from eval.datasets import Image
-from eval.measure import Row, difference, is_picture, measure, unavailable
+from eval.measure import Row, band_list, difference, is_picture, measure, unavailable
 from eval.summary import summarise, without_figure
 from eval.table import Table, read
 from rscodec.scene import Scene
@@ -71,7 +71,8 @@ def rd(
                 progress(done, len(points))
     contenders = {one.name: one for one in taking_part.values()}
     asked = {image.name: image for image in images}
-    rows = [row for row in read(table_path) if row.image in asked and row.codec in contenders]
+    rows = [row for row in read(table_path)
+            if row.image in asked and row.codec in contenders and row.bands_asked == band_list(bands)]  # fmt: skip
     summary = summarise(rows)
     summary["skipped"] = skipped | refused | metrics_left_out(rows) | without_figure(summary["sets"])
     with AtomicPath(out / "bd.json", overwrite=True) as path:
@@ -96,12 +97,15 @@ def plan(found: dict, images: list[Image], bands, rows: list[Row]) -> tuple[list
     points, refused = [], {}
     for image in images:
         scene = load(image.path, bands, image.bands)
+        if not scene.mask.any():
+            refused[image.name] = "it has no valid pixel"
+            continue
         for spec, one in found.items():
             if reason := one.refuses(scene):
                 refused[f"{one.name} on {image.name}"] = reason
                 continue
             for parameter in one.parameters:
-                key = image.name, len(scene.pixels), one.name, one.version, one.command, float(parameter)
+                key = image.name, band_list(bands), one.name, one.version, one.command, float(parameter)
                 if key not in done:
                     points.append(Point(spec, float(parameter), image, bands))
     return points, refused
@@ -137,7 +141,7 @@ def measured(points: list[Point], jobs: int) -> Iterator[Row]:
 def row_of(point: Point) -> Row:
     image, one = point.image, _contender(point.spec)
     scene = load(image.path, point.bands, image.bands)
-    return measure(scene, one, point.parameter, image.name, _ceiling_db(point.spec, image, point.bands))
+    return measure(scene, one, point.parameter, image.name, _ceiling_db(point.spec, image, point.bands), point.bands)
 
 
 @lru_cache(maxsize=2)

@@ -527,7 +527,7 @@ def validate_files(scene: str | Path, other: str | Path) -> list[str]:
 
 def check_bands(bands: tuple[int, ...], count: int, name: object = None) -> list[int]:
     """1-based numbers -> 0-based indices, each there (in the stream `name`) and named once."""
-    if len(set(bands)) != len(bands) or any(not 1 <= band <= count for band in bands):
+    if not bands or len(set(bands)) != len(bands) or any(not 1 <= band <= count for band in bands):
         chosen = ", ".join(map(str, bands)) or "none"
         raise InputError(f"{name or 'the stream'} has bands 1 to {count}, not {chosen}: name some of them, each once")
     return [band - 1 for band in bands]
@@ -574,5 +574,9 @@ def _spread(executor, src, bands, nodata, settings: EncodeSettings, encoder, qua
 
 def _check_apart(src: str | Path, dst: str | Path) -> None:
     """An input is never overwritten with what was made of it, whatever was asked."""
-    if not is_url(src) and Path(src).exists() and Path(dst).exists() and Path(src).samefile(dst):
+    try:
+        same = not is_url(src) and Path(src).samefile(dst)
+    except OSError:  # one of them is not there
+        same = False
+    if same:
         raise OutputError(f"{dst} is the input itself; choose another name for the output")

@@ -9,6 +9,7 @@ thought dead and by the one that took its place; what a killed worker leaves beh
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -46,9 +47,9 @@ class Work:
         return replace(self, options=self.options | paths)
 
     def described(self) -> str:
-        """All that decides what an output holds, in words; a weights file by its content."""
+        """All that decides what an output holds, as JSON; a weights file by its content."""
         options = {name: value for name, value in self.options.items() if value is not None} | self._weights()
-        return " ".join(f"{name}={value}" for name, value in sorted(options.items()))
+        return json.dumps(options, sort_keys=True, default=str)
 
     def _weights(self) -> dict:
         from rscodec.weights import weights_path
@@ -63,12 +64,12 @@ class Work:
 
 
 @cache
-def _defaults(verb: str) -> frozenset[str]:
-    """Settings as `described` has them that mean the same as none."""
+def _defaults(verb: str) -> dict:
+    """Settings that mean the same as none."""
     from rscodec.api import decode_file
 
     settings = signature(EncodeSettings if verb == "encode" else decode_file).parameters.values()
-    return frozenset(f"{one.name}={one.default}" for one in settings)
+    return {one.name: one.default for one in settings}
 
 
 def run(
@@ -125,7 +126,14 @@ def _retold(row: Row, verb: str, settings: str) -> Row:
     """A row with these settings, if its own mean the same: one that it does not name had its default, there being no
     other when the row was written.
     """
-    ours, now = (set(told.split(" ")) - _defaults(verb) for told in (row.settings, settings))
+    defaults = _defaults(verb)
+    try:
+        ours, now = (
+            {name: value for name, value in json.loads(told).items() if name not in defaults or value != defaults[name]}
+            for told in (row.settings, settings)
+        )
+    except (ValueError, AttributeError):  # nothing that we wrote
+        return row
     return replace(row, settings=settings) if ours == now else row
 
 

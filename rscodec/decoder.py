@@ -84,6 +84,7 @@ class SceneDecoder:
         self.prefetch(window)
         classes, exact, damaged = self.planes(window)
         coded = self._coded(window)
+        self._check_empty(window, classes)
         damaged |= self.damage(window)
         coded = protect_nodata(coded, classes, self.nodata)
         if damaged.any():
@@ -162,6 +163,18 @@ class SceneDecoder:
             channels.transpose(0, 2, 3, 1)[grey] = 0.5
         inside = window.within(pixels)
         return self.radiometry.inverse(channels[(slice(None), slice(None), *inside)])
+
+    def _check_empty(self, window: Window, classes: np.ndarray | None) -> None:
+        """A tile without latents has no valid pixel (SPEC.md, "Tile index"), or it is bad."""
+        if not self.radiometry.groups:
+            return
+        empty = [tile for tile in self._tiles_under(window) if self._latents[tile] is None]
+        known = {tile[:2] for tile in self.bad}
+        for tile in (tile for tile in empty if tile not in known):
+            inside = self.grid.tile(*tile).overlap(window).within(window)
+            if classes is None or (classes[(slice(None), *inside)] == VALID).any():
+                self._note(TileDamaged(f"tile {tile}: nothing says what its valid pixels are; the stream is not one "
+                                       "that rscodec writes", (*tile, 0)))  # fmt: skip
 
     def _bounded(self, window: Window) -> np.ndarray:
         """Like `_coded`, within the bound: each tile by itself, its residual on what its own latents give."""

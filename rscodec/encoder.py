@@ -26,6 +26,7 @@ from rscodec.bound import Bound, unrounded_base
 from rscodec.codec import rate
 from rscodec.codec.base import Aim, TileCodec
 from rscodec.fill import fill_invalid
+from rscodec.metadata_form import check_metadata
 from rscodec.metrics import peak
 from rscodec.pipeline import ahead
 from rscodec.radiometry import Radiometry
@@ -58,6 +59,7 @@ class SceneEncoder:
         self.grid = Grid(source.width, source.height, tile, codec.stride)
         self.radiometry = radiometry or Radiometry(source.dtype, source.count, source.exact_bands)
         self.header(rate.QUALITY_MIN).pack()  # what no stream can hold is refused before the scene is read
+        check_metadata(source.metadata, source.count)
         self.radiometry = radiometry or self._radiometry(balance)
         bounded = max_error is not None and self.radiometry.groups
         self.bound = Bound(max_error, source.dtype, self.radiometry.scale, source.nodata) if bounded else None

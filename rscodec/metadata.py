@@ -15,11 +15,15 @@ Only what differs from the defaults is present, so a plain PNG, JPEG or TIFF has
     descriptions, units, scales, offsets, colorinterp: a list each, one item for each band
     masked      true if a dataset mask says which pixels are valid
 
-Left out is how the pixels were stored (driver, compression, interleaving): it is no property of the scene.
+Left out is how the pixels were stored (driver, compression, interleaving): it is no property of the scene. RPCs are
+numbers: units beside them are dropped, and RPCs that do not say where they begin, which nothing can use, are, too.
 Floats survive because JSON writes the shortest text that reads back as the same double.
 """
 
 from __future__ import annotations
+
+import logging
+import threading
 
 import numpy as np
 from rasterio import Affine
@@ -28,9 +32,14 @@ from rasterio.crs import CRS
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import CRSError
 
+from bitstreams.errors import InputError
+
 STORAGE_NAMESPACES = {"IMAGE_STRUCTURE", "DERIVED_SUBDATASETS", "SUBDATASETS", "RPC", "TIFF"}
 COLOURS = frozenset(ColorInterp.__members__)
 PER_BAND = ("descriptions", "units", "scales", "offsets", "colorinterp")
+RPC_ORIGIN = ("LINE_OFF", "SAMP_OFF")
+RESERVED = ("ns", "bidx")  # rasterio has no way to write tags that are called like this
+NOT_IN_TIFF = {"COLOR_PROFILE": ("SOURCE_ICC_PROFILE_NAME",)}  # of a PNG: the profile itself is kept
 RPC_TOLERANCE = 1e-13  # TIFF readers print RPCs with 15 digits
 
 
@@ -45,7 +54,7 @@ def read_metadata(source, bands: tuple[int, ...]) -> dict:
         "transform": None if source.transform.is_identity else list(source.transform)[:6],
         "gcps": [[p.row, p.col, p.x, p.y, p.z or 0.0, p.id, p.info or ""] for p in points],
         "gcps_crs": _crs_text(points_crs) if points else None,
-        "rpcs": source.tags(ns="RPC"),
+        "rpcs": _read_rpcs(source),
         "nodata": None if nodata is None else repr(float(nodata)),
         "tags": _read_tags(source),
         "band_tags": band_tags if any(band_tags) else None,
@@ -218,10 +227,66 @@ def _crs_text(crs: CRS | None) -> str | None:
 
 def _read_tags(source, band: int = 0) -> dict[str, dict[str, str]]:
     names = ["", *(name for name in source.tag_namespaces(band) if name not in STORAGE_NAMESPACES)]
-    tags = {name: source.tags(band, ns=name or None) for name in names}
+    tags = {name: _items(source, band, name) for name in names}
     if tags[""].get("AREA_OR_POINT") == "Area":  # what a TIFF says when nobody said anything
         del tags[""]["AREA_OR_POINT"]
+    for name, items in tags.items():
+        for key in RESERVED:
+            if key in items:
+                raise InputError(f"{source.name} has a tag that is called {key}, which could not be written again: "
+                                 "give it another name")
+        for key in NOT_IN_TIFF.get(name, ()):
+            items.pop(key, None)
     return {name: items for name, items in tags.items() if items}
+
+
+def _items(source, band: int, namespace: str) -> dict[str, str]:
+    with _Undecoded() as undecoded:
+        return source.tags(band, ns=namespace or None) | dict(undecoded.items())
+
+
+class _Undecoded(logging.Handler):
+    """While it is entered, gathers the tags of this thread that are not UTF-8, which rasterio but tells of."""
+
+    def __init__(self):
+        super().__init__(logging.WARNING)
+        self._found: list[bytes] = []
+        self._thread = threading.get_ident()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread == self._thread and isinstance(record.args, tuple):
+            self._found += [item for item in record.args if isinstance(item, bytes)]
+
+    def items(self) -> list[tuple[str, str]]:
+        """As they were meant, most likely: Latin-1, which has a meaning for every byte."""
+        return [tuple(item.decode("latin-1").split("=", 1)) for item in self._found if b"=" in item]
+
+    def __enter__(self) -> _Undecoded:
+        logging.getLogger("rasterio._base").addHandler(self)
+        return self
+
+    def __exit__(self, *exception) -> None:
+        logging.getLogger("rasterio._base").removeHandler(self)
+
+
+def _read_rpcs(source) -> dict[str, str]:
+    rpcs = {key: _numbers(text) for key, text in source.tags(ns="RPC").items()}
+    return rpcs if all(rpcs.get(key) for key in RPC_ORIGIN) else {}
+
+
+def _numbers(text: str) -> str:
+    """The numbers that a text begins with."""
+    words = text.split()
+    count = next((at for at, word in enumerate(words) if not is_number(word)), len(words))
+    return text if count == len(words) else " ".join(words[:count])
+
+
+def is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _without_statistics(tags: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:

@@ -5,20 +5,30 @@ A checksum says that the bytes are those that were written, not that whoever wro
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Callable
 
 from bitstreams import StreamReader
-from bitstreams.errors import MetadataDamaged
-from rscodec.metadata import COLOURS
+from bitstreams.errors import InputError, MetadataDamaged
+from rscodec.metadata import COLOURS, RESERVED, RPC_ORIGIN, is_number
 
 
 def stream_metadata(reader: StreamReader) -> dict:
     """The metadata of a stream, or MetadataDamaged where a known key holds what no scene has."""
-    for key, has_form in FORMS.items():
-        if key in reader.metadata and not has_form(reader.metadata[key], reader.header.bands):
-            raise MetadataDamaged(f"the metadata have an impossible {key}; the stream is not one that rscodec writes")
+    for key in _impossible(reader.metadata, reader.header.bands):
+        raise MetadataDamaged(f"the metadata have an impossible {key}; the stream is not one that rscodec writes")
     return reader.metadata
+
+
+def check_metadata(metadata: dict, bands: int) -> None:
+    """Raise InputError where a stream of such metadata could not be read again."""
+    for key in _impossible(metadata, bands):
+        raise InputError(f"the scene's metadata have an impossible {key}, {metadata[key]!r:.160}; "
+                         "rscodec/metadata.py tells what it is to look like")
+
+
+def _impossible(metadata: dict, bands: int) -> list[str]:
+    return [key for key, has_form in FORMS.items() if key in metadata and not has_form(metadata[key], bands)]
 
 
 def _is_text(value, bands: int = 0) -> bool:
@@ -26,15 +36,11 @@ def _is_text(value, bands: int = 0) -> bool:
 
 
 def _is_number(value, bands: int = 0) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _reads_as_number(value, bands: int = 0) -> bool:
-    try:
-        float(value)
-    except (TypeError, ValueError):
-        return False
-    return isinstance(value, str)
+    return isinstance(value, str) and is_number(value)
 
 
 def _is_colour(value, bands: int = 0) -> bool:
@@ -64,11 +70,14 @@ def _are_texts(value, bands: int = 0) -> bool:
 
 
 def _are_rpcs(value, bands: int) -> bool:
-    return _are_texts(value) and all(_reads_as_number(value.get(key)) for key in ("LINE_OFF", "SAMP_OFF"))
+    if not _are_texts(value):
+        return False
+    return all(_reads_as_number(value.get(key)) for key in {*RPC_ORIGIN, *(RPC_SCALES & value.keys())})
 
 
 def _are_tags(value, bands: int = 0) -> bool:
-    return isinstance(value, dict) and all(map(_are_texts, value.values()))
+    texts = isinstance(value, dict) and all(map(_are_texts, value.values()))
+    return texts and not any(key in items for items in value.values() for key in RESERVED)
 
 
 def _per_band(has_form: Callable) -> Callable:
@@ -79,6 +88,7 @@ def _or_none(has_form: Callable) -> Callable:
     return lambda value: value is None or has_form(value)
 
 
+RPC_SCALES = {"LINE_SCALE", "SAMP_SCALE"}
 FORMS = {
     "crs": _is_text,
     "transform": _is_transform,

@@ -19,12 +19,12 @@ import numpy as np
 import rasterio
 import rasterio.shutil
 from rasterio._err import CPLE_BaseError
-from rasterio.enums import ColorInterp, Interleaving
+from rasterio.enums import ColorInterp, Interleaving, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
 from bitstreams.atomic import AtomicPath
-from bitstreams.errors import InputError, OutputError, naming
+from bitstreams.errors import InputError, OutputError
 from bitstreams.limits import MAX_BANDS
 from bitstreams.wire import DTYPES, MAGIC
 from rscodec.metadata import alpha_bands, nodata_value, read_metadata, write_metadata
@@ -35,6 +35,7 @@ BLOCK = 512
 DRIVERS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".jp2": "JP2OpenJPEG"}
 PNG_DTYPES, PNG_BANDS = ("uint8", "uint16"), 4
 TRUE = ("yes", "true", "on", "1")
+COG_RESAMPLES = ("tiling_scheme", "target_srs", "res", "extent")
 SIDECARS = (".aux.xml", ".msk", ".ovr")  # what GDAL would read together with the file
 
 
@@ -98,8 +99,10 @@ class RasterReader:
             raise InputError(f"cannot read {where}: {_cause(error)}") from error
         if not self.planes:
             return pixels, None
-        with naming(self.path):
+        try:
             classes = classify(pixels[list(self.coded_bands)], self.nodata, mask)
+        except InputError as error:
+            raise InputError(f"{self.path}: {error}") from None
         return pixels, classes if self.planes == 2 else classes[:1]
 
     def close(self) -> None:
@@ -135,6 +138,10 @@ class RasterReader:
                 raise InputError(f"band {band} of {path} is a palette: use gdal_translate -expand rgb")
             if not flags:
                 raise InputError(f"band {band} of {path} has a mask of its own: turn it into nodata pixels")
+            if {MaskFlags.per_dataset, MaskFlags.nodata} <= set(flags):
+                raise InputError(f"{path} has nodata of all bands together (NODATA_VALUES): turn it into a mask")
+        if dataset.gcps[0] and not dataset.transform.is_identity:
+            raise InputError(f"{path} has both GCPs and a geotransform, of which a GeoTIFF keeps one: take one away")
         nodata = [dataset.nodatavals[band - 1] for band in bands]
         if len(set(map(repr, nodata))) > 1:
             raise InputError(f"the bands of {path} differ in nodata ({_listed(nodata)}): choose some with --bands")
@@ -296,10 +303,11 @@ class RasterWriter:
 
 def is_stream(path) -> bool:
     """Is this a file that rscodec compressed, rather than an image?"""
-    if not Path(path).is_file():
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except OSError:
         return False
-    with Path(path).open("rb") as file:
-        return file.read(len(MAGIC)) == MAGIC
 
 
 def driver_for(path) -> str:
@@ -316,6 +324,10 @@ def lossy_option(driver: str, options: dict) -> str:
 
     if driver == "JPEG":
         return driver
+    if driver == "COG":
+        moving = next((key for key in COG_RESAMPLES if given.get(key, "custom").lower() != "custom"), None)
+        if moving:
+            return f"{moving.upper()}={given[moving]}"
     if driver == "JP2OpenJPEG":
         lossless = on("reversible") and given.get("quality") == "100" and not on("ycbcr420")
         return "" if lossless else "JP2OpenJPEG without REVERSIBLE=YES and QUALITY=100"

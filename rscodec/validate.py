@@ -1,7 +1,7 @@
 """Everything about two scenes that compression does not change, compared.
 
     raster --RasterReader--------------+--> description: size, bands, dtype, metadata    --differences--> lines
-    stream --header, sections, Lossless+--> which pixels are valid, the lossless bands   --counted------> lines
+    stream --header, sections, Lossless+--> classes of pixels, the lossless bands        --counted------> lines
 """
 
 from __future__ import annotations
@@ -15,13 +15,12 @@ import numpy as np
 
 from bitstreams import StreamReader
 from bitstreams.errors import naming
-from rscodec.decoder import valid_pixels
 from rscodec.lossless import Lossless
 from rscodec.metadata import differences
 from rscodec.radiometry import Radiometry
 from rscodec.raster import RasterReader, is_stream
 from rscodec.tiles import Grid, Window
-from rscodec.validity import same
+from rscodec.validity import VALID, same
 from rscodec.verify import describe_source, describe_stream
 
 PIECE = 1024
@@ -29,7 +28,7 @@ PIECE = 1024
 
 @dataclass(frozen=True)
 class Kept:
-    """`read` gives, of a window, where the coded bands are valid (C, h, w), and the lossless bands (E, h, w)."""
+    """`read` gives, of a window, the classes of the coded bands (C, h, w), and the lossless bands (E, h, w)."""
 
     described: dict
     coded: tuple[int, ...]
@@ -49,13 +48,13 @@ def validate(scene: str | Path, other: str | Path) -> list[str]:
 
 
 def _counted(one: Kept, two: Kept) -> list[str]:
-    validity = lossless = 0
+    classes = lossless = 0
     grid = Grid(one.described["width"], one.described["height"], PIECE, 1)
     for part in grid.blocks(1):
-        (valid, exact), (other_valid, other_exact) = one.read(part), two.read(part)
-        validity += int((valid != other_valid).sum())
+        (kinds, exact), (other_kinds, other_exact) = one.read(part), two.read(part)
+        classes += int((kinds != other_kinds).sum())
         lossless += int((~same(exact, other_exact)).sum())
-    counts = ("valid pixels", validity), ("alpha", lossless)
+    counts = ("valid, nodata, NaN or masked", classes), ("alpha", lossless)
     return [f"{what}: {count} differ, counted in all bands" for what, count in counts if count]
 
 
@@ -73,13 +72,13 @@ def _opened(path: str | Path) -> Iterator[Kept]:
 
 def _of_raster(reader: RasterReader, part: Window) -> tuple[np.ndarray, np.ndarray]:
     pixels, classes = reader.read(*part)
-    return _valid(classes, part, reader.coded_bands), pixels[list(reader.exact_bands)]
+    return _by_band(classes, part, reader.coded_bands), pixels[list(reader.exact_bands)]
 
 
 def _of_stream(lossless: Lossless, radiometry: Radiometry, part: Window) -> tuple[np.ndarray, np.ndarray]:
     classes, exact, _ = lossless.read(part)
-    return _valid(classes, part, radiometry.coded), exact
+    return _by_band(classes, part, radiometry.coded), exact
 
 
-def _valid(classes: np.ndarray | None, part: Window, coded: tuple[int, ...]) -> np.ndarray:
-    return valid_pixels(classes, (part.height, part.width), len(coded))
+def _by_band(classes: np.ndarray | None, part: Window, coded: tuple[int, ...]) -> np.ndarray:
+    return np.broadcast_to(VALID if classes is None else classes, (len(coded), part.height, part.width))

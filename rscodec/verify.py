@@ -77,7 +77,7 @@ def verify(reader: StreamReader, codec: TileCodec, against=None, progress: Progr
             nodata_exact &= bool((valid == valid_pixels(classes, original.shape[1:], len(coded))).all())
             nodata_exact &= bool(same(original[coded], pixels[coded])[_restored(original_classes, valid)].all())
             exact = list(decoder.radiometry.exact)
-            nodata_exact &= bool((original[exact] == pixels[exact]).all())
+            nodata_exact &= bool(same(original[exact], pixels[exact]).all())
         if progress:
             progress(done, len(windows))
     return VerifyReport(

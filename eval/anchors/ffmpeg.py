@@ -33,8 +33,8 @@ def version(encoder: str) -> str:
 
 
 def encode(planes: bytes, width: int, height: int, pixel_format: str, encoder: list[str], container: str) -> bytes:
-    raw = ["-f", "rawvideo", "-pix_fmt", pixel_format, "-s", f"{width}x{height}", "-i", "pipe:0"]
     """The stream goes through a file: libvvenc prints its warnings to standard output, among whatever else is there."""
+    raw = ["-f", "rawvideo", "-pix_fmt", pixel_format, "-s", f"{width}x{height}", "-i", "pipe:0"]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "stream"
         out = ["-frames:v", "1", *encoder, "-pix_fmt", pixel_format, "-f", container, str(path)]

@@ -13,8 +13,6 @@ import numpy as np
 from eval.anchors import yuv
 from eval.anchors.base import Anchor, Shape, bundle, unbundle
 
-SCALE_BYTES = 8
-
 
 class Video(Anchor):
     """`encode_frame` and `decode_frame` turn the planes of one frame, three or one, into a stream and back."""

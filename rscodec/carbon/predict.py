@@ -71,7 +71,7 @@ def predict_file(src: str | Path, folder: Path, model: str | Path = "iidm", *, b
                  device: str = "cpu", threads: int | None = None, overwrite: bool = False,
                  progress: Callable[[int, int], None] | None = None) -> CarbonReport:  # fmt: skip
     """`weights`: of the codec, for a stream."""
-    files = DENSITY, SPREAD, MASK, *([TOTALS] if stands else ())
+    files = DENSITY, SPREAD, MASK, TOTALS
     check(folder, files, overwrite)
     with turn(threads):
         mapper, scene = mapper_for(model, device), load(src, bands, weights, device)
@@ -108,6 +108,8 @@ def predict_file(src: str | Path, folder: Path, model: str | Path = "iidm", *, b
     if stands:
         totals = _totals(maps, hectares, np.where(forest, label, 0), numbers)
         _write_totals(folder / TOTALS, totals, overwrite)
+    else:
+        (folder / TOTALS).unlink(missing_ok=True)  # of an earlier map
     (whole,) = _totals(maps, hectares, forest.astype(int), [0])
     units = mapper.units
     means = scene.pixels[:, forest].mean(1, dtype=np.float64)

@@ -46,6 +46,12 @@ def test_overwrite(tmp_path):
     assert target.read_bytes() == b"new" and link.is_symlink()
 
 
+def test_a_name_that_is_too_long(tmp_path):
+    for name in ("a" * 250, "a" * 300):
+        with pytest.raises(OutputError, match="too long"), AtomicPath(tmp_path / name):
+            pass
+
+
 def with_sidecar(folder, pixels: bytes, tags: bytes):
     with AtomicPath(folder / "a.png", overwrite=True, sidecars=(".aux.xml", ".msk")) as temporary:
         temporary.write_bytes(pixels)

@@ -76,6 +76,27 @@ def test_a_figure_that_is_missing_is_explained(images, tmp_path):
     assert "fewer than 3 points" in why["BD of other against offset in psnr_db"]
 
 
+def test_other_bands_are_other_rows(images, tmp_path):
+    first = run(images, tmp_path / "out", bands=(1, 2, 3)).rows
+    other = run(images, tmp_path / "out", bands=(3, 2, 1), resume=True).rows
+    assert len(first) == len(other) == 16 and {row.bands_asked for row in other} == {"3 2 1"}
+    assert [row.psnr_db_bands for row in run(images, tmp_path / "out", resume=True).rows] == [
+        row.psnr_db_bands for row in first]  # fmt: skip
+
+
+def test_an_image_without_a_valid_pixel_is_left_out_by_name(images, tmp_path):
+    Scene(np.zeros((4, 20, 30), np.uint8), None, {"nodata": "0.0"}).save(tmp_path / "set" / "9.tif")
+    result = run(datasets.images([str(tmp_path / "set")]), tmp_path / "out")
+    assert len(result.rows) == 16 and result.summary["skipped"]["set/9.tif"] == "it has no valid pixel"
+
+
+def test_images_of_one_name_are_refused(images, tmp_path):
+    (tmp_path / "other" / "set").mkdir(parents=True)
+    Scene.load(images[0].path).save(tmp_path / "other" / "set" / "0.tif")
+    with pytest.raises(InputError, match="both be called set/0.tif"):
+        datasets.images([str(tmp_path / "set"), str(tmp_path / "other" / "set")])
+
+
 def test_all_bands(images, tmp_path):
     assert {row.bands for row in run(images, tmp_path / "out", bands=None).rows} == {4}
 

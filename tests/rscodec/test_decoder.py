@@ -12,6 +12,7 @@ from bitstreams.errors import BadField, InputError, MaskDamaged, TileDamaged
 from rscodec.decoder import SceneDecoder
 from rscodec.scene import Scene
 from rscodec.tiles import Window
+from rscodec.validity import MASKED
 
 WINDOWS = [
     Window(0, 0, 1, 1), Window(199, 149, 1, 1), Window(60, 60, 10, 8), Window(0, 63, 200, 2), Window(130, 0, 1, 150),
@@ -254,6 +255,17 @@ def test_planes_that_are_not_the_encoded_ones_are_noticed(masked, to_decoder, re
     decoder = to_decoder(data, on_error="nodata")
     whole(decoder)
     assert list(decoder.bad) == [(1, 0, None)]
+
+
+def test_a_tile_that_is_absent_although_it_has_valid_pixels(masked, to_decoder, rewrite):
+    data = rewrite(masked, lambda row, col, planes, groups: (planes, [] if (row, col) == (1, 0) else groups))
+    with pytest.raises(TileDamaged, match=r"tile \(1, 0\): nothing says what its valid pixels are"):
+        whole(to_decoder(data))
+    decoder = to_decoder(data, on_error="nodata")
+    pixels, classes = whole(decoder)
+    assert list(decoder.bad) == [(1, 0, 0)]
+    assert (classes[:, 64:128, :64] == MASKED).all() and not pixels[:, 64:128, :64].any()
+    assert np.array_equal(pixels[:, :32], whole(to_decoder(masked))[0][:, :32])
 
 
 def test_a_damaged_tile_is_marked_invalid(masked, stream, to_decoder, flip):

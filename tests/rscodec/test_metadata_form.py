@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from bitstreams.errors import MetadataDamaged
-from rscodec.metadata_form import FORMS, stream_metadata
+from bitstreams.errors import InputError, MetadataDamaged
+from rscodec.metadata_form import FORMS, check_metadata, stream_metadata
 
 LEGAL = {
     "crs": "EPSG:32633",
@@ -27,12 +27,13 @@ LEGAL = {
 }
 ILLEGAL = {
     "crs": [None, 4326],
-    "transform": [[1, 2, 3, 4, 5], [0.0] * 5 + ["1"], {}],
+    "transform": [[1, 2, 3, 4, 5], [0.0] * 5 + ["1"], [0.0] * 5 + [10**400], [0.0] * 5 + [float("nan")], {}],
     "gcps": [[[0, 0, 0, 0, 0, "1"]], [[0, 0, 0, "0", 0, "", ""]], [1], "gcps"],
     "gcps_crs": [[]],
-    "rpcs": [{"LINE_OFF": "1"}, {"LINE_OFF": "x", "SAMP_OFF": "1"}, {"LINE_OFF": 1, "SAMP_OFF": 1}, []],
+    "rpcs": [{"LINE_OFF": "1"}, {"LINE_OFF": "x", "SAMP_OFF": "1"}, {"LINE_OFF": 1, "SAMP_OFF": 1}, [],
+             {"LINE_OFF": "1", "SAMP_OFF": "1", "SAMP_SCALE": "x"}],
     "nodata": ["0.--", 0, None, [1]],
-    "tags": [{"": {"A": 1}}, {"": "A"}, []],
+    "tags": [{"": {"A": 1}}, {"": "A"}, {"NS": {"bidx": "1"}}, []],
     "band_tags": [[{}], [{}, {"": 1}], {}],
     "descriptions": [["red"], [1, None], "ab"],
     "units": [[1, 2]],
@@ -58,3 +59,5 @@ def test_what_a_scene_has_passes_and_unknown_keys_are_kept():
 def test_what_no_scene_has_is_refused(key: str, value):
     with pytest.raises(MetadataDamaged, match=key):
         stream_metadata(reader(LEGAL | {key: value}))
+    with pytest.raises(InputError, match=f"impossible {key}"):
+        check_metadata(LEGAL | {key: value}, 2)

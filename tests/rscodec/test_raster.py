@@ -279,6 +279,68 @@ def test_seventeen_bands_palettes_and_mixed_types(tmp_path: Path):
         RasterReader(mixed)
 
 
+def virtual(path: Path, source: Path, *changes: tuple[str, str]) -> Path:
+    """A VRT of an image, with other words in it."""
+    with rasterio.Env():
+        rasterio.shutil.copy(source, path, driver="VRT")
+    text = path.read_text()
+    for before, after in changes:
+        assert before in text
+        text = text.replace(before, after, 1)
+    path.write_text(text)
+    return path
+
+
+def test_what_no_file_of_ours_could_say_is_refused(tmp_path: Path):
+    plain = make(tmp_path / "plain.tif", pixels(), set_gcps)
+    place = "<GeoTransform>3, 1, 0, 4, 0, -1</GeoTransform>"
+    with pytest.raises(InputError, match="both GCPs and a geotransform"):
+        RasterReader(virtual(tmp_path / "both.vrt", plain, ("<GCPList", place + "<GCPList")))
+    tag = '<Metadata><MDI key="ns">x</MDI></Metadata>'
+    with pytest.raises(InputError, match="a tag that is called ns"):
+        RasterReader(virtual(tmp_path / "named.vrt", plain, ("<GCPList", tag + "<GCPList")))
+    values = make(tmp_path / "values.tif", pixels(), lambda target: target.update_tags(NODATA_VALUES="0 0 0"))
+    with pytest.raises(InputError, match="NODATA_VALUES"):
+        RasterReader(values)
+
+
+def test_tags_that_are_not_utf_8_are_kept(tmp_path: Path):
+    tags = {"TIFFTAG_COPYRIGHT": "(c) Caf. Ltd", "b": "c"}
+    path = make(tmp_path / "a.tif", pixels(), lambda target: target.update_tags(**tags))
+    path.write_bytes(path.read_bytes().replace(b"(c) Caf. Ltd", b"\xa9 = Caf\xe9 Ltd"))
+    meant = {"TIFFTAG_COPYRIGHT": "© = Café Ltd", "b": "c"}
+    assert describe(path)["tags"][""] == meant
+    copy(path, tmp_path / "b.tif")
+    assert describe(tmp_path / "b.tif") == describe(path)
+
+
+def test_rpcs_with_units_and_useless_ones(tmp_path: Path):
+    path = make(tmp_path / "a.tif", pixels(), lambda target: setattr(target, "rpcs", RPCS))
+    units = virtual(tmp_path / "units.vrt", path, (">1500.25<", ">+001500.25 pixels<"))
+    assert describe(units)["rpcs"]["LINE_OFF"] == "+001500.25"
+    copy(units, tmp_path / "b.tif")
+    assert not differences(describe(tmp_path / "b.tif"), describe(path))
+    assert "rpcs" not in describe(virtual(tmp_path / "useless.vrt", path, ('key="LINE_OFF"', 'key="LINE_OF"')))
+
+
+def test_the_name_of_a_colour_profile_is_not_kept(tmp_path: Path):
+    from PIL import Image, ImageCms
+
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.fromarray(pixels().transpose(1, 2, 0)).save(tmp_path / "a.png", icc_profile=profile)
+    copy(tmp_path / "a.png", tmp_path / "a.tif")
+    assert not differences(describe(tmp_path / "a.png"), describe(tmp_path / "a.tif"))
+
+
+def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    path = make(tmp_path / "a.tif", pixels())
+    monkeypatch.setattr(Path, "open", refuse)
+    assert not raster.is_stream(path) and not raster.is_stream(tmp_path)
+
+
 def test_a_mask_without_a_band_that_it_is_for(tmp_path: Path):
     """An alpha band is lossless and has no classes, so nothing could keep the mask."""
     def with_alpha(target):
@@ -296,7 +358,7 @@ def test_a_mask_without_a_band_that_it_is_for(tmp_path: Path):
 def test_infinite_and_unreadable_pixels(tmp_path: Path):
     data = pixels(1, "float32")
     data[0, 2, 2] = np.inf
-    with RasterReader(make(tmp_path / "a.tif", data)) as reader, pytest.raises(InputError, match="infinite"):
+    with RasterReader(make(tmp_path / "a.tif", data)) as reader, pytest.raises(InputError, match="a.tif.*infinite"):
         reader.read(0, 0, 40, 30)
     with RasterReader(tmp_path / "a.tif", nodata=np.inf) as reader:
         assert reader.read(0, 0, 40, 30)[1][0, 2, 2] == NODATA
@@ -480,6 +542,8 @@ def test_threads_that_open_images_keep_each_other_silent():
     ("JP2OpenJPEG", {}, "JP2OpenJPEG without REVERSIBLE=YES and QUALITY=100"),
     ("JP2OpenJPEG", {"REVERSIBLE": "YES"}, "JP2OpenJPEG without REVERSIBLE=YES and QUALITY=100"),
     ("JP2OpenJPEG", {"REVERSIBLE": "YES", "QUALITY": "100"}, ""),
+    ("COG", {"TILING_SCHEME": "GoogleMapsCompatible"}, "TILING_SCHEME=GoogleMapsCompatible"),
+    ("COG", {"tiling_scheme": "CUSTOM"}, ""), ("COG", {"RES": "2"}, "RES=2"), ("GTiff", {"RES": "2"}, ""),
 ], ids=str)  # fmt: skip
 def test_what_changes_pixels_when_they_are_written(driver, options, lossy):
     assert lossy_option(driver, options) == lossy

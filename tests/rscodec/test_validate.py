@@ -31,7 +31,7 @@ def test_nodata_elsewhere(tmp_path):
     a[:, 3:5, -9:] = b[:, 5:7, -9:] = 0
     b[0, 20, 20] += 1
     one, two = (written(tmp_path / name, pixels, nodata=0) for name, pixels in (("a.tif", a), ("b.tif", b)))
-    assert api.validate_files(one, two) == ["valid pixels: 72 differ, counted in all bands"]
+    assert api.validate_files(one, two) == ["valid, nodata, NaN or masked: 72 differ, counted in all bands"]
     assert api.validate_files(one, written(tmp_path / "c.tif", a + np.uint16(100) * (a > 0), nodata=0)) == []
 
 
@@ -39,14 +39,21 @@ def test_nan_elsewhere(tmp_path):
     a, b = np.ones((2, 1, 30, 30), np.float32)
     a[0, 0, :5] = b[0, 0, 3:8] = np.nan
     one, two = (written(tmp_path / name, pixels) for name, pixels in (("a.tif", a), ("b.tif", b)))
-    assert api.validate_files(one, two) == ["valid pixels: 6 differ, counted in all bands"]
+    assert api.validate_files(one, two) == ["valid, nodata, NaN or masked: 6 differ, counted in all bands"]
+
+
+def test_nan_is_not_the_nodata_value(tmp_path):
+    a, b = np.ones((2, 1, 30, 30), np.float32)
+    a[0, 0, :5], b[0, 0, :5] = np.nan, -9999
+    one, two = (written(tmp_path / name, pixels, nodata=-9999) for name, pixels in (("a.tif", a), ("b.tif", b)))
+    assert api.validate_files(one, two) == ["valid, nodata, NaN or masked: 5 differ, counted in all bands"]
 
 
 def test_a_mask_elsewhere(tmp_path):
     pixels, masks = np.full((3, 30, 30), 9, np.uint8), np.full((2, 30, 30), 255, np.uint8)
     masks[0, :4, 0] = masks[1, :4, 1] = 0
     one, two = (written(tmp_path / f"{number}.tif", pixels, mask) for number, mask in enumerate(masks))
-    assert api.validate_files(one, two) == ["valid pixels: 24 differ, counted in all bands"]
+    assert api.validate_files(one, two) == ["valid, nodata, NaN or masked: 24 differ, counted in all bands"]
 
 
 def test_another_alpha(tmp_path, tiny_weights):
@@ -69,4 +76,4 @@ def test_a_stream_and_another_scene(tmp_path, tiny_weights):
     stream = tmp_path / "a.bin"
     api.encode_file(one, stream, model="vec", weights=tiny_weights, tile=TILE)
     assert api.validate_files(stream, one) == []
-    assert api.validate_files(stream, two) == ["valid pixels: 1600 differ, counted in all bands"]
+    assert api.validate_files(stream, two) == ["valid, nodata, NaN or masked: 1600 differ, counted in all bands"]

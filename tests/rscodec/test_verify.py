@@ -86,6 +86,13 @@ def test_a_changed_alpha_is_a_failure(make_scene, to_stream, check):
     assert check(data, scene).nodata_exact is False
 
 
+def test_alpha_that_is_no_number_is_kept_as_any_other(make_scene, to_stream, check):
+    scene = make_scene((80, 70), 2, "float32")
+    scene.metadata["colorinterp"] = ["gray", "alpha"]
+    scene.pixels[1, :5] = np.nan
+    assert check(to_stream(scene), scene).ok
+
+
 @pytest.mark.parametrize("other", [{"size": (150, 101)}, {"bands": 4}, {"dtype": "int16"}], ids=str)
 def test_another_shape_is_said_before_anything_is_decoded(make_scene, stream, tiny, check, other, monkeypatch):
     monkeypatch.setattr(tiny, "decode", None)

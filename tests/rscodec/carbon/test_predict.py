@@ -112,6 +112,8 @@ def test_totals_by_polygon(scene, weights, tmp_path):
     assert float(rows[0]["mg_ha"]) == pytest.approx(float(rows[0]["tonnes"]) / areas[5:15, 10:20].sum(), abs=0.01)
     assert float(rows[0]["tonnes_spread"]) > 0 and np.isfinite(density).sum() == 110
     assert sum(one.tonnes for one in made.totals) == pytest.approx(made.tonnes)
+    predict_file(scene, tmp_path / "out", weights, draws=1, overwrite=True)
+    assert not (tmp_path / "out" / "totals.csv").exists()
     away = polygons(tmp_path / "away.geojson", (500, 500, 510, 510))
     with pytest.raises(InputError, match="no valid pixel in the polygons of .*away.geojson"):
         predict_file(scene, tmp_path / "away", weights, stands=away)
