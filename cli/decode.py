@@ -10,7 +10,7 @@ import click
 from bitstreams.errors import TileDamaged
 from cli import enhancing, options
 from cli import upscale as upscale_scene
-from cli.output import tell_guess
+from cli.output import tell_guess, tell_lossy
 from cli.progress import progress
 from rscodec.enhancers.base import EnhanceSettings
 from rscodec.registry import ENHANCERS, UPSAMPLERS
@@ -77,7 +77,6 @@ def command(stream: str | Path, output: Path, driver: str | None, creation_optio
         click.echo(f"{result.path}: {result.width} x {result.height} x {result.bands}, {changed}"
                    f"{result.seconds:.1f} s")
     tell_guess(stream, result)
-    if not preview and result.lossy:
-        click.echo(f"note: {result.lossy} changes pixels once more; nodata may not come back exactly", err=True)
+    tell_lossy(result)
     if result.tiles_bad:
         raise TileDamaged(f"{stream}: left empty in {output}, because damaged: {result.lost}")

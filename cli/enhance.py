@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from cli import enhancing, options
-from cli.output import tell_guess
+from cli.output import tell_guess, tell_lossy
 from cli.progress import progress
 from rscodec.enhancers.base import EnhanceSettings
 
@@ -36,6 +36,7 @@ def command(image: Path, output: Path, enhance: EnhanceSettings, driver: str | N
     with progress("enhance", quiet) as report:
         result = enhance_file(image, output, enhance, progress=report, **settings)
     tell_guess(image, result)
+    tell_lossy(result)
     if not quiet:
         bands = ", ".join(map(str, result.bands)) or "none"
         click.echo(f"{result.path}: {result.width} x {result.height}, bands enhanced: {bands}; {result.seconds:.1f} s")

@@ -23,6 +23,12 @@ def tell_guess(scene: str | PathLike, report) -> None:
                    f"{','.join(map(str, report.guessed))} are taken: give --bands R,G,B,... for others", err=True)
 
 
+def tell_lossy(report) -> None:
+    """A note on a format of the output that changes pixels once more."""
+    if report.lossy:
+        click.echo(f"note: {report.lossy} changes pixels once more; nodata may not come back exactly", err=True)
+
+
 def plain(value):
     if dataclasses.is_dataclass(value):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}

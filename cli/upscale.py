@@ -8,7 +8,7 @@ import click
 
 from bitstreams.errors import TileDamaged
 from cli import options
-from cli.output import tell_guess
+from cli.output import tell_guess, tell_lossy
 from cli.progress import progress
 from rscodec.upsamplers.base import LARGEST_SCALE, UpscaleSettings
 
@@ -50,5 +50,6 @@ def run(scene: str | Path, output: Path, upscale: UpscaleSettings, quiet: bool, 
         bands = ",".join(map(str, result.bands)) or "none"
         click.echo(f"{result.path}: {result.width} x {result.height}, bands {bands} generated, {result.seconds:.1f} s")
     tell_guess(scene, result)
+    tell_lossy(result)
     if result.tiles_bad:
         raise TileDamaged(f"{scene}: left empty in {output}, because damaged: {result.lost}")

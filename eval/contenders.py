@@ -59,6 +59,7 @@ class OurCodec:
         self._settings = EncodeSettings(model=name, weights=weights, effort=effort, balance=balance)
         self._codec = codec_for_encoding(name, weights)
         self.name = OURS + name + (f":{effort}" if effort else "") + (f":{BALANCE}" if balance else "")
+        self.name += f"@{weights.stem}" if weights else ""
         self.version = f"rscodec {rscodec.__version__}, {self._codec.model} {self._codec.weights_hash.hex()}"
         self.command = "rscodec encode -q {parameter}" + (f" --model {name}" if name != "s" else "")
         self.command += (f" --effort {effort}" if effort else "") + (" --balance" if balance else "")

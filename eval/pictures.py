@@ -54,7 +54,8 @@ def pictures(result, out: Path, count: int) -> list[dict]:
 
     found = []
     for name in choose(result.rows, count):
-        scene = load(result.images[name].path, result.bands)
+        image = result.images[name]
+        scene = load(image.path, result.bands, image.bands)
         choices = []
         for rate in RATES:
             views = []

@@ -50,6 +50,8 @@ def write_curves(summary: dict, out: Path) -> list[Path]:
     written = []
     for name, one in summary["sets"].items():
         panels = [panel for panel in PANELS if any(_line(curve, panel[0]) for curve in one["curves"].values())]
+        if not panels:  # all is lossless
+            continue
         peaks = ", ".join(f"{peak:g}" for peak in one["peak"])
         title = f"{name}: {one['images']} images, peak {peaks}"
         written += _figure(panels, partial(_panel, one["curves"]), title, out / f"curves_{_plain(name)}")

@@ -71,8 +71,9 @@ def rd(
                 progress(done, len(points))
     contenders = {one.name: one for one in taking_part.values()}
     asked = {image.name: image for image in images}
+    whose = {(one.name, one.version, one.command, band_list(bands)) for one in contenders.values()}
     rows = [row for row in read(table_path)
-            if row.image in asked and row.codec in contenders and row.bands_asked == band_list(bands)]  # fmt: skip
+            if row.image in asked and (row.codec, row.version, row.command, row.bands_asked) in whose]  # fmt: skip
     summary = summarise(rows)
     summary["skipped"] = skipped | refused | metrics_left_out(rows) | without_figure(summary["sets"])
     with AtomicPath(out / "bd.json", overwrite=True) as path:
@@ -88,6 +89,10 @@ def line_up(specs: Iterable[str]) -> tuple[dict, dict[str, str]]:
             found[spec] = contender(spec)
         except ToolMissing as problem:
             skipped[spec] = str(problem)
+    versions: dict[str, str] = {}
+    for spec, one in found.items():
+        if versions.setdefault(one.name, one.version) != one.version:
+            raise InputError(f"{spec}: another is called {one.name}, too: give the weights' files different names")
     return found, skipped
 
 

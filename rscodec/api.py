@@ -93,7 +93,7 @@ class DecodeReport:
 
 @dataclass(frozen=True)
 class EnhanceReport:
-    """`bands`: those that changed, counted from 1. `guessed` as in UpscaleReport."""
+    """`bands`: those that changed, counted from 1. `guessed` as in UpscaleReport, `lossy` as in DecodeReport."""
 
     path: str
     width: int
@@ -101,11 +101,13 @@ class EnhanceReport:
     bands: list
     seconds: float
     guessed: tuple[int, ...] = ()
+    lossy: str = ""
 
 
 @dataclass(frozen=True)
 class UpscaleReport:
-    """`bands`: those that are generated, counted from 1. `tiles_bad` as in DecodeReport, where a stream was decoded.
+    """`bands`: those that are generated, counted from 1. `tiles_bad` (where a stream was decoded) and `lossy` as in
+    DecodeReport.
 
     `guessed`: bands before that were taken for red, green and blue, though nothing says so; none if something does.
     """
@@ -117,6 +119,7 @@ class UpscaleReport:
     seconds: float
     tiles_bad: list
     guessed: tuple[int, ...] = ()
+    lossy: str = ""
 
     lost = DecodeReport.lost
 
@@ -382,7 +385,8 @@ def enhance_file(
         with RasterWriter(dst, *shape, metadata, driver, creation_options, overwrite) as writer:
             _write_pieces(writer, scene, whole, chosen, metadata, progress)
     changed, guessed = _generated(scene, chosen)
-    return EnhanceReport(str(dst), reader.width, reader.height, changed, time.perf_counter() - started, guessed)
+    lossy, seconds = lossy_option(driver, creation_options or {}), time.perf_counter() - started
+    return EnhanceReport(str(dst), reader.width, reader.height, changed, seconds, guessed, lossy)
 
 
 def upscale_file(
@@ -436,7 +440,8 @@ def upscale_file(
                     writer.write_mask(~scene.damage(piece), piece.col - target.col, piece.row - target.row)
     generated, guessed = _generated(scene, chosen)
     seconds, bad = time.perf_counter() - started, sorted(bad, key=str)
-    return UpscaleReport(str(dst), target.width, target.height, generated, seconds, bad, guessed)
+    lossy = lossy_option(driver, creation_options or {})
+    return UpscaleReport(str(dst), target.width, target.height, generated, seconds, bad, guessed, lossy)
 
 
 def _generated(scene, chosen: list[int]) -> tuple[list[int], tuple[int, ...]]:
@@ -481,10 +486,17 @@ def preview_file(
         chosen, metadata = _select(header.bands, header.dtype, scaled, bands, src)
         shape = width, height, len(chosen), header.dtype
         with RasterWriter(dst, *shape, metadata, driver, creation_options, overwrite) as writer:
+            places: dict[Window, np.ndarray] = {}  # where pixels are lost
             for place, pixels, classes in pieces(scene.decoder, factor):
                 _write(writer, pixels[chosen], classes, metadata, place.col, place.row)
+                lost = np.zeros((1, 1), bool) if classes is None else (classes == MASKED).all(0)
+                places[place] = lost if lost.any() else lost[:1, :1]
+            if scene.bad and driver in MASKED_FORMATS and not _shows_invalid(metadata, header.dtype):
+                for place, lost in places.items():
+                    writer.write_mask(~np.broadcast_to(lost, (place.height, place.width)), place.col, place.row)
         bad = sorted(scene.bad, key=str)
-    return DecodeReport(str(dst), width, height, len(chosen), time.perf_counter() - started, bad)
+    lossy, seconds = lossy_option(driver, creation_options or {}), time.perf_counter() - started
+    return DecodeReport(str(dst), width, height, len(chosen), seconds, bad, lossy=lossy)
 
 
 def verify_file(

@@ -106,10 +106,10 @@ class GeneratedScene(ABC):
         return classes != VALID
 
     def _forget(self, part: Window) -> None:
-        """Keep the changes of those windows only that reach into the next part, to the right or below."""
+        """Keep the changes of those windows only that reach into a part to come: to the right of this one, or below."""
         for window in list(self._changes):
             target = self._windows.target(window)
-            right = target.col < part.right < target.right and target.row < part.bottom
+            right = target.right > part.right and target.row < part.bottom and target.bottom > part.row
             below = target.row < part.bottom < target.bottom
             if not (right or below):
                 del self._changes[window]

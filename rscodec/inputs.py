@@ -40,22 +40,26 @@ def find_inputs(named: Iterable[str], asset: str | None = None, streams: bool = 
     return found
 
 
-def _expand(named: str, asset: str | None, streams: bool) -> Iterator[Input]:
+def _expand(named: str, asset: str | None, streams: bool, lists: tuple[Path, ...] = ()) -> Iterator[Input]:
+    """`lists`: those that this one is named in."""
     suffix = PurePosixPath(named).suffix.lower()
     if is_url(named):
         yield Input(named, PurePosixPath(urlsplit(named).path).stem)
-    elif suffix == LIST:
-        for line in _lines(named):
-            yield from _expand(line, asset, streams)
-    elif suffix in ITEMS:
-        yield from (Input(path, name) for name, path in assets(Path(named), asset, streams))
-    elif Path(named).exists() or not glob.has_magic(named):
-        yield Input(str(Path(named).absolute()), Path(named).stem)
-    else:
+    elif glob.has_magic(named) and not Path(named).exists():
         paths = sorted(glob.glob(named, recursive=True))
         if not paths:
             raise InputError(f"nothing matches {named}; check the pattern")
-        yield from (Input(str(Path(path).absolute()), Path(path).stem) for path in paths)
+        for path in paths:
+            yield from _expand(path, asset, streams, lists)
+    elif suffix == LIST:
+        if Path(named).resolve() in lists:
+            raise InputError(f"the list {named} names itself; take it out of the list")
+        for line in _lines(named):
+            yield from _expand(line, asset, streams, (*lists, Path(named).resolve()))
+    elif suffix in ITEMS:
+        yield from (Input(path, name) for name, path in assets(Path(named), asset, streams))
+    else:
+        yield Input(str(Path(named).absolute()), Path(named).stem)
 
 
 def _lines(path: str) -> list[str]:

@@ -75,6 +75,7 @@ class _Canvas:
         tile = self.decoder.grid.tile(row, col)
         classes, exact, damaged = self.decoder.planes(tile)
         coded, cell = self._pixels(row, col, tile)
+        damaged = damaged | self.decoder.damage(tile)
         inside = slice(None), *shrunk(tile, self.factor).within(self.place)
         self.exact[inside] += _fold(exact, tile, self.factor)
         self.area[inside[1:]] += _fold(np.ones((tile.height, tile.width)), tile, self.factor)
@@ -112,8 +113,8 @@ class _Canvas:
         lost = ~known & (True if classes is None else classes == VALID)
         if lost.any():
             coded[lost] = decoder.blank()
-            if classes is not None:
-                classes[np.broadcast_to(lost.all(0), classes.shape)] = MASKED
+            classes = np.zeros((1, *self.area.shape), np.uint8) if classes is None else classes
+            classes[np.broadcast_to(lost.all(0), classes.shape)] = MASKED
         exact = to_dtype(self.exact / self.area, radiometry.dtype)
         return radiometry.merge(coded, exact), classes
 

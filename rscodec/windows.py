@@ -26,7 +26,7 @@ class Axis:
     def __init__(self, length: int, window: int, overlap: int, target: int | None = None, align: int = ALIGN):
         padded = max(window, -(-length // align) * align)
         count = -(-(padded - overlap) // (window - overlap))
-        self.starts = [round(k * (padded - window) / max(count - 1, 1) / align) * align for k in range(count)]
+        self.starts = sorted({round(k * (padded - window) / max(count - 1, 1) / align) * align for k in range(count)})
         self._length, self._target, self._window, self._overlap = length, target or length, window, overlap
         self._total = np.zeros(self._own(self.starts[-1])[1])
         for start in self.starts:

@@ -5,7 +5,8 @@
     batch --gradient-->+--> mean --> step            `together` batches, each on a thread of its own
 
 Batches are a function of seed and step, and the random state is kept: on a CPU a run that was interrupted ends as one
-that was not. SIGTERM ends a sitting politely: the checkpoint is written first.
+that was not. SIGTERM ends a sitting politely: the checkpoint is written first. So does Ctrl-C, and then it is
+KeyboardInterrupt as ever; a second one does not wait.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,38 +95,56 @@ def train(
             **begun,
         )
 
-    asked_to_stop = []
-    before = signal.signal(signal.SIGTERM, lambda *_: asked_to_stop.append(True))
     step, skipped, sums, counted = first - 1, 0, {}, 0
     started = saved_at = time.monotonic()
-    for step, (figures, found) in enumerate(gradients(loss_of, parameters, batches, first, plan), first):
-        for group in optimizer.param_groups:
-            group["lr"] = group["share"] * learning_rate(step, plan)
-        for parameter, gradient in zip(parameters, found, strict=True):
-            parameter.grad = gradient
-        norm = nn.utils.clip_grad_norm_(parameters, plan.clip)
-        if torch.isfinite(norm):
-            optimizer.step()
-            average.update(module)
-        else:
-            skipped += 1
-        for key, value in {"norm": norm, **figures}.items():
-            sums[key] = sums.get(key, 0.0) + value
-        counted += 1
-        if (step + 1) % plan.log_every == 0:
-            now = time.monotonic()
-            means = " ".join(f"{key} {float(value) / counted:.4f}" for key, value in sums.items())
-            log(f"step {step + 1} {now - started:.0f}s {means} lr {learning_rate(step, plan):.1e} skipped {skipped}")
-            sums, counted = {}, 0
-        if time.monotonic() - saved_at > plan.save_seconds:
-            keep(step + 1)
-            saved_at = time.monotonic()
-        if asked_to_stop or (plan.minutes and time.monotonic() - started > 60 * plan.minutes):
-            break
-    signal.signal(signal.SIGTERM, before)
+    with _asked_to_stop() as asked:
+        for step, (figures, found) in enumerate(gradients(loss_of, parameters, batches, first, plan), first):
+            for group in optimizer.param_groups:
+                group["lr"] = group["share"] * learning_rate(step, plan)
+            for parameter, gradient in zip(parameters, found, strict=True):
+                parameter.grad = gradient
+            norm = nn.utils.clip_grad_norm_(parameters, plan.clip)
+            if torch.isfinite(norm):
+                optimizer.step()
+                average.update(module)
+            else:
+                skipped += 1
+            for key, value in {"norm": norm, **figures}.items():
+                sums[key] = sums.get(key, 0.0) + value
+            counted += 1
+            if (step + 1) % plan.log_every == 0:
+                now = time.monotonic()
+                means = " ".join(f"{key} {float(value) / counted:.4f}" for key, value in sums.items())
+                rate = learning_rate(step, plan)
+                log(f"step {step + 1} {now - started:.0f}s {means} lr {rate:.1e} skipped {skipped}")
+                sums, counted = {}, 0
+            if time.monotonic() - saved_at > plan.save_seconds:
+                keep(step + 1)
+                saved_at = time.monotonic()
+            if asked or (plan.minutes and time.monotonic() - started > 60 * plan.minutes):
+                break
     keep(step + 1)
+    if signal.SIGINT in asked:
+        raise KeyboardInterrupt
     average.seconds = seconds + time.monotonic() - started
     return average
+
+
+@contextmanager
+def _asked_to_stop() -> Iterator[list[int]]:
+    """The signals that came while it is entered; a second one of the kind is answered as ever."""
+    asked = []
+
+    def stop(number: int, _) -> None:
+        asked.append(number)
+        signal.signal(number, before[number])
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def gradients(loss_of: Callable, parameters: list[nn.Parameter], batches: Callable[[int, int], Iterator], first: int,

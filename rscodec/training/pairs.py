@@ -14,6 +14,7 @@ import io
 import itertools
 import math
 import multiprocessing
+import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -139,7 +140,7 @@ def ahead(function: Callable, tasks: Iterable[tuple], workers: int) -> Iterator:
     if not workers:
         yield from itertools.starmap(function, tasks)
         return
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+    with multiprocessing.get_context("spawn").Pool(workers, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
         pending = collections.deque()
         for task in tasks:
             pending.append(pool.apply_async(function, task))

@@ -49,6 +49,12 @@ def test_usage(rscodec, api, args):
     assert rscodec("enhance", "a.jp2", "-o", "a.tif", *args).code == 2 and not api.calls
 
 
+def test_a_format_that_loses_pixels_is_a_note(rscodec, api):
+    api.results["enhance_file"] = dataclasses.replace(api.results["enhance_file"], lossy="COMPRESS=JPEG")
+    told = rscodec("enhance", "a.jp2", "-o", "a.tif", "--model", "ldm-jpeg2000").err
+    assert told == "note: COMPRESS=JPEG changes pixels once more; nodata may not come back exactly\n"
+
+
 def test_colours_that_are_guessed_are_a_note(rscodec, api):
     command = "enhance", "a.jp2", "-o", "a.tif", "--model", "ldm-jpeg2000", "--quiet"
     assert rscodec(*command).err == ""

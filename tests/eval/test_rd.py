@@ -13,6 +13,7 @@ from bitstreams.errors import InputError, OutputError
 from eval import anchors, contenders, datasets, rd, spectral, table
 from eval.anchors.base import ToolMissing
 from rscodec.scene import Scene
+from tests import models
 from tests.eval.conftest import Offset
 
 
@@ -74,6 +75,34 @@ def test_a_figure_that_is_missing_is_explained(images, tmp_path):
     why = {name: reason for name, reason in found["skipped"].items() if name.startswith("BD")}
     assert why.keys() == {f"BD of other against offset in {metric}" for metric in ("psnr_db", "ms_ssim_db")}
     assert "fewer than 3 points" in why["BD of other against offset in psnr_db"]
+
+
+def test_rows_of_another_version_are_left_out(images, tmp_path, monkeypatch):
+    first = run(images, tmp_path / "out").rows
+    monkeypatch.setattr(Offset, "version", "another")
+    rd._contender.cache_clear()
+    again = run(images, tmp_path / "out", resume=True).rows
+    assert len(again) == len(first) and {row.version for row in again} == {"another"}
+
+
+def test_weights_have_names_of_their_own(images, tmp_path, tiny_weights):
+    copies = [tmp_path / name for name in ("a.safetensors", "b.safetensors", "there/a.safetensors")]
+    copies[2].parent.mkdir()
+    for copy in copies[:2]:
+        copy.write_bytes(tiny_weights.read_bytes())
+    models.write(copies[2], seed=1)
+    found, _ = rd.line_up([f"rscodec:vec@{copy}" for copy in copies[:2]])
+    assert [one.name for one in found.values()] == ["rscodec:vec@a", "rscodec:vec@b"]
+    with pytest.raises(InputError, match="another is called rscodec:vec@a, too"):
+        rd.line_up([f"rscodec:vec@{copy}" for copy in copies])
+
+
+def test_without_a_finite_quality_there_are_no_curves(images, tmp_path, monkeypatch):
+    from eval.plots import write_curves
+
+    monkeypatch.setattr(Offset, "decode", lambda self, data, shape, dtype: Scene.load(images[0].path, (1, 2, 3)).pixels)
+    found = rd.rd(images[:1], [], ["offset"], tmp_path / "out")
+    assert found.rows[0].mse == 0 and write_curves(found.summary, tmp_path / "out") == []
 
 
 def test_other_bands_are_other_rows(images, tmp_path):

@@ -355,3 +355,4 @@ def test_an_output_that_loses_pixels_is_told_and_refused_within_a_bound(tmp_path
     with pytest.raises(InputError, match="error of 2, which COMPRESS=JPEG cannot keep"):
         api.decode_file(tmp_path / "1.bin", tmp_path / "c.tif", **lossy)
     assert not (tmp_path / "c.tif").exists()
+    assert api.preview_file(tmp_path / "1.bin", tmp_path / "d.tif", 50, **lossy).lossy == "COMPRESS=JPEG"

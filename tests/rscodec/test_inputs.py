@@ -66,6 +66,21 @@ def test_a_list_that_is_not_there_is_named(folder):
         find_inputs(["nowhere.txt"])
 
 
+def test_a_pattern_may_be_of_lists(folder):
+    for name, content in {"one.txt": "a.tif", "two.txt": "b.tif\n[odd].tif"}.items():
+        Path(name).write_text(content)
+    assert names("*.txt") == ["a", "b", "[odd]"]
+
+
+def test_a_list_that_names_itself_is_an_error(folder):
+    Path("one.txt").write_text("a.tif\ntwo.txt")
+    Path("two.txt").write_text("one.tx?")
+    with pytest.raises(InputError, match="one.txt names itself"):
+        find_inputs(["one.txt"])
+    Path("two.txt").write_text("b.tif")
+    assert names("one.txt", "two.txt") == ["a", "b"]
+
+
 @pytest.mark.parametrize("name, content", [
     ("list.txt", "# nothing yet\n\n"), ("items.json", '{"type": "FeatureCollection", "features": []}'),
 ])

@@ -68,14 +68,30 @@ def test_alpha_is_averaged_exactly(make_scene, to_stream, to_decoder):
     assert (pixels[3] == np.rint(averaged(scene.pixels[3:].astype(float), 16)[0])).all()
 
 
-def test_a_damaged_tile_is_named_or_left_out(make_scene, to_stream, to_decoder, flip):
-    data = flip(to_stream(make_scene((200, 150), 3, "uint16", 0.0)), 1, 1, 0)
+@pytest.mark.parametrize("factor", [1, 2, 4, 16])
+@pytest.mark.parametrize("dtype, nodata", [("uint16", 0.0), ("int16", -9999.0), ("uint8", None)])
+def test_a_damaged_tile_is_named_or_left_out(make_scene, to_stream, to_decoder, flip, factor, dtype, nodata):
+    data = flip(to_stream(make_scene((200, 150), 3, dtype, nodata)), 1, 1, 0)
     with pytest.raises(TileDamaged):
-        preview(to_decoder(data), 16)
+        preview(to_decoder(data), factor)
     decoder = to_decoder(data, on_error="nodata")
-    pixels, classes = preview(decoder, 16)
+    pixels, classes = preview(decoder, factor)
     assert list(decoder.bad) == [(1, 1, 0)]
-    assert (pixels[:, 4:8, 4:8] == 0).all() and (classes[:, 4:8, 4:8] == MASKED).all() and pixels[:, :4].any()
+    lost = (slice(None), *2 * [slice(64 // factor, 128 // factor)])
+    assert (pixels[lost] == (nodata or 0)).all() and (classes[lost] == MASKED).all()
+    assert (pixels[:, 32 // factor : 64 // factor, 64 // factor : 128 // factor] != (nodata or 0)).any()
+
+
+@pytest.mark.parametrize("longest", [200, 50])
+def test_what_is_lost_is_masked_where_there_is_no_nodata(make_scene, tmp_path, tiny_weights, flip, longest):
+    path, data = tmp_path / "scene.bin", rscodec.encode(make_scene(), 5, weights=tiny_weights, model="vec", tile=64)
+    path.write_bytes(flip(data, 1, 1, 0))
+    rscodec.preview_file(path, tmp_path / "small.tif", longest, weights=tiny_weights, on_error="nodata")
+    with rasterio.open(tmp_path / "small.tif") as found:
+        factor = 200 // found.width
+        expected = np.ones(found.shape, bool)
+        expected[64 // factor : 128 // factor, 64 // factor : 128 // factor] = False
+        assert ((found.dataset_mask() != 0) == expected).all()
 
 
 def test_other_codecs_have_previews_too(make_scene, to_stream, to_decoder, tiny):

@@ -21,6 +21,16 @@ def test_shares_add_up_to_one(length):
 
 
 @pytest.mark.parametrize("length", LENGTHS)
+def test_windows_that_are_no_wider_than_their_grid(length):
+    axis = Axis(length, ALIGN, ALIGN // 4)
+    assert len(set(axis.starts)) == len(axis.starts)
+    total = np.zeros(axis.starts[-1] + ALIGN)
+    for start in axis.starts:
+        total[start : start + ALIGN] += axis.share(start)
+    assert np.allclose(total[:length], 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("length", LENGTHS)
 def test_windows_lie_on_the_grid_of_the_codec_and_overlap(length):
     axis = Axis(length, 64, 32)
     assert all(start % ALIGN == 0 for start in axis.starts)

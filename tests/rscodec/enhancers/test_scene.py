@@ -76,9 +76,10 @@ def test_with_one_band_the_three_channels_agree():
     assert (found == 151).all()
 
 
-def test_read_in_pieces_every_window_is_computed_once():
+@pytest.mark.parametrize("height, width", [(1100, 100), (1050, 1100)])
+def test_read_in_pieces_every_window_is_computed_once(height, width):
     told = Told(lambda *_: 0.1)
-    picture = opened(SceneSource(grey(1100, 100)))
+    picture = opened(SceneSource(grey(height, width)))
     scene = EnhancedScene(picture, told, EnhanceSettings("any"), {}, 2.5)
     for piece in scene.pieces(picture.scene):
         scene.read(piece)

@@ -17,14 +17,14 @@ from rscodec.training.loop import WARM_UP, Plan, learning_rate, train
 TINY = CodecConfig(width=8, encoder_blocks=1, decoder_blocks=1, tail=8, groups=(4, 8), features=8, hyper=4, narrow=4)
 
 
-def run(shard, path, steps, until=None, interrupt_at=None):
+def run(shard, path, steps, interrupt_at=None, by=signal.SIGTERM):
     torch.manual_seed(0)
     crops = Crops(load_shard(shard), batch=2, size=32, seed=3)
     codec = Codec(TINY)
 
     def loss_of(batch, step):
         if step == interrupt_at:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), by)
         quality = torch.tensor([2.0, 6.5])
         x = batch.shown()
         coded = codec(x, quality)
@@ -49,6 +49,13 @@ def test_an_interrupted_run_ends_as_one_that_was_not(shard, tmp_path):
         assert torch.equal(value, parts.state_dict()[key]), key
     for key, value in whole_average.state.items():
         assert torch.equal(value, parts_average.state[key]), key
+
+
+def test_ctrl_c_loses_no_step(shard, tmp_path):
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        run(shard, tmp_path / "run.pt", 12, interrupt_at=5, by=signal.SIGINT)
+    assert checkpoint.load(tmp_path / "run.pt")["step"] == 6 and signal.getsignal(signal.SIGINT) is before
 
 
 def test_training_lowers_the_loss(shard, tmp_path):

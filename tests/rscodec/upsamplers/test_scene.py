@@ -86,11 +86,12 @@ def test_an_upsampler_without_a_deterministic_part_says_so():
         Told(lambda *_: 0).deterministic()
 
 
-def test_read_in_pieces_every_window_is_computed_once():
+@pytest.mark.parametrize("width, count", [(30, 3), (160, 6)])
+def test_read_in_pieces_every_window_is_computed_once(width, count):
     told = Told(lambda *_: 0.1)
-    scene = upscaled(grey(180, 30), told, 8)
+    scene = upscaled(grey(180, width), told, 8)
     pieces = scene.pieces(scene.target)
-    assert len(pieces) == 3
+    assert len(pieces) == count
     for piece in pieces:
         scene.read(piece)
     assert len(told.calls) == len({call[-1] for call in told.calls}) and told.calls[0][0].shape == (3, WINDOW, WINDOW)
