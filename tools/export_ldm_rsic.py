@@ -1,7 +1,7 @@
 """Turn a trained LDM-RSIC into weights that ship: float16 safetensors and a manifest with measured figures.
 
     RSCODEC_DATA=... python tools/export_ldm_rsic.py --run local/ldm2 --model ldm-rsic-1 --codec s
-    RSCODEC_DATA=... python tools/export_ldm_rsic.py --run local/ldmj2 --model ldm-jpeg2000-3
+    RSCODEC_DATA=... python tools/export_ldm_rsic.py --run local/ldmj4 --model ldm-jpeg2000-4
 
 Figures are of files: real streams (or JPEG2000 files) of the held-out images, decoded with and without the enhancer at
 seed 0; PSNR per image, then averaged, and LPIPS where its weights are found.

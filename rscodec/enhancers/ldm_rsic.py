@@ -105,11 +105,17 @@ class LdmEnhancer(Enhancer):
 
     @torch.inference_mode()
     def change(self, pixels: np.ndarray, quality: float | None, seed: int) -> np.ndarray:
+        """Of a raster the mean of two views, since rows and columns are alike to JPEG2000."""
         net = self._net
-        x = torch.from_numpy(pixels)[None].to(self.device, memory_format=torch.channels_last)
-        known = net.known(x, None if quality is None else torch.tensor([quality], device=self.device))
+        x = torch.from_numpy(pixels)[None].to(self.device)
+        views = torch.cat([x, x.mT]) if self.takes == "raster" else x
+        views = views.contiguous(memory_format=torch.channels_last)
+        known = net.known(views, None if quality is None else torch.tensor([quality], device=self.device))
         start = normal((1, *net.prior_shape), torch.Generator().manual_seed(seed), self.device)
-        return net.men(x, net.generated_prior(x, known, start), known)[0].cpu().numpy()
+        found = net.men(views, net.generated_prior(views, known, start.expand(len(views), -1, -1, -1)), known)
+        if self.takes == "raster":
+            found = (found[:1] + found[1:].mT) / 2
+        return found[0].cpu().numpy()
 
 
 def write_weights(path: Path, model: str, net: LdmRsic, codecs: tuple[str, ...]) -> None:

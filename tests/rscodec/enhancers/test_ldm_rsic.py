@@ -118,3 +118,10 @@ def test_priors_are_of_one_size_however_they_were_made(pixels):
     for prior in (net.learnt_prior(decoded, decoded), net.generated_prior(decoded, known, start)):
         assert torch.allclose(prior.mean(1), torch.zeros(1), atol=1e-4)
         assert torch.allclose(prior.var(1, unbiased=False), torch.ones(1), atol=0.05)
+
+
+def test_rows_and_columns_of_a_raster_are_alike(tmp_path, pixels):
+    found = LdmEnhancer(enhancers.write(tmp_path / "a.safetensors", "raster"))
+    change = found.change(pixels, None, 0)
+    turned = found.change(np.ascontiguousarray(pixels.transpose(0, 2, 1)), None, 0).transpose(0, 2, 1)
+    assert np.abs(change).max() > 1e-3 and np.abs(change - turned).max() < 1e-5
