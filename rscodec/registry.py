@@ -48,7 +48,7 @@ class EnhancerRow(Row):
 
 LDM_RSIC = "rscodec.enhancers.ldm_rsic:LdmEnhancer"
 ENHANCERS = (
-    EnhancerRow("ldm", LDM_RSIC, ("ldm-rsic-1",), "ldm-rsic-1", "LDM-RSIC, for what our codec made"),
+    EnhancerRow("ldm", LDM_RSIC, ("ldm-rsic-2",), "ldm-rsic-2", "LDM-RSIC, for what our codec made"),
     EnhancerRow("ldm-jpeg2000", LDM_RSIC, ("ldm-jpeg2000-4",), "ldm-jpeg2000-4", "LDM-RSIC, for what JPEG2000 made",
                 takes="raster"),  # fmt: skip
 )

@@ -1,6 +1,6 @@
 """Turn a trained LDM-RSIC into weights that ship: float16 safetensors and a manifest with measured figures.
 
-    RSCODEC_DATA=... python tools/export_ldm_rsic.py --run local/ldm2 --model ldm-rsic-1 --codec s
+    RSCODEC_DATA=... python tools/export_ldm_rsic.py --run local/ldm2 --model ldm-rsic-2 --codec s --times 1.1
     RSCODEC_DATA=... python tools/export_ldm_rsic.py --run local/ldmj4 --model ldm-jpeg2000-4
 
 Figures are of files: real streams (or JPEG2000 files) of the held-out images, decoded with and without the enhancer at
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import click
 import numpy as np
+import torch
 
 import rscodec
 from cli.main import Tool
@@ -84,13 +85,17 @@ def measure(scenes: list[Scene], points, both) -> list[dict]:
 @click.option("--run", type=click.Path(exists=True, path_type=Path), required=True, help="Folder with average.pt.")
 @click.option("--model", required=True, help="Name of the weights, as in the registry.")
 @click.option("--codec", default="s", show_default=True, help="The codec whose shipped weights it is measured with.")
+@click.option("--times", default=1.0, show_default=True, help="What ships changes pixels so many times as much.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("rscodec/weights"), show_default=True)
 @click.option("--overwrite", is_flag=True)
-def main(run: Path, model: str, codec: str, out: Path, overwrite: bool) -> None:
+def main(run: Path, model: str, codec: str, times: float, out: Path, overwrite: bool) -> None:
     path = new_weights(out, model, overwrite)
     saved = checkpoint.load(run / "average.pt")
     net = LdmRsic(LdmConfig.from_dict(saved["config"]))
     net.load_state_dict(saved["module"])
+    with torch.no_grad():
+        for parameter in net.men.head.parameters():
+            parameter *= times
     streams = net.config.takes == "stream"
     codecs = (codec_for_encoding(codec).weights_hash.hex(),) if streams else ()
     write_weights(path, model, net, codecs)
@@ -104,7 +109,7 @@ def main(run: Path, model: str, codec: str, out: Path, overwrite: bool) -> None:
             figures[pattern] = measure(scenes, range(1, 9), lambda scene, q: of_stream(scene, q, codec, settings))
         else:
             figures[pattern] = measure(scenes, RATES, lambda scene, rate: of_jpeg2000(scene, rate, settings))
-    command = f"tools/export_ldm_rsic.py --run {run.name} --model {model} --codec {codec}"
+    command = f"tools/export_ldm_rsic.py --run {run.name} --model {model} --codec {codec} --times {times:g}"
     manifest = write_manifest(path, model, sittings(saved, "tools/train_ldm_rsic.py", codecs=codecs), figures, command)
     click.echo(f"{path}: {manifest['bytes']} bytes, made for {codecs or 'rasters'}")
 
