@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
@@ -314,9 +314,9 @@ def decode_file(
         shape, metadata = (target.width, target.height, len(chosen), header.dtype), scene.mark(metadata, chosen)
         with RasterWriter(dst, *shape, metadata, driver, creation_options, overwrite) as writer:
             _write_pieces(writer, scene.picture, target, chosen, metadata, progress)
-            if scene.bad and driver in MASKED_FORMATS and not _shows_invalid(metadata, header.dtype):
-                for piece in scene.picture.pieces(target):
-                    writer.write_mask(~scene.decoder.damage(piece), piece.col - target.col, piece.row - target.row)
+            if scene.bad and _needs_mask(driver, metadata, header.dtype):
+                lost = ((piece, scene.decoder.damage(piece)) for piece in scene.picture.pieces(target))
+                _mask_lost(writer, target, lost)
         bad = sorted(scene.bad, key=str)
         changed, guessed = _generated(scene.picture, chosen) if enhance else ((), ())
     size, seconds = (target.width, target.height, len(chosen)), time.perf_counter() - started
@@ -350,9 +350,17 @@ def _write(writer: RasterWriter, pixels: np.ndarray, classes: np.ndarray | None,
         writer.write_mask(valid, col, row)
 
 
-def _shows_invalid(metadata: dict, dtype: str) -> bool:
-    """Can an image say without further means that a pixel is invalid?"""
-    return "masked" in metadata or dtype.startswith("float") or native(nodata_value(metadata), dtype) is not None
+def _needs_mask(driver: str, metadata: dict, dtype: str) -> bool:
+    """Is a mask what it takes for an image to say that a pixel is lost, and can it have one?"""
+    says = "masked" in metadata or dtype.startswith("float") or native(nodata_value(metadata), dtype) is not None
+    return driver in MASKED_FORMATS and not says
+
+
+def _mask_lost(writer: RasterWriter, target: Window, lost: Iterable[tuple[Window, np.ndarray | bool]]) -> None:
+    """A mask of what is lost of every piece of the target."""
+    for piece, gone in lost:
+        valid = ~np.broadcast_to(gone, (piece.height, piece.width))
+        writer.write_mask(valid, piece.col - target.col, piece.row - target.row)
 
 
 def enhance_file(
@@ -435,9 +443,8 @@ def upscale_file(
         shape, metadata = (target.width, target.height, len(chosen), dtype), scene.mark(metadata, chosen)
         with RasterWriter(dst, *shape, metadata, driver, creation_options, overwrite) as writer:
             _write_pieces(writer, scene, target, chosen, metadata, progress)
-            if bad and driver in MASKED_FORMATS and not _shows_invalid(metadata, dtype):
-                for piece in scene.pieces(target):
-                    writer.write_mask(~scene.damage(piece), piece.col - target.col, piece.row - target.row)
+            if bad and _needs_mask(driver, metadata, dtype):
+                _mask_lost(writer, target, ((piece, scene.damage(piece)) for piece in scene.pieces(target)))
     generated, guessed = _generated(scene, chosen)
     seconds, bad = time.perf_counter() - started, sorted(bad, key=str)
     lossy = lossy_option(driver, creation_options or {})
@@ -481,22 +488,21 @@ def preview_file(
     with turn(threads), open(src, **options) as scene, naming(src):
         header = scene.header
         factor = factor_for(header.width, header.height, longest)
-        _, _, width, height = shrunk(Window(0, 0, header.width, header.height), factor)
+        target = shrunk(Window(0, 0, header.width, header.height), factor)
         scaled = scale_metadata(scene.metadata, factor, factor)
         chosen, metadata = _select(header.bands, header.dtype, scaled, bands, src)
-        shape = width, height, len(chosen), header.dtype
+        shape = target.width, target.height, len(chosen), header.dtype
         with RasterWriter(dst, *shape, metadata, driver, creation_options, overwrite) as writer:
-            places: dict[Window, np.ndarray] = {}  # where pixels are lost
+            lost: dict[Window, np.ndarray | bool] = {}
             for place, pixels, classes in pieces(scene.decoder, factor):
                 _write(writer, pixels[chosen], classes, metadata, place.col, place.row)
-                lost = np.zeros((1, 1), bool) if classes is None else (classes == MASKED).all(0)
-                places[place] = lost if lost.any() else lost[:1, :1]
-            if scene.bad and driver in MASKED_FORMATS and not _shows_invalid(metadata, header.dtype):
-                for place, lost in places.items():
-                    writer.write_mask(~np.broadcast_to(lost, (place.height, place.width)), place.col, place.row)
+                gone = classes is not None and (classes == MASKED).all(0)
+                lost[place] = gone if np.any(gone) else False
+            if scene.bad and _needs_mask(driver, metadata, header.dtype):
+                _mask_lost(writer, target, lost.items())
         bad = sorted(scene.bad, key=str)
-    lossy, seconds = lossy_option(driver, creation_options or {}), time.perf_counter() - started
-    return DecodeReport(str(dst), width, height, len(chosen), seconds, bad, lossy=lossy)
+    size, seconds = (target.width, target.height, len(chosen)), time.perf_counter() - started
+    return DecodeReport(str(dst), *size, seconds, bad, lossy=lossy_option(driver, creation_options or {}))
 
 
 def verify_file(

@@ -12,6 +12,7 @@ import pytest
 import torch
 from click import UsageError
 from PIL import Image
+from safetensors.torch import load_file
 
 from rscodec.sample import synthesize
 from rscodec.training import checkpoint
@@ -74,6 +75,18 @@ def test_pairs_of_our_codec(stage):
     assert first["decoded_by"] == codec_for_encoding("s").weights_hash.hex()
     assert checkpoint.load(twin / "average.pt")["config"]["takes"] == "stream"
     assert "held out, q 8: none" in (twin / "log.txt").read_text()
+
+
+def test_what_ships_may_change_more(stage, tmp_path, monkeypatch):
+    trained = stage("one", "--jpeg2000") / "average.pt"
+    monkeypatch.setenv("RSCODEC_DATA", str(tmp_path))  # no images: nothing is measured
+    args = ["--run", trained.parent, "--model", "mine", "--times", 2, "--out", tmp_path]
+    load("export_ldm_rsic").main([str(arg) for arg in args], standalone_mode=False)
+    shipped, module = load_file(tmp_path / "mine.safetensors"), checkpoint.load(trained)["module"]
+    for name in ("weight", "bias"):
+        expected = (2 * module[f"men.head.{name}"]).half()
+        assert expected.any() and torch.equal(shipped[f"men.head.{name}"], expected)
+    assert torch.equal(shipped["men.stem.weight"], module["men.stem.weight"].half())
 
 
 def test_windows_are_put_together_as_they_were_taken_apart():

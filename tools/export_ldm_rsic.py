@@ -1,6 +1,6 @@
 """Turn a trained LDM-RSIC into weights that ship: float16 safetensors and a manifest with measured figures.
 
-    RSCODEC_DATA=... python tools/export_ldm_rsic.py --run local/ldm2 --model ldm-rsic-2 --codec s --times 1.1
+    RSCODEC_DATA=... python tools/export_ldm_rsic.py --run local/ldm3 --model ldm-rsic-2 --codec s --times 1.1
     RSCODEC_DATA=... python tools/export_ldm_rsic.py --run local/ldmj4 --model ldm-jpeg2000-4
 
 Figures are of files: real streams (or JPEG2000 files) of the held-out images, decoded with and without the enhancer at
