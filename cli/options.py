@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +83,10 @@ class CreationOption(click.ParamType):
 def remember_debug(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
     if wanted:
         ctx.find_object(Session).debug = True
+        library = logging.getLogger("rscodec")
+        library.setLevel(logging.DEBUG)
+        if not library.handlers:
+            library.addHandler(logging.StreamHandler())
 
 
 class InputPath(click.Path):

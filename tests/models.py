@@ -15,6 +15,7 @@ import torch
 from rscodec.codec.integer import BIAS_UNIT
 from rscodec.codec.model import SMALL, Codec, CodecConfig
 from rscodec.codec.portable import PortableCodec, freeze, write_weights
+from rscodec.codec.transforms import Block
 from rscodec.radiometry import GREY_ROTATION
 from rscodec.registry import CODECS, find
 
@@ -35,7 +36,9 @@ def build(config: CodecConfig = TINY, seed: int = 0) -> Codec:
         with torch.no_grad():
             for head, size in ((codec.analysis.head, 0.05), (codec.synthesis.head, 0.15)):
                 head.weight.normal_(0, size / head.weight.shape[1] ** 0.5)
-            for block in (*codec.synthesis.blocks, codec.synthesis.tail):
+            if codec.synthesis.detail:
+                codec.synthesis.detail.head.weight.normal_(0, 0.05)
+            for block in (module for module in codec.synthesis.modules() if isinstance(module, Block)):
                 block.spatial.weight.mul_(2)  # so that what is far away is seen
             codec.entropy.hyper.levels.normal_(0, 0.5)
             codec.entropy.z_mu.normal_(0, 1)

@@ -33,6 +33,7 @@ from rscodec.carbon.kinds import IIDM, AnyConfig, build
 from rscodec.carbon.train import Ground, begun_model
 from rscodec.carbon.unet import UNet
 from rscodec.carbon.vgg import CHANNELS, STAGES, Vgg, full_widths
+from rscodec.codec.precision import fast
 from rscodec.training import checkpoint
 from rscodec.training.distill import Analysis, Source, Tiles, analyse, blockwise
 from rscodec.training.loop import Plan, train
@@ -83,7 +84,7 @@ def source(tiles: Path, vgg: str, run: Path, steps: int) -> None:
     net = Source(Vgg(IIDM.bands, widths), patches.others)
 
     def loss_of(batch, step: int):
-        with torch.autocast("cpu", torch.bfloat16):
+        with fast("cpu"):
             return net.loss(*batch)
 
     plan = Plan(steps, steps // 2, 3e-4, average=0.98)
@@ -162,7 +163,7 @@ def medians(full: Callable, small: Callable) -> list[float]:
         pair = []
         for one in (full, small):
             started = time.process_time()
-            with torch.autocast("cpu", torch.bfloat16):
+            with fast("cpu"):
                 one()
             pair.append(1000 * (time.process_time() - started))
         times.append((*pair, pair[0] / pair[1]))

@@ -7,14 +7,23 @@
 Loss: (bits per pixel + lambda(q) * 255^2 * MSE) / sqrt(lambda(q)), one random quality per crop; the division keeps the
 high rates from owning the gradient. For the first tenth only the upper half of the qualities is drawn: good
 reconstructions first. `--fake` trains the last phase: the encoder is frozen, the exact path is rounded as it will be
-when it ships. `--decoder` trains what makes pixels of latents, and nothing else. The run folder holds checkpoint.pt
-(everything, for going on), average.pt (weights that `tools/export_weights.py` can ship) and log.txt.
+when it ships. `--decoder` trains what makes pixels of latents, and nothing else. A checkout is enough, with torch,
+numpy, pillow, safetensors and click. The run folder holds
+
+    checkpoint.pt    everything, for going on; every ten minutes
+    average16.pt     the moving average in float16, for --start elsewhere; every two minutes
+    average.pt       the moving average at the end, which `tools/export_weights.py` can ship
+    log.txt
 """
 
+# ruff: noqa: E402
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import click
 import torch
@@ -23,11 +32,13 @@ from cli.main import Tool
 from rscodec.codec import rate
 from rscodec.codec.model import CONFIGS, Codec, CodecConfig
 from rscodec.codec.portable import read_weights, thaw
+from rscodec.codec.precision import fast
 from rscodec.training import checkpoint
 from rscodec.training.data import Batch, Crops, load_shard
 from rscodec.training.grow import grow
 from rscodec.training.log import run_log
 from rscodec.training.loop import Plan, train
+from rscodec.training.pack import pack
 
 LINEAR_SHARE = 0.2
 
@@ -71,7 +82,8 @@ def warm_start(codec: Codec, start: Path) -> list[dict]:
 
 
 @click.command(cls=Tool)
-@click.option("--shard", type=click.Path(exists=True, path_type=Path), required=True)
+@click.option("--shard", type=click.Path(exists=True, path_type=Path), required=True,
+              help="What tools/pack_data.py made, or a folder of pictures (packed into the run folder).")  # fmt: skip
 @click.option("--model", type=click.Choice(sorted(CONFIGS)), default="s")
 @click.option("--run", type=click.Path(path_type=Path), required=True, help="Folder of this run.")
 @click.option("--start", type=click.Path(exists=True, path_type=Path), help="average.pt or .safetensors to start from.")
@@ -97,7 +109,11 @@ def main(shard, model, run, start, steps, decay, learning_rate, batch, crop, ave
     config = CONFIGS[model]
     begun = {"--model": model, "--fake": fake, "--decoder": decoder_only, "config": config.as_dict()}
     checkpoint.check_same(run / "checkpoint.pt", begun)
-    crops = Crops(load_shard(shard, seed), batch, crop, seed)
+    if shard.is_dir():
+        pack(shard, run / "shard.zip")
+        shard = run / "shard.zip"
+    seen, _ = load_shard(shard, seed)
+    crops = Crops(seen, batch, crop, seed)
     codec = Codec(config)
     history = warm_start(codec, start) if start else []
     if not start:
@@ -124,7 +140,7 @@ def main(shard, model, run, start, steps, decay, learning_rate, batch, crop, ave
         quality = (lowest + (rate.QUALITY_MAX - lowest) * torch.rand(len(x), generator=generator)).to(device)
         if only is not None:
             quality.fill_(only)
-        with torch.autocast(device, torch.bfloat16):
+        with fast(device):
             coded = codec(x, quality)
         bpp = coded.bits / x[0, 0].numel()
         mse = (255 * (coded.pixels - x)).square().flatten(1).mean(1)
@@ -146,9 +162,17 @@ def main(shard, model, run, start, steps, decay, learning_rate, batch, crop, ave
     sitting |= {"decoder_only": True} if decoder_only else {}
     sitting |= {"quality": only} if only is not None else {}
     log(json.dumps(sitting))
-    averaged = train(codec, parameter_groups(codec), crops.stream, loss_of, plan, run / "checkpoint.pt", log, begun)
-    history.append(sitting | averaged.spent)
-    checkpoint.save(run / "average.pt", module=averaged.state, history=history, config=begun["config"])
+
+    def result(averaged: checkpoint.Average, state: dict[str, torch.Tensor]) -> dict:
+        return {"module": state, "history": [*history, sitting | averaged.spent], "config": begun["config"]}
+
+    def share(averaged: checkpoint.Average) -> None:
+        checkpoint.save(run / "average16.pt", **result(averaged, checkpoint.halved(averaged.state)))
+
+    groups = parameter_groups(codec)
+    averaged = train(codec, groups, crops.stream, loss_of, plan, run / "checkpoint.pt", log, begun, share)
+    share(averaged)
+    checkpoint.save(run / "average.pt", **result(averaged, averaged.state))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@
 Stage one learns the differential prior with everything that uses it, stage two to generate the prior: for the first
 --alone steps nothing else is trained, then the pixels that it leads to as well. The twin is stage one without a prior,
 for comparison; --without leaves out other parts of the method. Every batch has its own scale from 1 to 8. With --codec
-half of the small images are what our codec decodes at a random quality. Every 40th picture of the shard is held out; at
+half of the small images are what our codec decodes at a random quality. One ground of 40 is held out; at
 the end the gains over bicubic on it are logged for each kind of prior. The run folder holds checkpoint.pt (everything,
 for going on), average.pt (weights that `tools/export_e2diffsr.py` can ship) and log.txt.
 """
@@ -23,16 +23,16 @@ import torch
 import torch.nn as nn
 
 from cli.main import Tool
+from rscodec.codec.precision import fast
 from rscodec.training import checkpoint, sr
 from rscodec.training.critic import Critic
-from rscodec.training.data import Crops, load_shard
+from rscodec.training.data import Crops, Pools, load_shard
 from rscodec.training.ldm import Loss
 from rscodec.training.log import run_log
 from rscodec.training.loop import Plan, train
 from rscodec.training.pairs import CodecPairs, frozen_codec
 from rscodec.upsamplers.e2diffsr import CONFIGS, E2DiffConfig, E2DiffSr
 
-HELD_OUT = 40
 CHECKED = (1.5, 2, 2.6, 4, 6, 8)
 SPREAD_BATCHES = 16
 
@@ -118,22 +118,21 @@ def main(shard, stage, run, start, widths, codec_weights, steps, decay, alone, l
     if "modulation" in without:
         sr.forget_scale(net)
 
-    pools = load_shard(shard, seed)
-    seen = [[image for number, image in enumerate(pool) if number % HELD_OUT] for pool in pools]
+    seen, apart = load_shard(shard, seed)
     crops = Crops(seen, batch, large, seed)
     codec, decoded_by = None, None
     if codec_weights:
         codec, decoded_by = frozen_codec(codec_weights)
         codec = CodecPairs(codec, crops, device)
     pairs = sr.SrPairs(crops, small, device, codec)
-    held_out = sr.SrPairs(Crops((pools[0][::HELD_OUT], []), batch, large, seed + 1), small, device)
+    held_out = sr.SrPairs(Crops(Pools(apart.full, []), batch, large, seed + 1), small, device)
     if stage == "two" and history[-1]["stage"] != "two":
         sr.measure_spread(net, [pairs.pair(crops.at(step), step) for step in range(SPREAD_BATCHES)])
     terms = sr.Weights(adversarial, kl, critic_from)
 
     def loss_of(images, step: int) -> Loss:
         pair, generator = pairs.pair(images, step), torch.Generator().manual_seed(1_000_003 * seed + step)
-        with torch.autocast(device, torch.bfloat16):
+        with fast(device):
             if stage == "one":
                 return sr.stage_one(net, critic, pair, terms, step, generator)
             if stage == "twin":

@@ -6,8 +6,8 @@
     python tools/train_ldm_rsic.py ... --jpeg2000 --workers 12            pairs from OpenJPEG instead of our codec
 
 Stage one trains the enhancement network with the learnt prior, stage two lets the prior be generated: for the first
---alone steps only the prior is trained, then both. The twin is stage one without a prior, for comparison. Every 40th
-picture of the shard is held out; at the end the gains on it are logged for each kind of prior. The run folder holds
+--alone steps only the prior is trained, then both. The twin is stage one without a prior, for comparison. One ground
+of 40 of the shard is held out; at the end the gains on it are logged for each kind of prior. The run folder holds
 checkpoint.pt (everything, for going on), average.pt (weights that `tools/export_ldm_rsic.py` can ship) and log.txt.
 """
 
@@ -22,15 +22,15 @@ import torch
 
 from bitstreams.limits import QUALITY_MAX, QUALITY_MIN
 from cli.main import Tool
+from rscodec.codec.precision import fast
 from rscodec.enhancers.ldm_rsic import LdmConfig, LdmRsic
 from rscodec.training import checkpoint, ldm
-from rscodec.training.data import Crops, load_shard
+from rscodec.training.data import Crops, Pools, load_shard
 from rscodec.training.log import run_log
 from rscodec.training.loop import Plan, train
 from rscodec.training.pairs import PICTURE, CodecPairs, Jpeg2000Crops, Pair, frozen_codec, through_jpeg2000
 from rscodec.windows import ALIGN
 
-HELD_OUT = 40
 RATES = (0.1, 0.2, 0.4, 0.8, 1.6)
 
 
@@ -112,11 +112,10 @@ def main(shard, stage, run, start, codec_weights, jpeg2000, workers, steps, deca
     begun = {"--stage": stage, "config": asdict(net.config)}
     checkpoint.check_same(run / "checkpoint.pt", begun)
 
-    pools = load_shard(shard, seed)
-    seen = [[image for number, image in enumerate(pool) if number % HELD_OUT] for pool in pools]
+    seen, apart = load_shard(shard, seed)
     size = PICTURE if jpeg2000 else net.config.window
     crops = Crops(seen, batch, size, seed)
-    held_out = Crops((pools[0][::HELD_OUT], []), batch, size, seed + 1)
+    held_out = Crops(Pools(apart.full, []), batch, size, seed + 1)
     if jpeg2000:
         source, made_by = Jpeg2000Crops(crops, net.config.window, device, workers), "OpenJPEG through Pillow"
     else:
@@ -125,7 +124,7 @@ def main(shard, stage, run, start, codec_weights, jpeg2000, workers, steps, deca
 
     def loss_of(images, step: int) -> ldm.Loss:
         pair = source.pair(images, step)
-        with torch.autocast(device, torch.bfloat16, cache_enabled=False):  # the cache would be shared by threads
+        with fast(device, cache_enabled=False):  # the cache would be shared by threads
             if stage == "one":
                 return ldm.stage_one(net, pair)
             if stage == "twin":

@@ -8,7 +8,7 @@
 
 Each stage trains a part of the teacher (rscodec/training/slimdiff_teacher.py), the last one the student; without --start
 the student learns from pictures alone. Batches are degraded to a quarter and to an eighth in turn; with --codec half of
-the small images are what our codec decodes at a random quality. Every 40th picture of the shard is held out; at the end
+the small images are what our codec decodes at a random quality. One ground of 40 is held out; at the end
 PSNR and LPIPS on it are logged beside those of bicubic interpolation. --teacher sd21:PATH takes Stable Diffusion 2.1 in
 the place of the first two stages (give it in every later stage). The run folder holds checkpoint.pt (everything, for
 going on), average.pt (for --start, and weights that `tools/export_slimdiffsr.py` can ship) and log.txt.
@@ -25,9 +25,10 @@ import torch
 import torch.nn as nn
 
 from cli.main import Tool
+from rscodec.codec.precision import fast
 from rscodec.training import checkpoint, slimdiff
 from rscodec.training.critic import Critic
-from rscodec.training.data import Crops, load_shard
+from rscodec.training.data import Crops, Pools, load_shard
 from rscodec.training.degraded import DegradedPairs
 from rscodec.training.ldm import Loss
 from rscodec.training.log import run_log
@@ -38,7 +39,6 @@ from rscodec.training.slimdiff_teacher import CONFIGS, FULL, Teacher, TeacherCon
 from rscodec.training.stable_diffusion import stable_teacher
 from rscodec.upsamplers.slimdiffsr import SCALES, SlimConfig, SlimDiffSr
 
-HELD_OUT = 40
 SPREAD_BATCHES = 16
 STABLE = "sd21:"
 SWITCHES = ("fused", "fsc", "dsc", "qgam")
@@ -145,21 +145,20 @@ def main(shard, stage, run, start, stable, widths, timestep, without, codec_weig
     begun = {"--stage": stage, "config": asdict((net.net if stage == "student" else net).config)}
     checkpoint.check_same(run / "checkpoint.pt", begun)
 
-    pools = load_shard(shard, seed)
-    seen = [[image for number, image in enumerate(pool) if number % HELD_OUT] for pool in pools]
+    seen, apart = load_shard(shard, seed)
     crops, codec, decoded_by = Crops(seen, batch, crop, seed), None, None
     if codec_weights:
         codec, decoded_by = frozen_codec(codec_weights)
         codec = CodecPairs(codec, crops, device)
     pairs = DegradedPairs(crops, device, codec, workers)
-    held_out = DegradedPairs(Crops((pools[0][::HELD_OUT], []), batch, crop, seed + 1), device)
+    held_out = DegradedPairs(Crops(Pools(apart.full, []), batch, crop, seed + 1), device)
     if stage == "diffusion" and history[-1]["stage"] == "autoencoder":
         slimdiff.measure_spread(net, [pairs.at(step, SCALES[0]) for step in range(SPREAD_BATCHES)])
     terms = slimdiff.Weights(perceptual, adversarial, critic_from, variation, features, mmd)
 
     def loss_of(images, step: int) -> Loss:
         pair, generator = pairs.pair(images, step), torch.Generator().manual_seed(1_000_003 * seed + step)
-        with torch.autocast(device, torch.bfloat16):
+        with fast(device):
             if stage == "autoencoder":
                 return slimdiff.autoencoder(net, critic, pair, terms, step)
             if stage == "diffusion":
@@ -182,7 +181,7 @@ def main(shard, stage, run, start, stable, widths, timestep, without, codec_weig
     checkpoint.save(run / "average.pt", module=averaged.state, history=history, config=begun["config"])
     trained.load_state_dict(averaged.state)
     if check:
-        with torch.autocast(device, torch.bfloat16):
+        with fast(device):
             report(stage, net.eval(), held_out, check, bool(perceptual), log)
 
 

@@ -17,6 +17,7 @@ from bitstreams.errors import InputError
 from rscodec.carbon.base import CarbonModel
 from rscodec.carbon.county import TEST, TRAIN
 from rscodec.carbon.scores import scale_of
+from rscodec.codec.precision import fast
 from rscodec.tiles import Window
 from rscodec.windows import Windows
 
@@ -114,7 +115,7 @@ def estimate_map(model: CarbonModel, units: Units, imagery: np.ndarray, forest: 
         some = shown[first : first + TOGETHER]
         x = torch.from_numpy(np.stack([padded[inside[at]] for at in some])).to(device)
         generator = torch.Generator().manual_seed(1_000_003 * seed + first)
-        with torch.autocast(device, torch.bfloat16):
+        with fast(device):
             y = model.estimate(x[:, :-1], x[:, -1:], generator)
         for at, one in zip(some, y.float()[:, 0].cpu().numpy(), strict=True):
             found[inside[at][1:]] += windows.share(parts[at]) * one

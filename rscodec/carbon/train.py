@@ -22,6 +22,7 @@ from rscodec.carbon.kinds import TRAINED, AnyConfig, build
 from rscodec.carbon.mapper import write_weights
 from rscodec.carbon.prepare import DENSITY
 from rscodec.carbon.scores import Scores, score
+from rscodec.codec.precision import fast
 from rscodec.fill import fill_invalid
 from rscodec.scene import Scene
 from rscodec.training import checkpoint
@@ -100,7 +101,7 @@ def learn(model: CarbonModel, crops: Crops, plan: CarbonPlan, path: Path, log: C
     """Train, going on from the checkpoint at `path` where that exists; returns the average."""
 
     def loss_of(parts, step: int):
-        with torch.autocast("cpu", torch.bfloat16):
+        with fast("cpu"):
             return model.loss(*parts, torch.Generator().manual_seed(1_000_003 * plan.seed + step))
 
     steps = Plan(plan.steps, round(plan.decay * plan.steps), plan.rate, average=plan.average, minutes=plan.minutes)

@@ -26,6 +26,7 @@ from rscodec.codec.base import Aim
 from rscodec.codec.entropy import LATENT_LIMIT, SCALES, UNIT, Z_LIMIT, EntropyModel, scale_of, split
 from rscodec.codec.integer import BIAS_UNIT, round_through
 from rscodec.codec.model import Codec, interval_bits
+from rscodec.codec.precision import fast
 
 DEAD_ZONE = 0.01  # steps for each bit that a zero saves
 LEAK = 10.0  # bits per step^2: about what an error of one step costs, at any quality
@@ -79,7 +80,7 @@ class _Cost:
         self.importance = rate.weight(self.quality) / 3
 
     def __call__(self, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        with torch.autocast(y.device.type, torch.bfloat16):
+        with fast(y.device.type):
             y_hat, bits, leak = self._code(y)
             latents = self.around.clone()
             latents[self.place] = y_hat

@@ -25,6 +25,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from bitstreams.errors import MissingWeights, WrongWeights
+from rscodec.codec import precision
 from rscodec.codec.base import TileCodec
 from rscodec.codec.coder import SymbolsDamaged, guarded
 
@@ -60,7 +61,7 @@ class ElicCodec(TileCodec):
     @torch.inference_mode()
     def synthesise(self, latents: np.ndarray, quality: float, fast: bool = False) -> np.ndarray:
         y = torch.from_numpy(latents).to(self.device).permute(0, 3, 1, 2).contiguous()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=fast):
+        with precision.fast(self.device.type, fast):
             return self._net.g_s(y).float().cpu().numpy()
 
     def encode(self, y: np.ndarray, quality: float, dead_zone: bool = False) -> list[tuple[bytes, np.ndarray]]:

@@ -111,7 +111,7 @@ class IntegerLayer(nn.Module):
 
     def finish(self, value: torch.Tensor) -> torch.Tensor:
         if self.activation:
-            value = torch.maximum(value, value * 0.125)
+            value = F.leaky_relu(value, 0.125)
         if self.fake:
             value = round_through(value)
         return bounded(value, self.lowest, self.limit)

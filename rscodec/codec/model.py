@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import torch
 import torch.nn as nn
@@ -41,6 +41,14 @@ class CodecConfig:
     features: int = 160
     hyper: int = 64
     narrow: int = 96
+    tail_blocks: int = 1
+    detail: int = 0
+    detail_blocks: int = 0
+
+    @property
+    def synthesis_blocks(self) -> tuple[int, int, int]:
+        """At stride 8, 4 and 2."""
+        return self.decoder_blocks, self.tail_blocks, self.detail_blocks
 
     @property
     def latents(self) -> int:
@@ -56,7 +64,8 @@ class CodecConfig:
 
 SMALL = CodecConfig()
 MEDIUM = CodecConfig(width=192, encoder_blocks=6, decoder_blocks=4, tail=48, features=224, narrow=128)
-CONFIGS = {"s": SMALL, "m": MEDIUM}
+DETAILED = replace(MEDIUM, tail=64, tail_blocks=2, detail=24, detail_blocks=2)
+CONFIGS = {"s": SMALL, "m": MEDIUM, "d": DETAILED}
 TAIL = 3.0
 
 
@@ -77,7 +86,7 @@ class Codec(nn.Module):
         self.config = config
         n, c = config.latents, config.width
         self.analysis = transforms.Analysis(c, n, config.encoder_blocks)
-        self.synthesis = transforms.Synthesis(c, n, config.decoder_blocks, config.tail)
+        self.synthesis = transforms.Synthesis(c, n, config.tail, config.detail, config.synthesis_blocks)
         self.entropy = EntropyModel(config.groups, config.features, config.hyper, config.narrow)
         self.register_buffer("spread", torch.ones(n))
         self.log_gain = nn.Parameter(torch.zeros(rate.LEVELS, n))

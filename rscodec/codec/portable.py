@@ -25,7 +25,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from bitstreams.errors import InexactArithmetic, MissingWeights, WrongWeights
-from rscodec.codec import rate, transforms
+from rscodec.codec import precision, rate, transforms
 from rscodec.codec.base import Aim, TileCodec
 from rscodec.codec.coder import SYMBOL_LIMIT, SymbolCoder, SymbolsDamaged
 from rscodec.codec.effort import nearer_zero, refine
@@ -130,7 +130,7 @@ class PortableCodec(TileCodec):
         self._tensors = tensors
         self.weights_hash = exact_hash(tensors)
         self.device = torch.device(device)
-        self.halo = transforms.halo(self.config.decoder_blocks)
+        self.halo = transforms.halo(self.config.synthesis_blocks)
         self.border = transforms.border(self.config.encoder_blocks)
         self.channels = self.config.latents
         try:
@@ -182,13 +182,13 @@ class PortableCodec(TileCodec):
     @torch.inference_mode()
     def analyse(self, pixels: np.ndarray, quality: float) -> np.ndarray:
         x = torch.from_numpy(pixels).to(self.device, memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with precision.fast(self.device.type):
             return self._net.analyse(x, self._quality(quality, len(x))).float().cpu().numpy()
 
     @torch.inference_mode()
     def synthesise(self, latents: np.ndarray, quality: float, fast: bool = False) -> np.ndarray:
         y = torch.from_numpy(latents).to(self.device).float()
-        with full_precision(), torch.autocast(self.device.type, torch.bfloat16, enabled=fast):
+        with full_precision(), precision.fast(self.device.type, fast):
             return self._net.synthesise(y, self._quality(quality, len(y))).float().cpu().numpy()
 
     @torch.inference_mode()
@@ -216,7 +216,7 @@ class PortableCodec(TileCodec):
     @torch.inference_mode()
     def encode(self, y: np.ndarray, quality: float, dead_zone: bool = False) -> list[tuple[bytes, np.ndarray]]:
         target = torch.from_numpy(y).to(self.device)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with precision.fast(self.device.type):
             z = self._net.entropy.analyse(target)
         z_mu, z_index = self._z_model(quality)
         z = z.float().round().clamp(-Z_LIMIT, Z_LIMIT)

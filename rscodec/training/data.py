@@ -18,8 +18,10 @@ import io
 import queue
 import threading
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -33,20 +35,44 @@ ALONE = 0.5, 0.3, 0.2  # how often the first, second and third component are the
 VARIED = 0.1
 
 
-def load_shard(path: str | Path, seed: int = 0) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """(full resolution, downscaled) images of a shard, each (H, W, 3) uint8."""
+HELD_OUT = 40  # one ground of so many is not trained on
+
+
+class Pools(NamedTuple):
+    """Images (H, W, 3) uint8 to cut crops out of."""
+
+    full: list[np.ndarray]
+    downscaled: list[np.ndarray]
+
+
+def load_shard(path: str | Path, seed: int = 0) -> tuple[Pools, Pools]:
+    """(images to train on, held-out images) of a shard. Pictures of one ground, which share a folder of the shard, are
+    never on both sides.
+    """
+    with zipfile.ZipFile(path) as archive:
+        names = sorted(name for name in archive.namelist() if name.lower().endswith((".png", ".jpg", ".webp")))
+    grounds = sorted({_ground(name) for name in names}, key=lambda ground: (zlib.crc32(ground.encode()), ground))
+    held_out = set(grounds[: -(-len(grounds) // HELD_OUT)])
+    return tuple(
+        _load(path, [name for name in names if (_ground(name) in held_out) is apart], seed) for apart in (False, True)
+    )
+
+
+def _ground(name: str) -> str:
+    return name.split("/")[0]
+
+
+def _load(path: str | Path, names: list[str], seed: int) -> Pools:
     rng = np.random.default_rng(seed)
     full, small = [], []
     with zipfile.ZipFile(path) as archive:
-        for name in sorted(archive.namelist()):
-            if not name.lower().endswith((".png", ".jpg", ".webp")):
-                continue
+        for name in names:
             image = Image.open(io.BytesIO(archive.read(name))).convert("RGB")
             full.append(np.asarray(image))
             factor = rng.uniform(1, 2)
             size = [max(1, round(edge / factor)) for edge in image.size]
             small.append(np.asarray(image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3)))
-    return full, small
+    return Pools(full, small)
 
 
 @dataclass
@@ -66,7 +92,7 @@ class Batch:
 class Crops:
     """Batches, each a function of seed and step, so that a resumed run sees the same."""
 
-    def __init__(self, pools: tuple[list[np.ndarray], list[np.ndarray]], batch: int, size: int, seed: int):
+    def __init__(self, pools: Pools, batch: int, size: int, seed: int):
         self.pools = [[image for image in pool if min(image.shape[:2]) >= size] for pool in pools]
         if not any(self.pools):
             raise ValueError(f"no image of the shard is as large as a crop of {size} pixels")

@@ -1,6 +1,6 @@
 """The one training loop: mixed precision, clipped gradients, skipped non-finite steps, average, exact resume.
 
-    warm-up 300 steps, flat, then a cosine to 1 % over the last `decay` steps
+    warm-up 500 steps, flat, then a cosine to 1 % over the last `decay` steps
     batch --gradient-->+
     batch --gradient-->+--> mean --> step            `together` batches, each on a thread of its own
 
@@ -26,13 +26,14 @@ import torch.nn as nn
 
 from rscodec.training import checkpoint
 
-WARM_UP = 300
+WARM_UP = 500
 
 
 @dataclass
 class Plan:
     """How a run goes: `decay` is the number of last steps over which the rate falls, `minutes` ends a sitting early.
-    `together`: how many batches a step is of, each on a thread of its own.
+    `together`: how many batches a step is of, each on a thread of its own. `share_seconds`: time between two calls of
+    `train`'s `share`.
     """
 
     steps: int
@@ -44,6 +45,7 @@ class Plan:
     log_every: int = 50
     minutes: float | None = None
     together: int = 1
+    share_seconds: float = 120.0
 
 
 def learning_rate(step: int, plan: Plan) -> float:
@@ -61,12 +63,13 @@ def train(
     path: Path,
     log: Callable[[str], None],
     begun: dict,
+    share: Callable[[checkpoint.Average], None] = lambda average: None,
 ) -> checkpoint.Average:
     """Train to plan.steps, going on from `path` where that exists; returns the average.
 
     `groups` are parameters with the share of the learning rate that they get, `batches(first, last)` yields those of
     these numbers, `loss_of(batch, number)` gives the loss and figures to log, `begun` says what the run is
-    (checkpoint.check_same) and is kept in the checkpoint.
+    (checkpoint.check_same) and is kept in the checkpoint. `share(average)` is called every `plan.share_seconds`.
     """
     optimizer = torch.optim.Adam([{"params": parameters, "share": share} for share, parameters in groups])
     parameters = [parameter for _, some in groups for parameter in some]
@@ -96,7 +99,7 @@ def train(
         )
 
     step, skipped, sums, counted = first - 1, 0, {}, 0
-    started = saved_at = time.monotonic()
+    started = saved_at = shared_at = time.monotonic()
     with _asked_to_stop() as asked:
         for step, (figures, found) in enumerate(gradients(loss_of, parameters, batches, first, plan), first):
             for group in optimizer.param_groups:
@@ -121,6 +124,10 @@ def train(
             if time.monotonic() - saved_at > plan.save_seconds:
                 keep(step + 1)
                 saved_at = time.monotonic()
+            if time.monotonic() - shared_at > plan.share_seconds:
+                average.seconds = seconds + time.monotonic() - started
+                share(average)
+                shared_at = time.monotonic()
             if asked or (plan.minutes and time.monotonic() - started > 60 * plan.minutes):
                 break
     keep(step + 1)

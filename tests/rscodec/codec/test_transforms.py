@@ -12,14 +12,16 @@ from rscodec.codec import transforms
 from tests import models
 
 
-def codec(blocks: int):
-    return models.build(replace(models.TINY, decoder_blocks=blocks)).eval().requires_grad_(False)
+def codec(coarse: int, middle: int = 1, fine: int = 0):
+    """A tiny codec with so many blocks in the synthesis at stride 8, 4 and 2."""
+    config = replace(models.TINY, decoder_blocks=coarse, tail_blocks=middle, detail=4 * bool(fine), detail_blocks=fine)
+    return models.build(config).eval().requires_grad_(False)
 
 
-@pytest.mark.parametrize("blocks", [1, 2, 3, 4, 5, 6])
-def test_the_halo_is_enough_and_not_more_than_needed(blocks: int):
+@pytest.mark.parametrize("blocks", [*((coarse, 1, 0) for coarse in range(1, 7)), (4, 2, 2), (1, 2, 1), (2, 4, 2)])
+def test_the_halo_is_enough_and_not_more_than_needed(blocks: tuple[int, int, int]):
     """Change every latent beyond the halo of one: its pixels stay. Change those at its edge: they do not."""
-    net, halo, quality = codec(blocks), transforms.halo(blocks), torch.tensor([4.0])
+    net, halo, quality = codec(*blocks), transforms.halo(blocks), torch.tensor([4.0])
     size = 2 * halo + 3
     middle = halo + 1
     y = torch.randint(-200, 200, (1, size, size, net.config.latents), generator=torch.manual_seed(1)).float()

@@ -16,7 +16,7 @@ from rscodec.training.data import Crops, load_shard
 
 
 def test_crops_are_a_function_of_seed_and_step(shard):
-    pools = load_shard(shard)
+    pools, _ = load_shard(shard)
     one, two = (Crops(pools, batch=3, size=48, seed=5) for _ in range(2))
     assert torch.equal(one.at(7).shown(), two.at(7).shown())
     assert not torch.equal(one.at(7).shown(), one.at(8).shown())
@@ -25,7 +25,7 @@ def test_crops_are_a_function_of_seed_and_step(shard):
 
 def test_crops_larger_than_every_image_are_refused(shard):
     with pytest.raises(ValueError, match="no image of the shard"):
-        Crops(load_shard(shard), batch=1, size=128, seed=0)
+        Crops(load_shard(shard)[0], batch=1, size=128, seed=0)
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def colourful(tmp_path):
     Image.fromarray(np.clip(np.rint(pixels), 0, 255).astype(np.uint8)).save(buffer, "PNG")
     with zipfile.ZipFile(tmp_path / "one.zip", "w") as archive:
         archive.writestr("one.png", buffer.getvalue())
-    return Crops(load_shard(tmp_path / "one.zip"), batch=16, size=48, seed=0)
+    return Crops(load_shard(tmp_path / "one.zip")[1], batch=16, size=48, seed=0)
 
 
 def shown_as(monkeypatch, crops, native, rotated):
@@ -82,3 +82,17 @@ def test_a_pool_of_few_images_gives_few_crops():
     assert crops.shares == pytest.approx([0.4 * 30 / (0.4 * 30 + 0.6 * 2), 0.6 * 2 / (0.4 * 30 + 0.6 * 2)])
     bright = [bool(crop.any()) for step in range(25) for crop in crops.at(step).pixels]
     assert 0.04 < np.mean(bright) < 0.16
+
+
+def test_pictures_of_one_ground_are_on_one_side(tmp_path):
+    names = [f"ground{number}/{kind}.png" for number in range(90) for kind in ("colour", "infrared")]
+    with zipfile.ZipFile(tmp_path / "shard.zip", "w") as archive:
+        for number, name in enumerate(names):
+            buffer = io.BytesIO()
+            Image.new("RGB", (8, 8), (number // 2, 0, 0)).save(buffer, "PNG")
+            archive.writestr(name, buffer.getvalue())
+    seen, apart = load_shard(tmp_path / "shard.zip")
+    grounds = [sorted(int(image[0, 0, 0]) for image in pools.full) for pools in (seen, apart)]
+    assert not set(grounds[0]) & set(grounds[1])
+    assert [len(side) for side in grounds] == [2 * 87, 2 * 3]
+    assert sorted(grounds[0] + grounds[1]) == sorted(2 * list(range(90)))

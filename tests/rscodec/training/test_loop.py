@@ -19,7 +19,7 @@ TINY = CodecConfig(width=8, encoder_blocks=1, decoder_blocks=1, tail=8, groups=(
 
 def run(shard, path, steps, interrupt_at=None, by=signal.SIGTERM):
     torch.manual_seed(0)
-    crops = Crops(load_shard(shard), batch=2, size=32, seed=3)
+    crops = Crops(load_shard(shard)[0], batch=2, size=32, seed=3)
     codec = Codec(TINY)
 
     def loss_of(batch, step):

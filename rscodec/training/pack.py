@@ -1,0 +1,128 @@
+"""Training imagery -> a shard, a zip of 8-bit RGB pictures that `rscodec.training.data` reads.
+
+Names in a shard are GROUND/PICTURE: all pictures of one ground share a folder, so that whole grounds can be held out.
+
+    x.jpg, x.webp, x.png       as they are
+    x.jpg beside x.nir.jpg     a quarter of them also as near infrared - red - green, and as spectral components
+    x.tif                      as 8-bit pictures: the colours, three random bands, and near infrared - red - green
+                               (four bands and more: blue, green, red, near infrared, ...), and spectral components
+
+Spectral components are what the network sees of a scene of four bands and more. Pixels of other types than uint8 are
+stretched between their 0.5 and 99.5 percentiles. Pictures of GeoTIFFs are squares without nodata; a pixel of zeros in
+all bands counts as nodata.
+"""
+
+from __future__ import annotations
+
+import io
+import random
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from bitstreams.errors import InputError
+from rscodec.statistics import Statistics
+
+SQUARE, LEAST = 512, 128
+TILES = (".jpg", ".png", ".webp")
+SCENES = (".tif", ".tiff")
+INFRARED = ".nir.jpg"
+INFRARED_SHARE = 0.25
+
+Picture = tuple[str, bytes]  # name in the shard, file
+
+
+def pack(folder: Path, out: Path, limit_mib: float | None = None, seed: int = 0) -> tuple[int, int]:
+    """Write the shard of a folder, or a random part of it of at most `limit_mib`; (pictures in it, pictures found)."""
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (*TILES, *SCENES))
+    pictures = [picture for path in files for picture in pictures_of(path, folder)]
+    if not pictures:
+        raise InputError(f"{folder} has no pictures to train on: give a folder of GeoTIFFs, JPEGs, PNGs or WebPs")
+    random.Random(seed).shuffle(pictures)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    total, kept = 0, 0
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in pictures:
+            size = len(data) + 200  # with what the zip says of it
+            if limit_mib and total + size > limit_mib * 2**20:
+                continue
+            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
+            total, kept = total + size, kept + 1
+    return kept, len(pictures)
+
+
+def pictures_of(path: Path, root: Path) -> Iterator[Picture]:
+    """All pictures of one file."""
+    ground = "_".join(path.relative_to(root).with_suffix("").parts)
+    if path.suffix.lower() in SCENES:
+        yield from _of_scene(path, ground)
+    elif not path.name.endswith(INFRARED):
+        yield from _of_tile(path, ground)
+
+
+def _of_tile(path: Path, ground: str) -> Iterator[Picture]:
+    yield f"{ground}/colour{path.suffix.lower()}", path.read_bytes()
+    infrared = path.with_suffix(INFRARED)
+    if infrared.exists() and random.Random(path.name).random() < INFRARED_SHARE:
+        visible = np.asarray(Image.open(path).convert("RGB"))
+        near = np.asarray(Image.open(infrared).convert("L"))
+        yield f"{ground}/infrared.jpg", _as_jpeg(np.dstack([near, visible[..., 0], visible[..., 1]]))
+        yield from _components(ground, np.concatenate([visible.transpose(2, 0, 1), near[None]]))
+
+
+def _of_scene(path: Path, ground: str) -> Iterator[Picture]:
+    from rscodec.scene import Scene  # reads files through rasterio, which a machine that only trains may lack
+
+    scene = Scene.load(path)
+    pixels = scene.pixels
+    count, invalid = len(pixels), ~scene.mask.all(0) | (pixels == 0).all(0)
+    kinds = {"colour": (0, 1, 2) if count == 3 else (0, 0, 0)}
+    if count >= 4:
+        yield from _components(ground, pixels)
+        chosen = tuple(random.Random(path.name).sample(range(count), 3))
+        kinds = {"colour": (2, 1, 0), "infrared": (3, 2, 1), "random": chosen}
+    for kind, bands in kinds.items():
+        stack = pixels[list(bands)].astype(np.float32)
+        valid = ~invalid & (stack > 0).all(0) if count >= 4 else ~invalid
+        if valid.mean() < 0.2:
+            continue
+        if pixels.dtype != np.uint8:
+            low, high = np.percentile(stack[:, valid], [0.5, 99.5])
+            stack = (stack - low) * (255 / max(high - low, 1e-6))
+        picture = np.clip(np.rint(stack), 0, 255).astype(np.uint8).transpose(1, 2, 0)
+        for number, square in enumerate(_squares(picture, valid)):
+            yield f"{ground}/{kind}_{number}.png", _as_bytes(square, "PNG")
+
+
+def _components(ground: str, pixels: np.ndarray) -> Iterator[Picture]:
+    """What the network sees of a scene (B, h, w) of more than three bands, without nodata."""
+    invalid = (pixels == 0).any(0)
+    statistics = Statistics(str(pixels.dtype), len(pixels))
+    statistics.add(pixels, np.where(invalid, 1, 0).astype(np.uint8)[None])
+    groups = statistics.radiometry(len(pixels), planes=0).forward(pixels)
+    for number, group in enumerate(groups):
+        picture = np.clip(np.rint(255 * group), 0, 255).astype(np.uint8).transpose(1, 2, 0)
+        for place, square in enumerate(_squares(picture, ~invalid)):
+            yield f"{ground}/components_{number}_{place}.png", _as_bytes(square, "PNG")
+
+
+def _squares(picture: np.ndarray, valid: np.ndarray) -> Iterator[np.ndarray]:
+    """Squares (or what there is of them) without nodata."""
+    for row in range(0, picture.shape[0], SQUARE):
+        for col in range(0, picture.shape[1], SQUARE):
+            window = np.s_[row : row + SQUARE, col : col + SQUARE]
+            if valid[window].all() and min(picture[window].shape[:2]) >= LEAST:
+                yield picture[window]
+
+
+def _as_jpeg(pixels: np.ndarray) -> bytes:
+    return _as_bytes(pixels, "JPEG", quality=96, subsampling=0)
+
+
+def _as_bytes(pixels: np.ndarray, kind: str, **options) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, kind, **options)
+    return buffer.getvalue()

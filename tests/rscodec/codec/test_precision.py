@@ -1,0 +1,78 @@
+"""Which number type fast networks get, and that both types give a working codec."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+import torch
+
+from bitstreams.errors import InputError
+from rscodec.codec import precision
+
+
+@pytest.fixture
+def processor(monkeypatch):
+    """A CPU that says of itself what it is told."""
+
+    def says(**capabilities) -> None:
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+        precision._computes_bfloat16.cache_clear()
+
+    monkeypatch.delenv(precision.OVERRIDE, raising=False)
+    yield says
+    precision._computes_bfloat16.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "capabilities, expected",
+    [
+        ({"avx512_bf16": True, "avx2": True}, torch.bfloat16),
+        ({"amx_bf16": True}, torch.bfloat16),
+        ({"avx512_bf16": False, "amx_bf16": False, "avx2": True, "avx512_f": True}, torch.float32),
+        ({}, torch.float32),
+    ],
+)
+def test_bfloat16_only_where_the_processor_computes_it(processor, capabilities, expected):
+    processor(**capabilities)
+    assert precision.fast_type("cpu") is expected
+    with precision.fast("cpu"):
+        product = torch.ones(2, 2) @ torch.ones(2, 2)
+    assert product.dtype is expected
+
+
+def test_a_torch_that_says_nothing_gets_float32(processor, monkeypatch):
+    processor()
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    assert precision.fast_type("cpu") is torch.float32
+
+
+@pytest.mark.parametrize("name", precision.TYPES)
+def test_the_environment_overrides_the_processor(monkeypatch, name):
+    monkeypatch.setenv(precision.OVERRIDE, name)
+    assert precision.fast_type("cpu") is precision.TYPES[name]
+
+
+def test_another_type_is_refused(monkeypatch):
+    monkeypatch.setenv(precision.OVERRIDE, "float16")
+    with pytest.raises(InputError, match="float32, bfloat16"):
+        precision.fast_type("cpu")
+
+
+def test_the_choice_is_logged_once(processor, caplog):
+    processor(avx512_bf16=True)
+    with caplog.at_level(logging.DEBUG, "rscodec"):
+        precision.fast_type("cpu")
+        precision.fast_type("cpu")
+    assert [record.message for record in caplog.records] == ["fast networks run in bfloat16 on this CPU"]
+
+
+def test_latents_of_both_types_are_near_each_other(tiny, monkeypatch):
+    pixels = np.random.default_rng(0).random((1, 3, 64, 64), np.float32)
+    found = {}
+    for name in precision.TYPES:
+        monkeypatch.setenv(precision.OVERRIDE, name)
+        found[name] = tiny.analyse(pixels, 4)
+    assert not np.array_equal(*found.values())
+    assert np.abs(found["float32"] - found["bfloat16"]).mean() < 0.05 * np.abs(found["float32"]).mean()

@@ -1,0 +1,97 @@
+"""Shards: which pictures come of which files, and under which names."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+import rasterio
+from PIL import Image
+
+from bitstreams.errors import InputError
+from rscodec.training.pack import pack
+
+pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    rng = np.random.default_rng(0)
+    tiles = tmp_path / "imagery" / "city"
+    tiles.mkdir(parents=True)
+    for number in range(12):
+        pixels = rng.integers(100, 156, (160, 160, 3), np.uint8)
+        Image.fromarray(pixels).save(tiles / f"{number}.jpg")
+        Image.fromarray(pixels[..., 0]).save(tiles / f"{number}.nir.jpg")
+    lossless = Image.fromarray(rng.integers(0, 256, (130, 130, 3), np.uint8))
+    lossless.save(tmp_path / "imagery" / "lossless.webp", lossless=True)
+    return tmp_path / "imagery"
+
+
+def write(path, pixels):
+    count, height, width = pixels.shape
+    path.parent.mkdir(parents=True, exist_ok=True)
+    about = {"count": count, "height": height, "width": width, "dtype": pixels.dtype}
+    with rasterio.open(path, "w", driver="GTiff", **about) as file:
+        file.write(pixels)
+
+
+def names(shard) -> set[str]:
+    with zipfile.ZipFile(shard) as archive:
+        return set(archive.namelist())
+
+
+def picture(shard, name) -> np.ndarray:
+    with zipfile.ZipFile(shard) as archive:
+        return np.asarray(Image.open(io.BytesIO(archive.read(name))))
+
+
+def test_pictures_of_one_ground_share_a_folder(folder, tmp_path):
+    kept, found = pack(folder, tmp_path / "shard.zip")
+    packed = names(tmp_path / "shard.zip")
+    assert kept == found == len(packed)
+    assert {f"city_{number}/colour.jpg" for number in range(12)} | {"lossless/colour.webp"} <= packed
+    infrared = {name.split("/")[0] for name in packed if "/infrared" in name}
+    components = {name.split("/")[0] for name in packed if "/components" in name}
+    assert 0 < len(infrared) < 12 and infrared == components <= {f"city_{number}" for number in range(12)}
+    with zipfile.ZipFile(tmp_path / "shard.zip") as archive:
+        assert archive.read("lossless/colour.webp") == (folder / "lossless.webp").read_bytes()
+
+
+def test_scenes_become_pictures_without_nodata(tmp_path):
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(500, 900, (5, 512, 700), np.uint16)
+    pixels[:, :, 640:] = 0
+    write(tmp_path / "in" / "scene.tif", pixels)
+    pack(tmp_path / "in", tmp_path / "shard.zip")
+    packed = names(tmp_path / "shard.zip")
+    assert {"scene/colour_0.png", "scene/infrared_0.png", "scene/random_0.png", "scene/components_0_0.png"} <= packed
+    assert not any("colour_1" in name for name in packed)
+    colour = picture(tmp_path / "shard.zip", "scene/colour_0.png")
+    assert colour.shape == (512, 512, 3) and colour.min() == 0 and colour.max() == 255
+    order = np.argsort(pixels[2, :512, :512].ravel(), kind="stable")
+    assert (np.diff(colour[..., 0].ravel()[order].astype(int)) >= 0).all()
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_pixels_of_few_bytes_stay_what_they_are(tmp_path, count):
+    pixels = np.random.default_rng(0).integers(1, 256, (count, 140, 150), np.uint8)
+    write(tmp_path / "in" / "scene.tif", pixels)
+    pack(tmp_path / "in", tmp_path / "shard.zip")
+    assert names(tmp_path / "shard.zip") == {"scene/colour_0.png"}
+    packed = picture(tmp_path / "shard.zip", "scene/colour_0.png").transpose(2, 0, 1)
+    assert np.array_equal(packed, np.broadcast_to(pixels, (3, 140, 150)))
+
+
+def test_a_limit_is_kept(folder, tmp_path):
+    kept, found = pack(folder, tmp_path / "shard.zip", limit_mib=0.2)
+    assert 0 < kept < found and (tmp_path / "shard.zip").stat().st_size <= 0.2 * 2**20 + 100
+    assert len(names(tmp_path / "shard.zip")) == kept
+
+
+def test_a_folder_without_pictures_is_refused(tmp_path):
+    (tmp_path / "readme.txt").write_text("nothing here")
+    with pytest.raises(InputError, match="no pictures to train on"):
+        pack(tmp_path, tmp_path / "shard.zip")

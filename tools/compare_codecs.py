@@ -1,0 +1,139 @@
+"""Compare codecs in training: the cost J on held-out crops, and BD-rates of real files on the held-out test images.
+
+    python tools/compare_codecs.py rscodec/weights/rsc-s-2.safetensors local/m local/d --shard local/shard.zip
+    RSCODEC_DATA=... python tools/compare_codecs.py local/m --table docs/results/2026-11-21/rgb/results.csv
+
+A codec is a weights file or a run folder; of a run, its moving average is taken (also from a checkpoint in mid-run).
+
+    J(q) = bits per pixel + lambda(q) * 255^2 * MSE        with rounded latents; printed relative to the first codec
+
+`--table` holds measurements of the anchors on the same images, as `rscodec eval rd` writes them. `--images N` takes
+every Nth image.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+
+import rscodec
+from cli.main import Tool
+from eval import datasets
+from eval.bd import METRICS, deltas
+from rscodec.codec import rate
+from rscodec.codec.model import Codec, CodecConfig
+from rscodec.codec.portable import freeze, read_weights, thaw, write_weights
+from rscodec.metrics import Difference, in_db, ms_ssim
+from rscodec.registry import CODECS, find
+from rscodec.scene import Scene
+from rscodec.training import checkpoint
+from rscodec.training.data import Crops, Pools, load_shard
+
+QUALITIES = (1, 2.5, 4, 5.5, 7, 8)
+CROP, BATCH, BATCHES = 192, 8, 6
+
+
+def load(source: Path) -> Codec:
+    """The codec of a weights file, or the moving average of a run."""
+    if source.is_file():
+        weights = read_weights(source)
+        codec = Codec(weights.config)
+        thaw(codec, weights.tensors)
+        return codec.eval()
+    ended = source / "average.pt"
+    saved = checkpoint.load(ended if ended.exists() else source / "checkpoint.pt")
+    codec = Codec(CodecConfig.from_dict(saved["config"]))
+    codec.load_state_dict(saved["module"] if ended.exists() else saved["average"])
+    return codec.eval()
+
+
+@torch.no_grad()
+def costs(codec: Codec, batches: list[torch.Tensor]) -> np.ndarray:
+    """J for each of QUALITIES."""
+    found = np.zeros((len(batches), len(QUALITIES)))
+    for row, x in zip(found, batches, strict=True):
+        for column, quality in enumerate(QUALITIES):
+            wanted = torch.full((len(x),), float(quality))
+            coded = codec(x, wanted)
+            squared = (255 * (coded.pixels.clamp(0, 1) - x)).square().mean()
+            row[column] = coded.bits.mean() / x[0, 0].numel() + rate.weight(wanted)[0] * squared
+    return found.mean(0)
+
+
+def curves(codec: Codec, images: list[datasets.Image]) -> dict[str, dict[str, list[tuple[float, float]]]]:
+    """Files of each image at each quality: {metric: {image: [(bits per pixel, value)]}}"""
+    found = {metric: {} for metric in METRICS}
+    with tempfile.TemporaryDirectory() as folder:
+        weights = Path(folder) / "codec.safetensors"
+        model = find(CODECS, "s").default_model
+        write_weights(weights, model, codec.config, freeze(codec))
+        for image in images:
+            scene = Scene(Scene.load(image.path, (1, 2, 3)).pixels)
+            everywhere = np.ones(scene.pixels.shape, bool)
+            for quality in range(1, rate.LEVELS + 1):
+                stream = rscodec.encode(scene, quality, weights=weights)
+                decoded = rscodec.decode(stream, weights=weights).pixels
+                difference = Difference("uint8")
+                difference.add(scene.pixels, decoded, everywhere)
+                similarity = in_db(ms_ssim(scene.pixels, decoded, everywhere, 255.0))
+                bpp = 8 * len(stream) / decoded[0].size
+                for metric, value in zip(METRICS, (difference.psnr_db, similarity), strict=True):
+                    found[metric].setdefault(image.name, []).append((bpp, value))
+    return found
+
+
+def anchors(path: Path) -> dict[str, dict[str, dict[str, list[tuple[float, float]]]]]:
+    """{metric: {anchor: {image: points}}} of a table."""
+    found = {metric: {} for metric in METRICS}
+    with open(path, newline="") as file:
+        for row in csv.DictReader(file):
+            for metric in METRICS:
+                points = found[metric].setdefault(row["codec"], {}).setdefault(row["image"], [])
+                points.append((float(row["rate_bpp_file"]), float(row[metric])))
+    return found
+
+
+@click.command(cls=Tool)
+@click.argument("codecs", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--shard", type=click.Path(exists=True, path_type=Path))
+@click.option("--table", "table_path", type=click.Path(exists=True, path_type=Path))
+@click.option("--images", "every", default=1, help="Every Nth of the test images.")
+@click.option("--threads", default=1)
+def main(codecs, shard, table_path, every, threads) -> None:
+    torch.set_num_threads(threads)
+    if shard:
+        _, apart = load_shard(shard)
+        crops = Crops(Pools(apart.full, []), BATCH, CROP, 1)
+        batches = [crops.at(step).shown() for step in range(BATCHES)]
+        first = None
+        for source in codecs:
+            found = costs(load(source), batches)
+            first = found if first is None else first
+            change = " ".join(f"{100 * value:+.2f}" for value in found / first - 1)
+            mean = 100 * (found / first).mean() - 100
+            click.echo(f"{source}: J in % of the first at q {QUALITIES}: {change}, mean {mean:+.2f}")
+    if table_path:
+        data = os.environ["RSCODEC_DATA"]
+        known = anchors(table_path)
+        for source in codecs:
+            codec = load(source)
+            for pattern in datasets.HELD_OUT:
+                files = sorted(map(str, Path(data).glob(pattern)))[::every]
+                ours = curves(codec, datasets.images(files))
+                row = {}
+                for metric in METRICS:
+                    for anchor in known[metric]:
+                        found = deltas({"ours": ours[metric], anchor: known[metric][anchor]}, "ours", anchor, metric)
+                        row.setdefault(anchor, []).append(round(found.bd_rate_percent, 1))
+                click.echo(f"{source} {pattern} {json.dumps(row)}")
+
+
+if __name__ == "__main__":
+    main()
