@@ -41,7 +41,7 @@ class Scales(click.ParamType):
 images_argument = click.argument("images", nargs=-1, required=True)
 codecs_option = click.option("--codecs", type=Names(), default="rscodec:s", show_default=True,
                              help="Ours: [ENHANCER:]rscodec:MODEL[:EFFORT][:balance][@WEIGHTS]; +1/2.5/4: qualities.")
-anchors_option = click.option("--anchors", type=Names(), default="jpeg2000,bpg,vvc", show_default=True,
+anchors_option = click.option("--anchors", type=Names(), default="jpeg2000,bpg,vvc,vtm", show_default=True,
                               help="[ENHANCER:]NAME; +P/P/P: its parameters. An unknown name is answered with all.")
 eval_bands_option = click.option("--bands", type=Bands(), default="1-3", show_default=True,
                                  help="Bands to code, counted from 1, or all.")

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from bitstreams.atomic import AtomicPath
 from bitstreams.errors import InputError, OutputError
+from eval import published
 from eval.anchors.base import ToolMissing
 from eval.contenders import contender
 from eval.datasets import Image
@@ -74,6 +75,7 @@ def rd(
     whose = {(one.name, one.version, one.command, band_list(bands)) for one in contenders.values()}
     rows = [row for row in read(table_path)
             if row.image in asked and (row.codec, row.version, row.command, row.bands_asked) in whose]  # fmt: skip
+    rows += published.points(asked, bands)
     summary = summarise(rows)
     summary["skipped"] = skipped | refused | metrics_left_out(rows) | without_figure(summary["sets"])
     with AtomicPath(out / "bd.json", overwrite=True) as path:

@@ -14,6 +14,7 @@ import numpy as np
 
 from eval.bd import METRICS, deltas
 from eval.measure import Row
+from eval.published import KIND
 from rscodec.metrics import psnr
 
 MEANS = ("rate_bpp_file", "psnr_db", "ms_ssim", "ms_ssim_db", "lpips", "niqe", "spectral_angle_deg", "ndvi_mae",
@@ -75,11 +76,14 @@ def _mean(parameter: float, rows: list[Row]) -> dict:
 
 
 def all_deltas(rows: list[Row]) -> list:
-    """Every codec against every anchor, both kinds against the first of them, whatever is enhanced against itself."""
-    codecs, anchors, enhanced = (
-        list(dict.fromkeys(row.codec for row in rows if row.kind == kind)) for kind in ("codec", "anchor", "enhanced")
+    """Every codec against every anchor and all published points, codecs and anchors against the first of their kind,
+    whatever is enhanced against itself.
+    """
+    codecs, anchors, enhanced, published = (
+        list(dict.fromkeys(row.codec for row in rows if row.kind == kind))
+        for kind in ("codec", "anchor", "enhanced", KIND)
     )
-    pairs = [(codec, anchor) for codec in codecs for anchor in anchors]
+    pairs = [(codec, anchor) for codec in codecs for anchor in anchors + published]
     pairs += [(other, kind[0]) for kind in (codecs, anchors) for other in kind[1:]]
     pairs += [(name, base_of(name)) for name in enhanced if base_of(name) in codecs + anchors]
     return [

@@ -1,7 +1,7 @@
 """VVC, intra, 10 bit.
 
-    VTM (EncoderAppStatic, DecoderAppStatic), 4:4:4, where it is on PATH
-    else libvvenc through ffmpeg, which takes 4:2:0 only: labelled so, its colour ceiling recorded
+    vtm    the reference software (EncoderAppStatic, DecoderAppStatic on PATH), 4:4:4: what papers mean by VVC
+    vvc    libvvenc through ffmpeg, which takes 4:2:0 only: labelled so, its colour ceiling recorded
 """
 
 from __future__ import annotations
@@ -14,16 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from eval.anchors import ffmpeg, yuv
-from eval.anchors.base import Anchor, ToolMissing, run
+from eval.anchors.base import ToolMissing, run
 from eval.anchors.video import Video, planes_of
 
 QUANTISERS = (50, 46, 42, 38, 35, 32, 28, 24, 20)
 VVENC = ["-c:v", "libvvenc", "-preset", "slower", "-g", "1"]
-
-
-def vvc() -> Anchor:
-    """VTM where it is installed, libvvenc otherwise."""
-    return Vtm() if shutil.which("EncoderAppStatic") and shutil.which("DecoderAppStatic") else Vvenc()
 
 
 class Vvenc(Video):
@@ -73,7 +68,10 @@ class Vtm(Video):
                "--FramesToBeEncoded=1 --ConformanceWindowMode=1; BT.709 full range by our own rounding")
 
     def __init__(self) -> None:
-        tool = Path(shutil.which("EncoderAppStatic")).resolve()
+        found = [shutil.which(name) for name in ("EncoderAppStatic", "DecoderAppStatic")]
+        if None in found:
+            raise ToolMissing("VTM needs EncoderAppStatic and DecoderAppStatic on PATH; build them from its sources")
+        tool = Path(found[0]).resolve()
         self._settings = Path(os.environ.get("VTM_CFG", tool.parent.parent / "cfg" / "encoder_intra_vtm.cfg"))
         if not self._settings.is_file():
             raise ToolMissing(f"VTM needs encoder_intra_vtm.cfg, which is not at {self._settings}; name it in VTM_CFG")

@@ -155,7 +155,7 @@ def test_tools_on_path_come_first(monkeypatch, tmp_path):
     tool(tmp_path / "bin", "DecoderAppStatic", f'{copy}\ncp "$2" "$4"')
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
     pixels = scene("colour")
-    for name, kind in (("bpg", BpgTools), ("vvc", Vtm)):
+    for name, kind in (("bpg", BpgTools), ("vtm", Vtm)):
         anchor = anchors.find(name).load()
         assert isinstance(anchor, kind)
         assert (anchor.decode(anchor.encode(pixels, 30), pixels.shape, "uint8") == pixels).all()
