@@ -21,6 +21,7 @@ from bitstreams.container import RESIDUAL
 from bitstreams.errors import BadField, BitstreamError, InputError, TileDamaged
 from rscodec.bound import Bound, unrounded_base
 from rscodec.codec.base import TileCodec
+from rscodec.codec.coder import SymbolsDamaged
 from rscodec.encoder import BLOCK_TILES, FLAT, latents_crc
 from rscodec.lossless import Lossless
 from rscodec.metadata import nodata_value
@@ -197,14 +198,16 @@ class SceneDecoder:
             self._bounded_tiles.move_to_end((row, col))
             return self._bounded_tiles[row, col]
         residual, header = self.reader.residual(row, col), self.reader.header
-        pixels, crc = self.with_residual(row, col, tile, latents, residual)
-        checked = residual or header.checks_empty
-        if checked and crc != self.reader.entry(row, col, RESIDUAL).crc_decoded:
-            why = "fetch the stream again"
+        try:
+            pixels, crc = self.with_residual(row, col, tile, latents, residual)
+            checked = residual or header.checks_empty
+            if checked and crc != self.reader.entry(row, col, RESIDUAL).crc_decoded:
+                raise SymbolsDamaged("the pixels are not those that were encoded")
+        except SymbolsDamaged as problem:
+            advice = "fetch the stream again"
             if header.arithmetic == "integer-1":  # whose weights_hash says nothing of the synthesis
-                why = "these are other weights or the stream is damaged: check the weights, then fetch the stream again"
-            raise TileDamaged(f"tile ({row}, {col}): the pixels are not those that were encoded; {why}",
-                              (row, col, RESIDUAL))
+                advice = "these may be other weights: check them, then fetch the stream again"
+            raise TileDamaged(f"tile ({row}, {col}): {problem}; {advice}", (row, col, RESIDUAL)) from None
         self._bounded_tiles[row, col] = pixels
         while sum(kept.nbytes for kept in self._bounded_tiles.values()) > BOUNDED_BYTES:
             self._bounded_tiles.popitem(last=False)

@@ -343,11 +343,12 @@ def test_an_old_stream_has_no_checksum_of_an_empty_residual(make_scene, bounded,
     assert np.array_equal(reading(old, tiny).pixels, reading(data, tiny).pixels)
 
 
-def test_an_old_stream_with_another_synthesis_says_that_the_weights_may_be_others(make_scene, bounded, tiny, tmp_path):
+@pytest.mark.parametrize("max_error", [2, 40])
+def test_an_old_stream_with_another_synthesis_asks_for_the_weights(make_scene, bounded, tiny, tmp_path, max_error):
     codec = models.build()
     codec.synthesis.head.weight.data.mul_(0.5)
     models.write_weights(tmp_path / "tuned.safetensors", "vec-1", codec.config, models.freeze(codec))
-    data = bounded(make_scene((100, 80)), 2)
+    data = bounded(make_scene((100, 80)), max_error)
     old = rewritten(data, arithmetic="integer-1", weights_hash=tiny.weights_hashes["integer-1"])
     with pytest.raises(TileDamaged, match="other weights"):
         rscodec.decode(old, weights=tmp_path / "tuned.safetensors")
