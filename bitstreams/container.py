@@ -187,7 +187,8 @@ class StreamWriter:
         payloads = [planes or (b"", 0)] * self.header.planes + list(groups or [(b"", 0)] * self.header.groups)
         payloads += [residual] * self.header.bounded
         entries = self._index[self._done:self._done + 1]
-        entries[0] = [(len(data), zlib.crc32(data), crc if data else 0) for data, crc in payloads]
+        told = self.header.checks_empty
+        entries[0] = [(len(data), zlib.crc32(data), crc if data or told else 0) for data, crc in payloads]
         check_index(entries, self.header, self._done)
         for data, _ in payloads:
             self._file.write(data)

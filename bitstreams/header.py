@@ -36,7 +36,7 @@ class Header:
     arithmetic: str = _wire(Name("B", wire.ARITHMETICS, FutureVersion), "arithmetic of the entropy path",
                             default="integer-1")
     model: str = _wire(Name("H", wire.MODELS, UnknownModel), "model that made the stream")
-    weights_hash: bytes = _wire(Raw(), "hash of what the entropy path computes with")
+    weights_hash: bytes = _wire(Raw(), "hash of the weights that the pixels depend on")
     quality: float = _wire(Number("H", 32, 256, 1 / 32), "quality, 1 to 8 in steps of 1/32")
     width: int = _wire(Number("I", 1, limits.MAX_EDGE, limit=True), "columns, in pixels")
     height: int = _wire(Number("I", 1, limits.MAX_EDGE, limit=True), "rows, in pixels")
@@ -61,6 +61,16 @@ class Header:
     def bounded(self) -> bool:
         """Does every tile have an index entry for a residual, and the stream a largest error?"""
         return "bound" in self.flags
+
+    @property
+    def portable(self) -> bool:
+        """Does every machine decode the same latents?"""
+        return self.arithmetic in ("integer-1", "integer-2")
+
+    @property
+    def checks_empty(self) -> bool:
+        """Have planes and residuals of length 0 the checksum of what they stand for?"""
+        return self.arithmetic == "integer-2"
 
     @property
     def entries(self) -> int:
@@ -96,7 +106,7 @@ class Header:
                                 "in all; encode with a larger tile")
         if self.groups > self.bands:
             raise BadField(f"header field groups is {self.groups}, too many for {self.bands} bands")
-        if self.bounded and not (self.groups and self.arithmetic == "integer-1"):
+        if self.bounded and not (self.groups and self.portable):
             raise BadField("header field flags has a bound, which needs groups of a model that is the same everywhere")
         if self.entries == 0:
             raise BadField("header fields flags and groups leave the scene without any content")

@@ -49,13 +49,24 @@ def check_index(index: np.ndarray, header: Header, first: int = 0) -> None:
         absent, unmasked = ~groups.any(axis=1), length[:, 0] == 0 if header.planes else True
         _refuse(~absent & ~groups.all(axis=1), header, first, "some groups but not all")
         _refuse(absent & unmasked, header, first, "neither groups nor planes that say why")
-    stray = (length == 0) & ((index["crc_coded"] > 0) | (index["crc_decoded"] > 0))
+    told = (index["crc_decoded"] > 0) & ~_checked_if_empty(index, header)
+    stray = (length == 0) & ((index["crc_coded"] > 0) | told)
     _refuse(stray.any(axis=1), header, first, "a checksum of nothing")
     limit = np.array(payload_limits(header))
     if (length > limit).any():
         tile, entry = np.argwhere(length > limit)[0]
         raise LimitExceeded(f"{_tile_name(header, first + int(tile))} has a payload of {length[tile, entry]} "
                             f"bytes, above the limit of {limit[entry]}")
+
+
+def _checked_if_empty(index: np.ndarray, header: Header) -> np.ndarray:
+    """(tiles, entries): which have a checksum of what they stand for even if their length is 0."""
+    checked = np.zeros(index.shape, bool)
+    if header.checks_empty:
+        checked[:, :header.planes] = True
+    if header.checks_empty and header.bounded:
+        checked[:, -1] = (index["length"][:, header.planes:-1] > 0).any(axis=1)
+    return checked
 
 
 def payload_limits(header: Header) -> list[int]:

@@ -43,11 +43,11 @@ class Bound:
         self.legal = self._legal(nodata)
 
     def encode(self, unrounded: np.ndarray, original: np.ndarray, valid: np.ndarray) -> tuple[bytes, int]:
-        """Base (C,h,w) float64, original -> payload and its crc_decoded; nothing where the base will do."""
+        """Base (C,h,w) float64, original -> payload, empty where the base will do, and its crc_decoded."""
         wanted, nudges = self._wanted(original, valid), self._nudges(unrounded)
         base = self._base(unrounded, nudges)
         if not nudges.any() and self._keeps(base, original, valid) and not self._in_gap(base, valid).any():
-            return b"", 0
+            return b"", _crc(base, valid)
         coded, decoded = encode_residual(np.where(valid, wanted, base), base, valid, self.reach, self.legal)
         if not self._keeps(decoded, original, valid):
             raise InputError(f"--max-error {self.largest:g} is too fine for pixels of {self.dtype} as large as "
@@ -58,7 +58,8 @@ class Bound:
         """-> pixels (C,h,w) and crc_decoded."""
         nudges = np.frombuffer(payload[: len(unrounded)], np.uint8)
         if not payload:
-            return self._pixels(self._base(unrounded, np.zeros(len(unrounded)))), 0
+            base = self._base(unrounded, np.zeros(len(unrounded)))
+            return self._pixels(base), _crc(base, valid)
         base = self._base(unrounded, np.resize(nudges, len(unrounded)))
         decoded = decode_residual(payload[len(unrounded) :], base, valid, self.reach, self.legal)
         return self._pixels(decoded), _crc(decoded, valid)

@@ -21,6 +21,7 @@ from bitstreams.container import RESIDUAL
 from bitstreams.errors import BadField, BitstreamError, InputError, TileDamaged
 from rscodec.bound import Bound, unrounded_base
 from rscodec.codec.base import TileCodec
+from rscodec.codec.coder import SymbolsDamaged
 from rscodec.encoder import BLOCK_TILES, FLAT, latents_crc
 from rscodec.lossless import Lossless
 from rscodec.metadata import nodata_value
@@ -52,7 +53,7 @@ class SceneDecoder:
                 f"the header has {header.groups} network groups where its bands need {self.radiometry.groups}; "
                 "the stream is not one that rscodec writes"
             )
-        if header.arithmetic != codec.arithmetic:
+        if header.arithmetic not in codec.weights_hashes:
             raise BadField(f"the header has the arithmetic {header.arithmetic}, {codec.model} has {codec.arithmetic}")
         self._lossless = Lossless(reader, self.radiometry)
         self.grid = Grid(header.width, header.height, header.tile, codec.stride)
@@ -196,10 +197,17 @@ class SceneDecoder:
         if (row, col) in self._bounded_tiles:
             self._bounded_tiles.move_to_end((row, col))
             return self._bounded_tiles[row, col]
-        pixels, crc = self.with_residual(row, col, tile, latents, self.reader.residual(row, col))
-        if crc != self.reader.entry(row, col, RESIDUAL).crc_decoded:
-            raise TileDamaged(f"tile ({row}, {col}): the pixels are not those that were encoded; "
-                              "fetch the stream again", (row, col, RESIDUAL))
+        residual, header = self.reader.residual(row, col), self.reader.header
+        try:
+            pixels, crc = self.with_residual(row, col, tile, latents, residual)
+            checked = residual or header.checks_empty
+            if checked and crc != self.reader.entry(row, col, RESIDUAL).crc_decoded:
+                raise SymbolsDamaged("the pixels are not those that were encoded")
+        except SymbolsDamaged as problem:
+            advice = "fetch the stream again"
+            if header.arithmetic == "integer-1":  # whose weights_hash says nothing of the synthesis
+                advice = "these may be other weights: check them, then fetch the stream again"
+            raise TileDamaged(f"tile ({row}, {col}): {problem}; {advice}", (row, col, RESIDUAL)) from None
         self._bounded_tiles[row, col] = pixels
         while sum(kept.nbytes for kept in self._bounded_tiles.values()) > BOUNDED_BYTES:
             self._bounded_tiles.popitem(last=False)

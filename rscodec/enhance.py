@@ -31,11 +31,11 @@ def enhanced_stream(
                          "leave it away")
     enhancer = enhancer_for(settings.model, device)
     _check_takes(enhancer, "stream")
-    codec = reader.header.weights_hash.hex()
-    if codec not in enhancer.codecs and not settings.force:
+    names = {name.hex() for name in decoder.codec.weights_hashes.values()}
+    if names.isdisjoint(enhancer.codecs) and not settings.force:
         raise WrongWeights(
-            f"{enhancer.model} was not measured with {reader.header.model} ({codec}), which made this stream; "
-            "add --force to enhance all the same"
+            f"{enhancer.model} was not measured with {reader.header.model} ({reader.header.weights_hash.hex()}), "
+            "which made this stream; add --force to enhance all the same"
         )
     facts = _facts(enhancer, settings, stream_crc32(reader))
     picture = decoded(decoder, stream_metadata(reader))

@@ -76,6 +76,9 @@ def read_model(path: Path, form: str, what: str, config: type[Config], facts: tu
             if about.get("format") != form:
                 raise ValueError(f"its format is {about.get('format')}, not {form}")
             tensors = {key: file.get_tensor(key) for key in file.keys()}
+        for key, value in tensors.items():
+            if not value.isfinite().all():
+                raise ValueError(f"{key[:80]!r} holds values that are not finite")
     except FileNotFoundError:
         raise MissingWeights(f"no {what} at {path}; check the path") from None
     except (OSError, SafetensorError, ValueError) as problem:
@@ -85,5 +88,5 @@ def read_model(path: Path, form: str, what: str, config: type[Config], facts: tu
         known = {fact: json.loads(about[fact]) for fact in facts}
         built = config.from_dict(json.loads(about["config"]))
         return ModelFile(Path(path), about["model"], built, known, tensors, digest)
-    except (KeyError, TypeError, ValueError, AttributeError) as problem:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as problem:
         raise WrongWeights(f"{path} does not describe its {what} ({problem}); export it anew") from None

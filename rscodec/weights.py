@@ -1,7 +1,8 @@
 """From a model's name to its weights: those in the package, or a file that the user names.
 
 Beside each `NAME.safetensors` in rscodec/weights lies `NAME.json`, its manifest: SHA-256, licence, training data,
-command, configuration and measured figures.
+command, configuration and measured figures. When a file of the package is loaded it is compared with that SHA-256: one
+that has changed on disk is refused.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from bitstreams import Header
 from bitstreams.errors import InputError, MissingWeights, WrongWeights
 from rscodec.codec.base import TileCodec
+from rscodec.digest import sha256
 from rscodec.enhancers.base import Enhancer
 from rscodec.registry import CARBON, CODECS, ENHANCERS, UPSAMPLERS, Row, find, find_model
 from rscodec.upsamplers.base import Upsampler
@@ -59,10 +61,11 @@ def codec_for_decoding(header: Header, weights: str | Path | None = None, device
     path = Path(weights) if weights is not None else shipped(header.model)
     check_device(device)
     codec = _load(find_model(CODECS, header.model), path, device)
-    if (codec.model, codec.weights_hash) != (header.model, header.weights_hash):
+    found = codec.weights_hashes.get(header.arithmetic, codec.weights_hash)
+    if (codec.model, found) != (header.model, header.weights_hash):
         raise WrongWeights(
-            f"the stream needs {wanted}, but {path} holds {codec.model} with hash "
-            f"{codec.weights_hash.hex()}; give the right ones with --weights PATH"
+            f"these are other weights: the stream needs {wanted}, but {path} holds {codec.model} with hash "
+            f"{found.hex()}; give the right ones with --weights PATH"
         )
     return codec
 
@@ -135,4 +138,16 @@ def _load(row: Row, path: Path, device: str):
 
 @lru_cache(maxsize=2)
 def _loaded(row: Row, path: Path, device: str, _version: tuple | None):
+    if path.parent == FOLDER and path.with_suffix(".json").exists():
+        _check_packaged(path)
     return row.load()(path, device)
+
+
+def _check_packaged(path: Path) -> None:
+    """Raise WrongWeights if a file of the package is not the one that its manifest describes."""
+    found, wanted = sha256(path), manifest(path.stem)["sha256"]
+    if found != wanted:
+        raise WrongWeights(
+            f"these are other weights: {path} has the SHA-256 {found}, its manifest says {wanted}; "
+            "install the package again"
+        )

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bitstreams.errors import BitstreamError
+from bitstreams.wire import ARITHMETICS
 from rscodec.codec.base import TileCodec
 
 LAWS = []
@@ -35,7 +36,8 @@ def encoded(codec: TileCodec, height: int, width: int, count: int = 1, quality: 
 @law
 def it_says_what_it_is(codec: TileCodec) -> None:
     assert isinstance(codec.model, str) and isinstance(codec.portable, bool)
-    assert isinstance(codec.weights_hash, bytes) and len(codec.weights_hash) == 8
+    assert set(codec.weights_hashes) <= set(ARITHMETICS.values()) and codec.arithmetic in codec.weights_hashes
+    assert all(isinstance(name, bytes) and len(name) == 8 for name in codec.weights_hashes.values())
     assert codec.channels > 0 and codec.halo >= 0 and codec.latent_dtype.byteorder in "<|="
 
 

@@ -29,7 +29,8 @@ from eval import datasets
 from eval.bd import METRICS, deltas
 from rscodec.codec import rate
 from rscodec.codec.model import Codec, CodecConfig
-from rscodec.codec.portable import freeze, read_weights, thaw, write_weights
+from rscodec.codec.portable import freeze, thaw, write_weights
+from rscodec.codec.weights_file import read_weights
 from rscodec.metrics import Difference, in_db, ms_ssim
 from rscodec.registry import CODECS, find
 from rscodec.scene import Scene

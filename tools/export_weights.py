@@ -19,7 +19,8 @@ import rscodec
 from cli.main import Tool
 from eval.datasets import HELD_OUT
 from rscodec.codec.model import Codec, CodecConfig
-from rscodec.codec.portable import exact_hash, freeze, write_weights
+from rscodec.codec.portable import freeze, write_weights
+from rscodec.codec.weights_file import weights_hashes
 from rscodec.metrics import Difference
 from rscodec.scene import Scene
 from rscodec.training import checkpoint
@@ -71,14 +72,14 @@ def main(run: Path, model: str, codec: str, out: Path, overwrite: bool) -> None:
     data = Path(os.environ["RSCODEC_DATA"])
     made = sittings(
         saved, "tools/train_codec.py",
-        weights_hash=exact_hash(tensors).hex(),
+        weights_hashes={arithmetic: name.hex() for arithmetic, name in weights_hashes(tensors).items()},
         parameters=sum(parameter.numel() for parameter in trained.parameters()),
         trained_on=TRAINED_ON,
     )  # fmt: skip
     figures = {pattern: measure(path, codec, data, pattern) for pattern in HELD_OUT}
     command = f"tools/export_weights.py --run {run.name} --model {model} --codec {codec}"
     manifest = write_manifest(path, model, made, figures, command)
-    click.echo(f"{path}: {manifest['bytes']} bytes, hash {manifest['weights_hash']}")
+    click.echo(f"{path}: {manifest['bytes']} bytes, hashes {manifest['weights_hashes']}")
 
 
 if __name__ == "__main__":

@@ -2,18 +2,32 @@
 
     python tools/fuzz_streams.py --count 20000 --seed 1          prints the figures as JSON; exit code 1 on a finding
     python tools/fuzz_streams.py --seed 1 --only 4711            one stream again, in this process, with its traceback
+    python tools/fuzz_streams.py --kind fork --count 100         of one kind; --only takes the same --kind
 
-    frozen vector --mutations--> damaged --every second one: repair--> right checksums around the damage, in half of
-    these also those of what it decodes to --> StreamReader, SceneDecoder, Scene.save in a worker with limits
+    frozen vector --a kind of damage--> damaged --> StreamReader, SceneDecoder, Scene.save in a worker with limits
 
-A finding is an exception without a name in bitstreams.errors, the death of a worker (a crash, or a stream that took too
-long), or, in a stream whose checksums were left alone, contents that silently differ from those that were encoded.
+The kinds take turns:
+
+    nothing     mutations, and no checksum repaired
+    checksums   mutations, with right checksums around them
+    results     the same, with the checksums of what the payloads decode to
+    removal     payloads are removed, their index entries set to 0, and the checksums of the index repaired
+    metadata    sound streams with JSON of other structures, strange texts and many entries for metadata
+    weights     sound streams, decoded with a changed weights file
+    fork        sound streams, decoded in a child that a process with two threads has forked
+
+A finding is
+- an exception without a name in bitstreams.errors;
+- the death of a worker (a crash), or a child that does not end;
+- more CPU time than BASE_SECONDS and SECONDS_PER_BYTE allow;
+- after "nothing", "removal" and "weights": contents that silently differ from those that were encoded.
 """
 
 from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import resource
 import signal
 import sys
@@ -26,12 +40,16 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 import numpy as np
-from mutations import MUTATIONS
+from mutations import MUTATIONS, removed
+from strange_metadata import with_strange_metadata
+from strange_weights import with_strange_weights
 from surgery import index_of, layout, payloads_of, repair, with_index
 
+import rscodec
 from bitstreams import StreamReader
 from bitstreams.errors import BitstreamError, RscodecError
 from bitstreams.planes import decode_planes, planes_crc
@@ -44,24 +62,48 @@ from rscodec.weights import codec_for_decoding
 FOLDER = Path(__file__).resolve().parent.parent / "bitstreams" / "vectors"
 WEIGHTS = FOLDER / "vec-1.safetensors"
 VECTORS = [path.read_bytes() for path in sorted(FOLDER.glob("v1/passed/*/stream.bin"))]
-REPAIRS = ("nothing", "checksums", "nothing", "checksums and results")
+KINDS = {"nothing": 5, "checksums": 3, "results": 3, "removal": 1, "metadata": 2, "weights": 1, "fork": 1}  # of 16
+CHECKED = [data for data in VECTORS if StreamReader.from_bytes(data).header.checks_empty]
 MEMORY = 2 * 2**30  # bytes of address space beyond what the libraries take
-SECONDS = 60  # for one stream
+SECONDS = 60  # for one stream, then its worker is killed
+CHILD_SECONDS = 10  # for one stream in a forked child
+BASE_SECONDS, SECONDS_PER_BYTE = 2, 2e-5  # of CPU time, for one stream
 MOST_WINDOWS, MOST_PIXELS = 4, 2**22  # what a damaged header announces may be large: decoded in part, and not saved
 FINDING = "FINDING"
+ENDS = {0: "decoded", 1: "a named error"}  # of a child, by its exit code
 
 
-def mutant(seed: int, number: int) -> tuple[bytes, bytes, str]:
-    """The damaged stream of this number, the vector that it was, and what was repaired."""
+class Mutant(NamedTuple):
+    """A damaged stream, the vector that it was, and the weights file to decode it with."""
+
+    kind: str
+    data: bytes
+    original: bytes
+    weights: bytes | None = None
+
+
+def mutant(seed: int, number: int, kinds: tuple[str, ...]) -> Mutant:
+    """The damaged stream of this number."""
     rng = np.random.default_rng([seed, number])
-    original, repaired = VECTORS[rng.integers(len(VECTORS))], REPAIRS[number % 4]
+    turns = [kind for kind in kinds for _ in range(KINDS[kind])]
+    kind = turns[number % len(turns)]
+    vectors = CHECKED if kind in ("removal", "weights") else VECTORS
+    original = vectors[rng.integers(len(vectors))]
+    if kind == "removal":
+        return Mutant(kind, repair(removed(rng, original)), original)
+    if kind == "metadata":
+        return Mutant(kind, repair(with_strange_metadata(rng, original)), original)
+    if kind == "weights":
+        return Mutant(kind, original, original, with_strange_weights(rng, WEIGHTS.read_bytes()))
+    if kind == "fork":
+        return Mutant(kind, original, original)
     data = original
     while data in VECTORS:
         for mutation in rng.choice(MUTATIONS, rng.choice([1, 1, 1, 2, 3])):
             data = mutation(rng, data, VECTORS)
-    if repaired != "nothing":
+    if kind in ("checksums", "results"):
         data = repair(fitted(data) if rng.random() < 0.5 else data)
-    return (with_right_results(data) if repaired == "checksums and results" else data), original, repaired
+    return Mutant(kind, with_right_results(data) if kind == "results" else data, original)
 
 
 def fitted(data: bytes) -> bytes:
@@ -109,12 +151,13 @@ def tiny_codec():
     return codec_for_decoding(StreamReader.from_bytes(VECTORS[0]).header, WEIGHTS)
 
 
-def opened(data: bytes) -> SceneDecoder:
+def opened(data: bytes, weights: Path = WEIGHTS) -> SceneDecoder:
     """A decoder, with the tiny model loaded once and any other asked for as a user would."""
-    reader = StreamReader.from_bytes(data)
-    names = reader.header.model, reader.header.weights_hash
-    tiny = names == (tiny_codec().model, tiny_codec().weights_hash)
-    return SceneDecoder(reader, tiny_codec() if tiny else codec_for_decoding(reader.header, WEIGHTS), on_error="nodata")
+    reader, tiny = StreamReader.from_bytes(data), tiny_codec()
+    header = reader.header
+    named = header.model == tiny.model and header.weights_hash == tiny.weights_hashes.get(header.arithmetic)
+    codec = tiny if named and weights == WEIGHTS else codec_for_decoding(header, weights)
+    return SceneDecoder(reader, codec, on_error="nodata")
 
 
 def contents(decoder: SceneDecoder) -> dict:
@@ -133,27 +176,85 @@ def honest(original: bytes) -> dict:
     return contents(opened(original))
 
 
-def outcome(seed: int, number: int, folder: str) -> str:
-    """How the stream of this number ends."""
-    data, original, repaired = mutant(seed, number)
+def outcome(one: Mutant, folder: Path) -> str:
+    """How a stream ends."""
+    if one.kind == "fork":
+        return outcome_in_child(one)
+    weights = WEIGHTS
+    if one.weights:
+        weights = folder / "weights.safetensors"
+        weights.write_bytes(one.weights)
     try:
-        decoder = opened(data)
+        decoder = opened(one.data, weights)
         said = contents(decoder)
-        header = decoder.reader.header
-        if header.width * header.height * header.bands <= MOST_PIXELS:
-            pixels, classes = decoder.read(decoder.grid.scene)
-            Scene(pixels, classes, decoder.reader.metadata).save(Path(folder) / "scene.tif", overwrite=True)
+        save(decoder, folder)
     except RscodecError as problem:
-        return f"{repaired}: {type(problem).__name__}"
+        return f"{one.kind}: {type(problem).__name__}"
     bad = {tile[:2] for tile in decoder.bad}
-    if repaired == "nothing":
+    if one.kind in ("nothing", "removal", "weights"):
         compared = [key for key in said if not bad or key in ("header", "metadata") or len(key) == 2 and key not in bad]
-        if [said[key] for key in compared] != [honest(original)[key] for key in compared]:
-            return f"{FINDING}: other contents, and nothing said of it"
-    return f"{repaired}: decoded, {'bad tiles reported' if bad else 'all tiles good'}"
+        if [said[key] for key in compared] != [honest(one.original)[key] for key in compared]:
+            return f"{FINDING}: {one.kind}: other contents, and nothing said of it"
+    return f"{one.kind}: decoded, {'bad tiles reported' if bad else 'all tiles good'}"
 
 
-def work(pipe, seed: int, numbers: list[int]) -> None:
+def save(decoder: SceneDecoder, folder: Path) -> None:
+    """Write the scene to a file, if it is not large."""
+    header = decoder.reader.header
+    if header.width * header.height * header.bands <= MOST_PIXELS:
+        pixels, classes = decoder.read(decoder.grid.scene)
+        Scene(pixels, classes, decoder.reader.metadata).save(folder / "scene.tif", overwrite=True)
+
+
+def outcome_in_child(one: Mutant) -> str:
+    """How a stream ends in a child of this process, whose libraries have threads: such a child lacks them."""
+    import torch
+
+    torch.set_num_threads(2)
+    rscodec.decode(one.data, weights=WEIGHTS)
+    child = os.fork()
+    if child == 0:
+        os._exit(_exit_code(one.data))
+    torch.set_num_threads(1)
+    until = time.monotonic() + CHILD_SECONDS
+    while time.monotonic() < until:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            code = os.waitstatus_to_exitcode(status)
+            return f"fork: {ENDS[code]}" if code in ENDS else f"{FINDING}: fork: the child ended with {code}"
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return f"{FINDING}: fork: the child did not end"
+
+
+def _exit_code(data: bytes) -> int:
+    try:
+        rscodec.decode(data, weights=WEIGHTS)
+        return 0
+    except RscodecError:
+        return 1
+    except BaseException:
+        return 2
+
+
+def timed(one: Mutant, folder: Path) -> str:
+    """The outcome; one that took too long for the size of the stream is a finding."""
+    started = time.process_time()
+    ended = outcome(one, folder)
+    seconds, size = time.process_time() - started, len(one.weights or one.data)
+    if seconds > BASE_SECONDS + SECONDS_PER_BYTE * size:
+        return f"{FINDING}: {one.kind}: {seconds:.1f} s of CPU time for {size} bytes"
+    return ended
+
+
+def warm_up(folder: Path) -> None:
+    """Import what the first stream would pay for otherwise."""
+    rscodec.decode(VECTORS[0], weights=WEIGHTS)
+    save(opened(VECTORS[0]), folder)
+
+
+def work(pipe, seed: int, kinds: tuple[str, ...], numbers: list[int]) -> None:
     """A worker: says which stream it begins, and how it ended."""
     import torch
 
@@ -165,24 +266,25 @@ def work(pipe, seed: int, numbers: list[int]) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (taken + MEMORY, taken + MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with tempfile.TemporaryDirectory() as folder:
+        warm_up(Path(folder))
         for number in numbers:
             pipe.send((number, None, 0.0))
             started = time.perf_counter()
             signal.setitimer(signal.ITIMER_REAL, SECONDS)
             try:
-                ended = outcome(seed, number, folder)
+                ended = timed(mutant(seed, number, kinds), Path(folder))
             except Exception as problem:
                 ended = f"{FINDING}: {type(problem).__name__}: {problem}"
             signal.setitimer(signal.ITIMER_REAL, 0)
             pipe.send((number, ended, time.perf_counter() - started))
 
 
-def examined(seed: int, numbers: list[int]) -> Iterator[tuple[int, str, float]]:
+def examined(seed: int, kinds: tuple[str, ...], numbers: list[int]) -> Iterator[tuple[int, str, float]]:
     """(number, outcome, seconds) of these streams, in a worker that is replaced when it dies."""
     context = multiprocessing.get_context("spawn")
     while numbers:
         receive, send = context.Pipe(duplex=False)
-        worker = context.Process(target=work, args=(send, seed, numbers))
+        worker = context.Process(target=work, args=(send, seed, kinds, numbers))
         worker.start()
         send.close()
         begun = None
@@ -206,15 +308,19 @@ def examined(seed: int, numbers: list[int]) -> Iterator[tuple[int, str, float]]:
 @click.option("--count", default=20000, show_default=True, help="Streams.")
 @click.option("--seed", default=1, show_default=True)
 @click.option("--workers", default=2, show_default=True, help="Processes.")
+@click.option("--kind", "kinds", multiple=True, default=tuple(KINDS), type=click.Choice(tuple(KINDS)),
+              help="Kind of damage; may be repeated.  [default: all]")
 @click.option("--only", type=int, help="This stream alone.")
-def main(count: int, seed: int, workers: int, only: int | None) -> None:
+def main(count: int, seed: int, workers: int, kinds: tuple[str, ...], only: int | None) -> None:
     if only is not None:
         with tempfile.TemporaryDirectory() as folder:
-            click.echo(outcome(seed, only, folder))
+            warm_up(Path(folder))
+            click.echo(timed(mutant(seed, only, kinds), Path(folder)))
         return
     started, shares = time.perf_counter(), [list(range(count))[worker::workers] for worker in range(workers)]
     with ThreadPoolExecutor(workers) as pool:
-        results = [result for share in pool.map(lambda share: list(examined(seed, share)), shares) for result in share]
+        found = list(pool.map(lambda share: list(examined(seed, kinds, share)), shares))
+    results = [result for share in found for result in share]
     outcomes = Counter(ended for _, ended, _ in results if not ended.startswith(FINDING))
     findings = {number: ended for number, ended, _ in sorted(results) if ended.startswith(FINDING)}
     slowest = max(results, key=lambda result: result[2])

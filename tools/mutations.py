@@ -5,7 +5,18 @@ from __future__ import annotations
 import zlib
 
 import numpy as np
-from surgery import PLACES, field, index_of, layout, patch, payloads_of, with_index, with_section
+from surgery import (
+    PLACES,
+    PLANES_BIT,
+    field,
+    index_of,
+    layout,
+    patch,
+    payloads_of,
+    tiles_of,
+    with_index,
+    with_section,
+)
 
 from bitstreams.header import FIXED
 
@@ -100,9 +111,22 @@ def restuffed(rng, data: bytes, others) -> bytes:
 
 def reworded(rng, data: bytes, others) -> bytes:
     """Metadata whose text is damaged, not its compression."""
+    text, end = metadata_of(data)
+    if not text:
+        return data
+    text = bytearray(text)
+    for _ in range(rng.integers(1, 5)):
+        start = int(rng.integers(0, len(text) + 1))
+        stop = start + int(rng.integers(0, 4))
+        text[start:stop] = bytes(rng.choice(list(JSON_BYTES), rng.integers(0, 4)).astype(np.uint8))
+    return with_metadata(data, zlib.compress(bytes(text), 9), end)
+
+
+def metadata_of(data: bytes) -> tuple[bytes, int]:
+    """The text of the metadata section and where the section ends; no text where there is none to be read."""
     crc, _ = layout(data)
     if crc is None or not field(data, "flags") & 1:
-        return data
+        return b"", FIXED.size
     at, length, shift = FIXED.size, 0, 0
     while at < crc:
         length |= (data[at] & 127) << shift
@@ -110,22 +134,32 @@ def reworded(rng, data: bytes, others) -> bytes:
         if data[at - 1] < 128:
             break
     try:
-        text = bytearray(zlib.decompressobj().decompress(data[at : at + length], 2**20))
+        return zlib.decompressobj().decompress(data[at : at + length], 2**20), at + length
     except zlib.error:
-        return data
-    for _ in range(rng.integers(1, 5)):
-        start = int(rng.integers(0, len(text) + 1))
-        stop = start + int(rng.integers(0, 4))
-        text[start:stop] = bytes(rng.choice(list(JSON_BYTES), rng.integers(0, 4)).astype(np.uint8))
-    packed = zlib.compress(bytes(text), 9)
-    return with_metadata(data, packed, at + length)
+        return b"", at + length
 
 
 def with_metadata(data: bytes, packed: bytes, end: int) -> bytes:
     """Another metadata section in the place of the one that ends at `end`; what follows stays."""
     flags = field(data, "flags")
     bare = patch(data, flags=flags & ~1)[: FIXED.size] + data[end:]
-    return patch(with_section(bare, "metadata", packed), flags=flags)
+    return patch(with_section(bare, "metadata", packed), flags=flags | 1)
+
+
+def removed(rng, data: bytes) -> bytes:
+    """A sound stream without one or two of its payloads, and an index that says that they are empty.
+
+    Mostly planes and residuals: a tile with some of its groups only is refused without being decoded.
+    """
+    _, end = layout(data)
+    entries, payloads, before = index_of(data), payloads_of(data), bool(field(data, "flags") & PLANES_BIT)
+    position = np.arange(len(entries)) % (len(entries) // tiles_of(data)) - before
+    there = entries["length"] > 0
+    sides = there & ((position < 0) | (position >= field(data, "groups")))
+    there = np.flatnonzero(sides if sides.any() and rng.random() < 0.8 else there)
+    for at in rng.choice(there, min(len(there), rng.integers(1, 3)), replace=False):
+        payloads[at], entries[at] = b"", 0
+    return with_index(data, entries)[: end + 4] + b"".join(payloads)
 
 
 MUTATIONS = (flips, overwritten, cut, inserted, spliced, numbered, lengthened, restuffed, reworded)

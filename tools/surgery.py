@@ -78,12 +78,17 @@ def layout(data: bytes) -> tuple[int | None, int | None]:
         at += length
     if at + 4 > len(data):
         return None, None
-    edge = 64 * field(data, "tile")
-    tiles = -(-field(data, "width") // edge) * -(-field(data, "height") // edge) if edge else 0
+    tiles = tiles_of(data)
     flags = field(data, "flags")
     entries = field(data, "groups") + bool(flags & PLANES_BIT) + bool(flags & SECTIONS["bound"])
     end = at + 4 + tiles * entries * ENTRY.itemsize
     return at, end if end + 4 <= len(data) else None
+
+
+def tiles_of(data: bytes) -> int:
+    """How many tiles the header announces."""
+    edge = 64 * field(data, "tile")
+    return -(-field(data, "width") // edge) * -(-field(data, "height") // edge) if edge else 0
 
 
 def index_of(data: bytes) -> np.ndarray:

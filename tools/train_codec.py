@@ -31,8 +31,9 @@ import torch
 from cli.main import Tool
 from rscodec.codec import rate
 from rscodec.codec.model import CONFIGS, Codec, CodecConfig
-from rscodec.codec.portable import read_weights, thaw
+from rscodec.codec.portable import thaw
 from rscodec.codec.precision import fast
+from rscodec.codec.weights_file import read_weights
 from rscodec.training import checkpoint
 from rscodec.training.data import Batch, Crops, load_shard
 from rscodec.training.grow import grow

@@ -177,4 +177,9 @@ SCENES = (
     Row("balance_rgb", earth(53, 37), balance=True),
     Row("balance_float64_nan", gaps(4, "float64"), balance=True),
     Row("balance_bound", earth(64, 48, 4, "uint16"), max_error=9, balance=True),
+    Row("integer_2", earth(64, 48), 3.0),
+    Row("integer_2_planes", mosaic(), 4.0, 64),
+    Row("integer_2_bound", mosaic(), 4.0, 64, max_error=8),
+    Row("integer_2_bound_wide", mosaic(), 4.0, 64, max_error=200),
+    Row("integer_2_bound_float32", gaps(2, "float32"), max_error=2000),
 )

@@ -39,7 +39,7 @@ class TileCodec(ABC):
     """One loaded model on one device."""
 
     model: str  # its name in bitstreams.wire.MODELS
-    weights_hash: bytes  # 8 bytes: what a stream's header must hold for this model to decode it
+    weights_hashes: dict[str, bytes]  # by arithmetic (bitstreams.wire.ARITHMETICS): 8 bytes that a header must hold
     portable: bool  # latents are the same on every machine
     fixed_rate: bool = False  # one operating point: quality means nothing
     most_effort: int = 0  # what `encode` and `refine` may be told
@@ -51,8 +51,13 @@ class TileCodec(ABC):
 
     @property
     def arithmetic(self) -> str:
-        """What a stream's header says of the entropy path: its name in bitstreams.wire.ARITHMETICS."""
-        return "integer-1" if self.portable else "float"
+        """That of new streams; the codec decodes streams of every arithmetic in `weights_hashes`."""
+        return next(iter(self.weights_hashes))
+
+    @property
+    def weights_hash(self) -> bytes:
+        """By which new streams name the weights."""
+        return self.weights_hashes[self.arithmetic]
 
     @abstractmethod
     def analyse(self, pixels: np.ndarray, quality: float) -> np.ndarray:

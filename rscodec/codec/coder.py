@@ -21,6 +21,7 @@ from bitstreams.errors import BitstreamError, InputError
 
 SYMBOL_LIMIT = 1500  # |symbol|; with |mu| < 512 steps every latent then fits 16 bits
 STATE_BYTES = 8
+TOTAL = 2**16  # of the frequencies of a table
 # A hostile stream can make one escape of its n nibbles read 15 n more, 15 bytes for each of its own: of a state of 0 a
 # nibble costs a word, each of the n (a word of 15) too; of any other a word lasts for eight nibbles, now and later.
 # What begins behind the end finds zeros there: about two words for a symbol.
@@ -48,9 +49,11 @@ class SymbolCoder:
     def __init__(self, frequencies: np.ndarray, reaches: np.ndarray, limit: int = SYMBOL_LIMIT):
         self.limit = limit
         lengths = 2 * reaches.astype(np.int64) + 2
-        if lengths.sum() != len(frequencies):
+        if reaches.min() < 0 or lengths.sum() != len(frequencies):
             raise ValueError(f"tables of {len(frequencies)} entries where {lengths.sum()} are needed")
         tables = np.split(frequencies.astype(np.int64), np.cumsum(lengths)[:-1])
+        if frequencies.min() < 1 or any(table.sum() != TOTAL for table in tables):
+            raise ValueError(f"frequencies that are not at least 1 and {TOTAL} together")
         self._tables = [[0, *np.cumsum(table).tolist()] for table in tables]
         self._sizes = [len(table) for table in self._tables]
         self._offsets = (-reaches.astype(np.int64)).tolist()

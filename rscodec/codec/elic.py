@@ -51,7 +51,7 @@ class ElicCodec(TileCodec):
         except (KeyError, IndexError, RuntimeError, ValueError, TypeError, AttributeError) as problem:
             raise WrongWeights(f"{path} {NOT_ELIC} ({_first_line(problem)})") from None
         self.channels = sum(self.groups)
-        self.weights_hash = _hash(self._net)
+        self.weights_hashes = {"float": _hash(self._net)}
         self._net.to(self.device)
 
     @torch.inference_mode()

@@ -58,10 +58,36 @@ class CodecConfig:
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
     @classmethod
-    def from_dict(cls, values: dict) -> CodecConfig:
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+    def from_dict(cls, values: object) -> CodecConfig:
+        """Raises ValueError for what no codec is made of."""
+        if not isinstance(values, dict):
+            raise ValueError("the configuration is not a JSON object")
+        for key, value in values.items():
+            if key not in LIMITS:
+                raise ValueError(f"the configuration has an unknown {key[:40]!r}")
+            if (key == "groups") != isinstance(value, (list, tuple)):
+                raise ValueError(f"{key} in the configuration is not {'a list' if key == 'groups' else 'a number'}")
+            sizes, (least, most) = value if key == "groups" else [value], LIMITS[key]
+            if not 1 <= len(sizes) <= MOST_GROUPS or not all(type(n) is int and least <= n <= most for n in sizes):
+                raise ValueError(f"{key} in the configuration is not within {least}..{most}")
+        return cls(**values | {"groups": tuple(values.get("groups", cls.groups))})
 
 
+BLOCKS, CHANNELS = (0, 32), (1, 512)
+LIMITS = {  # of a configuration that comes from a file: anyone may have written it
+    "width": CHANNELS,
+    "encoder_blocks": BLOCKS,
+    "decoder_blocks": BLOCKS,
+    "tail": CHANNELS,
+    "groups": CHANNELS,
+    "features": CHANNELS,
+    "hyper": (2, 512),  # the range coder needs two symbols, and every symbol of z is coded
+    "narrow": CHANNELS,
+    "tail_blocks": (1, 32),
+    "detail": (0, 512),
+    "detail_blocks": BLOCKS,
+}
+MOST_GROUPS = 16
 SMALL = CodecConfig()
 MEDIUM = CodecConfig(width=192, encoder_blocks=6, decoder_blocks=4, tail=48, features=224, narrow=128)
 DETAILED = replace(MEDIUM, tail=64, tail_blocks=2, detail=24, detail_blocks=2)

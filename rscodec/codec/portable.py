@@ -3,28 +3,25 @@
     trained Codec --freeze--> tensors --safetensors--> PortableCodec
 
 A weights file holds the transforms in float16, and under `exact.` everything that the symbols depend on: the integers
-of each layer, the level vectors, the statistics of z and the frequency tables. Their hash is what a stream's header
-names.
+of each layer, the level vectors, the statistics of z and the frequency tables. A stream's header names a hash of these
+and of the synthesis (rscodec.codec.weights_file).
 """
 
 from __future__ import annotations
 
 import copy
-import hashlib
 import json
 import zlib
 from contextlib import contextmanager
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from bitstreams.errors import InexactArithmetic, MissingWeights, WrongWeights
+from bitstreams.errors import InexactArithmetic, WrongWeights
 from rscodec.codec import precision, rate, transforms
 from rscodec.codec.base import Aim, TileCodec
 from rscodec.codec.coder import SYMBOL_LIMIT, SymbolCoder, SymbolsDamaged
@@ -33,10 +30,9 @@ from rscodec.codec.entropy import SCALES, UNIT, Z_LIMIT, Z_STRIDE, Pass, split
 from rscodec.codec.integer import BIAS_UNIT, Exact, InexactModelError, IntegerLayer
 from rscodec.codec.model import Codec, CodecConfig
 from rscodec.codec.tables import gaussian_frequencies
+from rscodec.codec.weights_file import EXACT, becomes_integer, read_weights, weights_hashes
 from rscodec.settings import MOST_EFFORT
 
-EXACT = "exact."
-HASH_BYTES = 8
 SKETCH_CHANNELS = 12  # for a picture of three colours a latent: four times as many channels hold nearly all of it
 
 
@@ -46,7 +42,7 @@ def freeze(codec: Codec) -> dict[str, torch.Tensor]:
     tensors = {
         key: value.detach().half() if value.numel() > 10_000 else value.detach().float()
         for key, value in codec.state_dict().items()
-        if not _becomes_integer(key)
+        if not becomes_integer(key)
     }
     for name, layer in entropy.named_modules():
         if isinstance(layer, IntegerLayer):
@@ -58,11 +54,6 @@ def freeze(codec: Codec) -> dict[str, torch.Tensor]:
     tensors[EXACT + "frequencies"] = torch.from_numpy(frequencies.astype(np.int32))
     tensors[EXACT + "reaches"] = torch.from_numpy(reaches)
     return {key: value.contiguous().cpu() for key, value in tensors.items()}
-
-
-def _becomes_integer(key: str) -> bool:
-    """Whether a trained parameter belongs to the exact path, so that a weights file holds integers in its place."""
-    return key.startswith("entropy.") and not key.startswith("entropy.hyper_analysis.")
 
 
 def thaw(codec: Codec, tensors: dict[str, torch.Tensor]) -> None:
@@ -78,44 +69,11 @@ def thaw(codec: Codec, tensors: dict[str, torch.Tensor]) -> None:
             layer.thaw({part: tensors[f"{EXACT}{name}.{part}"] for part in ("weight", "bias", "shift")})
 
 
-def exact_hash(tensors: dict[str, torch.Tensor]) -> bytes:
-    """SHA-256, cut to 8 bytes, over name, type, shape and bytes of every tensor that symbols depend on."""
-    digest = hashlib.sha256()
-    for key in sorted(key for key in tensors if key.startswith(EXACT)):
-        value = tensors[key].contiguous().numpy()
-        digest.update(f"{key} {value.dtype.str} {value.shape}\n".encode())
-        digest.update(value.tobytes())
-    return digest.digest()[:HASH_BYTES]
-
-
-class Weights(NamedTuple):
-    """What a weights file holds. `self_test` is what PortableCodec.self_test gave when it was written."""
-
-    model: str
-    config: CodecConfig
-    tensors: dict[str, torch.Tensor]
-    self_test: str | None
-
-
 def write_weights(path: Path, model: str, config: CodecConfig, tensors: dict[str, torch.Tensor]) -> None:
     """Write a weights file, then again with the result of its self-test."""
     about = {"format": "rscodec-1", "model": model, "config": json.dumps(config.as_dict())}
     save_file(tensors, path, about)
     save_file(tensors, path, about | {"self_test": PortableCodec(path).self_test()})
-
-
-def read_weights(path: Path) -> Weights:
-    try:
-        with safe_open(path, "pt") as file:
-            about = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}
-        return Weights(
-            about["model"], CodecConfig.from_dict(json.loads(about["config"])), tensors, about.get("self_test")
-        )
-    except FileNotFoundError:
-        raise MissingWeights(f"no weights at {path}; check the path given with --weights") from None
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as problem:
-        raise WrongWeights(f"{path} holds no rscodec weights ({problem}); give an exported .safetensors") from None
 
 
 class PortableCodec(TileCodec):
@@ -128,15 +86,17 @@ class PortableCodec(TileCodec):
     def __init__(self, path: Path, device: str = "cpu"):
         self.model, self.config, tensors, expected = read_weights(path)
         self._tensors = tensors
-        self.weights_hash = exact_hash(tensors)
+        self.weights_hashes = weights_hashes(tensors)
         self.device = torch.device(device)
         self.halo = transforms.halo(self.config.synthesis_blocks)
         self.border = transforms.border(self.config.encoder_blocks)
         self.channels = self.config.latents
         try:
             self._net = self._rebuild(tensors)
-        except (KeyError, RuntimeError, InexactModelError, ValueError) as problem:
-            raise WrongWeights(f"{path} does not hold a usable {self.model}: {problem}") from None
+        except (InexactModelError, ValueError) as problem:
+            raise WrongWeights(
+                f"{path} does not hold a usable {self.model}: {problem}; give the file as it was exported"
+            ) from None
         if expected is not None and self.self_test() != expected:
             raise InexactArithmetic(
                 f"the self-test of {path} fails on {device}: products of integers are not exact here, so streams would "
@@ -163,7 +123,7 @@ class PortableCodec(TileCodec):
 
     def _rebuild(self, tensors: dict[str, torch.Tensor]) -> Codec:
         net = Codec(self.config)
-        replaced = {key: value for key, value in net.state_dict().items() if _becomes_integer(key)}
+        replaced = {key: value for key, value in net.state_dict().items() if becomes_integer(key)}
         floats = {key: value.float() for key, value in tensors.items() if not key.startswith(EXACT)}
         net.load_state_dict(replaced | floats)
         for name, layer in list(net.entropy.named_modules()):
@@ -174,8 +134,6 @@ class PortableCodec(TileCodec):
         self._levels, self._z_mu, self._z_index = (
             tensors[EXACT + key].float().to(self.device) for key in ("levels", "z_mu", "z_index")
         )
-        if self._z_index.min() < 1 or self.config.hyper < 2:
-            raise ValueError("a tile could have fewer than the two symbols that the range coder needs")
         self._coder = SymbolCoder(tensors[EXACT + "frequencies"].numpy(), tensors[EXACT + "reaches"].numpy())
         return net.eval().requires_grad_(False).to(self.device, memory_format=torch.channels_last)
 

@@ -36,8 +36,7 @@ class ChunkCodec:
     def __post_init__(self):
         EncodeSettings(self.quality)
         if self.weights_hash is None:
-            shipped(self.model)
-            object.__setattr__(self, "weights_hash", manifest(self.model)["weights_hash"])
+            object.__setattr__(self, "weights_hash", _names(self.model)[0])
 
     @property
     def configuration(self) -> dict:
@@ -45,17 +44,24 @@ class ChunkCodec:
 
     def encode(self, chunk: np.ndarray) -> bytes:
         check_chunk(chunk.shape, chunk.dtype)
-        weights, found = shipped(self.model), manifest(self.model)["weights_hash"]
-        if found != self.weights_hash:
-            raise WrongWeights(f"the array was made with {self.model} with hash {self.weights_hash}, this package has "
-                               f"{found}; write with the release that made it")
+        found = _names(self.model)
+        if self.weights_hash not in found:
+            raise WrongWeights(f"these are other weights: the array was made with {self.model} with hash "
+                               f"{self.weights_hash}, this package has {found[0]}; write with the release that made it")
         metadata = {} if self.nodata is None else {"nodata": repr(float(self.nodata))}
         scene = rscodec.Scene(chunk.reshape(-1, *chunk.shape[-2:]), metadata=metadata)
+        weights = shipped(self.model)
         return rscodec.encode(scene, self.quality, model=find_model(CODECS, self.model).name, weights=weights)
 
     def decode(self, data: bytes) -> np.ndarray:
         """(bands, rows, columns)"""
         return rscodec.decode(data).pixels
+
+
+def _names(model: str) -> list[str]:
+    """The hashes by which streams and arrays name the weights in the package; that of new ones first."""
+    shipped(model)
+    return list(manifest(model)["weights_hashes"].values())
 
 
 def check_chunk(shape: tuple[int, ...], dtype: np.dtype) -> None:

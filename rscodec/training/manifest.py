@@ -12,11 +12,12 @@ from bitstreams.errors import OutputError
 
 def new_weights(folder: Path, model: str, overwrite: bool) -> Path:
     """Where the weights are to be written; those that are there stay, since streams and tags name them by their hash,
-    unless `overwrite`."""
+    unless `overwrite`. Their manifest goes first: it would not be that of the new ones."""
     path = folder / f"{model}.safetensors"
     if path.exists() and not overwrite:
         raise OutputError(f"{path} exists; give the new weights a new name, or --overwrite")
     folder.mkdir(parents=True, exist_ok=True)
+    path.with_suffix(".json").unlink(missing_ok=True)
     return path
 
 

@@ -27,7 +27,8 @@ from PIL import Image
 from bitstreams.limits import QUALITY_MAX, QUALITY_MIN
 from rscodec.codec import rate
 from rscodec.codec.model import Codec
-from rscodec.codec.portable import exact_hash, full_precision, read_weights, thaw
+from rscodec.codec.portable import full_precision, thaw
+from rscodec.codec.weights_file import read_weights, weights_hashes
 from rscodec.statistics import Statistics
 from rscodec.training.data import Crops
 from rscodec.windows import ALIGN
@@ -50,11 +51,11 @@ class Pair:
 
 
 def frozen_codec(path: Path) -> tuple[Codec, str]:
-    """The codec in a weights file, and the hash that streams name it by."""
+    """The codec in a weights file, and the hash by which new streams name it."""
     weights = read_weights(path)
     codec = Codec(weights.config)
     thaw(codec, weights.tensors)
-    return codec, exact_hash(weights.tensors).hex()
+    return codec, next(iter(weights_hashes(weights.tensors).values())).hex()
 
 
 class CodecPairs:

@@ -1,4 +1,4 @@
-"""A second decoder of payloads, written from SPEC.md, "Payload (arithmetic 1)", and from nothing else of the project.
+"""A second decoder of payloads, written from SPEC.md, "Payload (arithmetics 1 and 4)", and from nothing else.
 
     payload --Rans--> symbols --passes--> latents (h, w, N) int16
 
@@ -55,19 +55,26 @@ class Rans:
         return (self.at, self.state) == (len(self.payload), 1 << 31)
 
 
+def _hash(tensors: dict[str, np.ndarray]) -> bytes:
+    digest = hashlib.sha256()
+    for key, value in sorted(tensors.items()):
+        digest.update(f"{key} {value.dtype.str} {value.shape}\n".encode() + value.tobytes())
+    return digest.digest()[:8]
+
+
 class Reference:
     """The exact path of one weights file."""
 
     def __init__(self, path):
         with safe_open(path, "numpy") as file:
-            self.w = {key: file.get_tensor(key) for key in file.keys() if key.startswith("exact.")}
+            everything = {key: file.get_tensor(key) for key in file.keys()}
+        self.w = {key: value for key, value in everything.items() if key.startswith("exact.")}
         lengths = 2 * self.w["exact.reaches"].astype(int) + 2
         tables = np.split(self.w["exact.frequencies"].astype(int), np.cumsum(lengths)[:-1])
         self.tables = [np.append(0, np.cumsum(table)) for table in tables]
-        digest = hashlib.sha256()
-        for key, value in sorted(self.w.items()):
-            digest.update(f"{key} {value.dtype.str} {value.shape}\n".encode() + value.tobytes())
-        self.weights_hash = digest.digest()[:8]
+        decoded = {key: everything[key] for key in ("spread", "log_step", "log_trunk_out")}
+        decoded |= {key: value for key, value in everything.items() if key.startswith("synthesis.")}
+        self.weights_hashes = {"integer-1": _hash(self.w), "integer-2": _hash(self.w | decoded)}
         self.group_count = len({key.split(".")[2] for key in self.w if key.startswith("exact.groups.")})
 
     def decode(self, payload: bytes, height: int, width: int, quality: int) -> tuple[np.ndarray, bool]:

@@ -72,6 +72,8 @@ def decode(payload: bytes, v: np.ndarray, valid: np.ndarray, largest: float, dty
             high = first - 1
         elif low < first and last < high:
             gap = first, last
+    if not payload:
+        return np.clip(np.floor(v / unit + 0.5), low, high).astype(int), True
     rans, bands = Rans(payload[len(v) :], tables()), []
     for band in range(len(v)):
         base = np.floor(v[band] / unit + 0.5 + payload[band] / 256)

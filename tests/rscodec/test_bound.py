@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import rscodec
-from bitstreams import StreamReader
+from bitstreams import StreamReader, StreamWriter
 from bitstreams.container import RESIDUAL
-from bitstreams.errors import InputError, TileDamaged
+from bitstreams.errors import InputError, TileDamaged, WrongWeights
 from rscodec import bound as bound_module
 from rscodec import decoder as decoder_module
 from rscodec.bound import Bound, unrounded_base
@@ -23,6 +24,7 @@ from rscodec.source import SceneSource
 from rscodec.tiles import Window
 from rscodec.validity import MASKED, VALID
 from rscodec.verify import verify
+from tests import models
 from tests.models import TILE
 
 
@@ -36,6 +38,19 @@ def bounded(tiny):
         return target.getvalue()
 
     return encode
+
+
+def rewritten(data: bytes, removed: tuple[int, int] | None = None, **fields) -> bytes:
+    """The stream without the residual of one tile, or with other header fields; all checksums are right."""
+    reader, target = StreamReader.from_bytes(data), io.BytesIO()
+    header = replace(reader.header, **fields)
+    with StreamWriter(target, header, reader.metadata, reader.radiometry, bound=reader.bound) as writer:
+        for row, col in np.ndindex(*reader.grid):
+            groups = [(reader.payload(row, col, group), reader.entry(row, col, group).crc_decoded)
+                      for group in range(header.groups)]  # fmt: skip
+            residual = reader.residual(row, col), reader.entry(row, col, RESIDUAL).crc_decoded
+            writer.add(row, col, None, groups, (b"", 0) if (row, col) == removed else residual)
+    return target.getvalue()
 
 
 def error(scene: Scene, decoded: Scene) -> float:
@@ -304,3 +319,38 @@ def test_outliers_on_a_smooth_scene_lead_nobody_astray(bounded, tiny, seed):
     far = rng.random(saddle.shape) < 0.01
     scene = Scene(np.where(far, rng.choice([-9999.0, 9999.0], saddle.shape), saddle)[None])
     assert error(scene, reading(bounded(scene, 3e-4, quality=1), tiny)) <= 3e-4
+
+
+@pytest.mark.parametrize("max_error, empty", [(0, False), (100, True)])
+def test_a_removed_residual_is_found(make_scene, bounded, tiny, max_error, empty):
+    """Of a residual that is empty anyway it is the checksum that was removed."""
+    data = bounded(make_scene((150, 100), bands=1, dtype="int16" if max_error == 0 else "uint8"), max_error)
+    reader = StreamReader.from_bytes(data)
+    assert (reader.entry(0, 1, RESIDUAL).length == 0) == empty and reader.entry(0, 1, RESIDUAL).crc_decoded
+    assert verify(reader, tiny).ok
+    forged = rewritten(data, removed=(0, 1))
+    report = verify(StreamReader.from_bytes(forged), tiny)
+    assert not report.ok and report.tiles_bad == 1 and "(0, 1)" in report.lost
+    with pytest.raises(TileDamaged, match=r"tile \(0, 1\): the pixels are not those that were encoded"):
+        reading(forged, tiny)
+
+
+def test_an_old_stream_has_no_checksum_of_an_empty_residual(make_scene, bounded, tiny):
+    data = bounded(make_scene((150, 100)), 100)
+    old = rewritten(data, arithmetic="integer-1", weights_hash=tiny.weights_hashes["integer-1"])
+    assert len(old) == len(data) and not StreamReader.from_bytes(old).index["crc_decoded"][:, -1].any()
+    assert verify(StreamReader.from_bytes(old), tiny).ok
+    assert np.array_equal(reading(old, tiny).pixels, reading(data, tiny).pixels)
+
+
+@pytest.mark.parametrize("max_error", [2, 40])
+def test_an_old_stream_with_another_synthesis_asks_for_the_weights(make_scene, bounded, tiny, tmp_path, max_error):
+    codec = models.build()
+    codec.synthesis.head.weight.data.mul_(0.5)
+    models.write_weights(tmp_path / "tuned.safetensors", "vec-1", codec.config, models.freeze(codec))
+    data = bounded(make_scene((100, 80)), max_error)
+    old = rewritten(data, arithmetic="integer-1", weights_hash=tiny.weights_hashes["integer-1"])
+    with pytest.raises(TileDamaged, match="other weights"):
+        rscodec.decode(old, weights=tmp_path / "tuned.safetensors")
+    with pytest.raises(WrongWeights, match="other weights"):
+        rscodec.decode(data, weights=tmp_path / "tuned.safetensors")

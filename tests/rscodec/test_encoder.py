@@ -35,7 +35,7 @@ class Watched(SceneSource):
 def test_the_header_says_what_the_scene_is(make_scene, to_stream, tiny):
     header = StreamReader.from_bytes(to_stream(make_scene(), 2.51)).header
     assert (header.width, header.height, header.bands, header.dtype) == (200, 150, 3, "uint8")
-    assert (header.model, header.weights_hash, header.arithmetic) == ("vec-1", tiny.weights_hash, "integer-1")
+    assert (header.model, header.weights_hash, header.arithmetic) == ("vec-1", tiny.weights_hash, "integer-2")
     assert (header.tile, header.groups, header.grid, header.planes) == (TILE, 1, (3, 4), False)
     assert header.quality == 2.5  # the nearest that the wire can say
 

@@ -26,8 +26,9 @@ def files(tmp_path_factory, tiny, tiny_weights, make_scene, to_stream):
     del scene.metadata["descriptions"]  # which would say what is red, green and blue
     (folder / "a.bin").write_bytes(to_stream(scene))
     scene.save(folder / "a.tif")
-    for name, takes, codecs in [("known", "stream", (tiny.weights_hash.hex(),)), ("other", "stream", ("0" * 16,)),
-                                ("raster", "raster", ())]:
+    names = {arithmetic: (name.hex(),) for arithmetic, name in tiny.weights_hashes.items()}
+    for name, takes, codecs in [("known", "stream", names["integer-2"]), ("before", "stream", names["integer-1"]),
+                                ("other", "stream", ("0" * 16,)), ("raster", "raster", ())]:
         enhancers.write(folder / f"{name}.safetensors", takes, codecs=codecs)
     return folder
 
@@ -104,6 +105,10 @@ def test_an_open_stream_enhances_too(decode, files, tiny_weights):
     whole = decode("known")
     assert np.array_equal(part.pixels, whole.pixels[:, 20:60, 10:40])
     assert part.metadata["tags"] == whole.metadata["tags"]
+
+
+def test_a_model_may_name_the_codec_as_older_streams_do(decode):
+    assert np.array_equal(decode("before").pixels, decode("known").pixels)
 
 
 def test_other_codec_weights_need_force(decode, tiny):

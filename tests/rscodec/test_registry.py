@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,13 +12,14 @@ from bitstreams.errors import InputError, MissingWeights, WrongWeights
 from bitstreams.wire import MODELS
 from rscodec import weights
 from rscodec.codec.base import TileCodec
+from rscodec.digest import sha256
 from rscodec.registry import CODECS, find, find_model
 from tests import models
 
 
 def header(codec, **changes) -> Header:
-    fields = dict(model=codec.model, weights_hash=codec.weights_hash, quality=3.0, width=8, height=8, bands=1,
-                  dtype="uint8", groups=1)
+    fields = dict(arithmetic=codec.arithmetic, model=codec.model, weights_hash=codec.weights_hash, quality=3.0, width=8,
+                  height=8, bands=1, dtype="uint8", groups=1)
     return Header(**fields | changes)
 
 
@@ -73,15 +76,58 @@ def test_weights_of_another_model_are_refused(tiny, tmp_path):
         weights.codec_for_decoding(header(tiny), other)
 
 
-def test_only_the_transforms_may_differ(tiny, tmp_path):
-    """Weights with another synthesis but the same exact path decode the same latents, so their hash is the same."""
+@pytest.fixture
+def tuned(tmp_path) -> Path:
+    """The tiny model with another synthesis."""
     codec = models.build()
     codec.synthesis.head.weight.data.mul_(0.5)
     models.write_weights(tmp_path / "tuned.safetensors", "vec-1", codec.config, models.freeze(codec))
-    tuned = weights.codec_for_decoding(header(tiny), tmp_path / "tuned.safetensors")
+    return tmp_path / "tuned.safetensors"
+
+
+def test_another_synthesis_is_other_weights(tiny, tuned):
+    with pytest.raises(WrongWeights, match=f"other weights.*{tiny.weights_hash.hex()}.*tuned.safetensors holds"):
+        weights.codec_for_decoding(header(tiny), tuned)
+
+
+def test_old_streams_name_the_exact_path_alone(tiny, tuned):
+    """Weights with another synthesis decode the same latents."""
+    old = header(tiny, arithmetic="integer-1", weights_hash=tiny.weights_hashes["integer-1"])
     y = np.random.default_rng(0).normal(0, 4, (1, 4, 4, tiny.channels)).astype(np.float32)
     (payload, latents), = tiny.encode(y, 3)
-    assert np.array_equal(tuned.decode([payload], 4, 4, 3)[0], latents)
+    found = weights.codec_for_decoding(old, tuned).decode([payload], 4, 4, 3)[0]
+    assert np.array_equal(found, latents)
+
+
+def test_an_old_hash_is_none_of_a_new_stream(tiny, tiny_weights):
+    with pytest.raises(WrongWeights, match="other weights"):
+        weights.codec_for_decoding(header(tiny, weights_hash=tiny.weights_hashes["integer-1"]), tiny_weights)
+
+
+def test_a_file_of_the_package_that_changed_on_disk_is_refused(tmp_path, monkeypatch):
+    """For streams that do not name the synthesis there is nothing else that could tell."""
+    for name in (f"{models.SHIPPED}.safetensors", f"{models.SHIPPED}.json"):
+        (tmp_path / name).write_bytes((weights.FOLDER / name).read_bytes())
+    monkeypatch.setattr(weights, "FOLDER", tmp_path)
+    codec = weights.codec_for_encoding("s")
+    path = tmp_path / f"{models.SHIPPED}.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    old = header(codec, arithmetic="integer-1", weights_hash=codec.weights_hashes["integer-1"])
+    for load in (lambda: weights.codec_for_decoding(old), lambda: weights.codec_for_encoding("s")):
+        with pytest.raises(WrongWeights, match="other weights.*SHA-256 [0-9a-f]{64}, its manifest says [0-9a-f]{64}"):
+            load()
+
+
+@pytest.mark.parametrize("path", sorted(weights.FOLDER.glob("*.safetensors")), ids=lambda path: path.stem)
+def test_every_file_of_the_package_is_the_one_of_its_manifest(path):
+    assert sha256(path) == weights.manifest(path.stem)["sha256"]
+
+
+def test_the_manifest_names_the_weights_as_streams_do():
+    names = weights.codec_for_encoding("s").weights_hashes
+    assert weights.manifest(models.SHIPPED)["weights_hashes"] == {key: name.hex() for key, name in names.items()}
 
 
 def test_a_gpu_that_is_not_there_is_no_matter_of_weights(tiny_weights, monkeypatch):

@@ -7,11 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import rscodec
 from bitstreams import StreamReader
-from bitstreams.errors import CheckError
+from bitstreams.errors import CheckError, WrongWeights
 from rscodec.scene import Scene
 from rscodec.source import SceneSource
 from rscodec.verify import verify
+from tests import models
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +55,22 @@ def test_checksums_change_with_the_stream(scene, to_stream, stream, check):
 def test_bad_tiles_are_counted_and_not_fatal(stream, scene, check, flip):
     report = check(flip(flip(stream, 0, 1, 0), 1, 2, None), scene)
     assert not report.ok and report.tiles_bad == 2
+
+
+def test_planes_that_were_removed_are_found(stream, check, rewrite):
+    """As if every pixel were valid."""
+    removed = rewrite(stream, lambda row, col, planes, groups: (None if (row, col) == (0, 0) else planes, groups))
+    assert StreamReader.from_bytes(stream).entry(0, 0, None).length and not check(removed).ok
+
+
+def test_weights_with_another_synthesis_are_refused(stream, tmp_path):
+    """`verify --weights` included."""
+    codec = models.build()
+    codec.synthesis.head.weight.data.mul_(0.5)
+    models.write_weights(tmp_path / "halved.safetensors", "vec-1", codec.config, models.freeze(codec))
+    (tmp_path / "a.bin").write_bytes(stream)
+    with pytest.raises(WrongWeights, match="other weights.*vec-1 with hash [0-9a-f]{16}.*vec-1 with hash [0-9a-f]{16}"):
+        rscodec.verify_file(tmp_path / "a.bin", weights=tmp_path / "halved.safetensors")
 
 
 def test_a_changed_pixel_is_an_error_not_a_failure(scene, stream, check):

@@ -12,16 +12,8 @@ from safetensors.torch import save_file
 from bitstreams.errors import BitstreamError, InexactArithmetic, MissingWeights, WrongWeights
 from rscodec.codec.integer import Exact, IntegerLayer
 from rscodec.codec.model import Codec, CodecConfig
-from rscodec.codec.portable import (
-    EXACT,
-    PortableCodec,
-    exact_hash,
-    exactly,
-    freeze,
-    read_weights,
-    thaw,
-    write_weights,
-)
+from rscodec.codec.portable import PortableCodec, exactly, freeze, thaw, write_weights
+from rscodec.codec.weights_file import EXACT, read_weights, weights_hashes
 from tests import models
 
 
@@ -62,21 +54,43 @@ def test_no_trainable_layer_is_left_on_the_exact_path(tiny):
         assert torch.equal(layer.weight, layer.weight.round()) and torch.equal(layer.bias, layer.bias.round())
 
 
-def test_the_hash_is_of_the_exact_path_alone(tiny_weights, tmp_path):
+ENCODER_ONLY = ("analysis.", "entropy.hyper_analysis.", "log_gain", "log_trunk_in")
+
+
+def test_the_hash_is_of_every_tensor_that_a_decoder_reads(tiny_weights):
     tensors = read_weights(tiny_weights).tensors
-    before = exact_hash(tensors)
-    assert len(before) == 8 and before == exact_hash(dict(reversed(tensors.items())))
-    tensors["synthesis.head.weight"] += 1
-    assert exact_hash(tensors) == before
-    for key in [key for key in tensors if key.startswith(EXACT)]:
+    before = weights_hashes(tensors)
+    assert list(before) == ["integer-2", "integer-1"] and {len(name) for name in before.values()} == {8}
+    assert before == weights_hashes(dict(reversed(tensors.items())))
+    for key in tensors:
         changed = tensors | {key: tensors[key].clone()}
         changed[key].view(-1)[0] += 1
-        assert exact_hash(changed) != before, key
+        after = weights_hashes(changed)
+        assert (after["integer-1"] != before["integer-1"]) == key.startswith(EXACT), key
+        assert (after["integer-2"] != before["integer-2"]) == (not key.startswith(ENCODER_ONLY)), key
+
+
+def test_what_the_hash_does_not_cover_changes_no_pixel(tiny, tiny_weights, tmp_path):
+    def spoil(tensors):
+        for key in tensors:
+            if key.startswith(ENCODER_ONLY):
+                tensors[key].zero_()
+
+    y = np.random.default_rng(0).normal(0, 5, (1, 8, 8, tiny.channels)).astype(np.float32)
+    (payload, _), = tiny.encode(y, 4)
+    spoilt = damaged(tiny_weights, tmp_path, spoil)
+    assert spoilt.weights_hash == tiny.weights_hash
+    latents = np.stack(tiny.decode([payload], 8, 8, 4))
+    assert np.array_equal(np.stack(spoilt.decode([payload], 8, 8, 4)), latents)
+    assert np.array_equal(spoilt.synthesise(latents, 4), tiny.synthesise(latents, 4))
+    assert np.array_equal(spoilt.synthesise_closely(latents, 4), tiny.synthesise_closely(latents, 4))
+    assert np.array_equal(spoilt.sketch([payload], 8, 8, 4, 4), tiny.sketch([payload], 8, 8, 4, 4))
 
 
 def test_the_codec_says_what_it_is(tiny, tiny_weights):
     assert (tiny.model, tiny.channels, tiny.halo, tiny.stride, tiny.portable) == ("vec-1", 36, 2, 16, True)
-    assert tiny.weights_hash == exact_hash(read_weights(tiny_weights).tensors)
+    assert tiny.weights_hashes == weights_hashes(read_weights(tiny_weights).tensors)
+    assert (tiny.arithmetic, tiny.weights_hash) == ("integer-2", tiny.weights_hashes["integer-2"])
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -73,6 +73,14 @@ def test_the_prior_is_raised_to_any_window(window):
     assert net.men(x, net.no_prior(x), net.known(x, torch.tensor([1.0, 8.0]))).shape == x.shape
 
 
+def test_weights_that_are_not_finite_are_refused(tmp_path):
+    net = enhancers.build()
+    torch.nn.init.constant_(net.men.head.weight, torch.inf)
+    write_weights(tmp_path / "bad.safetensors", "ldm-test-1", net, ())
+    with pytest.raises(WrongWeights, match="'men.head.weight' holds values that are not finite"):
+        LdmEnhancer(tmp_path / "bad.safetensors")
+
+
 def test_weights_of_another_shape_are_refused(tmp_path):
     net = enhancers.build()
     net.config = enhancers.config(prior=16)

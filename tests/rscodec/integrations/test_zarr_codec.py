@@ -15,6 +15,7 @@ import pytest
 import rscodec
 from bitstreams.errors import InputError, MissingWeights, WrongWeights
 from rscodec import weights
+from rscodec.digest import sha256
 from rscodec.integrations.chunk_codec import ChunkCodec
 from rscodec.registry import CODECS, find
 
@@ -31,7 +32,9 @@ def tiny_package(tiny_weights, tiny, tmp_path, monkeypatch) -> Path:
     folder = tmp_path / "shipped"
     folder.mkdir()
     (folder / "vec-1.safetensors").write_bytes(tiny_weights.read_bytes())
-    (folder / "vec-1.json").write_text(json.dumps({"weights_hash": tiny.weights_hash.hex()}))
+    names = {arithmetic: name.hex() for arithmetic, name in tiny.weights_hashes.items()}
+    told = {"sha256": sha256(tiny_weights), "weights_hashes": names}
+    (folder / "vec-1.json").write_text(json.dumps(told))
     monkeypatch.setattr(weights, "FOLDER", folder)
     return folder
 
@@ -80,7 +83,7 @@ def test_a_chunk_is_a_stream(codec, cube):
 def test_the_default_is_what_ships():
     shipped = json.loads((weights.FOLDER / f"{SHIPPED}.json").read_text())
     assert ChunkCodec().configuration == {
-        "quality": 3.0, "model": SHIPPED, "weights_hash": shipped["weights_hash"],
+        "quality": 3.0, "model": SHIPPED, "weights_hash": shipped["weights_hashes"]["integer-2"],
     }
 
 
@@ -97,6 +100,11 @@ def test_an_array_made_with_other_weights_is_not_written_to(codec, cube):
         replace(codec, weights_hash="0123456789abcdef").encode(cube)
     with pytest.raises(MissingWeights, match=SHIPPED):
         ChunkCodec()
+
+
+def test_an_array_of_an_older_release_is_read_and_written_to(codec, cube, tiny):
+    old = replace(codec, weights_hash=tiny.weights_hashes["integer-1"].hex())
+    assert old.weights_hash != codec.weights_hash and old.encode(cube) == codec.encode(cube)
 
 
 def test_an_impossible_quality_is_refused(tiny_package):
