@@ -40,7 +40,8 @@ class Bound:
         self.largest = float(min(int(largest), MAX_INTEGER_BOUND)) if self.integer else largest
         self.unit = 1.0 if self.integer else largest / (REACH_OF_FLOATS + 1)
         self.reach = int(self.largest) if self.integer else REACH_OF_FLOATS
-        self.legal = self._legal(nodata)
+        self.nodata = native(nodata, self.dtype)
+        self.legal = self._legal()
 
     def encode(self, unrounded: np.ndarray, original: np.ndarray, valid: np.ndarray) -> tuple[bytes, int]:
         """Base (C,h,w) float64, original -> payload, empty where the base will do, and its crc_decoded."""
@@ -48,7 +49,8 @@ class Bound:
         base = self._base(unrounded, nudges)
         if not nudges.any() and self._keeps(base, original, valid) and not self._in_gap(base, valid).any():
             return b"", _crc(base, valid)
-        coded, decoded = encode_residual(np.where(valid, wanted, base), base, valid, self.reach, self.legal)
+        below = valid & (original < self.nodata) if self.legal.gap else np.zeros_like(valid)
+        coded, decoded = encode_residual(np.where(valid, wanted, base), base, valid, below, self.reach, self.legal)
         if not self._keeps(decoded, original, valid):
             raise InputError(f"--max-error {self.largest:g} is too fine for pixels of {self.dtype} as large as "
                              f"{np.abs(original[valid]).max():g}; give a larger one")
@@ -85,7 +87,7 @@ class Bound:
         return np.array(chosen, np.uint8)
 
     def _wanted(self, original: np.ndarray, valid: np.ndarray) -> np.ndarray:
-        """Pixels in units; one that would round to "no value" goes beside it."""
+        """Pixels in units."""
         if self.integer:
             return original.astype(np.int64)
         with np.errstate(over="ignore"):
@@ -93,12 +95,7 @@ class Bound:
         if np.abs(units).max() >= UNITS:
             raise InputError(f"--max-error {self.largest:g} is too fine for pixels as large as "
                              f"{np.abs(original[valid]).max():g}; give a larger one")
-        units = units.astype(np.int64)
-        if self.legal.gap:
-            first, last = self.legal.gap
-            beside = np.where(units > (first + last) // 2, last + 1, first - 1)
-            units = np.where(self._in_gap(units, valid), beside, units)
-        return units
+        return units.astype(np.int64)
 
     def _in_gap(self, values: np.ndarray, valid: np.ndarray) -> np.ndarray:
         if not self.legal.gap:
@@ -113,10 +110,10 @@ class Bound:
     def _pixels(self, values: np.ndarray) -> np.ndarray:
         return (values if self.integer else values * self.unit).astype(self.dtype)
 
-    def _legal(self, nodata: float | None) -> Range:
+    def _legal(self) -> Range:
         """The range of the type, and in it the values that would be taken for nodata."""
         low, high = (np.iinfo(self.dtype).min, np.iinfo(self.dtype).max) if self.integer else (-UNITS, UNITS)
-        value = native(nodata, self.dtype)
+        value = self.nodata
         if value is None or not abs(float(value)) / self.unit < 2 * UNITS:  # not finite, or far outside
             return Range(low, high)
         margin = 0.0 if self.integer else FLOAT_TOLERANCE * abs(float(value))

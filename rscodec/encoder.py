@@ -4,6 +4,7 @@
       codec.analyse, on blocks of tiles with a border      ->  y
       with effort: codec.refine, tile by tile               ->  y that costs less
       codec.encode, tile by tile                            ->  one payload per tile and group
+      few valid pixels: what they lack is asked for again   ->  better payloads (rscodec.closed_loop)
       classes and lossless bands                            ->  the planes of the tile
       with a largest error: what the latents lack           ->  the residual of the tile (rscodec.bound)
                                                              => StreamWriter
@@ -23,6 +24,7 @@ from bitstreams import Header, StreamWriter
 from bitstreams.errors import InputError
 from bitstreams.planes import encode_planes, planes_crc
 from rscodec.bound import Bound, unrounded_base
+from rscodec.closed_loop import Coded, TileView, analyse, closer
 from rscodec.codec import rate
 from rscodec.codec.base import Aim, TileCodec
 from rscodec.fill import fill_invalid
@@ -37,6 +39,7 @@ from rscodec.weights import codec_for_encoding
 
 FLAT = b"\0"  # payload of a group whose latents are all 0: it is mid grey all over its tile
 FIRST_SEARCH = 2  # effort from which on a tile is refined
+MOST_FLAT = 1.5  # times the error that coding leaves may be what mid grey leaves
 BLOCK_TILES = 2  # tiles side by side that go through the network together
 
 Progress = Callable[[int, int], None]
@@ -120,7 +123,6 @@ class SceneEncoder:
         with closing(ahead(self._read(block) for block in blocks)) as scanned:
             for block, outer, pixels, classes in scanned:
                 channels, y = self._analyse(outer, pixels, classes, quality)
-                y_window = self.grid.to_latents(outer)
                 for col in range(block.col // edge, -(-block.right // edge)):
                     tile = self.grid.tile(block.row // edge, col)
                     inside = (slice(None), *tile.within(outer))
@@ -128,11 +130,7 @@ class SceneEncoder:
                     groups, residual = [], (b"", 0)
                     if y is not None and (classes is None or (classes[inside] == 0).any()):
                         valid = None if classes is None else classes[inside] == 0
-                        shown = channels[(slice(None), *inside)]
-                        coded = self._code(y, y_window, tile, shown, valid, quality)
-                        for group, seen in enumerate(shown):
-                            if not self.codec.fixed_rate and _better_flat(coded[group][0], seen, valid, quality):
-                                coded[group] = FLAT, np.zeros_like(coded[group][1])
+                        coded = self._code(y, outer, tile, channels, classes, quality)
                         groups = [(payload, latents_crc(values)) for payload, values in coded]
                         if self.bound:
                             base = np.stack([values for _, values in coded])
@@ -151,20 +149,55 @@ class SceneEncoder:
         if classes is not None and classes.any():
             coded = fill_invalid(coded, classes != 0)
         channels = self.radiometry_at(quality).forward(coded)
-        stride = self.codec.stride
-        rim = ((0, 0), (0, 0), (0, -outer.height % stride), (0, -outer.width % stride))
-        return channels, self.codec.analyse(np.pad(channels, rim, mode="edge"), quality)
+        return channels, analyse(self.codec, channels, quality)
 
-    def _code(self, y: np.ndarray, y_window: Window, tile: Window, channels: np.ndarray, valid: np.ndarray | None,
-              quality: float) -> list[tuple[bytes, np.ndarray]]:  # fmt: skip
+    def _code(self, y: np.ndarray, outer: Window, tile: Window, channels: np.ndarray, classes: np.ndarray | None,
+              quality: float) -> Coded:  # fmt: skip
+        """Payload and latents of each group of a tile; y, channels and classes are of `outer`."""
+        inside = (slice(None), *tile.within(outer))
+        shape = (1, tile.height, tile.width)
+        valid = np.ones(shape, bool) if classes is None else classes[inside] == 0
+        coded = self._encoded(y, self.grid.to_latents(outer), tile, channels[(slice(None), *inside)], valid, quality)
+        if self.codec.fixed_rate:
+            return coded
+        if np.count_nonzero(valid.any(0)) <= self.codec.stride**2 and not self.bound:
+            view = self._view(y, outer, tile, channels, classes, quality)
+            coded = closer(view, coded, valid, self.radiometry_at(quality))
+        seen = channels[(slice(None), *inside)]
+        cheap = [group for group, (payload, _) in enumerate(coded) if _cheap(payload, seen[group], valid, quality)]
+        if cheap:
+            shown = self._view(y, outer, tile, channels, classes, quality).shown(coded)
+            visible = self.radiometry_at(quality).visible()
+            for group in cheap:
+                left, flat = (_error(visible[group], seen[group], other, valid) for other in (shown[group], 0.5))
+                if flat <= MOST_FLAT**2 * left:
+                    coded[group] = FLAT, np.zeros_like(coded[group][1])
+        return coded
+
+    def _view(self, y: np.ndarray, outer: Window, tile: Window, channels: np.ndarray, classes: np.ndarray | None,
+              quality: float) -> TileView:  # fmt: skip
+        """A tile with as much around it as the decoder will have, and the network sees."""
+        grid, codec, y_window = self.grid, self.codec, self.grid.to_latents(outer)
+        own = grid.to_latents(tile)
+        around = own if self.bound else own.grown(codec.halo, y_window)
+        latents = np.rint(y[(slice(None), *around.within(y_window))] * codec.latent_unit).astype(codec.latent_dtype)
+        for neighbour in grid.touching(around) if classes is not None else ():
+            part = grid.to_latents(grid.tile(*neighbour)).overlap(around)
+            if (classes[(slice(None), *grid.to_pixels(part).overlap(outer).within(outer))] != 0).all():
+                latents[(slice(None), *part.within(around))] = 0  # probably absent
+        area = tile.grown(codec.border * codec.stride, outer)
+        return TileView(codec, quality, channels[(..., *area.within(outer))], tile.within(area), latents,
+                        own.within(around))  # fmt: skip
+
+    def _encoded(self, y: np.ndarray, y_window: Window, tile: Window, channels: np.ndarray, valid: np.ndarray,
+                 quality: float) -> Coded:  # fmt: skip
         """Payload and latents of each group of a tile with these channels; `y` is of `y_window`."""
         own = self.grid.to_latents(tile)
         if self.effort < FIRST_SEARCH:
             return self.codec.encode(y[(slice(None), *own.within(y_window))], quality, self.effort > 0)
         around = own.grown(self.codec.halo, y_window)
-        weight = np.ones(channels.shape[2:]) if valid is None else valid.mean(0)
         visible = self.radiometry_at(quality).visible()
-        aims = [Aim(seen, weight, counts) for seen, counts in zip(channels, visible, strict=True)]
+        aims = [Aim(seen, valid.mean(0), counts) for seen, counts in zip(channels, visible, strict=True)]
         known = y[(slice(None), *around.within(y_window))]
         return self.codec.encode(self.codec.refine(known, own.within(around), aims, quality, self.effort), quality)
 
@@ -198,10 +231,15 @@ def encoder_for(source, settings: EncodeSettings, radiometry: Radiometry | None 
                         settings.balance)  # fmt: skip
 
 
-def _better_flat(payload: bytes, channels: np.ndarray, valid: np.ndarray | None, quality: float) -> bool:
+def _cheap(payload: bytes, channels: np.ndarray, valid: np.ndarray, quality: float) -> bool:
     """Would the error of mid grey cost less than the bits of this group of a tile, even if they left no error?"""
-    error = np.square(255 * (channels - 0.5)).mean(0)
-    return rate.weight(quality) * (error if valid is None else error[valid.any(0)]).sum() <= 8 * len(payload)
+    error = np.square(255 * (channels - 0.5)).mean(0)[valid.any(0)]
+    return rate.weight(quality) * error.sum() <= 8 * len(payload)
+
+
+def _error(visible: np.ndarray, channels: np.ndarray, shown: np.ndarray | float, valid: np.ndarray) -> float:
+    """Mean squared error of valid pixels of a group (3,h,w), as far as the bands will have it."""
+    return np.square(visible @ (channels - shown)[:, valid.any(0)]).mean()
 
 
 def latents_crc(latents: np.ndarray) -> int:

@@ -10,13 +10,18 @@ from collections.abc import Callable
 
 from bitstreams import StreamReader
 from bitstreams.errors import InputError, MetadataDamaged
-from rscodec.metadata import COLOURS, RESERVED, RPC_ORIGIN, is_number
+from rscodec.metadata import COLOURS, RESERVED, RPC_ORIGIN, is_number, nodata_value
+from rscodec.validity import possible_nodata
 
 
 def stream_metadata(reader: StreamReader) -> dict:
     """The metadata of a stream, or MetadataDamaged where a known key holds what no scene has."""
     for key in _impossible(reader.metadata, reader.header.bands):
         raise MetadataDamaged(f"the metadata have an impossible {key}; the stream is not one that rscodec writes")
+    nodata = nodata_value(reader.metadata)
+    if nodata is not None and not possible_nodata(nodata, reader.header.dtype):
+        raise MetadataDamaged(f"the metadata have an impossible nodata, {nodata:g} in {reader.header.dtype}; "
+                              "the stream is not one that rscodec writes")
     return reader.metadata
 
 

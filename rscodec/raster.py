@@ -28,7 +28,7 @@ from bitstreams.errors import InputError, OutputError
 from bitstreams.limits import MAX_BANDS
 from bitstreams.wire import DTYPES, MAGIC
 from rscodec.metadata import alpha_bands, nodata_value, read_metadata, write_metadata
-from rscodec.validity import classify, native
+from rscodec.validity import check_nodata, classify, native
 
 CACHE_BYTES = 64 * 2**20  # of GDAL's blocks
 BLOCK = 512
@@ -58,6 +58,7 @@ class RasterReader:
             if nodata is not None:
                 self._override_nodata(nodata)
             self.nodata = nodata_value(self.metadata)
+            self._check_nodata()
             if "masked" in self.metadata and not self.coded_bands:
                 raise InputError(f"only alpha of {path} is chosen, but its mask goes with other bands: "
                                  "choose one of these, too, with --bands")  # fmt: skip
@@ -146,6 +147,12 @@ class RasterReader:
         if len(set(map(repr, nodata))) > 1:
             raise InputError(f"the bands of {path} differ in nodata ({_listed(nodata)}): choose some with --bands")
         return bands
+
+    def _check_nodata(self) -> None:
+        try:
+            check_nodata(self.nodata, self.dtype)
+        except InputError as error:
+            raise InputError(f"{self.path}: {error}") from None
 
     def _override_nodata(self, nodata: float) -> None:
         if native(nodata, self.dtype) is None:

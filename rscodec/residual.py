@@ -91,9 +91,12 @@ class Band:
     amended: np.ndarray
 
 
-def encode_residual(wanted: np.ndarray, base: np.ndarray, valid: np.ndarray, reach: int, legal: Range):
-    """-> (payload, decoded (C, h, w)). `valid`, bool, says which values matter; the others come back as the base."""
-    writer = _Writer(wanted, base, reach)
+def encode_residual(wanted: np.ndarray, base: np.ndarray, valid: np.ndarray, below: np.ndarray, reach: int,
+                    legal: Range):  # fmt: skip
+    """-> (payload, decoded (C, h, w)). `valid`, bool, says which values matter; the others come back as the base.
+    `below`, bool: which go below the gap if they come to stand in it.
+    """
+    writer = _Writer(wanted, base, below, reach)
     decoded = _walk(writer, base, valid, reach, legal)
     return logistic_coder().encode(*writer.result()), decoded
 
@@ -162,14 +165,14 @@ def _leave_gap(side: _Writer | _Reader, decoded: np.ndarray, valid: np.ndarray, 
     first, last = legal.gap
     inside = valid & (decoded >= first) & (decoded <= last)
     if inside.any():
-        decoded[inside] = np.where(side.sides(inside, first) == 0, last + 1, first - 1)
+        decoded[inside] = np.where(side.sides(inside) == 0, last + 1, first - 1)
 
 
 class _Writer:
     """Finds symbols and parameters, and keeps them in the order in which a reader wants them."""
 
-    def __init__(self, wanted: np.ndarray, base: np.ndarray, reach: int):
-        self._wanted, self._residual, self._reach, self._step = wanted, wanted - base, reach, 2 * reach + 1
+    def __init__(self, wanted: np.ndarray, base: np.ndarray, below: np.ndarray, reach: int):
+        self._below, self._residual, self._reach, self._step = below, wanted - base, reach, 2 * reach + 1
         self._symbols, self._indexes = [], []
 
     def begin(self, number: int) -> None:
@@ -194,8 +197,8 @@ class _Writer:
         self._pieces.append((symbols, classes))
         return symbols
 
-    def sides(self, inside: np.ndarray, first: int) -> np.ndarray:
-        below = (self._wanted[inside] < first).astype(np.int64)
+    def sides(self, inside: np.ndarray) -> np.ndarray:
+        below = self._below[inside].astype(np.int64)
         self._keep(below, np.full(len(below), SIDE_TABLE))
         return below
 
@@ -260,7 +263,7 @@ class _Reader:
     def symbols(self, predicted: np.ndarray, classes: np.ndarray, lattice: Pass, here: np.ndarray) -> np.ndarray:
         return self._decoder.read(self._tables[classes]).astype(np.int64)
 
-    def sides(self, inside: np.ndarray, first: int) -> np.ndarray:
+    def sides(self, inside: np.ndarray) -> np.ndarray:
         return self._read(int(inside.sum()), SIDE_TABLE)
 
     def end(self) -> None:

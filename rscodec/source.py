@@ -17,7 +17,7 @@ from bitstreams.wire import DTYPES
 from rscodec.metadata import alpha_bands, nodata_value
 from rscodec.raster import RasterReader
 from rscodec.scene import Scene
-from rscodec.validity import classify
+from rscodec.validity import check_nodata, classify
 
 
 class SceneSource:
@@ -35,6 +35,7 @@ class SceneSource:
         self.dtype = str(pixels.dtype)
         self.metadata = scene.metadata
         self.nodata = nodata_value(scene.metadata)
+        check_nodata(self.nodata, self.dtype)
         self.exact_bands = alpha_bands(scene.metadata)
         self.coded_bands = tuple(band for band in range(self.count) if band not in self.exact_bands)
         self._pixels = pixels

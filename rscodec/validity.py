@@ -26,6 +26,22 @@ NOT_FINITE = ("the scene has infinite pixels: replace them with NaN, or with its
               "encode takes --nodata inf")
 
 
+def check_nodata(nodata: float | None, dtype: str) -> None:
+    """Raise InputError for one that no integer pixel can have: GDAL cuts a fraction off and masks what is left."""
+    if nodata is None or not np.issubdtype(dtype, np.integer):
+        return
+    if not possible_nodata(nodata, dtype):
+        raise InputError(f"nodata {nodata:g} is beyond {dtype} pixels: give one within their range, or none")
+    if nodata != int(nodata):
+        raise InputError(f"nodata {nodata:g} is no {dtype} pixel, and GDAL takes pixels of {int(nodata)} for it: set "
+                         f"it to a whole number (gdal_edit.py -a_nodata {int(nodata)} FILE, or --nodata {int(nodata)})")
+
+
+def possible_nodata(nodata: float, dtype: str) -> bool:
+    """Whether GDAL lets a band of this type have it: of integers within their range, fractions too."""
+    return not np.issubdtype(dtype, np.integer) or np.iinfo(dtype).min <= nodata <= np.iinfo(dtype).max
+
+
 def classify(pixels: np.ndarray, nodata: float | None = None, mask: np.ndarray | None = None) -> np.ndarray:
     """pixels (C,h,w), mask (h,w) nonzero where valid -> classes (C,h,w). Raises InputError on infinity."""
     classes = np.zeros(pixels.shape, np.uint8)

@@ -48,6 +48,7 @@ class TileCodec(ABC):
     border: int
     channels: int  # of the latents
     latent_dtype: np.dtype
+    latent_unit: int = 1  # what 1 of y is among latents
 
     @property
     def arithmetic(self) -> str:

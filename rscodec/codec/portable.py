@@ -82,6 +82,7 @@ class PortableCodec(TileCodec):
     portable = True
     most_effort = MOST_EFFORT
     latent_dtype = np.dtype("<i2")
+    latent_unit = UNIT
 
     def __init__(self, path: Path, device: str = "cpu"):
         self.model, self.config, tensors, expected = read_weights(path)

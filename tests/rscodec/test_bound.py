@@ -22,7 +22,7 @@ from rscodec.scene import Scene
 from rscodec.search import quality_for_bound
 from rscodec.source import SceneSource
 from rscodec.tiles import Window
-from rscodec.validity import MASKED, VALID
+from rscodec.validity import MASKED, NODATA, VALID
 from rscodec.verify import verify
 from tests import models
 from tests.models import TILE
@@ -124,6 +124,23 @@ def test_float_nodata_and_nan(bounded, tiny):
     decoded = reading(bounded(scene, 0.5), tiny)
     assert (np.isnan(decoded.pixels) == np.isnan(pixels)).all() and ((decoded.pixels == 0) == (pixels == 0)).all()
     assert error(scene, decoded) <= 0.5
+
+
+@pytest.mark.parametrize("nodata", [0, 1.5, -9999])
+@pytest.mark.parametrize("max_error", [0.05, 0.1, 0.2, 100])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_float_values_beside_nodata(bounded, tiny, nodata, max_error, sign):
+    """They round to the nodata value, and go to the side of it that they are on."""
+    rng = np.random.default_rng(7)
+    away = np.abs(rng.normal(0, 0.2, (1, 64, 64))) * 10.0 ** rng.choice([0, 0, -2, -12], (1, 64, 64))
+    pixels = (nodata + sign * away).astype(np.float32)
+    pixels[0, :9] = nodata
+    scene = Scene(pixels, metadata={"nodata": repr(float(nodata))})
+    expected = SceneSource(scene).read(0, 0, 64, 64)[1]
+    decoder = SceneDecoder(StreamReader.from_bytes(bounded(scene, max_error)), tiny)
+    decoded, classes = decoder.read(decoder.grid.scene)
+    assert np.array_equal(classes, expected) and np.array_equal(decoded == nodata, classes == NODATA)
+    assert np.abs(decoded - pixels.astype(np.float64))[classes == VALID].max() <= max_error
 
 
 @pytest.mark.parametrize("nodata", [np.finfo(np.float64).min, 1e300, 2.0**25])

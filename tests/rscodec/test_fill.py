@@ -34,6 +34,19 @@ def test_a_ramp_is_continued_smoothly():
     assert np.abs(np.diff(filled, axis=2)).max() < 0.1
 
 
+@pytest.mark.parametrize("slopes", [(0.02, 0), (0, 0.02), (0.01, -0.02)])
+def test_a_slope_goes_on_beyond_the_rim(slopes):
+    """Means of known pixels alone are off by 0.08 and more."""
+    rows, cols = np.indices((96, 96))
+    relief = (slopes[0] * rows + slopes[1] * cols)[None]
+    invalid = (np.abs(rows - 48) + np.abs(cols - 48) > 40)[None]
+    off = np.abs(fill_invalid(np.where(invalid, 0, relief), invalid) - relief)[0]
+    beyond = np.abs(rows - 48) + np.abs(cols - 48) - 40
+    relief = relief[0]
+    inside = (relief > relief[~invalid[0]].min() + 0.1) & (relief < relief[~invalid[0]].max() - 0.1)
+    assert off[inside & (beyond > 0) & (beyond <= 4)].max() < 0.04
+
+
 def test_nothing_known_becomes_zero_and_nothing_to_fill_stays():
     pixels = np.full((2, 5, 9), np.nan, np.float32)
     assert (fill_invalid(pixels, np.ones((1, 5, 9), bool)) == 0).all()

@@ -44,8 +44,8 @@ ILLEGAL = {
 }
 
 
-def reader(metadata: dict):
-    return SimpleNamespace(metadata=metadata, header=SimpleNamespace(bands=2))
+def reader(metadata: dict, dtype: str = "float32"):
+    return SimpleNamespace(metadata=metadata, header=SimpleNamespace(bands=2, dtype=dtype))
 
 
 def test_what_a_scene_has_passes_and_unknown_keys_are_kept():
@@ -61,3 +61,17 @@ def test_what_no_scene_has_is_refused(key: str, value):
         stream_metadata(reader(LEGAL | {key: value}))
     with pytest.raises(InputError, match=f"impossible {key}"):
         check_metadata(LEGAL | {key: value}, 2)
+
+
+@pytest.mark.parametrize("dtype, nodata", [
+    ("uint8", "300.5"), ("uint8", "-9999.0"), ("uint8", "nan"), ("int16", "1e300"),
+])  # fmt: skip
+def test_nodata_beyond_the_type_is_refused(dtype: str, nodata: str):
+    """GDAL would refuse to write such a file, and the output would be blamed for it."""
+    with pytest.raises(MetadataDamaged, match=f"impossible nodata, .* in {dtype}"):
+        stream_metadata(reader({"nodata": nodata}, dtype))
+
+
+def test_nodata_with_a_fraction_still_reads():
+    """Streams of earlier encoders have it."""
+    assert stream_metadata(reader({"nodata": "10.5"}, "uint16")) == {"nodata": "10.5"}

@@ -121,7 +121,6 @@ CASES = {
     "nodata nan": (pixels(2, "float32"), None, UTM | {"nodata": float("nan")}),
     "nodata -3.4e38": (pixels(2, "float32"), None, UTM | {"nodata": -3.4028234663852886e38}),
     "nodata 0.1 in doubles": (pixels(1, "float64"), None, UTM | {"nodata": 0.1}),
-    "nodata 0.5 that no pixel can have": (pixels(1, "uint16"), None, UTM | {"nodata": 0.5}),
     "rgb": (pixels(), set_colours("red", "green", "blue"), UTM),
     "three grey bytes": (pixels(), set_colours("gray", "undefined", "undefined"), UTM),
     "rgba": (pixels(4), set_colours("red", "green", "blue", "alpha"), UTM),
@@ -220,6 +219,20 @@ def test_alpha_is_lossless_and_has_no_classes(tmp_path: Path):
     assert scene.mask.shape == (4, 30, 40) and scene.mask.all()
     with RasterReader(source, bands=(4,)) as reader:
         assert reader.planes == 0 and reader.coded_bands == ()
+
+
+@pytest.mark.parametrize("dtype, nodata, masked", [("uint16", 10.5, 10), ("int16", -10.5, -10), ("uint8", 0.25, 0)])
+def test_nodata_with_a_fraction_is_refused(tmp_path: Path, dtype: str, nodata: float, masked: int):
+    data = np.full((1, 8, 8), 77, dtype)
+    data[0, 2, 3:5] = masked  # GDAL masks these
+    source = make(tmp_path / "a.tif", data, nodata=nodata)
+    with rasterio.open(source) as dataset:
+        assert (dataset.read_masks(1) == 0).sum() == 2
+    words = f"nodata {nodata:g} is no {dtype} pixel.*pixels of {masked} .*--nodata {masked}"
+    with pytest.raises(InputError, match=words):
+        RasterReader(source)
+    with RasterReader(source, nodata=masked) as reader:
+        assert (reader.read(0, 0, 8, 8)[1] == 1).sum() == 2
 
 
 def test_bands_and_nodata_can_be_chosen(tmp_path: Path):

@@ -29,7 +29,7 @@ def picture() -> np.ndarray:
 
 def round_trip(wanted, base, valid=None, reach=1, legal=WIDE):
     valid = np.ones(wanted.shape, bool) if valid is None else valid
-    payload, decoded = encode_residual(wanted, base, valid, reach, legal)
+    payload, decoded = encode_residual(wanted, base, valid, wanted < (legal.gap or [0])[0], reach, legal)
     assert (decode_residual(payload, base, valid, reach, legal) == decoded).all()
     assert np.abs(decoded - wanted)[valid].max(initial=0) <= reach
     assert (decoded == base)[~valid].all()
@@ -88,7 +88,7 @@ def test_no_value_comes_to_stand_in_the_gap(reach):
 
 def test_damage_is_an_error_or_other_values(picture):
     base, valid = blurred(picture), np.ones(picture.shape, bool)
-    payload, decoded = encode_residual(picture, base, valid, 1, WIDE)
+    payload, decoded = encode_residual(picture, base, valid, ~valid, 1, WIDE)
     rng = np.random.default_rng(7)
     for _ in range(30):
         damaged = bytearray(payload)

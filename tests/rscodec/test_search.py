@@ -47,7 +47,7 @@ def test_the_highest_quality_within_a_rate(scene, to_stream, tiny, share):
     assert bpp(to_stream(scene, quality)) <= target < bpp(to_stream(scene, quality + 1 / QUALITY_STEPS))
 
 
-@pytest.mark.parametrize("target", [24, 27.5])
+@pytest.mark.parametrize("target", [26, 27.5])
 def test_the_lowest_quality_that_reaches_a_psnr(scene, to_stream, to_decoder, tiny, target):
     quality, seen = search.quality_for_psnr(encoder(scene, tiny), target)
     reached = psnr(scene, to_decoder(to_stream(scene, quality)))
@@ -140,7 +140,7 @@ def test_a_search_decodes_nothing_that_it_has_just_encoded(scene, tiny, monkeypa
 def test_flat_tiles_beside_others_are_judged_as_they_decode(make_scene, to_stream, to_decoder, tiny, bands, dtype):
     """The payload of flat tiles is none that the codec wrote, so the search must know it without having seen it."""
     scene = make_scene((3 * TILE, 2 * TILE), bands, dtype)
-    scene.pixels[:, TILE:] = scene.pixels.mean((1, 2), keepdims=True)
+    scene.pixels[:, TILE:] = np.rint(scene.pixels[:, :TILE].mean((1, 2), keepdims=True))
     quality, seen = search.quality_for_psnr(encoder(scene, tiny), 30)
     reader = StreamReader.from_bytes(data := to_stream(scene, quality))
     payloads = [reader.payload(*tile, 0) for tile in np.ndindex(reader.grid)]

@@ -32,6 +32,12 @@ def test_an_array_of_rows_and_columns_is_one_band():
         assert (source.count, source.height, source.width) == (1, 4, 5)
 
 
+@pytest.mark.parametrize("nodata, words", [("10.5", "no uint8 pixel"), ("300.5", "beyond uint8"), ("nan", "beyond")])
+def test_nodata_that_no_pixel_can_have(nodata, words):
+    with pytest.raises(InputError, match=words):
+        SceneSource(Scene(np.ones((2, 3, 4), np.uint8), None, {"nodata": nodata}))
+
+
 def test_nan_and_nodata_are_found_in_an_array():
     pixels = np.ones((2, 3, 4), np.float32)
     pixels[0, 0, 0], pixels[1, 2, 3] = np.nan, -9999

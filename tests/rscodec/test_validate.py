@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import rasterio
 
+from bitstreams.errors import InputError
 from rscodec import api
 from rscodec.validate import PIECE
 from tests.models import TILE
@@ -33,6 +34,14 @@ def test_nodata_elsewhere(tmp_path):
     one, two = (written(tmp_path / name, pixels, nodata=0) for name, pixels in (("a.tif", a), ("b.tif", b)))
     assert api.validate_files(one, two) == ["valid, nodata, NaN or masked: 72 differ, counted in all bands"]
     assert api.validate_files(one, written(tmp_path / "c.tif", a + np.uint16(100) * (a > 0), nodata=0)) == []
+
+
+def test_pixels_that_only_gdal_takes_for_nodata(tmp_path):
+    """GDAL masks pixels of 10 where nodata is 10.5: no comparison can be right, so it is refused by name."""
+    a = np.full((1, 30, 30), 10, np.uint16)
+    one, two = (written(tmp_path / f"{nodata}.tif", a, nodata=nodata) for nodata in (10.5, 10))
+    with pytest.raises(InputError, match="10.5.tif: nodata 10.5 is no uint16 pixel"):
+        api.validate_files(two, one)
 
 
 def test_nan_elsewhere(tmp_path):
