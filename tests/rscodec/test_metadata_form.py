@@ -6,8 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from bitstreams.errors import InputError, MetadataDamaged
-from rscodec.metadata_form import FORMS, check_metadata, stream_metadata
+from bitstreams.errors import InputError, LimitExceeded, MetadataDamaged
+from bitstreams.limits import MAX_TAGS
+from rscodec.metadata_form import FORMS, check_metadata, image_metadata, stream_metadata
 
 LEGAL = {
     "crs": "EPSG:32633",
@@ -16,7 +17,7 @@ LEGAL = {
     "gcps_crs": "EPSG:4326",
     "rpcs": {"LINE_OFF": "100.5", "SAMP_OFF": "200", "LINE_NUM_COEFF": "1 0.1 2e-05"},
     "nodata": "nan",
-    "tags": {"": {"A": "1"}},
+    "tags": {"": {"A": "1"}, "xml:XMP": {"xml:XMP": '<a b="c"/>'}},
     "band_tags": [{}, {"": {"STATISTICS_MEAN": "4"}}],
     "descriptions": [None, "green"],
     "units": ["m", None],
@@ -26,14 +27,16 @@ LEGAL = {
     "masked": True,
 }
 ILLEGAL = {
-    "crs": [None, 4326],
+    "crs": [None, 4326, "EPSG:32633\0"],
     "transform": [[1, 2, 3, 4, 5], [0.0] * 5 + ["1"], [0.0] * 5 + [10**400], [0.0] * 5 + [float("nan")], {}],
     "gcps": [[[0, 0, 0, 0, 0, "1"]], [[0, 0, 0, "0", 0, "", ""]], [1], "gcps"],
     "gcps_crs": [[]],
     "rpcs": [{"LINE_OFF": "1"}, {"LINE_OFF": "x", "SAMP_OFF": "1"}, {"LINE_OFF": 1, "SAMP_OFF": 1}, [],
              {"LINE_OFF": "1", "SAMP_OFF": "1", "SAMP_SCALE": "x"}],
     "nodata": ["0.--", 0, None, [1]],
-    "tags": [{"": {"A": 1}}, {"": "A"}, {"NS": {"bidx": "1"}}, []],
+    "tags": [{"": {"A": 1}}, {"": "A"}, {"NS": {"bidx": "1"}}, [],
+             {"xml:XMP": {"a": "b"}}, {"xml:XMP": {}}, {"xml:XMP": {"xml:XMP": "a=b", "c": "d"}},
+             {"": {"A": "\ud800"}}, {"": {"\ud800": "A"}}, {"\udfff": {}}, {"": {"A": "1\0002"}}, {"": {"A\0": "1"}}],
     "band_tags": [[{}], [{}, {"": 1}], {}],
     "descriptions": [["red"], [1, None], "ab"],
     "units": [[1, 2]],
@@ -45,7 +48,7 @@ ILLEGAL = {
 
 
 def reader(metadata: dict):
-    return SimpleNamespace(metadata=metadata, header=SimpleNamespace(bands=2))
+    return SimpleNamespace(metadata=metadata, header=SimpleNamespace(bands=2, dtype="uint8"))
 
 
 def test_what_a_scene_has_passes_and_unknown_keys_are_kept():
@@ -61,3 +64,32 @@ def test_what_no_scene_has_is_refused(key: str, value):
         stream_metadata(reader(LEGAL | {key: value}))
     with pytest.raises(InputError, match=f"impossible {key}"):
         check_metadata(LEGAL | {key: value}, 2)
+
+
+MANY = {str(number): "" for number in range(MAX_TAGS)}
+
+
+@pytest.mark.parametrize("metadata", [
+    {"tags": {"": MANY | {"A": "1"}}},
+    {"tags": {name: {} for name in MANY}, "band_tags": [{}, {"": {"A": "1"}}]},
+    {"tags": {"": {"A": "1"}}, "rpcs": MANY | {"LINE_OFF": "1", "SAMP_OFF": "1"}},
+], ids=["tags", "bands", "rpcs"])  # fmt: skip
+def test_more_tags_than_gdal_can_write_are_refused(metadata: dict):
+    with pytest.raises(LimitExceeded, match=f"tags, above the limit of {MAX_TAGS}"):
+        stream_metadata(reader(metadata))
+    with pytest.raises(InputError, match=f"tags, above the limit of {MAX_TAGS}"):
+        check_metadata(metadata, 2)
+
+
+def test_as_many_tags_as_are_allowed():
+    assert stream_metadata(reader({"tags": {"": MANY}}))
+
+
+@pytest.mark.parametrize("key, value", [("crs", "nowhere"), ("gcps_crs", "EPSG:1"), ("nodata", "300.5"),
+                                        ("nodata", "nan")])
+def test_what_no_image_can_hold_is_refused_where_one_is_written(key: str, value: str):
+    metadata = {key: value}
+    assert stream_metadata(reader(metadata)) == metadata
+    with pytest.raises(MetadataDamaged, match=f"no image can hold the {key} of the metadata, '{value}'"):
+        image_metadata(reader(metadata))
+    assert image_metadata(reader({"nodata": "12.0", "crs": "EPSG:4326"}))
