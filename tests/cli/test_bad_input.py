@@ -205,7 +205,9 @@ def test_outputs_that_are_no_files_are_refused_by_name(rscodec, tmp_path, monkey
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
 def test_a_stream_in_a_pipe_is_refused_by_name(rscodec, tmp_path):
     os.mkfifo(tmp_path / "pipe")
+    pipe = os.open(tmp_path / "pipe", os.O_RDWR)  # so that nobody waits for a writer
     result = rscodec("info", tmp_path / "pipe")
+    os.close(pipe)
     assert result.code == 3 and "pipe: it is not a file; save the stream in one" in result.err
 
 
