@@ -144,11 +144,11 @@ def remove_leftovers(paths: Iterable[str | os.PathLike], which: Callable[[re.Mat
     """
     outputs = {Path(path) for path in paths}
     for folder in {output.parent for output in outputs}:
-        for entry in list(folder.iterdir()):
-            found = LEFTOVER.match(entry.name)
+        for entry in os.listdir(folder):
+            found = LEFTOVER.match(entry)
             if found and folder / found["name"] in outputs and which(found):
                 with suppress(OSError):  # somebody else's, or gone already
-                    entry.unlink()
+                    os.unlink(folder / entry)
 
 
 def _has_died(leftover: re.Match) -> bool:

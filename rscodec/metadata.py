@@ -45,6 +45,7 @@ RESERVED = ("ns", "bidx")  # rasterio has no way to write tags that are called l
 XML = "xml:"  # how the name of a namespace begins that is one document
 NOT_IN_TIFF = {"COLOR_PROFILE": ("SOURCE_ICC_PROFILE_NAME",)}  # of a PNG: the profile itself is kept
 RPC_TOLERANCE = 1e-13  # TIFF readers print RPCs with 15 digits
+CRS_TEXT = re.compile(r"\s*(\w+\s*\[|\+?proj=|\{|urn:|\w+:[\w.+-]+$|(WGS|NAD)\d\d$)")  # WKT, PROJ, JSON, codes, names
 CRS_TOLERANCE = 1e-13  # as WKT has them, and GeoTIFF keeps axes instead of the flattening
 CRS_NUMBERS = re.compile(r'(PARAMETER|ELLIPSOID|SPHEROID|PRIMEM)\["[^"]*",([-+.\deE]+(?:,[-+.\deE]+)?)')
 CRS_UNITS = re.compile(r'UNIT\["([^"]*)"')
@@ -201,7 +202,12 @@ def _is_crs(text: str) -> bool:
 
 
 def parse_crs(text: str | None) -> CRS | None:
-    return None if text is None else CRS.from_user_input(text)
+    """A CRS from a code or a definition. Other texts are names of files and URLs to GDAL, which it would open."""
+    if text is None:
+        return None
+    if not CRS_TEXT.match(text):
+        raise CRSError(f"{text!r:.160} is neither a code, such as EPSG:4326, nor a definition, such as WKT")
+    return CRS.from_user_input(text)
 
 
 def _same(key: str, a, b) -> bool:
