@@ -1,9 +1,12 @@
 """Outputs appear whole or not at all.
 
-    with AtomicPath("out/scene.tif") as temporary:      out/.scene.tif.4711-9f3c2a10.part
+    with AtomicPath("out/scene.tif") as temporary:      out/.scene.tif.4711-0c5d77e1-9f3c2a10.part
         write(temporary)                                grows beside its target
                                                         success: renamed to out/scene.tif
                                                         exception: removed, out/scene.tif is as before
+                                                        killed: removed by the next one that writes out/scene.tif
+
+The numbers are those of the process and of the machine (or container) that it runs on, then a random one.
 """
 
 from __future__ import annotations
@@ -12,13 +15,19 @@ import errno
 import os
 import re
 import secrets
-from collections.abc import Iterable
+import socket
+import zlib
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from .errors import OutputError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk, the quota, the largest file allowed
-LEFTOVER = re.compile(r"\.(?P<name>.+)\.\d+-[0-9a-f]{8}\.part")  # as AtomicPath names them, and their sidecars
+LEFTOVER = re.compile(r"\.(?P<name>.+)\.(?P<process>\d+)-(?P<machine>[0-9a-f]{8})-[0-9a-f]{8}\.part")
+
+PROBE = 2**20  # bytes
+NO_FILE = re.compile(r"-$|/vsi[a-z0-9_]+(/|$)|[a-z][a-z0-9+]+:/")
 
 
 class AtomicPath:
@@ -34,14 +43,18 @@ class AtomicPath:
         self.overwrite, self._sidecars = overwrite, tuple(sidecars)
         target = Path(os.path.realpath(path))  # a link is written through, not replaced
         self._target = target
-        self.temporary = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+        self.temporary = target.with_name(f".{target.name}.{os.getpid()}-{_machine()}-{secrets.token_hex(4)}.part")
 
     def __enter__(self) -> Path:
         self.check()
+        remove_leftovers([self._target], _has_died)
         return self.temporary
 
     def check(self) -> None:
         """Raise OutputError where it is plain already that `path` cannot be written: before the work, not after it."""
+        if NO_FILE.match(os.fspath(self.path)):
+            raise OutputError(f"cannot write {self.path}: name a file on disk; neither standard output, nor URLs, nor "
+                              "GDAL's /vsi paths can be written")
         folder = self._target.parent
         try:
             self.temporary.lstat()
@@ -75,6 +88,15 @@ class AtomicPath:
         if problem.errno in FULL:
             return OutputError(f"cannot write {self.path}: no space left; free some or write to another disk")
         return OutputError(f"cannot write {self.path}: {problem.strerror or problem}")
+
+    def check_space(self) -> None:
+        """Raise OutputError if the disk takes no more: for a writer that has failed and does not say why."""
+        try:
+            for part in self._parts() or [self.temporary]:
+                with part.open("ab") as file:
+                    file.write(bytes(PROBE))
+        except OSError as problem:
+            raise self.error(problem) from problem
 
     def _check_target(self) -> None:
         if self._target.is_dir():
@@ -116,11 +138,35 @@ class AtomicPath:
         return [p for p in self.temporary.parent.iterdir() if p.name.startswith(self.temporary.name)]
 
 
-def remove_leftovers(paths: Iterable[str | os.PathLike]) -> None:
-    """Remove what processes that were killed left beside these outputs, which nobody writes any more."""
+def remove_leftovers(paths: Iterable[str | os.PathLike], which: Callable[[re.Match], bool] = lambda _: True) -> None:
+    """Remove what processes that were killed left beside these outputs: all, where nobody writes them any more, or
+    those whose name is one `which` to remove.
+    """
     outputs = {Path(path) for path in paths}
     for folder in {output.parent for output in outputs}:
-        for entry in list(folder.iterdir()):
-            found = LEFTOVER.match(entry.name)
-            if found and folder / found["name"] in outputs:
-                entry.unlink(missing_ok=True)
+        for entry in os.listdir(folder):
+            found = LEFTOVER.match(entry)
+            if found and folder / found["name"] in outputs and which(found):
+                with suppress(OSError):  # somebody else's, or gone already
+                    os.unlink(folder / entry)
+
+
+def _has_died(leftover: re.Match) -> bool:
+    """Whether the process was one of this machine and is no more."""
+    if leftover["machine"] != _machine() or not hasattr(os, "fork"):  # elsewhere os.kill would end it
+        return False
+    try:
+        os.kill(int(leftover["process"]), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        pass
+    return False
+
+
+def _machine() -> str:
+    """The machine, or the container of it, whose numbers of processes are ours."""
+    name = socket.gethostname()
+    with suppress(OSError):
+        name += os.readlink("/proc/self/ns/pid")
+    return f"{zlib.crc32(name.encode()):08x}"

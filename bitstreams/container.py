@@ -25,7 +25,7 @@ from .header import FIXED, Header, wire_numbers
 from .index import ENTRY, Entry, check_index, empty_index, index_size, offsets
 from .limits import MAX_BOUND_BYTES, MAX_METADATA_BYTES, MAX_RADIOMETRY_BYTES
 from .sections import pack_bound, pack_metadata, pack_section, unpack_bound, unpack_metadata
-from .source import FileSource, Start
+from .source import FileSource, Start, fetch
 
 RESIDUAL = "residual"  # stands where the number of a group would
 SECTIONS = {"metadata": MAX_METADATA_BYTES, "radiometry": MAX_RADIOMETRY_BYTES, "bound": MAX_BOUND_BYTES}
@@ -136,7 +136,7 @@ class StreamReader:
     def _read(self, row: int, col: int, group: int | str | None, error: type[TileDamaged]) -> bytes:
         offset, length, crc, _ = self.entry(row, col, group)
         inside = self.size is None or offset + length <= self.size
-        data = self._get_bytes(offset, length) if length and inside else b""
+        data = fetch(self._get_bytes, offset, length) if length and inside else b""
         if len(data) == length and zlib.crc32(data) == crc:
             return data
         what = {None: "the lossless planes", RESIDUAL: "the residual"}.get(group, f"group {group}")

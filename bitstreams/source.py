@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import struct
 import threading
 import zlib
@@ -13,18 +14,34 @@ from .errors import BadField, BitstreamError, InputError, LimitExceeded, Truncat
 FIRST_READ = 4096  # holds the header and index of most scenes
 
 
+def fetch(get_bytes: Callable[[int, int], bytes], offset: int, length: int) -> bytes:
+    """What get_bytes gives, which has to be bytes."""
+    data = get_bytes(offset, length)
+    if not isinstance(data, bytes):
+        raise InputError(f"get_bytes({offset}, {length}) returned {type(data).__name__}, not bytes: convert it, as by "
+                         "bytes(...) or .tobytes()")
+    return data
+
+
 class FileSource:
     """get_bytes over a file, for any number of threads."""
 
     def __init__(self, path: str | os.PathLike):
+        if os.fspath(path) == "-":
+            raise InputError("standard input cannot be read: save the stream in a file, and name that")
         try:
-            self._file, self.size = open(path, "rb"), os.path.getsize(path)
-        except OSError as problem:
-            raise InputError(f"cannot read {path}: {problem.strerror}; give a .bin made by `rscodec encode`"
-                             ) from None
+            found = os.stat(path)
+            if stat.S_ISCHR(found.st_mode) or stat.S_ISFIFO(found.st_mode) or stat.S_ISSOCK(found.st_mode):
+                raise InputError(f"cannot read {path}: it is not a file; save the stream in one, and name that")
+            self._file, self.size = open(path, "rb"), found.st_size
+        except (OSError, ValueError) as problem:
+            reason = getattr(problem, "strerror", None) or problem
+            raise InputError(f"cannot read {path}: {reason}; give a .bin made by `rscodec encode`") from None
         self._lock = threading.Lock()
 
     def __call__(self, offset: int, length: int) -> bytes:
+        if hasattr(os, "pread"):  # reads without a position, which forked processes would share
+            return os.pread(self._file.fileno(), length, offset)
         with self._lock:
             self._file.seek(offset)
             return self._file.read(length)
@@ -38,13 +55,13 @@ class Start:
 
     def __init__(self, get_bytes: Callable[[int, int], bytes], size: int | None):
         self._get_bytes, self._size = get_bytes, size
-        self.data, self.at = get_bytes(0, FIRST_READ), 0
+        self.data, self.at = fetch(get_bytes, 0, FIRST_READ), 0
 
     def take(self, length: int, part: str) -> bytes:
         """The next bytes, which belong to `part`."""
         end = self.at + length
         if end > len(self.data) and (self._size is None or end <= self._size):
-            self.data += self._get_bytes(len(self.data), end - len(self.data))
+            self.data += fetch(self._get_bytes, len(self.data), end - len(self.data))
         if end > len(self.data):
             raise Truncated(f"the stream ends inside its {part}, which takes {end} bytes; fetch it again")
         data, self.at = self.data[self.at:end], end

@@ -13,7 +13,7 @@ from cli.progress import bars
 
 ENCODE = ("quality", "bpp", "psnr", "max_error", "effort", "balance", "model", "weights", "tile", "bands", "nodata",
           "device", "debug")  # fmt: skip
-DECODE = ("bands", "driver", "creation_options", "on_error", "fast", "weights", "device", "debug")
+DECODE = ("bands", "driver", "creation_options", "on_error", "fast", "weights", "device", "max_pixels", "debug")
 
 
 def settings_of(command: click.Command, names: tuple[str, ...]) -> list[click.Parameter]:

@@ -43,6 +43,7 @@ GENERATED = " or ".join(name for name, offered in (("--enhance", ENHANCED), ("--
 @options.weights_option
 @options.device_option
 @options.threads_option
+@options.max_pixels_option
 @options.overwrite_option
 @options.quiet_option
 @options.debug_option

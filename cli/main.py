@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import errno
 import importlib
+import io
 import os
 import sys
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TextIO
 
 import click
 
@@ -95,6 +97,8 @@ def app() -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """The console entry point: the exit code of one run."""
     session = Session()
+    if argv is None:
+        sys.stdout = buffered(sys.stdout)
     try:
         code = run(sys.argv[1:] if argv is None else argv, session)
         sys.stdout.flush()
@@ -157,6 +161,15 @@ class Tool(click.Command):
 def trace(session: Session) -> None:
     if session.debug:
         traceback.print_exc()
+
+
+def buffered(stream: TextIO) -> TextIO:
+    """Unbuffered, as PYTHONUNBUFFERED has it, Python forgets what a write leaves when the reader of a pipe goes away,
+    and nobody is told. A buffer writes on, and meets the closed pipe.
+    """
+    if not isinstance(getattr(stream, "buffer", None), io.RawIOBase):
+        return stream
+    return io.TextIOWrapper(io.BufferedWriter(stream.buffer), stream.encoding, stream.errors, line_buffering=True)
 
 
 def close_stdout() -> int:

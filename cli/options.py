@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from bitstreams.limits import MAX_TILE, TILE_UNIT
+from bitstreams.limits import MAX_PIXELS_IN_FILE, MAX_TILE, TILE_UNIT
 from rscodec.crew import LOCAL
 from rscodec.integrations.remote import is_url
 
@@ -113,6 +113,9 @@ device_option = click.option("--device", type=click.Choice(["cpu", "cuda"]), def
                              help="Where the networks run.")
 threads_option = click.option("--threads", type=click.IntRange(min=1), show_default="all cores",
                               help="CPU threads.")
+max_pixels_option = click.option("--max-pixels", type=click.IntRange(min=1), default=MAX_PIXELS_IN_FILE,
+                                 show_default=True, metavar="N",
+                                 help="Refuse to write more pixels than N, width x height x bands.")
 format_option = click.option("--format", "driver", type=click.Choice(["GTiff", "COG", "PNG"], case_sensitive=False),
                              metavar="[GTiff|COG|PNG]", show_default="PNG for .png, GTiff otherwise",
                              help="Format of the output.")

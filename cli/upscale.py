@@ -28,6 +28,7 @@ SCALE = options.FiniteRange(1, LARGEST_SCALE, min_open=True)
 @options.creation_option
 @options.device_option
 @options.threads_option
+@options.max_pixels_option
 @options.overwrite_option
 @options.quiet_option
 @options.debug_option

@@ -25,6 +25,7 @@ _WHERE = {
     "verify_file": "rscodec.api",
     "validate_files": "rscodec.api",
     "Scene": "rscodec.scene",
+    "EncodeSettings": "rscodec.settings",
     "EnhanceSettings": "rscodec.enhancers.base",
     "UpscaleSettings": "rscodec.upsamplers.base",
     "RscodecError": "bitstreams.errors",

@@ -11,11 +11,12 @@ The network is loaded when it is first needed; opening a stream reads its header
 from __future__ import annotations
 
 import io
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 
@@ -24,15 +25,16 @@ import numpy as np
 from bitstreams import StreamReader
 from bitstreams.atomic import AtomicPath
 from bitstreams.dump import totals
-from bitstreams.errors import InputError, OutputError, naming
+from bitstreams.errors import InputError, LimitExceeded, OutputError, naming
+from bitstreams.limits import MAX_PIXELS_IN_FILE, MAX_PIXELS_IN_MEMORY
 from rscodec.enhancers.base import EnhanceSettings
 from rscodec.integrations.remote import is_url, open_stream
 from rscodec.metadata import crop_metadata, nodata_value, scale_metadata, select_bands
-from rscodec.metadata_form import stream_metadata
+from rscodec.metadata_form import image_metadata, stream_metadata
 from rscodec.pipeline import ahead
-from rscodec.raster import RasterReader, RasterWriter, is_stream, lossy_option
+from rscodec.raster import SIDECARS, RasterReader, RasterWriter, is_stream, lossy_option
 from rscodec.scene import Scene, assemble
-from rscodec.settings import DEFAULT_QUALITY, EncodeSettings
+from rscodec.settings import DEFAULT_QUALITY, EncodeSettings, is_whole
 from rscodec.source import open_source
 from rscodec.tiles import Window
 from rscodec.turn import turn
@@ -130,8 +132,9 @@ def encode(scene, quality: float | None = None, **settings) -> bytes:
     `settings` are those of EncodeSettings.
     """
     buffer = io.BytesIO()
+    wanted = _settings(quality=quality, **settings)
     with open_source(scene) as source:
-        _encode(source, buffer, EncodeSettings(quality, **settings))
+        _encode(source, buffer, wanted)
     return buffer.getvalue()
 
 
@@ -146,10 +149,10 @@ def encode_file(
     `progress` is told (tiles done, tiles in all), and `search_progress`, where a quality is sought, (tries, at most).
     """
     started = time.perf_counter()
-    _check_apart(src, dst)
-    wanted = EncodeSettings(**settings)
+    wanted = _settings(**settings)
     spread = None if executor is None else partial(_spread, executor, src, bands, nodata, wanted)
     with open_source(src, bands, nodata) as source:
+        _check_apart(dst, source.files)
         used, psnr_db = _encode(source, dst, wanted, overwrite, progress, search_progress, spread)
         alpha = tuple(bands[band] if bands else band + 1 for band in source.exact_bands)
     with StreamReader.from_path(dst) as reader:
@@ -162,21 +165,29 @@ def encode_file(
     )  # fmt: skip
 
 
-def decode(data: bytes, *, weights=None, device: str = "cpu", fast: bool = False, on_error: str = "stop") -> Scene:
-    """The whole scene that a stream holds."""
-    with OpenScene(StreamReader.from_bytes(data), weights, device, fast, on_error) as scene:
+def decode(data: bytes, *, weights=None, device: str = "cpu", fast: bool = False, on_error: str = "stop",
+           max_pixels: int = MAX_PIXELS_IN_MEMORY) -> Scene:  # fmt: skip
+    """The whole scene that a stream holds. `max_pixels` as for `open`."""
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise InputError(f"decode takes the bytes of a stream, not {type(data).__name__}: "
+                         "use rscodec.open(path).read() for a file, .read() or .getvalue() for a file object")
+    with OpenScene(StreamReader.from_bytes(data), weights, device, fast, on_error, max_pixels=max_pixels) as scene:
         return scene.read()
 
 
 def open(source, *, size: int | None = None, weights=None, device: str = "cpu", fast: bool = False,
          on_error: str = "stop", enhance: EnhanceSettings | None = None,
-         colours: tuple[int, ...] | None = None) -> OpenScene:  # fmt: skip
+         colours: tuple[int, ...] | None = None, max_pixels: int = MAX_PIXELS_IN_MEMORY) -> OpenScene:  # fmt: skip
     """A stream to read windows from: a path, a URL, or a function get_bytes(offset, length) (with `size`, if known).
 
     `colours`: bands whose first three are taken for red, green and blue by `enhance` where the stream does not say.
+    `max_pixels`: what one call may read, width x height x bands; more is LimitExceeded.
     """
+    if not callable(source) and not isinstance(source, (str, os.PathLike)):
+        raise InputError("open takes a path, a URL or a function get_bytes(offset, length), "
+                         f"not {type(source).__name__}: rscodec.decode takes the bytes of a stream")
     reader = StreamReader(source, size) if callable(source) else open_stream(source)
-    return OpenScene(reader, weights, device, fast, on_error, enhance, colours)
+    return OpenScene(reader, weights, device, fast, on_error, enhance, colours, max_pixels)
 
 
 class OpenScene:
@@ -184,9 +195,9 @@ class OpenScene:
 
     def __init__(self, reader: StreamReader, weights=None, device: str = "cpu", fast: bool = False,
                  on_error: str = "stop", enhance: EnhanceSettings | None = None,
-                 colours: tuple[int, ...] | None = None):  # fmt: skip
+                 colours: tuple[int, ...] | None = None, max_pixels: int = MAX_PIXELS_IN_MEMORY):  # fmt: skip
         self.reader, self._options, self._enhance = reader, (weights, device, fast, on_error), enhance
-        self._colours = colours
+        self._colours, self._max_pixels = colours, max_pixels
         self._decoder = self._enhanced = None
         self.header = reader.header
 
@@ -230,9 +241,9 @@ class OpenScene:
         """A window (col, row, width, height) of some bands (1-based); all of both by default."""
         header = self.header
         whole = Window(0, 0, header.width, header.height)
-        window = whole if window is None else Window(*window)
-        window.check_inside(whole, self.reader.path)
+        window = check_window(window, whole, self.reader.path)
         with naming(self.reader.path), turn():
+            check_size(window.width, window.height, header.bands, header.dtype, self._max_pixels)
             pixels, classes = self._decode(window)
             metadata = self.metadata if window == whole else crop_metadata(self.metadata, *window)
         scene = self._scene(pixels, classes, metadata, bands)
@@ -241,10 +252,13 @@ class OpenScene:
 
     def preview(self, longest: int, bands: tuple[int, ...] | None = None) -> Scene:
         """The scene as a small picture, its longest side about so many pixels, for a fraction of the work of `read`."""
-        from rscodec.preview import factor_for, preview
+        from rscodec.preview import factor_for, preview, shrunk
 
-        factor = factor_for(self.header.width, self.header.height, longest)
+        header = self.header
+        factor = factor_for(header.width, header.height, longest)
+        small = shrunk(Window(0, 0, header.width, header.height), factor)
         with naming(self.reader.path), turn():
+            check_size(small.width, small.height, header.bands, header.dtype, self._max_pixels)
             pixels, classes = preview(self.decoder, factor)
         return self._scene(pixels, classes, scale_metadata(self.metadata, factor, factor), bands)
 
@@ -292,13 +306,15 @@ def decode_file(
     overwrite: bool = False,
     progress: Progress | None = None,
     enhance: EnhanceSettings | None = None,
+    max_pixels: int = MAX_PIXELS_IN_FILE,
 ) -> DecodeReport:
     """Decode to an image file, window by window. Nothing appears at `dst` before it is complete.
 
     Where the scene does not say what is red, green and blue, `enhance` takes the first three of `bands`.
+    `max_pixels`: what the file may have, width x height x bands; more is LimitExceeded.
     """
     started = time.perf_counter()
-    _check_apart(src, dst)
+    _check_apart(dst, [src])
     options = dict(weights=weights, device=device, fast=fast, on_error=on_error, enhance=enhance, colours=bands)
     lossy = lossy_option(driver, creation_options or {})
     with turn(threads), open(src, **options) as scene, naming(src):
@@ -307,10 +323,11 @@ def decode_file(
             raise InputError(f"the stream promises a largest error of {bound:g}, which {lossy} cannot keep; "
                              "choose a lossless format")
         whole = Window(0, 0, header.width, header.height)
-        target = whole if window is None else Window(*window)
-        target.check_inside(whole, src)
-        metadata = scene.metadata if target == whole else crop_metadata(scene.metadata, *target)
+        target = check_window(window, whole, src)
+        metadata = image_metadata(scene.reader)
+        metadata = metadata if target == whole else crop_metadata(metadata, *target)
         chosen, metadata = _select(header.bands, header.dtype, metadata, bands, src)
+        check_size(target.width, target.height, len(chosen), header.dtype, max_pixels)
         shape, metadata = (target.width, target.height, len(chosen), header.dtype), scene.mark(metadata, chosen)
         with RasterWriter(dst, *shape, metadata, driver, creation_options, overwrite) as writer:
             _write_pieces(writer, scene.picture, target, chosen, metadata, progress)
@@ -383,9 +400,9 @@ def enhance_file(
     from rscodec.enhance import enhanced_raster
 
     started = time.perf_counter()
-    _check_apart(src, dst)
-    AtomicPath(dst, overwrite).check()
     with turn(threads), RasterReader(src) as reader:
+        _check_apart(dst, reader.files)
+        AtomicPath(dst, overwrite).check()
         chosen, metadata = _select(reader.count, reader.dtype, reader.metadata, bands, src)
         scene = enhanced_raster(reader, enhance, device, chosen if bands else ())
         whole = Window(0, 0, reader.width, reader.height)
@@ -413,33 +430,37 @@ def upscale_file(
     threads: int | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
+    max_pixels: int = MAX_PIXELS_IN_FILE,
 ) -> UpscaleReport:
     """Upsample a raster, or what a stream decodes to, window by window. Nothing appears at `dst` before it is complete.
 
     A `window` counts pixels before, and looks as in the whole. Where the scene does not say what is red, green and
     blue, the first three of `bands` are. `on_error`, `fast` and `weights` (the codec's) are for a stream.
+    `max_pixels`: what the file may have, width x height x bands; more is LimitExceeded.
     """
     from rscodec.upscale import upscaled_raster, upscaled_stream
 
     started = time.perf_counter()
-    _check_apart(src, dst)
-    AtomicPath(dst, overwrite).check()
     with turn(threads), ExitStack() as stack:
         bad: dict = {}
         if is_url(src) or is_stream(src):
             opened = stack.enter_context(open(src, weights=weights, device=device, fast=fast, on_error=on_error))
             stack.enter_context(naming(src))
+            _check_apart(dst, [src])
+            image_metadata(opened.reader)
             make, bad = partial(upscaled_stream, opened.reader, opened.decoder), opened.bad
             count, dtype = opened.header.bands, opened.header.dtype
         else:
             reader = stack.enter_context(RasterReader(src))
+            _check_apart(dst, reader.files)
             make, count, dtype = partial(upscaled_raster, reader), reader.count, reader.dtype
+        AtomicPath(dst, overwrite).check()
         scene = make(upscale, device, check_bands(bands, count, src) if bands else ())
-        part = scene.source if window is None else Window(*window)
-        part.check_inside(scene.source, src)
+        part = check_window(window, scene.source, src)
         target = scene.part(part)
         metadata = scene.metadata if target == scene.target else crop_metadata(scene.metadata, *target)
         chosen, metadata = _select(count, dtype, metadata, bands, src)
+        check_size(target.width, target.height, len(chosen), dtype, max_pixels)
         shape, metadata = (target.width, target.height, len(chosen), dtype), scene.mark(metadata, chosen)
         with RasterWriter(dst, *shape, metadata, driver, creation_options, overwrite) as writer:
             _write_pieces(writer, scene, target, chosen, metadata, progress)
@@ -478,19 +499,21 @@ def preview_file(
     device: str = "cpu",
     threads: int | None = None,
     overwrite: bool = False,
+    max_pixels: int = MAX_PIXELS_IN_FILE,
 ) -> DecodeReport:
     """Decode to a small picture in an image file, its longest side about so many pixels."""
     from rscodec.preview import factor_for, pieces, shrunk
 
     started = time.perf_counter()
-    _check_apart(src, dst)
+    _check_apart(dst, [src])
     options = dict(weights=weights, device=device, on_error=on_error)
     with turn(threads), open(src, **options) as scene, naming(src):
         header = scene.header
         factor = factor_for(header.width, header.height, longest)
         target = shrunk(Window(0, 0, header.width, header.height), factor)
-        scaled = scale_metadata(scene.metadata, factor, factor)
+        scaled = scale_metadata(image_metadata(scene.reader), factor, factor)
         chosen, metadata = _select(header.bands, header.dtype, scaled, bands, src)
+        check_size(target.width, target.height, len(chosen), header.dtype, max_pixels)
         shape = target.width, target.height, len(chosen), header.dtype
         with RasterWriter(dst, *shape, metadata, driver, creation_options, overwrite) as writer:
             lost: dict[Window, np.ndarray | bool] = {}
@@ -545,10 +568,39 @@ def validate_files(scene: str | Path, other: str | Path) -> list[str]:
 
 def check_bands(bands: tuple[int, ...], count: int, name: object = None) -> list[int]:
     """1-based numbers -> 0-based indices, each there (in the stream `name`) and named once."""
+    if not isinstance(bands, Iterable) or not all(map(is_whole, bands)):
+        raise InputError(f"bands are whole numbers from 1 on, such as (3, 2, 1), not {bands!r:.80}")
     if not bands or len(set(bands)) != len(bands) or any(not 1 <= band <= count for band in bands):
         chosen = ", ".join(map(str, bands)) or "none"
         raise InputError(f"{name or 'the stream'} has bands 1 to {count}, not {chosen}: name some of them, each once")
     return [band - 1 for band in bands]
+
+
+def check_window(window, whole: Window, name: object = None) -> Window:
+    """(col, row, width, height) as a window inside the whole (of `name`), which it is by default."""
+    if window is None:
+        return whole
+    if not isinstance(window, Iterable) or len(window := tuple(window)) != 4 or not all(map(is_whole, window)):
+        raise InputError(f"a window is four whole numbers, (col, row, width, height), not {window!r:.80}")
+    found = Window(*map(int, window))
+    found.check_inside(whole, name)
+    return found
+
+
+def check_size(width: int, height: int, bands: int, dtype: str, limit: int) -> None:
+    """Raise LimitExceeded before anything is allocated for more pixels than the user allows."""
+    count = width * height * bands
+    if count > limit:
+        gigabytes = count * np.dtype(dtype).itemsize / 1e9
+        raise LimitExceeded(f"{width} x {height} pixels of {bands} bands take {gigabytes:.1f} GB; the limit is {limit} "
+                            f"pixels: decode a window, or allow {count} by max_pixels (--max-pixels)")
+
+
+def _settings(**settings) -> EncodeSettings:
+    known = [field.name for field in fields(EncodeSettings)]
+    for name in settings.keys() - set(known):
+        raise InputError(f"there is no setting {name}; there are {', '.join(known)}")
+    return EncodeSettings(**settings)
 
 
 def _encode(
@@ -590,11 +642,17 @@ def _spread(executor, src, bands, nodata, settings: EncodeSettings, encoder, qua
     return spread_tiles(executor, encoder, part)
 
 
-def _check_apart(src: str | Path, dst: str | Path) -> None:
-    """An input is never overwritten with what was made of it, whatever was asked."""
+def _check_apart(dst: str | Path, files: Iterable[str | Path]) -> None:
+    """No file of the input is ever overwritten with what was made of it, nor removed with it, whatever was asked."""
+    made = [Path(dst), *(Path(f"{dst}{suffix}") for suffix in SIDECARS)]
+    for file in files:
+        if not is_url(file) and any(_is_same(file, path) for path in made):
+            raise OutputError(f"{dst} is the input itself, or goes with one of its files ({file}); "
+                              "choose another name for the output")
+
+
+def _is_same(one: str | Path, other: Path) -> bool:
     try:
-        same = not is_url(src) and Path(src).samefile(dst)
-    except OSError:  # one of them is not there
-        same = False
-    if same:
-        raise OutputError(f"{dst} is the input itself; choose another name for the output")
+        return other.samefile(one)
+    except (OSError, ValueError):  # one of them is not there
+        return False

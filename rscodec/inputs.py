@@ -43,6 +43,8 @@ def find_inputs(named: Iterable[str], asset: str | None = None, streams: bool = 
 def _expand(named: str, asset: str | None, streams: bool, lists: tuple[Path, ...] = ()) -> Iterator[Input]:
     """`lists`: those that this one is named in."""
     suffix = PurePosixPath(named).suffix.lower()
+    if named == "-":
+        raise InputError("standard input cannot be read: save the list in a .txt file, and name that")
     if is_url(named):
         yield Input(named, PurePosixPath(urlsplit(named).path).stem)
     elif glob.has_magic(named) and not Path(named).exists():

@@ -23,24 +23,32 @@ Floats survive because JSON writes the shortest text that reads back as the same
 from __future__ import annotations
 
 import logging
+import re
 import threading
 
 import numpy as np
 from rasterio import Affine
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
+from rasterio.dtypes import in_dtype_range
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import CRSError
 
 from bitstreams.errors import InputError
+from rscodec.validity import native
 
 STORAGE_NAMESPACES = {"IMAGE_STRUCTURE", "DERIVED_SUBDATASETS", "SUBDATASETS", "RPC", "TIFF"}
 COLOURS = frozenset(ColorInterp.__members__)
 PER_BAND = ("descriptions", "units", "scales", "offsets", "colorinterp")
 RPC_ORIGIN = ("LINE_OFF", "SAMP_OFF")
 RESERVED = ("ns", "bidx")  # rasterio has no way to write tags that are called like this
+XML = "xml:"  # how the name of a namespace begins that is one document
 NOT_IN_TIFF = {"COLOR_PROFILE": ("SOURCE_ICC_PROFILE_NAME",)}  # of a PNG: the profile itself is kept
 RPC_TOLERANCE = 1e-13  # TIFF readers print RPCs with 15 digits
+CRS_TEXT = re.compile(r"\s*(\w+\s*\[|\+?proj=|\{|urn:|\w+:[\w.+-]+$|(WGS|NAD)\d\d$)")  # WKT, PROJ, JSON, codes, names
+CRS_TOLERANCE = 1e-13  # as WKT has them, and GeoTIFF keeps axes instead of the flattening
+CRS_NUMBERS = re.compile(r'(PARAMETER|ELLIPSOID|SPHEROID|PRIMEM)\["[^"]*",([-+.\deE]+(?:,[-+.\deE]+)?)')
+CRS_UNITS = re.compile(r'UNIT\["([^"]*)"')
 
 
 def read_metadata(source, bands: tuple[int, ...]) -> dict:
@@ -177,8 +185,29 @@ def differences(a: dict, b: dict) -> list[str]:
     ]
 
 
+def unwritable(metadata: dict, dtype: str) -> list[str]:
+    """The keys whose value no image can hold: a CRS that GDAL does not know, a nodata value beyond the pixels' type."""
+    found = [key for key in ("crs", "gcps_crs") if key in metadata and not _is_crs(metadata[key])]
+    nodata = nodata_value(metadata)
+    holds = nodata is None or native(nodata, dtype) is not None or in_dtype_range(nodata, dtype)
+    return found if holds else [*found, "nodata"]
+
+
+def _is_crs(text: str) -> bool:
+    try:
+        parse_crs(text)
+    except CRSError:
+        return False
+    return True
+
+
 def parse_crs(text: str | None) -> CRS | None:
-    return None if text is None else CRS.from_user_input(text)
+    """A CRS from a code or a definition. Other texts are names of files and URLs to GDAL, which it would open."""
+    if text is None:
+        return None
+    if not CRS_TEXT.match(text):
+        raise CRSError(f"{text!r:.160} is neither a code, such as EPSG:4326, nor a definition, such as WKT")
+    return CRS.from_user_input(text)
 
 
 def _same(key: str, a, b) -> bool:
@@ -188,12 +217,28 @@ def _same(key: str, a, b) -> bool:
         return False
     if key in ("crs", "gcps_crs"):
         try:
-            return parse_crs(a) == parse_crs(b)
+            return _same_crs(parse_crs(a), parse_crs(b))
         except CRSError:
             return False
     if key == "rpcs":
         return a.keys() == b.keys() and all(_same_numbers(a[name], b[name]) for name in a)
     return False
+
+
+def _same_crs(a: CRS, b: CRS) -> bool:
+    """GDAL passes over small differences of parameters, and over the names of units."""
+    (units, numbers), (other_units, other_numbers) = _measures(a), _measures(b)
+    return a == b and units == other_units and len(numbers) == len(other_numbers) and all(
+        kind == other and np.allclose(values, others, CRS_TOLERANCE, 0)
+        for (kind, values), (other, others) in zip(numbers, other_numbers, strict=True)
+    )  # fmt: skip
+
+
+def _measures(crs: CRS) -> tuple[set[str], list[tuple[str, list[float]]]]:
+    """The names of its units, and the numbers of its ellipsoid, prime meridian and parameters, in order of size."""
+    text = _wkt(crs)
+    numbers = [(kind, [float(value) for value in values.split(",")]) for kind, values in CRS_NUMBERS.findall(text)]
+    return {unit.lower() for unit in CRS_UNITS.findall(text)}, sorted(numbers)
 
 
 def _same_numbers(a: str, b: str) -> bool:
@@ -219,6 +264,10 @@ def _crs_text(crs: CRS | None) -> str | None:
                 return ":".join(authority)
         except CRSError:
             pass
+    return _wkt(crs)
+
+
+def _wkt(crs: CRS) -> str:
     try:
         return crs.to_wkt(version="WKT2_2019")
     except CRSError:
@@ -298,7 +347,7 @@ def _without_statistics(tags: dict[str, dict[str, str]]) -> dict[str, dict[str, 
 
 
 def _write_tags(target, namespace: str, items: dict[str, str], band: int = 0) -> None:
-    if namespace.startswith("xml:"):
+    if namespace.startswith(XML):
         # rasterio joins key and value by "=", but this namespace is one document: split it at its first "=".
         key, _, value = items[namespace].partition("=")
         items = {key: value}

@@ -9,8 +9,9 @@ import sys
 from collections.abc import Callable
 
 from bitstreams import StreamReader
-from bitstreams.errors import InputError, MetadataDamaged
-from rscodec.metadata import COLOURS, RESERVED, RPC_ORIGIN, is_number, nodata_value
+from bitstreams.errors import InputError, LimitExceeded, MetadataDamaged
+from bitstreams.limits import MAX_TAGS
+from rscodec.metadata import COLOURS, RESERVED, RPC_ORIGIN, XML, is_number, nodata_value, unwritable
 from rscodec.validity import possible_nodata
 
 
@@ -22,7 +23,19 @@ def stream_metadata(reader: StreamReader) -> dict:
     if nodata is not None and not possible_nodata(nodata, reader.header.dtype):
         raise MetadataDamaged(f"the metadata have an impossible nodata, {nodata:g} in {reader.header.dtype}; "
                               "the stream is not one that rscodec writes")
+    if _tags(reader.metadata) > MAX_TAGS:
+        raise LimitExceeded(f"the scene has {_tags(reader.metadata)} tags, above the limit of {MAX_TAGS}; "
+                            "the stream is not one that rscodec writes")
     return reader.metadata
+
+
+def image_metadata(reader: StreamReader) -> dict:
+    """The same for whoever writes an image: MetadataDamaged where no image could hold it."""
+    metadata = stream_metadata(reader)
+    for key in unwritable(metadata, reader.header.dtype):
+        raise MetadataDamaged(f"no image can hold the {key} of the metadata, {metadata[key]!r:.160}; "
+                              "decode the pixels in Python, with rscodec.open")
+    return metadata
 
 
 def check_metadata(metadata: dict, bands: int) -> None:
@@ -30,14 +43,32 @@ def check_metadata(metadata: dict, bands: int) -> None:
     for key in _impossible(metadata, bands):
         raise InputError(f"the scene's metadata have an impossible {key}, {metadata[key]!r:.160}; "
                          "rscodec/metadata.py tells what it is to look like")
+    if _tags(metadata) > MAX_TAGS:
+        raise InputError(f"the scene has {_tags(metadata)} tags, above the limit of {MAX_TAGS}; remove some")
 
 
 def _impossible(metadata: dict, bands: int) -> list[str]:
     return [key for key, has_form in FORMS.items() if key in metadata and not has_form(metadata[key], bands)]
 
 
+def _tags(metadata: dict) -> int:
+    """How many tags there are, an empty namespace counted as one."""
+    spaces = [metadata.get("tags", {}), *metadata.get("band_tags", [])]
+    count = sum(max(1, len(items)) for space in spaces for items in space.values())
+    return count + len(metadata.get("rpcs", {}))
+
+
 def _is_text(value, bands: int = 0) -> bool:
-    return isinstance(value, str)
+    """GDAL's texts are UTF-8, and end at a NUL."""
+    return isinstance(value, str) and "\0" not in value and _is_unicode(value)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+    return True
 
 
 def _is_number(value, bands: int = 0) -> bool:
@@ -71,7 +102,7 @@ def _are_points(value, bands: int) -> bool:
 
 
 def _are_texts(value, bands: int = 0) -> bool:
-    return isinstance(value, dict) and all(map(_is_text, value.values()))
+    return isinstance(value, dict) and all(map(_is_text, (*value, *value.values())))
 
 
 def _are_rpcs(value, bands: int) -> bool:
@@ -81,8 +112,18 @@ def _are_rpcs(value, bands: int) -> bool:
 
 
 def _are_tags(value, bands: int = 0) -> bool:
-    texts = isinstance(value, dict) and all(map(_are_texts, value.values()))
-    return texts and not any(key in items for items in value.values() for key in RESERVED)
+    texts = isinstance(value, dict) and all(map(_is_text, value)) and all(map(_are_texts, value.values()))
+    return texts and all(_is_document(*one) if one[0].startswith(XML) else _can_be_written(one[1])
+                         for one in value.items())
+
+
+def _is_document(namespace: str, items: dict[str, str]) -> bool:
+    """Such a namespace holds one text, which goes by its name."""
+    return list(items) == [namespace]
+
+
+def _can_be_written(items: dict[str, str]) -> bool:
+    return not any(key in items for key in RESERVED)
 
 
 def _per_band(has_form: Callable) -> Callable:

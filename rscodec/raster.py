@@ -9,10 +9,11 @@ A writer works on a temporary file beside its target and renames it at the end (
 from __future__ import annotations
 
 import logging
+import os
 import re
 import threading
 import warnings
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,18 @@ class RasterReader:
         except BaseException:
             self.close()
             raise
+
+    @property
+    def files(self) -> list[str]:
+        """The files on disk that the image consists of, those of a VRT in a VRT too; of one in an archive, the archive.
+        """
+        names, found = [str(self.path), *self._dataset.files], []
+        for name in names:
+            found += [file for file in _on_disk(name) if file not in found]
+            if Path(name).suffix.lower() == ".vrt" and name != str(self.path):
+                with suppress(InputError), _open(name) as nested:
+                    names += [inner for inner in nested.files if inner not in names]
+        return found
 
     @property
     def exact_bands(self) -> tuple[int, ...]:
@@ -135,6 +148,8 @@ class RasterReader:
             raise InputError(f"{path} has {dtypes[0]} pixels: convert to one of {', '.join(DTYPES.values())}")
         for band in bands:
             flags = dataset.mask_flag_enums[band - 1]
+            if dataset.tags(band, ns="IMAGE_STRUCTURE").get("NBITS") == "1":
+                raise InputError(f"band {band} of {path} has one bit a pixel: use gdal_translate -expand gray")
             if dataset.colorinterp[band - 1] == ColorInterp.palette:
                 raise InputError(f"band {band} of {path} is a palette: use gdal_translate -expand rgb")
             if not flags:
@@ -189,7 +204,8 @@ class RasterWriter:
     def __enter__(self) -> RasterWriter:
         self._check_driver()
         with ExitStack() as stack:
-            self._temporary = stack.enter_context(AtomicPath(self.path, self._overwrite, SIDECARS))
+            self._output = AtomicPath(self.path, self._overwrite, SIDECARS)
+            self._temporary = stack.enter_context(self._output)
             with self._report_errors():
                 self._dataset = self._create()
                 stack.push(self._finish)
@@ -275,13 +291,18 @@ class RasterWriter:
                 rasterio.shutil.copy(self._pixels_path, self._temporary, driver=self._driver, **self._options)
                 rasterio.shutil.delete(self._pixels_path, driver="GTiff")
             if not self._complete():
+                self._output.check_space()
                 raise OutputError(f"cannot write {self.path}: not all of it reached the disk, which may be full")
 
     def _complete(self) -> bool:
         """Whether every block is in the file: GDAL keeps silent about a disk that is full when it closes a TIFF."""
         size = self._temporary.stat().st_size
         sparse = "sparse_ok" in self._options
-        with rasterio.open(self._temporary) as written:
+        try:
+            written = rasterio.open(self._temporary)
+        except RasterioError:  # its beginning is missing, too
+            return False
+        with written:
             if written.driver != "GTiff":
                 written.read(window=Window(0, written.height - 1, written.width, 1))
                 return True
@@ -297,12 +318,16 @@ class RasterWriter:
 
     @contextmanager
     def _report_errors(self):
-        """Turn what GDAL raises into an OutputError, and what it says of creation options that it does not know."""
+        """Turn what GDAL raises into an OutputError, and what it says of creation options that it does not know.
+
+        It tells of a full disk in many ways, none of which names it.
+        """
         complaints = _OptionComplaints()
         try:
             with _gdal(), complaints:
                 yield
         except (RasterioError, CPLE_BaseError, ValueError) as error:
+            self._output.check_space()
             raise OutputError(f"cannot write {self.path}: {_cause(error)}") from error
         if complaints.found:
             raise OutputError(f"cannot write {self.path}: {complaints.found[0]}; see --co")
@@ -402,6 +427,8 @@ def _gdal():
 
 
 def _open(path):
+    if str(path) == "-":
+        raise InputError("standard input cannot be read: save the image in a file, and name that")
     try:
         with _gdal():
             return rasterio.open(path)
@@ -417,6 +444,13 @@ def _open(path):
         if local.is_file():
             raise InputError(f"{path} is not an image that GDAL can open: {cause}") from error
         raise InputError(f"no such image: {path} ({cause})") from error
+
+
+def _on_disk(name: str) -> list[str]:
+    """A name as GDAL knows it, or the file in which it lies: /vsizip/a.zip/b.tif is in a.zip."""
+    inner = re.sub(r"^(/vsi[a-z0-9]+/|[a-z]+\+?[a-z]*://)+", "", name).replace("{", "").replace("}", "")
+    places = [name] if inner == name else [inner, *map(str, Path(inner.replace("!", "/")).parents)]
+    return [place for place in places if os.path.isfile(place)]
 
 
 def _cause(error: BaseException) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Integral
+from numbers import Integral, Real
 from pathlib import Path
 
 from bitstreams.errors import InputError
@@ -40,8 +40,12 @@ class EncodeSettings:
     threads: int | None = None
 
     def __post_init__(self):
-        if not _is_whole(self.tile) or self.tile not in range(TILE_UNIT, MAX_TILE + 1, TILE_UNIT):
+        if not is_whole(self.tile) or self.tile not in range(TILE_UNIT, MAX_TILE + 1, TILE_UNIT):
             raise InputError(f"--tile {self.tile}: give a multiple of {TILE_UNIT}, at most {MAX_TILE}")
+        for name in ("quality", "bpp", "psnr", "max_error"):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, Real)):
+                raise InputError(f"{name} is {value!r:.80}: give a number")
         for name, goal in (("bpp", self.bpp), ("psnr", self.psnr)):
             if goal is not None and not 0 < goal < float("inf"):
                 raise InputError(f"--{name} {goal}: give a number above 0")
@@ -53,7 +57,7 @@ class EncodeSettings:
             raise InputError(f"--max-error {self.max_error}: give a number from 0 on")
         if self.quality is not None and not QUALITY_MIN <= self.quality <= QUALITY_MAX:
             raise InputError(f"--quality {self.quality}: give one from {QUALITY_MIN:g} to {QUALITY_MAX:g}")
-        if not _is_whole(self.effort) or self.effort not in range(MOST_EFFORT + 1):
+        if not is_whole(self.effort) or self.effort not in range(MOST_EFFORT + 1):
             raise InputError(f"--effort {self.effort}: give a whole number from 0 to {MOST_EFFORT}")
 
     @property
@@ -61,6 +65,6 @@ class EncodeSettings:
         return self.bpp is not None or self.psnr is not None
 
 
-def _is_whole(value) -> bool:
+def is_whole(value) -> bool:
     """An integer, of Python or numpy: neither a float without a fraction nor a truth value."""
     return isinstance(value, Integral) and not isinstance(value, bool)

@@ -1,6 +1,6 @@
 """Where pixels come from: a file by windows, or an array in memory, behind the same few attributes.
 
-A source has width, height, count, dtype, metadata, nodata, exact_bands, coded_bands, planes and
+A source has width, height, count, dtype, metadata, nodata, exact_bands, coded_bands, planes, files and
 read(col, row, width, height) -> (pixels (count, h, w), class planes (P, h, w) or None); see raster.RasterReader.
 """
 
@@ -22,6 +22,8 @@ from rscodec.validity import check_nodata, classify
 
 class SceneSource:
     """A scene in memory as a source."""
+
+    files = ()
 
     def __init__(self, scene: Scene):
         pixels = scene.pixels

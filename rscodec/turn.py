@@ -1,7 +1,13 @@
-"""Whose turn it is: threads share a process's cores and torch's switches, so the network works for one at a time."""
+"""Whose turn it is: threads share a process's cores and torch's switches, so the network works for one at a time.
+
+The threads of OpenMP do not survive a fork, and torch would wait for them for ever. A child that is forked after torch
+was imported therefore computes on one thread, whatever `threads` says. One that is spawned has as many as it wants.
+"""
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +15,17 @@ from contextlib import contextmanager
 from bitstreams.errors import InputError
 
 _lock = threading.RLock()
+_single = False  # whether this process has but one thread for torch
+
+
+def _forked() -> None:
+    """In the child: nobody else is there who could hold the lock or work for torch."""
+    global _lock, _single
+    _lock, _single = threading.RLock(), _single or "torch" in sys.modules
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 @contextmanager
@@ -19,6 +36,7 @@ def turn(threads: int | None = None) -> Iterator[None]:
     """
     if threads is not None and threads < 1:
         raise InputError(f"--threads {threads}: give 1 or more")
+    threads = 1 if _single else threads
     with _lock:
         if threads is None:
             yield

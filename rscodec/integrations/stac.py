@@ -40,6 +40,8 @@ def read_item(path: Path) -> dict | None:
     item = _load(path)
     if item.get("type") != "Feature" or not str(item.get("stac_version", "")).startswith("1."):
         raise InputError(f"{path} is no STAC item of version 1; name one, or a file that is not there yet")
+    if not _are_assets(item.get("assets", {})):
+        raise InputError(f"{path} has assets that are no objects; correct the item")
     return item
 
 
@@ -78,10 +80,24 @@ def assets(path: Path, key: str | None, streams: bool = False) -> Iterator[tuple
     """
     content = _load(path)
     items = content.get("features") if content.get("type") == "FeatureCollection" else [content]
-    for item in items or []:
-        if item.get("type") != "Feature" or not isinstance(item.get("assets"), dict) or "id" not in item:
+    for item in items if isinstance(items, list) else []:
+        if not _is_item(item):
             raise InputError(f"{path} is no STAC item or item collection")
-        yield str(item["id"]).replace("/", "_"), _href(path, item, key, streams)
+        name = str(item["id"]).replace("/", "_")
+        if "\0" in name:
+            raise InputError(f"{path}: the id {name!r} of an item holds a NUL, so no file can be called like it; "
+                             "give the item another")
+        yield name, _href(path, item, key, streams)
+
+
+def _is_item(item) -> bool:
+    if not isinstance(item, dict) or item.get("type") != "Feature" or "id" not in item:
+        return False
+    return _are_assets(item.get("assets"))
+
+
+def _are_assets(assets) -> bool:
+    return isinstance(assets, dict) and all(isinstance(asset, dict) for asset in assets.values())
 
 
 def _href(path: Path, item: dict, key: str | None, streams: bool) -> str:
@@ -98,6 +114,8 @@ def _href(path: Path, item: dict, key: str | None, streams: bool) -> str:
     href = found[chosen[0]].get("href")
     if not isinstance(href, str):
         raise InputError(f"{path}: the asset {chosen[0]} of the item {item['id']} has no href; add one")
+    if "\0" in href:
+        raise InputError(f"{path}: the href of the asset {chosen[0]} of the item {item['id']} holds a NUL; correct it")
     if href.startswith("file://"):
         href = unquote(urlsplit(href).path)
     if is_url(href):

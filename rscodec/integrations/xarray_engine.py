@@ -17,6 +17,7 @@ from xarray.backends import BackendArray, BackendEntrypoint, CachingFileManager
 from xarray.core import indexing
 
 import rscodec
+from bitstreams.limits import MAX_PIXELS_IN_MEMORY
 from rscodec.metadata import nodata_value, parse_crs
 from rscodec.validity import native
 
@@ -29,10 +30,11 @@ class RscodecBackend(BackendEntrypoint):
     """The engine `rscodec`."""
 
     description = "Streams of rscodec, local or remote, read window by window"
-    open_dataset_parameters = ("filename_or_obj", "drop_variables", "mask_and_scale", "weights", "device")
+    open_dataset_parameters = ("filename_or_obj", "drop_variables", "mask_and_scale", "weights", "device", "max_pixels")
 
-    def open_dataset(self, filename_or_obj, *, drop_variables=None, mask_and_scale=False, weights=None, device="cpu"):
-        options = {"weights": weights, "device": device}
+    def open_dataset(self, filename_or_obj, *, drop_variables=None, mask_and_scale=False, weights=None, device="cpu",
+                     max_pixels=MAX_PIXELS_IN_MEMORY):  # fmt: skip
+        options = {"weights": weights, "device": device, "max_pixels": max_pixels}
         files = CachingFileManager(rscodec.open, filename_or_obj, kwargs=options)
         scene = files.acquire()
         pixels = xr.Variable(DIMS, indexing.LazilyIndexedArray(ScenePixels(files, scene, mask_and_scale)))

@@ -2,6 +2,9 @@
 
 import errno
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -114,5 +117,53 @@ def test_a_full_disk(tmp_path):
 
 def test_a_file_that_was_never_written(tmp_path):
     with AtomicPath(tmp_path / "a.tif"):
+        pass
+    assert not names(tmp_path)
+
+
+KILLED = """
+import os, sys
+from bitstreams.atomic import AtomicPath
+with AtomicPath(sys.argv[1], overwrite=True) as temporary:
+    temporary.write_bytes(b"half")
+    temporary.with_name(temporary.name + ".pixels").write_bytes(b"half")
+    print(temporary.name, flush=True)
+    if sys.argv[2] == "dies":
+        os._exit(1)
+    sys.stdin.read()
+"""
+
+
+def start(target, how: str) -> tuple[subprocess.Popen, str]:
+    """A process that writes `target` and dies, or waits, and the name that its output has meanwhile."""
+    process = subprocess.Popen([sys.executable, "-c", KILLED, target, how], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
+    return process, process.stdout.readline().strip()
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next_one_that_writes_there(tmp_path):
+    target = tmp_path / "a.tif"
+    waiting, alive = start(target, "waits")
+    with waiting:
+        for name in ("a.tif", "other.tif"):
+            dead, left = start(tmp_path / name, "dies")
+            with dead:
+                pass
+        there = {path.name for path in tmp_path.iterdir()}
+        elsewhere = alive.split("-")[0] + "-00c0ffee-" + alive.split("-")[2]  # its number means nothing here
+        (tmp_path / elsewhere).write_bytes(b"of another machine")
+        with AtomicPath(target) as temporary:
+            temporary.write_bytes(b"new")
+        assert {name for name in there if not name.startswith(".a.tif")} <= set(names(tmp_path))
+        kept = {name for name in names(tmp_path) if name.startswith(".a.tif")}
+        assert kept == {alive, alive + ".pixels", elsewhere} and len(there) == 6
+    assert target.read_bytes() == b"half"  # the one that waited has come to its end
+
+
+@pytest.mark.parametrize("name", ["-", "/vsistdout/", "/vsistdout", "/vsimem/a.tif", "/vsis3/bucket/a.tif",
+                                  "s3://bucket/a.tif", Path("https://example.com/a.tif")])
+def test_what_is_no_file_on_disk_is_refused_by_name(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OutputError, match="name a file on disk"), AtomicPath(name):
         pass
     assert not names(tmp_path)

@@ -10,6 +10,7 @@ import pytest
 import rasterio
 from rasterio.transform import from_origin
 
+from bitstreams import StreamReader
 from rscodec.registry import CODECS, find
 from rscodec.weights import FOLDER
 
@@ -176,3 +177,44 @@ def test_what_a_png_cannot_hold_is_refused_before_anything_is_decoded(rscodec, t
     stream = next(VECTORS.glob("v1/passed/*_twelve_bands")) / "stream.bin"
     result = rscodec("decode", stream, "-o", tmp_path / "a.png", "--weights", TINY)
     assert result.code == 7 and "a.png" in result.err and ".tif" in result.err and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("line", [
+    ("encode", "-", "-o", "a.bin"), ("decode", "-", "-o", "a.tif"), ("info", "-"), ("verify", "-"),
+    ("validate", "-", "a.tif"), ("enhance", "-", "-o", "b.tif", "--model", "ldm-jpeg2000"),
+    ("upscale", "-", "-o", "b.tif", "--scale", "2"), ("batch", "encode", "-", "--out", "folder"),
+], ids=" ".join)  # fmt: skip
+def test_standard_input_is_refused_by_name(rscodec, tmp_path, monkeypatch, line):
+    monkeypatch.chdir(tmp_path)
+    raster(tmp_path / "a.tif")
+    result = rscodec(*line)
+    assert result.code == 3 and "standard input cannot be read: save the " in result.err
+    assert not (tmp_path / "-").exists()
+
+
+@pytest.mark.parametrize("output", ["-", "/vsistdout/", "/vsimem/a.tif", "s3://bucket/a.bin"])
+@pytest.mark.parametrize("command", ["encode", "decode", "sample"])
+def test_outputs_that_are_no_files_are_refused_by_name(rscodec, tmp_path, monkeypatch, command, output):
+    monkeypatch.chdir(tmp_path)
+    scene = {"encode": [raster(tmp_path / "a.tif")], "decode": [STREAM], "sample": []}[command]
+    result = rscodec(command, *scene, "-o", output)
+    assert result.code == 7 and "name a file on disk; neither standard output" in result.err
+    assert {path.name for path in tmp_path.iterdir()} <= {"a.tif"}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+def test_a_stream_in_a_pipe_is_refused_by_name(rscodec, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    pipe = os.open(tmp_path / "pipe", os.O_RDWR)  # so that nobody waits for a writer
+    result = rscodec("info", tmp_path / "pipe")
+    os.close(pipe)
+    assert result.code == 3 and "pipe: it is not a file; save the stream in one" in result.err
+
+
+def test_a_limit_of_pixels(rscodec, tmp_path):
+    with StreamReader.from_path(STREAM) as reader:
+        pixels = reader.header.width * reader.header.height * reader.header.bands
+    line = "decode", STREAM, "-o", tmp_path / "a.tif", "--weights", TINY, "--max-pixels"
+    result = rscodec(*line, pixels - 1)
+    assert result.code == 4 and f"the limit is {pixels - 1} pixels" in result.err and "--max-pixels" in result.err
+    assert rscodec(*line, pixels).code == 0

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bitstreams.limits import MAX_PIXELS_IN_FILE
 from rscodec.enhancers.base import EnhanceSettings
 from rscodec.registry import ENHANCERS, UPSAMPLERS
 from rscodec.upsamplers.base import UpscaleSettings
@@ -14,7 +15,7 @@ from rscodec.weights import ships
 
 DEFAULTS = dict(window=None, bands=None, driver="GTiff", creation_options={}, on_error="stop", fast=False,
                 weights=None, device="cpu", threads=None, overwrite=False, progress=None,
-                enhance=None)
+                enhance=None, max_pixels=MAX_PIXELS_IN_FILE)
 
 
 def test_defaults(rscodec, api):
@@ -49,6 +50,7 @@ def test_a_preview_is_of_the_whole_and_rough(rscodec, api, args):
     (["--weights", "w.safetensors"], dict(weights=Path("w.safetensors"))),
     (["--device", "cuda", "--threads", "1"], dict(device="cuda", threads=1)),
     (["--overwrite"], dict(overwrite=True)),
+    (["--max-pixels", "7"], dict(max_pixels=7)),
     (["--enhance", "ldm"], dict(enhance=EnhanceSettings("ldm"))),
     (["--enhance", "a.safetensors", "--seed", "7", "--strength", "0.5", "--max-change", "3", "--force"],
      dict(enhance=EnhanceSettings("a.safetensors", seed=7, strength=0.5, max_change=3.0, force=True))),
@@ -102,7 +104,8 @@ def test_upscaling_is_that_of_the_command(rscodec, api):
                      "nodata", "--window", "4", "5", "90", "80", "--bands", "1-3")
     assert result.code == 0 and result.out == "out.tif: 666 x 666, bands 1,2,3 generated, 0.5 s\n"
     options = dict(window=(4, 5, 90, 80), bands=(1, 2, 3), driver="GTiff", creation_options={}, on_error="nodata",
-                   fast=True, weights=None, device="cpu", threads=None, overwrite=False, progress=None)
+                   fast=True, weights=None, device="cpu", threads=None, overwrite=False, progress=None,
+                   max_pixels=MAX_PIXELS_IN_FILE)
     settings = UpscaleSettings("e2diff", 2.6, seed=7)
     assert api.calls == [("upscale_file", (Path("a.bin"), Path("a.tif"), settings), options)]
 

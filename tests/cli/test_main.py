@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 import subprocess
@@ -13,6 +14,8 @@ import click
 import pytest
 
 from bitstreams import errors
+from bitstreams.container import StreamWriter
+from bitstreams.header import Header
 from cli.main import COMMANDS, EXIT_CODES, app
 
 CODES = {row.code for row in EXIT_CODES}
@@ -116,6 +119,32 @@ def test_a_closed_pipe_is_silent(root: Path):
     process = subprocess.run([sys.executable, "-c", code], cwd=root, stdout=write, stderr=subprocess.PIPE)
     os.close(write)
     assert process.returncode == 141 and process.stderr == b""
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_pipe_that_is_closed_halfway(root: Path, tmp_path: Path, unbuffered: str):
+    """More than a pipe holds, of which a line is read: Python without buffers would leave with 0."""
+    header = Header(model="vec-1", weights_hash=bytes(8), quality=3.0, width=8, height=8, bands=1, dtype="uint8",
+                    groups=1)
+    with StreamWriter(tmp_path / "a.bin", header, {"tags": {"": {"a": "word " * 200_000}}}) as writer:
+        writer.add(0, 0, None, [(b"payload", 0)])
+    code = "import sys; from cli.main import main; sys.exit(main())"
+    line = [sys.executable, "-c", code, "info", tmp_path / "a.bin", "--json"]
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    with subprocess.Popen(line, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
+        assert process.stdout.read(1) == b"{"
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+    whole = subprocess.run(line, cwd=root, capture_output=True, env=environment)
+    assert whole.returncode == 0 and len(json.loads(whole.stdout)["metadata"]["tags"][""]["a"]) == 1_000_000
+
+
+def test_the_package_is_a_command(root: Path):
+    lines = (["-m", "rscodec"], ["-c", "import sys; from cli.main import main; sys.exit(main())"])
+    said = [subprocess.run([sys.executable, *line, "encode", "nowhere.tif", "-o", "a.bin"], cwd=root,
+                           capture_output=True, text=True) for line in lines]
+    assert said[0].returncode == 3 and said[0].stderr == said[1].stderr and "nowhere.tif" in said[0].stderr
 
 
 def test_other_system_errors_are_not_taken_for_a_closed_pipe(rscodec, api):

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from bitstreams.limits import MAX_PIXELS_IN_FILE
 from rscodec.upsamplers.base import UpscaleSettings
 
 DEFAULTS = dict(driver="GTiff", creation_options={}, weights=None, bands=None, device="cpu", threads=None,
-                overwrite=False, progress=None)
+                overwrite=False, progress=None, max_pixels=MAX_PIXELS_IN_FILE)
 
 
 def test_defaults(rscodec, api):

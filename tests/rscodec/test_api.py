@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
@@ -12,9 +13,22 @@ import pytest
 import rasterio
 
 import rscodec
-from bitstreams import StreamReader
-from bitstreams.errors import CheckError, InputError, MissingWeights, NotAStream, OutputError, TileDamaged, WrongWeights
+from bitstreams import StreamReader, StreamWriter
+from bitstreams.errors import (
+    CheckError,
+    InputError,
+    LimitExceeded,
+    MetadataDamaged,
+    MissingWeights,
+    NotAStream,
+    OutputError,
+    TileDamaged,
+    WrongWeights,
+)
+from bitstreams.header import Header
+from bitstreams.limits import MAX_TAGS, MAX_TILE
 from rscodec import api
+from rscodec.encoder import FLAT, latents_crc
 from rscodec.scene import Scene
 from tests import models
 from tests.models import TILE
@@ -356,3 +370,175 @@ def test_an_output_that_loses_pixels_is_told_and_refused_within_a_bound(tmp_path
         api.decode_file(tmp_path / "1.bin", tmp_path / "c.tif", **lossy)
     assert not (tmp_path / "c.tif").exists()
     assert api.preview_file(tmp_path / "1.bin", tmp_path / "d.tif", 50, **lossy).lossy == "COMPRESS=JPEG"
+
+
+@pytest.fixture
+def grey(tiny, tmp_path):
+    """grey(width, height, metadata): the path of a stream of grey tiles, which takes a byte for each."""
+
+    def make(width: int, height: int, metadata: dict | None = None) -> Path:
+        header = Header(model=tiny.model, weights_hash=tiny.weights_hash, quality=3.0, width=width, height=height,
+                        bands=1, dtype="uint8", groups=1, tile=MAX_TILE)  # fmt: skip
+        path = tmp_path / f"{width}-{height}.bin"
+        with StreamWriter(path, header, metadata) as writer:
+            for row, col in np.ndindex(*header.grid):
+                sizes = (min(MAX_TILE, size - at * MAX_TILE) for size, at in ((height, row), (width, col)))
+                shape = *(-(-size // tiny.stride) for size in sizes), tiny.channels
+                writer.add(row, col, None, [(FLAT, latents_crc(np.zeros(shape, tiny.latent_dtype)))])
+        return path
+
+    return make
+
+
+def test_a_scene_that_claims_more_pixels_than_memory_is_for(grey, tiny_weights):
+    path = grey(2**17, 2**14)
+    assert path.stat().st_size < 10_000
+    with pytest.raises(LimitExceeded, match="131072 x 16384 pixels of 1 bands take 2.1 GB; the limit is 1073741824"):
+        rscodec.decode(path.read_bytes(), weights=tiny_weights)
+    with rscodec.open(path, weights=tiny_weights) as stream:
+        with pytest.raises(LimitExceeded, match="2.1 GB.*max_pixels"):
+            stream.read()
+        assert (stream.read((2**17 - 50, 2**14 - 40, 50, 40)).pixels == 128).all()
+        with pytest.raises(LimitExceeded):
+            stream.read((0, 0, 2**17, 2**13 + 1))
+    with rscodec.open(path, weights=tiny_weights, max_pixels=4999) as stream:
+        assert stream.read((0, 0, 50, 99)).pixels.shape == (1, 99, 50)
+        for read in (lambda: stream.read((0, 0, 50, 100)), lambda: stream.preview(2**10)):
+            with pytest.raises(LimitExceeded, match="the limit is 4999 pixels"):
+                read()
+    small = grey(100, 50).read_bytes()
+    assert rscodec.decode(small, weights=tiny_weights, max_pixels=5000).pixels.size == 5000
+    with pytest.raises(LimitExceeded):
+        rscodec.decode(small, weights=tiny_weights, max_pixels=4999)
+
+
+def test_a_scene_that_claims_more_pixels_than_a_file_is_for(grey, tiny_weights, tmp_path):
+    path, out = grey(2**20, 2**15), tmp_path / "out.tif"
+    with pytest.raises(LimitExceeded, match=f"{path}: 1048576 x 32768 .* 34.4 GB; the limit is 17179869184 .*-pixels"):
+        api.decode_file(path, out, weights=tiny_weights)
+    assert not out.exists()
+    api.decode_file(path, out, weights=tiny_weights, window=(7, 7, 60, 50), max_pixels=3000)
+    for function, args in ((api.decode_file, ()), (api.preview_file, (2**9,))):
+        with pytest.raises(LimitExceeded, match="the limit is 3000"):
+            function(path, out, *args, weights=tiny_weights, max_pixels=3000, overwrite=True)
+    small = grey(60, 50)
+    api.decode_file(small, out, weights=tiny_weights, max_pixels=3000, overwrite=True)
+    with pytest.raises(LimitExceeded, match="the limit is 2999"):
+        api.decode_file(small, out, weights=tiny_weights, max_pixels=2999, overwrite=True)
+
+
+def test_upscaling_counts_the_pixels_that_it_makes(files, tiny_weights, tmp_path):
+    from rscodec.upsamplers.base import UpscaleSettings
+
+    with pytest.raises(LimitExceeded, match="300 x 200 pixels of 4 bands .* the limit is 239999"):
+        api.upscale_file(files[1], tmp_path / "a.tif", UpscaleSettings("e2diff", 2.0), weights=tiny_weights,
+                         max_pixels=239_999)  # fmt: skip
+
+
+def test_too_many_tags_are_named_at_once(grey, tiny_weights, tmp_path):
+    path = grey(64, 64, {"tags": {"": {str(number): "" for number in range(700_000)}}})
+    started = time.perf_counter()
+    with pytest.raises(LimitExceeded, match="has 700000 tags, above the limit of"):
+        api.decode_file(path, tmp_path / "a.tif", window=(0, 0, 1, 1), weights=tiny_weights)
+    assert time.perf_counter() - started < 3
+    many = grey(65, 64, {"tags": {"": {f"tag {number}": "" for number in range(MAX_TAGS)}}})
+    api.decode_file(many, tmp_path / "b.tif", window=(0, 0, 1, 1), weights=tiny_weights)
+
+
+@pytest.mark.parametrize("metadata, words", [
+    ({"tags": {"xml:XMP": {"a": "b"}}}, "impossible tags"), ({"tags": {"": {"a": "\ud800"}}}, "impossible tags"),
+    ({"crs": "PROJCS[nonsense"}, "no image can hold the crs"), ({"nodata": "300.5"}, "no image can hold the nodata"),
+])  # fmt: skip
+def test_hostile_metadata_are_damage_of_the_stream(grey, tiny_weights, tmp_path, metadata, words):
+    path, out = grey(64, 64, metadata), tmp_path / "a.tif"
+    for function, args in ((api.decode_file, ()), (api.preview_file, (9,))):
+        with pytest.raises(MetadataDamaged, match=f"{path}.*{words}"):
+            function(path, out, *args, weights=tiny_weights)
+    assert not out.exists()
+
+
+def test_no_file_of_the_input_is_overwritten(files, options, tiny_weights, tmp_path):
+    image, stream = files
+    (tmp_path / "scene.tif.aux.xml").write_text("<PAMDataset></PAMDataset>")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    sidecar = tmp_path / "scene.tif.aux.xml"
+    for src, dst in ((f"GTIFF_DIR:1:{image}", image), (image, sidecar), (image, image)):
+        with pytest.raises(OutputError, match="is the input itself, or goes with one of its files"):
+            api.encode_file(src, dst, overwrite=True, **options)
+    (tmp_path / "scene.msk").write_bytes(stream.read_bytes())  # what a new "scene" would sweep away
+    for dst in (tmp_path / "scene", tmp_path / "scene.msk"):
+        with pytest.raises(OutputError, match="is the input itself, or goes with one of its files"):
+            api.decode_file(tmp_path / "scene.msk", dst, overwrite=True, weights=tiny_weights)
+    assert before.items() <= {path: path.read_bytes() for path in tmp_path.iterdir()}.items()
+
+
+def test_no_file_of_a_raster_is_overwritten_by_what_is_generated(files):
+    from rscodec.upsamplers.base import UpscaleSettings
+
+    source = f"GTIFF_DIR:1:{files[0]}"
+    for function, settings in ((api.enhance_file, rscodec.EnhanceSettings("ldm-jpeg2000")),
+                               (api.upscale_file, UpscaleSettings("e2diff", 2.0))):  # fmt: skip
+        with pytest.raises(OutputError, match="is the input itself, or goes with one of its files"):
+            function(source, files[0], settings, overwrite=True)
+
+
+class TestWrongArguments:
+    """Each is an error of the project that says what to do."""
+
+    @pytest.mark.parametrize("data", ["b.bin", Path("b.bin"), io.BytesIO(b""), None, 1, np.zeros(3)],
+                             ids=lambda data: type(data).__name__)
+    def test_decode(self, data):
+        with pytest.raises(InputError, match=f"bytes of a stream, not {type(data).__name__}.*rscodec.open"):
+            rscodec.decode(data)
+
+    def test_decode_of_other_bytes(self, scene, options, tiny_weights):
+        data = rscodec.encode(scene, **options)
+        for kind in (bytearray, memoryview):
+            assert rscodec.decode(kind(data), weights=tiny_weights).pixels.shape == scene.pixels.shape
+
+    @pytest.mark.parametrize("source", [io.BytesIO(b""), b"bytes", None, 3], ids=lambda data: type(data).__name__)
+    def test_open(self, source):
+        with pytest.raises(InputError, match=f"path, a URL or a function .* not {type(source).__name__}"):
+            rscodec.open(source)
+
+    @pytest.mark.parametrize("window", [1, "0123", (0, 0, 9), (0, 0, 9.0, 9), (0, 0, True, 9),
+                                        rasterio.windows.Window(0, 0, 9, 9)], ids=str)  # fmt: skip
+    def test_windows(self, files, tiny_weights, tmp_path, window):
+        with rscodec.open(files[1], weights=tiny_weights) as stream:
+            with pytest.raises(InputError, match="a window is four whole numbers"):
+                stream.read(window)
+        with pytest.raises(InputError, match="a window is four whole numbers"):
+            api.decode_file(files[1], tmp_path / "a.tif", window=window, weights=tiny_weights)
+
+    def test_windows_of_numpy(self, files, tiny_weights):
+        with rscodec.open(files[1], weights=tiny_weights) as stream:
+            assert stream.read(np.array([1, 2, 30, 20])).pixels.shape == (4, 20, 30)
+
+    @pytest.mark.parametrize("bands", [1, "12", (1.0,), (True,)], ids=str)
+    def test_bands(self, files, tiny_weights, bands):
+        with rscodec.open(files[1], weights=tiny_weights) as stream:
+            with pytest.raises(InputError, match="bands are whole numbers from 1 on"):
+                stream.read(bands=bands)
+
+    @pytest.mark.parametrize("settings, words", [
+        ({"q": 3}, "there is no setting q; there are quality, bpp"), ({"quality": "3"}, "quality is '3': give a num"),
+        ({"bpp": [1]}, "bpp is .*: give a number"), ({"max_error": True}, "max_error is True: give a number"),
+    ])  # fmt: skip
+    def test_settings(self, scene, tmp_path, settings, words):
+        with pytest.raises(InputError, match=words):
+            rscodec.encode(scene, **settings)
+        with pytest.raises(InputError, match=words):
+            api.encode_file("a.tif", tmp_path / "a.bin", **settings)
+
+    @pytest.mark.parametrize("convert", [
+        lambda data: None, memoryview, bytearray, lambda data: np.frombuffer(data, np.uint8),
+    ], ids=["nothing", "memoryview", "bytearray", "numpy"])  # fmt: skip
+    def test_get_bytes(self, files, tiny_weights, convert):
+        data = files[1].read_bytes()
+        with pytest.raises(InputError, match=r"get_bytes\(0, 4096\) returned .*, not bytes"):
+            rscodec.open(lambda offset, length: convert(data[offset : offset + length]))
+        whole = lambda offset, length: data[offset : offset + length]  # noqa: E731
+        with rscodec.open(lambda *span: whole(*span) if span[0] == 0 else convert(whole(*span)),
+                          weights=tiny_weights) as stream:  # fmt: skip
+            with pytest.raises(InputError, match="returned .*, not bytes"):
+                stream.read()

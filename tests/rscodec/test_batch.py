@@ -222,7 +222,7 @@ def test_a_file_of_somebody_else_is_left_alone(scenes, work, tmp_path, resume):
 def test_what_killed_workers_left_is_removed(scenes, work, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
-    left, others = out / ".00.bin.4711-9f3c2a10.part", out / ".other.bin.4711-9f3c2a10.part"
+    left, others = out / ".00.bin.4711-00c0ffee-9f3c2a10.part", out / ".other.bin.4711-00c0ffee-9f3c2a10.part"
     left.touch(), others.touch()
     batch.run(work, scenes, out, Here())
     assert not left.exists() and others.exists()

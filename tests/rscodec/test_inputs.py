@@ -143,6 +143,11 @@ def test_an_asset_may_have_no_roles(folder):
     ("{", None, "cannot read"), ("[]", None, "no STAC item"), ('{"type": "Catalog"}', None, "no STAC item"),
     (json.dumps(item("x", a=asset("a"), b=asset("b"))), None, "choose with --asset from a, b"),
     (json.dumps(item("x", a=asset("a"))), "c", "no asset c"),
+    (json.dumps(item("x", a="a.tif")), None, "no STAC item"),
+    (json.dumps(item("x\0", a=asset("a"))), None, "holds a NUL"),
+    (json.dumps(item("x", a=asset("a\0"))), None, "holds a NUL"),
+    ('{"type": "FeatureCollection", "features": ["x"]}', None, "no STAC item"),
+    ('{"type": "FeatureCollection", "features": 1}', None, "no scene"),
 ])
 def test_an_item_without_one_asset_to_take_is_named(folder, content, key, words):
     Path("item.json").write_text(content)

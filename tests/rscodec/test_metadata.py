@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 
 import pytest
 from rasterio.crs import CRS
+from rasterio.errors import CRSError
 
 from rscodec.metadata import (
     alpha_bands,
@@ -14,6 +16,7 @@ from rscodec.metadata import (
     description,
     differences,
     nodata_value,
+    parse_crs,
     select_bands,
 )
 
@@ -58,6 +61,38 @@ def test_the_same_crs_in_other_words_is_no_difference():
     wkt = CRS.from_epsg(32633).to_wkt()
     assert differences({"crs": "EPSG:32633"}, {"crs": wkt}) == []
     assert len(differences({"crs": "EPSG:32634"}, {"crs": wkt})) == 1
+
+
+BOUND = CRS.from_proj4("+proj=tmerc +lon_0=15 +k=0.9996 +x_0=500000 +ellps=bessel +units=m +no_defs "
+                                "+towgs84=577.326,90.129,463.919,5.137,1.474,5.297,2.4232").to_wkt(version="WKT2_2019")
+
+
+@pytest.mark.parametrize("text, other", [
+    (BOUND, BOUND.replace("1.0000024232", "1.00000242329")),
+    (BOUND, BOUND.replace('"X-axis rotation",5.137', '"X-axis rotation",5.1370000005')),
+    (BOUND, BOUND.replace("299.1528128", "299.1528129")),
+    ('LOCAL_CS["site",UNIT["unknown",1]]', 'LOCAL_CS["site",UNIT["metre",1]]'),
+], ids=["scale", "rotation", "ellipsoid", "unit"])  # fmt: skip
+def test_a_crs_with_other_numbers_or_units_is_another(text: str, other: str):
+    assert text != other and len(differences({"crs": text}, {"crs": other})) == 1
+    assert not differences({"crs": text}, {"crs": text.replace('["Greenwich"', '[ "Greenwich"')})
+
+
+def test_a_crs_is_no_file_and_no_address(tmp_path, monkeypatch):
+    """GDAL would open it."""
+    (tmp_path / "x.prj").write_text(CRS.from_epsg(32633).to_wkt())
+    monkeypatch.chdir(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0)
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/crs"
+        for text in ("x.prj", str(tmp_path / "x.prj"), f"ESRI::{tmp_path}/x.prj", address, f"/vsicurl/{address}"):
+            with pytest.raises(CRSError, match="neither a code"):
+                parse_crs(text)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+    codes = "EPSG:32633", "OGC:CRS84", "EPSG:32633+5773", "urn:ogc:def:crs:EPSG::32633", "WGS84", "IGNF:LAMB93"
+    for text in (*codes, "+proj=longlat +datum=WGS84", "+proj=utm +zone=33", BOUND, CRS.from_epsg(32633).to_wkt()):
+        assert parse_crs(text) == CRS.from_user_input(text)
 
 
 def test_rpcs_are_compared_as_numbers():

@@ -6,8 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from bitstreams.errors import InputError, MetadataDamaged
-from rscodec.metadata_form import FORMS, check_metadata, stream_metadata
+from bitstreams.errors import InputError, LimitExceeded, MetadataDamaged
+from bitstreams.limits import MAX_TAGS
+from rscodec.metadata_form import FORMS, check_metadata, image_metadata, stream_metadata
 
 LEGAL = {
     "crs": "EPSG:32633",
@@ -16,7 +17,7 @@ LEGAL = {
     "gcps_crs": "EPSG:4326",
     "rpcs": {"LINE_OFF": "100.5", "SAMP_OFF": "200", "LINE_NUM_COEFF": "1 0.1 2e-05"},
     "nodata": "nan",
-    "tags": {"": {"A": "1"}},
+    "tags": {"": {"A": "1"}, "xml:XMP": {"xml:XMP": '<a b="c"/>'}},
     "band_tags": [{}, {"": {"STATISTICS_MEAN": "4"}}],
     "descriptions": [None, "green"],
     "units": ["m", None],
@@ -26,14 +27,16 @@ LEGAL = {
     "masked": True,
 }
 ILLEGAL = {
-    "crs": [None, 4326],
+    "crs": [None, 4326, "EPSG:32633\0"],
     "transform": [[1, 2, 3, 4, 5], [0.0] * 5 + ["1"], [0.0] * 5 + [10**400], [0.0] * 5 + [float("nan")], {}],
     "gcps": [[[0, 0, 0, 0, 0, "1"]], [[0, 0, 0, "0", 0, "", ""]], [1], "gcps"],
     "gcps_crs": [[]],
     "rpcs": [{"LINE_OFF": "1"}, {"LINE_OFF": "x", "SAMP_OFF": "1"}, {"LINE_OFF": 1, "SAMP_OFF": 1}, [],
              {"LINE_OFF": "1", "SAMP_OFF": "1", "SAMP_SCALE": "x"}],
     "nodata": ["0.--", 0, None, [1]],
-    "tags": [{"": {"A": 1}}, {"": "A"}, {"NS": {"bidx": "1"}}, []],
+    "tags": [{"": {"A": 1}}, {"": "A"}, {"NS": {"bidx": "1"}}, [],
+             {"xml:XMP": {"a": "b"}}, {"xml:XMP": {}}, {"xml:XMP": {"xml:XMP": "a=b", "c": "d"}},
+             {"": {"A": "\ud800"}}, {"": {"\ud800": "A"}}, {"\udfff": {}}, {"": {"A": "1\0002"}}, {"": {"A\0": "1"}}],
     "band_tags": [[{}], [{}, {"": 1}], {}],
     "descriptions": [["red"], [1, None], "ab"],
     "units": [[1, 2]],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import warnings
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -570,3 +571,32 @@ def test_a_jp2_loses_pixels_where_it_is_said_to(tmp_path, options):
     with RasterReader(tmp_path / "a.jp2") as reader:
         kept = np.array_equal(reader.read(0, 0, 96, 96)[0], pixels)
     assert kept == (not lossy_option("JP2OpenJPEG", options))
+
+
+def test_one_bit_a_pixel_is_called_what_it_is(tmp_path):
+    path = make(tmp_path / "a.tif", np.ones((1, 8, 8), np.uint8), nbits=1)
+    with pytest.raises(InputError, match="one bit a pixel: use gdal_translate -expand gray"):
+        RasterReader(path)
+
+
+VRT = """<VRTDataset rasterXSize="40" rasterYSize="30"><VRTRasterBand dataType="Byte" band="1"><SimpleSource>
+<SourceFilename relativeToVRT="1">{}</SourceFilename><SourceBand>1</SourceBand></SimpleSource></VRTRasterBand>
+</VRTDataset>"""
+
+
+def test_the_files_of_an_image(tmp_path):
+    plain, archive = make(tmp_path / "a.tif", pixels()), tmp_path / "a.zip"
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.write(plain, "inside/a.tif")
+    (tmp_path / "b.vrt").write_text(VRT.format("a.tif"))
+    (tmp_path / "c.vrt").write_text(VRT.format("b.vrt"))
+    (tmp_path / "a.tif.aux.xml").write_text("<PAMDataset></PAMDataset>")
+
+    def files(name) -> set[str]:
+        with RasterReader(name) as reader:
+            return {Path(file).name for file in reader.files}
+
+    assert files(plain) == {"a.tif", "a.tif.aux.xml"} and files(f"GTIFF_DIR:1:{plain}") == {"a.tif"}
+    assert {"a.tif", "b.vrt", "c.vrt"} <= files(tmp_path / "c.vrt")
+    assert "a.zip" in files(f"/vsizip/{archive}/inside/a.tif") & files(f"/vsizip/{{{archive}}}/inside/a.tif")
+    assert "a.zip" in files(f"zip://{archive}!inside/a.tif")

@@ -125,7 +125,9 @@ def test_a_scene_without_a_place_has_no_geometry(tmp_path, tiny_weights):
     assert item["geometry"] is None and "bbox" not in item
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"type": "Catalog"}', '{"type": "Feature", "stac_version": "0.9.0"}'])
+@pytest.mark.parametrize("content", ["{", "[]", '{"type": "Catalog"}',
+                                     '{"type": "Feature", "stac_version": "1.0.0", "assets": {"rscodec": "a.bin"}}',
+                                     '{"type": "Feature", "stac_version": "0.9.0"}'])
 def test_what_is_no_item_is_named_and_stays(tmp_path, content):
     (tmp_path / "item.json").write_text(content)
     with pytest.raises(InputError, match="item.json"):

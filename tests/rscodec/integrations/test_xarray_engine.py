@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import rscodec
-from bitstreams.errors import NotAStream
+from bitstreams.errors import LimitExceeded, NotAStream
 from rscodec.scene import Scene
 
 xr = pytest.importorskip("xarray")
@@ -144,6 +144,13 @@ def test_tags_are_attributes_and_variables_can_be_dropped(open_scene, make_scene
     scene.metadata["tags"] = {"": {"SENSOR": "none"}, "EXTRA": {"a": "b"}}
     assert open_scene(scene).attrs == {"SENSOR": "none"}
     assert not open_scene(scene, drop_variables=["band_data"]).data_vars
+
+
+def test_a_limit_of_pixels(open_scene, make_scene):
+    data = open_scene(make_scene(), max_pixels=300).band_data
+    assert data[:, :10, :10].values.size == 300
+    with pytest.raises(LimitExceeded, match="max_pixels"):
+        data[:, :10, :11].values  # noqa: B018
 
 
 def test_another_process_opens_the_stream_again(opened, pixels):
