@@ -11,18 +11,13 @@ from collections.abc import Callable
 from bitstreams import StreamReader
 from bitstreams.errors import InputError, LimitExceeded, MetadataDamaged
 from bitstreams.limits import MAX_TAGS
-from rscodec.metadata import COLOURS, RESERVED, RPC_ORIGIN, XML, is_number, nodata_value, unwritable
-from rscodec.validity import possible_nodata
+from rscodec.metadata import COLOURS, RESERVED, RPC_ORIGIN, XML, is_number, unwritable
 
 
 def stream_metadata(reader: StreamReader) -> dict:
     """The metadata of a stream, or MetadataDamaged where a known key holds what no scene has."""
     for key in _impossible(reader.metadata, reader.header.bands):
         raise MetadataDamaged(f"the metadata have an impossible {key}; the stream is not one that rscodec writes")
-    nodata = nodata_value(reader.metadata)
-    if nodata is not None and not possible_nodata(nodata, reader.header.dtype):
-        raise MetadataDamaged(f"the metadata have an impossible nodata, {nodata:g} in {reader.header.dtype}; "
-                              "the stream is not one that rscodec writes")
     if _tags(reader.metadata) > MAX_TAGS:
         raise LimitExceeded(f"the scene has {_tags(reader.metadata)} tags, above the limit of {MAX_TAGS}; "
                             "the stream is not one that rscodec writes")

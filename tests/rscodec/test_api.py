@@ -268,11 +268,11 @@ def test_a_damaged_tile_lies_outside_the_mask_of_the_output(make_scene, options,
 
 
 @pytest.mark.parametrize("driver", ["GTiff", "COG"])
-@pytest.mark.parametrize("metadata", [{}, {"masked": True}, {"nodata": "0.5"}], ids=str)
+@pytest.mark.parametrize("metadata", [{}, {"masked": True}], ids=str)
 def test_a_damaged_tile_is_masked_where_nothing_else_says_so(
     make_scene, options, tiny_weights, tmp_path, flip, metadata, driver
 ):
-    """Of a plain image, of one whose mask masks nothing, and of one whose nodata value no pixel can have."""
+    """Of a plain image, and of one whose mask masks nothing."""
     scene = make_scene((150, 100))
     scene.metadata |= metadata
     (tmp_path / "bad.bin").write_bytes(flip(rscodec.encode(scene, **options), 1, 1, 0))
@@ -377,8 +377,8 @@ def grey(tiny, tmp_path):
     """grey(width, height, metadata): the path of a stream of grey tiles, which takes a byte for each."""
 
     def make(width: int, height: int, metadata: dict | None = None) -> Path:
-        header = Header(model=tiny.model, weights_hash=tiny.weights_hash, quality=3.0, width=width, height=height,
-                        bands=1, dtype="uint8", groups=1, tile=MAX_TILE)  # fmt: skip
+        header = Header(model=tiny.model, weights_hash=tiny.weights_hash, arithmetic=tiny.arithmetic, quality=3.0,
+                        width=width, height=height, bands=1, dtype="uint8", groups=1, tile=MAX_TILE)  # fmt: skip
         path = tmp_path / f"{width}-{height}.bin"
         with StreamWriter(path, header, metadata) as writer:
             for row, col in np.ndindex(*header.grid):
@@ -437,10 +437,8 @@ def test_upscaling_counts_the_pixels_that_it_makes(files, tiny_weights, tmp_path
 
 def test_too_many_tags_are_named_at_once(grey, tiny_weights, tmp_path):
     path = grey(64, 64, {"tags": {"": {str(number): "" for number in range(700_000)}}})
-    started = time.perf_counter()
     with pytest.raises(LimitExceeded, match="has 700000 tags, above the limit of"):
         api.decode_file(path, tmp_path / "a.tif", window=(0, 0, 1, 1), weights=tiny_weights)
-    assert time.perf_counter() - started < 3
     many = grey(65, 64, {"tags": {"": {f"tag {number}": "" for number in range(MAX_TAGS)}}})
     api.decode_file(many, tmp_path / "b.tif", window=(0, 0, 1, 1), weights=tiny_weights)
 
