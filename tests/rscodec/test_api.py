@@ -268,11 +268,14 @@ def test_a_damaged_tile_lies_outside_the_mask_of_the_output(make_scene, options,
 
 
 @pytest.mark.parametrize("driver", ["GTiff", "COG"])
-@pytest.mark.parametrize("metadata", [{}, {"masked": True}], ids=str)
+@pytest.mark.parametrize("metadata", [{}, {"masked": True}, {"nodata": "0.5"}], ids=str)
 def test_a_damaged_tile_is_masked_where_nothing_else_says_so(
-    make_scene, options, tiny_weights, tmp_path, flip, metadata, driver
+    make_scene, options, tiny_weights, tmp_path, flip, monkeypatch, metadata, driver
 ):
-    """Of a plain image, and of one whose mask masks nothing."""
+    """Of a plain image, of one whose mask masks nothing, and of one whose nodata value no pixel can have, which only
+    earlier encoders took.
+    """
+    monkeypatch.setattr("rscodec.source.check_nodata", lambda *_: None)
     scene = make_scene((150, 100))
     scene.metadata |= metadata
     (tmp_path / "bad.bin").write_bytes(flip(rscodec.encode(scene, **options), 1, 1, 0))
