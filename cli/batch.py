@@ -72,9 +72,9 @@ def decode(inputs: tuple[str, ...], driver: str | None, creation_options: tuple,
 
 
 def run(verb: str, inputs: tuple[str, ...], settings: dict) -> None:
-    from rscodec import batch
-    from rscodec.crew import crew
-    from rscodec.inputs import find_inputs
+    from rscodec.batch import run as batch
+    from rscodec.batch.inputs import find_inputs
+    from rscodec.concurrency.executors import crew
 
     out, asset, scheduler, workers, resume, overwrite, quiet, as_json = (
         settings.pop(name)

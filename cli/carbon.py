@@ -31,7 +31,7 @@ def simulate(output: Path, size: int, seed: int, overwrite: bool, quiet: bool) -
 
     The same options give the same county.
     """
-    from rscodec.carbon import county
+    from rscodec.carbon.simulation import county
 
     made = county.simulate(size, seed)
     county.write(made, output, {"size": size, "seed": seed}, overwrite)
@@ -92,8 +92,8 @@ def train(image: Path, target: Path, region: Path | None, more: tuple[tuple[Path
 
     Interrupted, it goes on when started again.
     """
-    from rscodec.carbon.train import CarbonPlan, Ground, train_model
-    from rscodec.turn import turn
+    from rscodec.carbon.training.run import CarbonPlan, Ground, train_model
+    from rscodec.concurrency.torch_lock import turn
 
     with turn(threads):
         ground = Ground.load(image, target, region)
@@ -156,7 +156,7 @@ def evaluate(simulated: bool, draws: int, maps: Path | None, threads: int | None
     from eval.carbon import county_east
     from eval.carbon import simulated as judge
     from eval.plots import write_carbon_maps
-    from rscodec.turn import turn
+    from rscodec.concurrency.torch_lock import turn
 
     if maps:
         AtomicPath(maps, overwrite=True).check()

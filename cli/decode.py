@@ -13,9 +13,9 @@ from cli import upscale as upscale_scene
 from cli.output import tell_guess, tell_lossy
 from cli.progress import progress
 from rscodec.enhancers.base import EnhanceSettings
-from rscodec.registry import ENHANCERS, UPSAMPLERS
+from rscodec.models.registry import ENHANCERS, UPSAMPLERS
+from rscodec.models.weights import ships
 from rscodec.upsamplers.base import UpscaleSettings
-from rscodec.weights import ships
 
 ENHANCED = any(row.takes == "stream" and ships(row) for row in ENHANCERS)
 UPSCALED = any(map(ships, UPSAMPLERS))

@@ -9,7 +9,7 @@ import click
 from cli import options
 from cli.options import FiniteRange
 from rscodec.enhancers.base import EnhanceSettings
-from rscodec.registry import ENHANCERS
+from rscodec.models.registry import ENHANCERS
 
 RASTER_MODELS = ", ".join(row.name for row in ENHANCERS if row.takes == "raster")
 DETAILS = ("strength", "max_change")

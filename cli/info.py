@@ -10,7 +10,7 @@ from bitstreams.dump import MEANINGS, Line, explain, missing, totals
 from bitstreams.errors import TileDamaged
 from cli import options
 from cli.output import print_json, print_table
-from rscodec.integrations.remote import open_stream
+from rscodec.stream.remote import open_stream
 
 
 @click.command()

@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 
 from bitstreams.limits import MAX_PIXELS_IN_FILE, MAX_TILE, TILE_UNIT
-from rscodec.crew import LOCAL
-from rscodec.integrations.remote import is_url
+from rscodec.concurrency.executors import LOCAL
+from rscodec.stream.remote import is_url
 
 FORMATS = {".png": "PNG", ".jpg": None, ".jpeg": None, ".jp2": None, ".webp": None}  # None: not written, so not feigned
 

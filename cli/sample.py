@@ -29,8 +29,8 @@ def command(output: Path, size: int, bands: int, dtype: str, nodata: float | Non
 
     The same options give the same scene.
     """
-    from rscodec.sample import synthesize
-    from rscodec.scene import Scene
+    from rscodec.raster.scene import Scene
+    from rscodec.synthetic.sample import synthesize
 
     pixels, metadata = synthesize(size, bands, dtype, nodata, seed)
     Scene(pixels, metadata=metadata).save(output, overwrite=overwrite)

@@ -23,15 +23,15 @@ from bitstreams.errors import OutputError
 from eval import spectral
 from eval.rd import line_up
 from eval.table import Table
-from rscodec.carbon import county
 from rscodec.carbon.baselines import BASELINES, fit
 from rscodec.carbon.features import KINDS, features
 from rscodec.carbon.prepare import prepare
-from rscodec.carbon.reflectance import BANDS
 from rscodec.carbon.scores import scale_of, score
-from rscodec.registry import CARBON
-from rscodec.scene import Scene
-from rscodec.weights import mapper_for, ships
+from rscodec.carbon.simulation import county
+from rscodec.carbon.simulation.reflectance import BANDS
+from rscodec.models.registry import CARBON
+from rscodec.models.weights import mapper_for, ships
+from rscodec.raster.scene import Scene
 
 SIZE, SEED = 1024, 1  # of the county that figures are of
 BY_NAME = {baseline.name: baseline for baseline in BASELINES}

@@ -21,20 +21,20 @@ from bitstreams.errors import InputError
 from bitstreams.limits import QUALITY_MAX, QUALITY_MIN
 from eval import anchors
 from eval.anchors.base import Anchor
-from rscodec.decoder import SceneDecoder
-from rscodec.encoder import encoder_for
-from rscodec.enhance import enhanced_stream
+from rscodec.enhancers.apply import enhanced_stream
 from rscodec.enhancers.base import EnhanceSettings
 from rscodec.enhancers.scene import EnhancedScene
-from rscodec.fill import fill_invalid
-from rscodec.metadata import alpha_bands
-from rscodec.picture import band_colours, opened, said_colours
-from rscodec.registry import ENHANCERS
-from rscodec.scene import Scene
-from rscodec.settings import EncodeSettings
-from rscodec.source import SceneSource
-from rscodec.tiles import Window
-from rscodec.weights import codec_for_encoding, enhancer_for
+from rscodec.generative.picture import band_colours, opened, said_colours
+from rscodec.models.registry import ENHANCERS
+from rscodec.models.weights import codec_for_encoding, enhancer_for
+from rscodec.raster.fill import fill_invalid
+from rscodec.raster.metadata import alpha_bands
+from rscodec.raster.pixel_source import SceneSource
+from rscodec.raster.scene import Scene
+from rscodec.stream.decoder import SceneDecoder
+from rscodec.stream.encoder import encoder_for
+from rscodec.stream.geometry import Window
+from rscodec.stream.settings import EncodeSettings
 
 QUALITIES = (1, 2, 3, 4, 5, 6, 7, 8)
 OURS = "rscodec:"

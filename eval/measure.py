@@ -17,10 +17,10 @@ import numpy as np
 
 from bitstreams.errors import CheckError
 from eval import niqe, spectral
-from rscodec import perceptual
-from rscodec.metrics import Difference, in_db, ms_ssim
-from rscodec.perceptual import lpips_distance
-from rscodec.scene import Scene
+from rscodec.metrics import perceptual
+from rscodec.metrics.perceptual import lpips_distance
+from rscodec.metrics.pixels import Difference, in_db, ms_ssim
+from rscodec.raster.scene import Scene
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from functools import cache
 
 import numpy as np
 
-from rscodec.perceptual import MetricUnavailable, weights_folder
+from rscodec.metrics.perceptual import MetricUnavailable, weights_folder
 
 MODEL = "niqe_pris_params.npz"
 BLOCK = 96

@@ -15,7 +15,7 @@ import numpy as np
 
 from eval.datasets import spread
 from eval.measure import Row, band_list, difference
-from rscodec.scene import Scene
+from rscodec.raster.scene import Scene
 
 RATES = (0.3, 1.0)
 EDGE = 512

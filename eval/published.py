@@ -13,7 +13,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from eval.measure import Row, band_list
-from rscodec.metrics import in_db
+from rscodec.metrics.pixels import in_db
 
 KIND = "published"
 NOT_MEASURED = float("nan")

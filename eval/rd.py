@@ -26,7 +26,7 @@ from eval.datasets import Image
 from eval.measure import Row, band_list, difference, is_picture, measure, unavailable
 from eval.summary import summarise, without_figure
 from eval.table import Table, read
-from rscodec.scene import Scene
+from rscodec.raster.scene import Scene
 
 Progress = Callable[[int, int], None]
 

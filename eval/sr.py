@@ -31,18 +31,18 @@ from eval.datasets import Image
 from eval.measure import is_picture, unavailable
 from eval.rd import load
 from eval.table import Table, read
-from rscodec.metrics import psnr
-from rscodec.perceptual import lpips_distance
-from rscodec.picture import opened
-from rscodec.radiometry import to_dtype
-from rscodec.resample import shrink
-from rscodec.resized import resized
-from rscodec.scene import Scene
-from rscodec.source import SceneSource
+from rscodec.generative.interpolated import resized
+from rscodec.generative.picture import opened
+from rscodec.metrics.perceptual import lpips_distance
+from rscodec.metrics.pixels import psnr
+from rscodec.models.weights import upsampler_for
+from rscodec.raster.pixel_source import SceneSource
+from rscodec.raster.resample import shrink
+from rscodec.raster.scene import Scene
+from rscodec.stream.radiometry import to_dtype
 from rscodec.training.degradation import degrade
 from rscodec.upsamplers.base import Upsampler, UpscaleSettings
 from rscodec.upsamplers.scene import UpscaledScene
-from rscodec.weights import upsampler_for
 
 BICUBIC = "bicubic"  # the model that is none
 DEGRADATIONS = BICUBIC, "degraded"

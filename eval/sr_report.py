@@ -14,7 +14,7 @@ from eval.pictures import choose, png, show, uri
 from eval.plots import model_colours
 from eval.report import table, write_page
 from eval.sr import BICUBIC, Result, SrRow, pair_of, upsampled, upsampler
-from rscodec.scene import Scene
+from rscodec.raster.scene import Scene
 
 METRICS = {
     "psnr_db": "PSNR, mean over images (dB)",

@@ -15,7 +15,7 @@ import numpy as np
 from eval.bd import METRICS, deltas
 from eval.measure import Row
 from eval.published import KIND
-from rscodec.metrics import psnr
+from rscodec.metrics.pixels import psnr
 
 MEANS = ("rate_bpp_file", "psnr_db", "ms_ssim", "ms_ssim_db", "lpips", "niqe", "spectral_angle_deg", "ndvi_mae",
          "max_abs_error", "ceiling_psnr_db", "seconds_encode", "seconds_decode")  # fmt: skip

@@ -27,19 +27,19 @@ from bitstreams.atomic import AtomicPath
 from bitstreams.dump import totals
 from bitstreams.errors import InputError, LimitExceeded, OutputError, naming
 from bitstreams.limits import MAX_PIXELS_IN_FILE, MAX_PIXELS_IN_MEMORY
+from rscodec.concurrency.read_ahead import ahead
+from rscodec.concurrency.torch_lock import turn
 from rscodec.enhancers.base import EnhanceSettings
-from rscodec.integrations.remote import is_url, open_stream
-from rscodec.metadata import crop_metadata, nodata_value, scale_metadata, select_bands
-from rscodec.metadata_form import image_metadata, stream_metadata
-from rscodec.pipeline import ahead
-from rscodec.raster import SIDECARS, RasterReader, RasterWriter, is_stream, lossy_option
-from rscodec.scene import Scene, assemble
-from rscodec.settings import DEFAULT_QUALITY, EncodeSettings, is_whole
-from rscodec.source import open_source
-from rscodec.tiles import Window
-from rscodec.turn import turn
+from rscodec.raster.metadata import crop_metadata, nodata_value, scale_metadata, select_bands
+from rscodec.raster.metadata_schema import image_metadata, stream_metadata
+from rscodec.raster.pixel_source import open_source
+from rscodec.raster.reader import SIDECARS, RasterReader, RasterWriter, is_stream, lossy_option
+from rscodec.raster.scene import Scene, assemble
+from rscodec.raster.validity import MASKED, native
+from rscodec.stream.geometry import Window
+from rscodec.stream.remote import is_url, open_stream
+from rscodec.stream.settings import DEFAULT_QUALITY, EncodeSettings, is_whole
 from rscodec.upsamplers.base import UpscaleSettings
-from rscodec.validity import MASKED, native
 
 Progress = Callable[[int, int], None]
 MASKED_FORMATS = ("GTiff", "COG")  # that can be told which pixels are valid
@@ -50,8 +50,8 @@ class EncodeReport:
     """`quality`: the one that was used; None for a codec of a single rate.
 
     `target_met`: whether the file keeps to the rate, or the search saw the PSNR, that was asked for. The search saw
-    `psnr_db_estimated`, of all tiles or of a sample (rscodec.search). `alpha`: bands of the input, counted from 1, that
-    are kept exactly.
+    `psnr_db_estimated`, of all tiles or of a sample (rscodec.stream.rate_search). `alpha`: bands of the input, counted
+    from 1, that are kept exactly.
     """
 
     path: str
@@ -88,7 +88,7 @@ class DecodeReport:
     @property
     def lost(self) -> str:
         """The damaged tiles in words."""
-        from rscodec.decoder import lost_tiles
+        from rscodec.stream.decoder import lost_tiles
 
         return lost_tiles(self.tiles_bad)
 
@@ -145,7 +145,7 @@ def encode_file(
 ) -> EncodeReport:
     """Encode an image file. Nothing appears at `dst` before it is complete. `settings` are those of EncodeSettings.
 
-    `executor`: who encodes the tiles, such as a rscodec.crew; this process by default.
+    `executor`: who encodes the tiles, such as a rscodec.concurrency.executors; this process by default.
     `progress` is told (tiles done, tiles in all), and `search_progress`, where a quality is sought, (tries, at most).
     """
     started = time.perf_counter()
@@ -204,8 +204,8 @@ class OpenScene:
     @property
     def decoder(self):
         if self._decoder is None:
-            from rscodec.decoder import SceneDecoder
-            from rscodec.weights import codec_for_decoding
+            from rscodec.models.weights import codec_for_decoding
+            from rscodec.stream.decoder import SceneDecoder
 
             weights, device, fast, on_error = self._options
             self._decoder = SceneDecoder(self.reader, codec_for_decoding(self.header, weights, device), on_error, fast)
@@ -217,7 +217,7 @@ class OpenScene:
         if self._enhance is None:
             return self.decoder
         if self._enhanced is None:
-            from rscodec.enhance import enhanced_stream
+            from rscodec.enhancers.apply import enhanced_stream
 
             colours = check_bands(self._colours, self.header.bands, self.reader.path) if self._colours else ()
             device = self._options[1]
@@ -252,7 +252,7 @@ class OpenScene:
 
     def preview(self, longest: int, bands: tuple[int, ...] | None = None) -> Scene:
         """The scene as a small picture, its longest side about so many pixels, for a fraction of the work of `read`."""
-        from rscodec.preview import factor_for, preview, shrunk
+        from rscodec.stream.preview import factor_for, preview, shrunk
 
         header = self.header
         factor = factor_for(header.width, header.height, longest)
@@ -397,7 +397,7 @@ def enhance_file(
 
     Where the raster does not say what is red, green and blue, the first three of `bands` are.
     """
-    from rscodec.enhance import enhanced_raster
+    from rscodec.enhancers.apply import enhanced_raster
 
     started = time.perf_counter()
     with turn(threads), RasterReader(src) as reader:
@@ -438,7 +438,7 @@ def upscale_file(
     blue, the first three of `bands` are. `on_error`, `fast` and `weights` (the codec's) are for a stream.
     `max_pixels`: what the file may have, width x height x bands; more is LimitExceeded.
     """
-    from rscodec.upscale import upscaled_raster, upscaled_stream
+    from rscodec.upsamplers.apply import upscaled_raster, upscaled_stream
 
     started = time.perf_counter()
     with turn(threads), ExitStack() as stack:
@@ -502,7 +502,7 @@ def preview_file(
     max_pixels: int = MAX_PIXELS_IN_FILE,
 ) -> DecodeReport:
     """Decode to a small picture in an image file, its longest side about so many pixels."""
-    from rscodec.preview import factor_for, pieces, shrunk
+    from rscodec.stream.preview import factor_for, pieces, shrunk
 
     started = time.perf_counter()
     _check_apart(dst, [src])
@@ -543,8 +543,8 @@ def verify_file(
     The nodata value of the stream, if it has one, says which pixels of the scene are valid. Where the scene names
     another or none, metadata differs, as `validate_files` says too.
     """
-    from rscodec.verify import verify
-    from rscodec.weights import codec_for_decoding
+    from rscodec.models.weights import codec_for_decoding
+    from rscodec.stream.verify import verify
 
     with turn(threads), open_stream(src) as reader, naming(src):
         codec = codec_for_decoding(reader.header, weights, device)
@@ -561,7 +561,7 @@ def verify_file(
 
 def validate_files(scene: str | Path, other: str | Path) -> list[str]:
     """Differences between two scenes, rasters or streams, in anything but what was measured, a line each."""
-    from rscodec.validate import validate
+    from rscodec.stream.validate import validate
 
     return validate(scene, other)
 
@@ -611,8 +611,8 @@ def _encode(
     spread(encoder, quality) gives the tiles where others make them.
     """
     from rscodec.codec.rate import from_wire, to_wire
-    from rscodec.encoder import encoder_for
-    from rscodec.search import quality_for_bound, quality_for_bpp, quality_for_psnr
+    from rscodec.stream.encoder import encoder_for
+    from rscodec.stream.rate_search import quality_for_bound, quality_for_bpp, quality_for_psnr
 
     if isinstance(target, (str, Path)):
         AtomicPath(target, overwrite).check()
@@ -634,7 +634,7 @@ def _encode(
 
 def _spread(executor, src, bands, nodata, settings: EncodeSettings, encoder, quality: float) -> Iterator[tuple]:
     """The tiles of a scene, made by others."""
-    from rscodec.spread import Part, spread_tiles
+    from rscodec.stream.distributed import Part, spread_tiles
 
     scene = src if is_url(src) else str(Path(src).absolute())
     weights = settings.weights and Path(settings.weights).absolute()

@@ -18,10 +18,10 @@ from bitstreams import StreamReader
 from bitstreams.errors import BitstreamError
 from rscodec.codec.integer import Exact
 from rscodec.codec.portable import PortableCodec
-from rscodec.decoder import SceneDecoder
-from rscodec.encoder import SceneEncoder
-from rscodec.scene import Scene
-from rscodec.source import SceneSource
+from rscodec.raster.pixel_source import SceneSource
+from rscodec.raster.scene import Scene
+from rscodec.stream.decoder import SceneDecoder
+from rscodec.stream.encoder import SceneEncoder
 
 
 @cache

@@ -16,8 +16,8 @@ from rscodec.codec.integer import BIAS_UNIT
 from rscodec.codec.model import SMALL, Codec, CodecConfig
 from rscodec.codec.portable import PortableCodec, freeze, write_weights
 from rscodec.codec.transforms import Block
-from rscodec.radiometry import GREY_ROTATION
-from rscodec.registry import CODECS, find
+from rscodec.models.registry import CODECS, find
+from rscodec.stream.radiometry import GREY_ROTATION
 
 TINY = CodecConfig(
     width=12, encoder_blocks=1, decoder_blocks=2, tail=8, groups=(6, 12, 18), features=16, hyper=6, narrow=8

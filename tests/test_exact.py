@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rscodec.registry import CODECS, find
-from rscodec.sample import synthesize
-from rscodec.weights import FOLDER
+from rscodec.models.registry import CODECS, find
+from rscodec.models.weights import FOLDER
+from rscodec.synthetic.sample import synthesize
 
 CAPABILITIES = ("default", "avx2", "avx512")  # of torch's own kernels
 INSTRUCTIONS = {"SSE41": "COMPATIBLE", "AVX2": "AVX2", "AVX512_CORE": "AVX512"}  # oneDNN's name: MKL's name

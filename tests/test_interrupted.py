@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 import rscodec
-from rscodec.sample import synthesize
-from rscodec.scene import Scene
+from rscodec.raster.scene import Scene
+from rscodec.synthetic.sample import synthesize
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
 
@@ -26,7 +26,10 @@ OPTIONS = {"model": "vec", "tile": 64}
 NURSERY = """
 import os, sys
 import torch
-from rscodec import api, encoder, search, weights
+from rscodec import api
+from rscodec.stream import encoder
+from rscodec.stream import rate_search as search
+from rscodec.models import weights
 torch.set_num_threads(1)
 scene, model = sys.argv[1:]
 for line in sys.stdin:

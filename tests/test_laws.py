@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from rscodec.codec.portable import PortableCodec
-from rscodec.registry import CODECS
-from rscodec.weights import FOLDER
+from rscodec.models.registry import CODECS
+from rscodec.models.weights import FOLDER
 from tests import models
 from tests.laws import LAWS
 

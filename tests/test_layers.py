@@ -25,7 +25,7 @@ TOOLS = sorted((ROOT / "tools").rglob("*.py"))
 # Files that alone may know a library. The rest of rscodec works without it.
 SOLE_USERS = {
     "compressai": {"rscodec/codec/coder.py", "rscodec/codec/elic.py"},
-    "rasterio": {"rscodec/raster.py", "rscodec/metadata.py", "rscodec/footprint.py", "rscodec/carbon/grid.py"},
+    "rasterio": {"rscodec/raster/reader.py", "rscodec/raster/metadata.py", "rscodec/raster/footprint.py", "rscodec/carbon/grid.py"},
 }
 
 
@@ -107,7 +107,7 @@ def test_importing_rscodec_loads_nothing_heavy():
 
 
 def test_importing_raster_loads_no_torch():
-    assert "torch" not in loaded_after("import rscodec.raster")
+    assert "torch" not in loaded_after("import rscodec.raster.reader")
 
 
 COMMAND = "from cli.main import main\nassert main(sys.argv[1:]) == 0"

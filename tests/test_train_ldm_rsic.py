@@ -14,9 +14,9 @@ from click import UsageError
 from PIL import Image
 from safetensors.torch import load_file
 
-from rscodec.sample import synthesize
+from rscodec.models.weights import codec_for_encoding
+from rscodec.synthetic.sample import synthesize
 from rscodec.training import checkpoint
-from rscodec.weights import codec_for_encoding
 from tests.test_tools import load
 
 

@@ -26,14 +26,14 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from rscodec.carbon.base import CarbonModel
-from rscodec.carbon.county import TEST
 from rscodec.carbon.crops import Crops, Units, estimate_map
-from rscodec.carbon.distill import parameters_of
 from rscodec.carbon.iidm import Iidm, IidmConfig
 from rscodec.carbon.kinds import IIDM
 from rscodec.carbon.mapper import DRAWS
 from rscodec.carbon.scores import Scores, score
-from rscodec.carbon.train import CarbonPlan, Ground, begun_model, learn
+from rscodec.carbon.simulation.county import TEST
+from rscodec.carbon.training.pca_student import parameters_of
+from rscodec.carbon.training.run import CarbonPlan, Ground, begun_model, learn
 from rscodec.training import checkpoint
 
 PATH = click.Path(path_type=Path)

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import click
 
-from rscodec import batch
-from rscodec.crew import LOCAL, crew
-from rscodec.inputs import find_inputs
-from rscodec.sample import synthesize
-from rscodec.scene import Scene
+from rscodec.batch import run as batch
+from rscodec.batch.inputs import find_inputs
+from rscodec.concurrency.executors import LOCAL, crew
+from rscodec.raster.scene import Scene
+from rscodec.synthetic.sample import synthesize
 
 
 def measure(folder: Path, workers: int) -> tuple[float, list[str]]:

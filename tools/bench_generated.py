@@ -29,16 +29,16 @@ from eval.elic import UNIT, Elic, machine
 from rscodec.enhancers import ldm_rsic
 from rscodec.enhancers.base import EnhanceSettings
 from rscodec.enhancers.scene import EnhancedScene
-from rscodec.picture import Picture, opened
-from rscodec.radiometry import to_dtype
-from rscodec.resample import shrink
-from rscodec.sample import synthesize
-from rscodec.scene import Scene
-from rscodec.source import SceneSource
+from rscodec.generative.picture import Picture, opened
+from rscodec.models.weights import enhancer_for, upsampler_for
+from rscodec.raster.pixel_source import SceneSource
+from rscodec.raster.resample import shrink
+from rscodec.raster.scene import Scene
+from rscodec.stream.radiometry import to_dtype
+from rscodec.synthetic.sample import synthesize
 from rscodec.upsamplers import e2diffsr
 from rscodec.upsamplers.base import Upsampler, UpscaleSettings
 from rscodec.upsamplers.scene import UpscaledScene
-from rscodec.weights import enhancer_for, upsampler_for
 
 UNTRAINED = "untrained"
 QUALITY = 3.0  # of a stream, as far as an enhancer asks

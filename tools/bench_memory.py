@@ -25,8 +25,8 @@ def write_scene(path: Path, size: int, bands: int = 3) -> None:
     """Patches of a synthetic scene, no two alike."""
     import numpy as np
 
-    from rscodec.raster import RasterWriter
-    from rscodec.sample import synthesize
+    from rscodec.raster.reader import RasterWriter
+    from rscodec.synthetic.sample import synthesize
 
     patch, metadata = synthesize(PATCH, bands)
     rng = np.random.default_rng(0)

@@ -20,8 +20,8 @@ import torch
 
 import rscodec
 from eval.elic import UNIT, Elic, machine
-from rscodec.sample import synthesize
-from rscodec.scene import Scene
+from rscodec.raster.scene import Scene
+from rscodec.synthetic.sample import synthesize
 
 
 class Ours:

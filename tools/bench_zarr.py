@@ -13,7 +13,7 @@ import numpy as np
 import rscodec
 from cli.options import BandList
 from rscodec.integrations.chunk_codec import ChunkCodec
-from rscodec.metrics import Difference
+from rscodec.metrics.pixels import Difference
 
 RIM = 8  # pixels on either side of a border between chunks
 

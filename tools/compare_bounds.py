@@ -20,7 +20,7 @@ import rscodec
 from eval import anchors
 from eval.anchors.base import ToolMissing
 from eval.datasets import images
-from rscodec.scene import Scene
+from rscodec.raster.scene import Scene
 
 SLACK = 1 + 1e-9  # LERC's parameter goes through a percentage
 

@@ -23,14 +23,14 @@ import click
 import numpy as np
 
 from rscodec.carbon.baselines import BASELINES, fit
-from rscodec.carbon.county import NEITHER, TEST, TRAIN
 from rscodec.carbon.features import KINDS, features
 from rscodec.carbon.folds import block_folds
 from rscodec.carbon.kinds import TRAINED
 from rscodec.carbon.mapper import CarbonMapper
 from rscodec.carbon.scores import scale_of, score
-from rscodec.carbon.train import CarbonPlan, Ground, train_model
-from rscodec.scene import Scene
+from rscodec.carbon.simulation.county import NEITHER, TEST, TRAIN
+from rscodec.carbon.training.run import CarbonPlan, Ground, train_model
+from rscodec.raster.scene import Scene
 
 SCENE = "carbon/s2_gedi_agbd_100m"
 SENTINEL2 = ("B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B9", "B11", "B12")

@@ -31,9 +31,9 @@ from rscodec.codec import rate
 from rscodec.codec.model import Codec, CodecConfig
 from rscodec.codec.portable import freeze, thaw, write_weights
 from rscodec.codec.weights_file import read_weights
-from rscodec.metrics import Difference, in_db, ms_ssim
-from rscodec.registry import CODECS, find
-from rscodec.scene import Scene
+from rscodec.metrics.pixels import Difference, in_db, ms_ssim
+from rscodec.models.registry import CODECS, find
+from rscodec.raster.scene import Scene
 from rscodec.training import checkpoint
 from rscodec.training.data import Crops, Pools, load_shard
 

@@ -19,9 +19,9 @@ import rscodec
 from cli.main import Tool
 from eval import datasets
 from rscodec.enhancers.ldm_rsic import LdmConfig, LdmRsic
-from rscodec.metrics import ms_ssim, psnr
-from rscodec.perceptual import lpips_distance
-from rscodec.scene import Scene
+from rscodec.metrics.perceptual import lpips_distance
+from rscodec.metrics.pixels import ms_ssim, psnr
+from rscodec.raster.scene import Scene
 from rscodec.training import checkpoint, ldm
 from rscodec.training.pairs import Pair
 

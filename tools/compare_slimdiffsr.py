@@ -21,8 +21,8 @@ import numpy as np
 import torch
 
 from eval import datasets, sr
-from rscodec.metrics import psnr
-from rscodec.perceptual import lpips_distance
+from rscodec.metrics.perceptual import lpips_distance
+from rscodec.metrics.pixels import psnr
 from rscodec.training import checkpoint
 from rscodec.training.lora import merge
 from rscodec.training.slimdiff_teacher import Teacher, TeacherConfig

@@ -24,7 +24,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from rscodec.scene import Scene
+from rscodec.raster.scene import Scene
 
 AREA = 1e9  # m2
 STEPS = ("encode", "decode", "preview")

@@ -27,15 +27,15 @@ import numpy as np
 import torch
 
 from rscodec.carbon.crops import Crops
-from rscodec.carbon.distill import Student, VggStudent, parameters_of
 from rscodec.carbon.iidm import Iidm
 from rscodec.carbon.kinds import IIDM, AnyConfig, build
-from rscodec.carbon.train import Ground, begun_model
+from rscodec.carbon.training.distill import Analysis, Source, Tiles, analyse, blockwise
+from rscodec.carbon.training.pca_student import Student, VggStudent, parameters_of
+from rscodec.carbon.training.run import Ground, begun_model
 from rscodec.carbon.unet import UNet
 from rscodec.carbon.vgg import CHANNELS, STAGES, Vgg, full_widths
 from rscodec.codec.precision import fast
 from rscodec.training import checkpoint
-from rscodec.training.distill import Analysis, Source, Tiles, analyse, blockwise
 from rscodec.training.loop import Plan, train
 
 PATH = click.Path(path_type=Path)

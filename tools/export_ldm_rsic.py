@@ -22,17 +22,17 @@ from cli.main import Tool
 from eval.anchors.jpeg2000 import Jpeg2000
 from eval.datasets import HELD_OUT
 from rscodec.api import OpenScene
-from rscodec.enhance import enhanced_raster
+from rscodec.enhancers.apply import enhanced_raster
 from rscodec.enhancers.base import EnhanceSettings
 from rscodec.enhancers.ldm_rsic import LdmConfig, LdmRsic, write_weights
-from rscodec.metrics import psnr
-from rscodec.perceptual import MetricUnavailable, lpips_distance
-from rscodec.raster import RasterReader
-from rscodec.scene import Scene
-from rscodec.tiles import Window
+from rscodec.metrics.perceptual import MetricUnavailable, lpips_distance
+from rscodec.metrics.pixels import psnr
+from rscodec.models.weights import codec_for_encoding
+from rscodec.raster.reader import RasterReader
+from rscodec.raster.scene import Scene
+from rscodec.stream.geometry import Window
 from rscodec.training import checkpoint
 from rscodec.training.manifest import new_weights, sittings, write_manifest
-from rscodec.weights import codec_for_encoding
 
 RATES = (0.1, 0.2, 0.4, 0.8, 1.6)
 RAW_BITS = 24

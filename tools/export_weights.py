@@ -21,8 +21,8 @@ from eval.datasets import HELD_OUT
 from rscodec.codec.model import Codec, CodecConfig
 from rscodec.codec.portable import freeze, write_weights
 from rscodec.codec.weights_file import weights_hashes
-from rscodec.metrics import Difference
-from rscodec.scene import Scene
+from rscodec.metrics.pixels import Difference
+from rscodec.raster.scene import Scene
 from rscodec.training import checkpoint
 from rscodec.training.manifest import new_weights, sittings, write_manifest
 

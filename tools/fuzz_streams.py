@@ -53,11 +53,11 @@ import rscodec
 from bitstreams import StreamReader
 from bitstreams.errors import BitstreamError, RscodecError
 from bitstreams.planes import decode_planes, planes_crc
-from rscodec.decoder import SceneDecoder
-from rscodec.encoder import latents_crc
-from rscodec.metadata_form import stream_metadata
-from rscodec.scene import Scene
-from rscodec.weights import codec_for_decoding
+from rscodec.models.weights import codec_for_decoding
+from rscodec.raster.metadata_schema import stream_metadata
+from rscodec.raster.scene import Scene
+from rscodec.stream.decoder import SceneDecoder
+from rscodec.stream.encoder import latents_crc
 
 FOLDER = Path(__file__).resolve().parent.parent / "bitstreams" / "vectors"
 WEIGHTS = FOLDER / "vec-1.safetensors"

@@ -16,7 +16,7 @@ from rscodec.codec import rate
 from rscodec.codec.integer import BIAS_UNIT
 from rscodec.codec.model import Codec, CodecConfig
 from rscodec.codec.portable import freeze, write_weights
-from rscodec.sample import synthesize
+from rscodec.synthetic.sample import synthesize
 
 CONFIG = CodecConfig(
     width=16, encoder_blocks=1, decoder_blocks=1, tail=8, groups=(4, 6, 10), features=16, hyper=8, narrow=8

@@ -25,9 +25,9 @@ from vector_scenes import SCENES
 
 import rscodec
 from bitstreams import Header, StreamReader, errors
-from rscodec.radiometry import Radiometry
-from rscodec.verify import verify
-from rscodec.weights import codec_for_decoding
+from rscodec.models.weights import codec_for_decoding
+from rscodec.stream.radiometry import Radiometry
+from rscodec.stream.verify import verify
 
 FOLDER = Path(__file__).resolve().parent.parent / "bitstreams" / "vectors"
 WEIGHTS = FOLDER / "vec-1.safetensors"

@@ -8,7 +8,7 @@ import zlib
 from mutations import metadata_of, with_metadata
 from surgery import field
 
-from rscodec.metadata_form import FORMS
+from rscodec.raster.metadata_schema import FORMS
 
 MOST_ENTRIES = 100_000
 TEXTS = (

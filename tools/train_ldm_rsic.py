@@ -24,12 +24,12 @@ from bitstreams.limits import QUALITY_MAX, QUALITY_MIN
 from cli.main import Tool
 from rscodec.codec.precision import fast
 from rscodec.enhancers.ldm_rsic import LdmConfig, LdmRsic
+from rscodec.generative.blending import ALIGN
 from rscodec.training import checkpoint, ldm
 from rscodec.training.data import Crops, Pools, load_shard
 from rscodec.training.log import run_log
 from rscodec.training.loop import Plan, train
 from rscodec.training.pairs import PICTURE, CodecPairs, Jpeg2000Crops, Pair, frozen_codec, through_jpeg2000
-from rscodec.windows import ALIGN
 
 RATES = (0.1, 0.2, 0.4, 0.8, 1.6)
 

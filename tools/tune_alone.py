@@ -1,4 +1,4 @@
-"""Which components earn a group of their own: the figures behind `rscodec.radiometry.weakest_alone`.
+"""Which components earn a group of their own: the figures behind `rscodec.stream.radiometry.weakest_alone`.
 
     RSCODEC_DATA=... python tools/tune_alone.py --weights rscodec/weights/rsc-s-2.safetensors
 
@@ -18,12 +18,12 @@ import numpy as np
 
 from bitstreams import StreamReader
 from rscodec.codec import rate
-from rscodec.decoder import SceneDecoder
-from rscodec.encoder import SceneEncoder
-from rscodec.radiometry import Radiometry
-from rscodec.scene import Scene
-from rscodec.source import SceneSource
-from rscodec.weights import codec_for_encoding
+from rscodec.models.weights import codec_for_encoding
+from rscodec.raster.pixel_source import SceneSource
+from rscodec.raster.scene import Scene
+from rscodec.stream.decoder import SceneDecoder
+from rscodec.stream.encoder import SceneEncoder
+from rscodec.stream.radiometry import Radiometry
 
 THRESHOLDS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, float("inf"))
 EDGE = 256

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rscodec.sample import synthesize
-from rscodec.scene import Scene
-from rscodec.validity import MASKED
+from rscodec.raster.scene import Scene
+from rscodec.raster.validity import MASKED
+from rscodec.synthetic.sample import synthesize
 
 
 class Row(NamedTuple):

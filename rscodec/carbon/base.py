@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn as nn
 
-from rscodec.model_file import Config
+from rscodec.models.model_file import Config
 
 STRIDE = 16
 Loss = tuple[torch.Tensor, dict[str, torch.Tensor]]

@@ -15,11 +15,11 @@ import torch
 
 from bitstreams.errors import InputError
 from rscodec.carbon.base import CarbonModel
-from rscodec.carbon.county import TEST, TRAIN
 from rscodec.carbon.scores import scale_of
+from rscodec.carbon.simulation.county import TEST, TRAIN
 from rscodec.codec.precision import fast
-from rscodec.tiles import Window
-from rscodec.windows import Windows
+from rscodec.generative.blending import Windows
+from rscodec.stream.geometry import Window
 
 TOGETHER = 8  # windows
 LEAST_FOREST = 1 / 8  # of a crop

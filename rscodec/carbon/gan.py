@@ -15,7 +15,7 @@ import torch.nn.functional as F
 
 from rscodec.carbon.base import CarbonConfig, CarbonModel, Loss, masked_l1
 from rscodec.carbon.unet import UNet
-from rscodec.diffusion.samplers import normal
+from rscodec.generative.diffusion.samplers import normal
 
 ADVERSARY_WEIGHT = 0.05
 

@@ -12,7 +12,7 @@ from rasterio.features import rasterize, shapes
 from rasterio.warp import reproject, transform, transform_bounds, transform_geom
 
 from bitstreams.errors import InputError
-from rscodec.metadata import parse_crs
+from rscodec.raster.metadata import parse_crs
 
 DECIMALS = 7  # of a degree: a centimetre
 

@@ -27,8 +27,8 @@ import torch.nn as nn
 from rscodec.carbon.base import CarbonConfig, CarbonModel, Loss, masked_l1
 from rscodec.carbon.unet import UNet
 from rscodec.carbon.vgg import Vgg
-from rscodec.diffusion.samplers import ancestral, normal
-from rscodec.diffusion.schedules import linear
+from rscodec.generative.diffusion.samplers import ancestral, normal
+from rscodec.generative.diffusion.schedules import linear
 
 MEAN, DEVIATION = 0.35, 0.25  # of normalised density in forest, roughly: the noise has 0 and 1
 FIRST_BETA, LAST_BETA = 0.001, 0.5  # over 20 steps: 0.3 % of the signal's power is left

@@ -16,7 +16,7 @@ import numpy as np
 from rscodec.carbon.base import CarbonModel
 from rscodec.carbon.crops import Units, estimate_map
 from rscodec.carbon.kinds import AnyConfig, build
-from rscodec.model_file import read_model, write_model
+from rscodec.models.model_file import read_model, write_model
 
 FORMAT = "rscodec-carbon-1"
 DRAWS = 8

@@ -28,11 +28,11 @@ from rscodec.carbon.folder import check, make
 from rscodec.carbon.grid import Grid
 from rscodec.carbon.inventory import read_inventory
 from rscodec.carbon.mapper import DRAWS
-from rscodec.fill import fill_invalid
-from rscodec.provenance import raster_crc32, refuse_synthetic, synthetic
-from rscodec.scene import Scene
-from rscodec.turn import turn
-from rscodec.weights import mapper_for
+from rscodec.concurrency.torch_lock import turn
+from rscodec.models.weights import mapper_for
+from rscodec.raster.fill import fill_invalid
+from rscodec.raster.provenance import raster_crc32, refuse_synthetic, synthetic
+from rscodec.raster.scene import Scene
 
 DENSITY, SPREAD, MASK, TOTALS = "density.tif", "spread.tif", "mask.tif", "totals.csv"
 

@@ -21,7 +21,7 @@ from rscodec.carbon.density import density, weights
 from rscodec.carbon.folder import make
 from rscodec.carbon.grid import Grid
 from rscodec.carbon.inventory import Inventory, read_inventory
-from rscodec.scene import Scene
+from rscodec.raster.scene import Scene
 
 FILES = DENSITY, MASK = "density.tif", "mask.tif"
 NAMED = 5  # so many stands does a note name

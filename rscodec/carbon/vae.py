@@ -13,7 +13,7 @@ import torch.nn.functional as F
 
 from rscodec.carbon.base import STRIDE, CarbonConfig, CarbonModel, Loss, masked_l1
 from rscodec.carbon.unet import UNet
-from rscodec.diffusion.samplers import normal
+from rscodec.generative.diffusion.samplers import normal
 
 CODE = 4  # channels of z, a vector for every STRIDE x STRIDE pixels
 KL_WEIGHT = 0.01

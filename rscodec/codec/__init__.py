@@ -1,1 +1,4 @@
-"""The learned codec: float transforms around an exact integer entropy path."""
+"""Tiles of pixels to bytes and back: float transforms around an exact integer entropy path.
+
+May import: bitstreams. Knows neither files nor streams. Read first: `base.py` (the contract), then `portable.py`.
+"""

@@ -11,7 +11,7 @@ Contract (tests/laws.py holds every row of the registry to it):
   around them show no seam. Where the scene ends nothing stands in for the missing neighbours. The other way round, a
   latent depends on pixels up to `border` latents' worth away (approximately: decoding does not rest on it).
 - Of a portable codec `synthesise_closely` gives pixels that differ between machines, threads and sizes of batch by less
-  than SYNTHESIS_TOLERANCE: so little that they can be rounded to the same integers everywhere (rscodec.bound).
+  than SYNTHESIS_TOLERANCE: so little that they can be rounded to the same integers everywhere (SPEC.md, "Base").
 - A damaged payload raises a BitstreamError or gives other latents (which the checksum catches); it never crashes.
 """
 

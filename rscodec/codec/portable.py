@@ -31,7 +31,7 @@ from rscodec.codec.integer import BIAS_UNIT, Exact, InexactModelError, IntegerLa
 from rscodec.codec.model import Codec, CodecConfig
 from rscodec.codec.tables import gaussian_frequencies
 from rscodec.codec.weights_file import EXACT, becomes_integer, read_weights, weights_hashes
-from rscodec.settings import MOST_EFFORT
+from rscodec.stream.settings import MOST_EFFORT
 
 SKETCH_CHANNELS = 12  # for a picture of three colours a latent: four times as many channels hold nearly all of it
 

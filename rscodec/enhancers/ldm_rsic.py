@@ -20,13 +20,13 @@ import torch.nn as nn
 
 from bitstreams.limits import QUALITY_MAX, QUALITY_MIN
 from rscodec.codec.transforms import SLOPE
-from rscodec.diffusion.samplers import normal, posterior_mean
-from rscodec.diffusion.schedules import linear
 from rscodec.enhancers.base import Enhancer
 from rscodec.enhancers.men import TOKENS, Men
 from rscodec.enhancers.prior import Denoiser, Lrm, normalised
 from rscodec.enhancers.strength import SCALES, remaining_detail
-from rscodec.model_file import Config, read_model, write_model
+from rscodec.generative.diffusion.samplers import normal, posterior_mean
+from rscodec.generative.diffusion.schedules import linear
+from rscodec.models.model_file import Config, read_model, write_model
 
 FORMAT = "rscodec-ldm-1"
 TRAINING_ONLY = ("lrm.",)  # sees the original, so it does not ship

@@ -11,11 +11,11 @@ import numpy as np
 
 from rscodec.enhancers.base import Enhancer, EnhanceSettings
 from rscodec.enhancers.wavelets import UNIT, wavelets_begin
-from rscodec.generated import GeneratedScene
-from rscodec.picture import Picture
-from rscodec.provenance import marked
-from rscodec.tiles import Window
-from rscodec.windows import Windows
+from rscodec.generative.blending import Windows
+from rscodec.generative.generated_scene import GeneratedScene
+from rscodec.generative.picture import Picture
+from rscodec.raster.provenance import marked
+from rscodec.stream.geometry import Window
 
 SAMPLE = 512
 

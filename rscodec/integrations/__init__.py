@@ -1,1 +1,4 @@
-"""The codec inside the tools that people already use: one file each, one extra each, and no torch before pixels."""
+"""The codec inside other tools (xarray, Zarr, numcodecs, STAC): one file each, one extra each.
+
+The outer ring: nothing inside imports it. Read first: `xarray_engine.py`.
+"""

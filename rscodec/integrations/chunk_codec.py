@@ -16,9 +16,9 @@ import rscodec
 from bitstreams.errors import InputError, WrongWeights
 from bitstreams.limits import MAX_BANDS
 from bitstreams.wire import DTYPES
-from rscodec.registry import CODECS, find, find_model
-from rscodec.settings import EncodeSettings
-from rscodec.weights import manifest, shipped
+from rscodec.models.registry import CODECS, find, find_model
+from rscodec.models.weights import manifest, shipped
+from rscodec.stream.settings import EncodeSettings
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from urllib.parse import unquote, urlsplit
 
 from bitstreams import StreamReader
 from bitstreams.atomic import AtomicPath
+from bitstreams.digest import sha256
 from bitstreams.errors import InputError
-from rscodec.digest import sha256
-from rscodec.integrations.remote import is_url
+from rscodec.stream.remote import is_url
 
 ASSET = "rscodec"  # the key of the asset that is a stream
 MEDIA_TYPE = "application/x-rscodec"
@@ -47,7 +47,7 @@ def read_item(path: Path) -> dict | None:
 
 def write_item(path: Path, item: dict | None, stream: Path) -> list[str]:
     """Describe a stream in an item, the one that `read_item` gave. Notes on what a new one cannot say for certain."""
-    from rscodec.metadata_form import stream_metadata
+    from rscodec.raster.metadata_schema import stream_metadata
 
     notes = []
     with StreamReader.from_path(stream) as reader:
@@ -135,7 +135,7 @@ def _load(path: Path) -> dict:
 
 
 def _new_item(path: Path, stream: Path, header, metadata: dict) -> tuple[dict, list[str]]:
-    from rscodec.footprint import footprint
+    from rscodec.raster.footprint import footprint
 
     place = footprint(metadata, header.width, header.height)
     taken = _taken(metadata)

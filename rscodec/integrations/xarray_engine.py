@@ -18,8 +18,8 @@ from xarray.core import indexing
 
 import rscodec
 from bitstreams.limits import MAX_PIXELS_IN_MEMORY
-from rscodec.metadata import nodata_value, parse_crs
-from rscodec.validity import native
+from rscodec.raster.metadata import nodata_value, parse_crs
+from rscodec.raster.validity import native
 
 DIMS = ("band", "y", "x")
 NAME, GRID_MAPPING = "band_data", "spatial_ref"

@@ -1,1 +1,4 @@
-"""What training scripts share. Imports neither compressai nor rasterio, so that it runs on a bare GPU machine."""
+"""What training scripts share. Works without compressai and rasterio, so that a bare GPU machine can train.
+
+May import: everything but carbon, batch and integrations. Read first: `loop.py`, then `data.py`.
+"""

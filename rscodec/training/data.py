@@ -3,7 +3,8 @@
 Each image is kept at full resolution and once more downscaled by a random factor between 1 and 2; DOWNSCALED is the
 share of crops that come from the second pool, less where many of its images are smaller than a crop.
 
-The network meets bands and what a spectral transform makes of them (`rscodec.radiometry`), so a crop is shown as one of
+The network meets bands and what a spectral transform makes of them (`rscodec.stream.radiometry`), so a crop is
+shown as one of
     NATIVE      red, green, blue
     ROTATED     the components of its image: the strongest as luminance, the others as colour differences
     otherwise   one of the components alone, as luminance
@@ -27,7 +28,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from rscodec.radiometry import GREY_ROTATION
+from rscodec.stream.radiometry import GREY_ROTATION
 
 DOWNSCALED = 0.6
 NATIVE, ROTATED = 0.35, 0.35

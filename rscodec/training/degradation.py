@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from rscodec.resample import Taps, centres, cubic, linear
+from rscodec.raster.resample import Taps, centres, cubic, linear
 
 KINDS = ("gaussian", "generalised", "plateau")
 KIND_SHARES = (0.7, 0.15, 0.15)

@@ -14,8 +14,8 @@ from __future__ import annotations
 import torch
 import torch.nn as nn
 
-from rscodec.diffusion.samplers import normal
 from rscodec.enhancers.ldm_rsic import LdmRsic
+from rscodec.generative.diffusion.samplers import normal
 from rscodec.training.pairs import Pair
 
 STAGES = ("one", "two", "twin")

@@ -24,7 +24,7 @@ import numpy as np
 from PIL import Image
 
 from bitstreams.errors import InputError
-from rscodec.statistics import Statistics
+from rscodec.stream.statistics import Statistics
 
 SQUARE, LEAST = 512, 128
 TILES = (".jpg", ".png", ".webp")
@@ -74,7 +74,7 @@ def _of_tile(path: Path, ground: str) -> Iterator[Picture]:
 
 
 def _of_scene(path: Path, ground: str) -> Iterator[Picture]:
-    from rscodec.scene import Scene  # reads files through rasterio, which a machine that only trains may lack
+    from rscodec.raster.scene import Scene  # reads files through rasterio, which a machine that only trains may lack
 
     scene = Scene.load(path)
     pixels = scene.pixels

@@ -29,9 +29,9 @@ from rscodec.codec import rate
 from rscodec.codec.model import Codec
 from rscodec.codec.portable import full_precision, thaw
 from rscodec.codec.weights_file import read_weights, weights_hashes
-from rscodec.statistics import Statistics
+from rscodec.generative.blending import ALIGN
+from rscodec.stream.statistics import Statistics
 from rscodec.training.data import Crops
-from rscodec.windows import ALIGN
 
 RATES = 0.05, 2.5  # bits per pixel of JPEG2000, drawn evenly by their logarithm
 # Edge of what JPEG2000 codes at once, since headers weigh. Of pictures of 256 it is cut anywhere: those that once were

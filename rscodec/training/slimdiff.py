@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import torch
 import torch.nn as nn
 
-from rscodec.diffusion.samplers import normal
-from rscodec.perceptual import network
+from rscodec.generative.diffusion.samplers import normal
+from rscodec.metrics.perceptual import network
 from rscodec.training.critic import Critic, contested
 from rscodec.training.ldm import Loss
 from rscodec.training.slimdiff_teacher import Teacher

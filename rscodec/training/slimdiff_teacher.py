@@ -16,10 +16,10 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from rscodec.diffusion.samplers import ddim, normal
-from rscodec.diffusion.schedules import Schedule, scaled_linear
 from rscodec.enhancers.prior import Residual
-from rscodec.model_file import Config
+from rscodec.generative.diffusion.samplers import ddim, normal
+from rscodec.generative.diffusion.schedules import Schedule, scaled_linear
+from rscodec.models.model_file import Config
 from rscodec.training.latent_unet import LatentUnet
 from rscodec.training.lora import adapt
 from rscodec.upsamplers.autoencoder import CHANNELS, Decoder, Encoder

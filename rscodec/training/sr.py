@@ -21,8 +21,8 @@ import numpy as np
 import torch
 import torch.nn as nn
 
-from rscodec.diffusion.samplers import normal
-from rscodec.resample import centres
+from rscodec.generative.diffusion.samplers import normal
+from rscodec.raster.resample import centres
 from rscodec.training.critic import Critic, contested
 from rscodec.training.data import Batch, Crops
 from rscodec.training.ldm import Loss, gain_db

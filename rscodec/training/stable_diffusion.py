@@ -16,7 +16,7 @@ import torch
 import torch.nn as nn
 
 from bitstreams.errors import InputError
-from rscodec.diffusion.schedules import scaled_linear
+from rscodec.generative.diffusion.schedules import scaled_linear
 from rscodec.training.slimdiff_teacher import Teacher, TeacherConfig
 
 TOKENS = 77

@@ -1,1 +1,4 @@
-"""Upsamplers: more pixels than there were. What they add to interpolation is marked as such."""
+"""Upsamplers: more pixels than there were. What they add to interpolation is marked as generated.
+
+May import: what enhancers may, and enhancers. Read first: `base.py`, then `apply.py`.
+"""

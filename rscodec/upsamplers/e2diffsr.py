@@ -20,9 +20,9 @@ import numpy as np
 import torch
 import torch.nn as nn
 
-from rscodec.diffusion.samplers import ancestral, normal
-from rscodec.diffusion.schedules import linear
-from rscodec.model_file import Config, read_model, write_model
+from rscodec.generative.diffusion.samplers import ancestral, normal
+from rscodec.generative.diffusion.schedules import linear
+from rscodec.models.model_file import Config, read_model, write_model
 from rscodec.upsamplers.base import Upsampler, fitting
 from rscodec.upsamplers.branch import Branch
 from rscodec.upsamplers.csum import Csum

@@ -1,4 +1,4 @@
-"""Feature maps at other sizes and at any coordinate: the taps of rscodec/resample.py as products of matrices.
+"""Feature maps at other sizes and at any coordinate: the taps of rscodec/raster/resample.py as products of matrices.
 
     x (B, C, H, W) --rows (h, H) from the left, cols (W, w) from the right--> (B, C, h, w)
 
@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from rscodec.resample import Kernel, Taps, centres, cubic, linear
+from rscodec.raster.resample import Kernel, Taps, centres, cubic, linear
 
 
 def resize(x: torch.Tensor, height: int, width: int) -> torch.Tensor:

@@ -7,13 +7,13 @@ from functools import cached_property
 
 import numpy as np
 
-from rscodec.generated import GeneratedScene
-from rscodec.picture import Picture
-from rscodec.provenance import marked
-from rscodec.resized import resized
-from rscodec.tiles import Window
+from rscodec.generative.blending import Windows
+from rscodec.generative.generated_scene import GeneratedScene
+from rscodec.generative.interpolated import resized
+from rscodec.generative.picture import Picture
+from rscodec.raster.provenance import marked
+from rscodec.stream.geometry import Window
 from rscodec.upsamplers.base import EDGE_UNIT, Upsampler, UpscaleSettings
-from rscodec.windows import Windows
 
 
 class UpscaledScene(GeneratedScene):

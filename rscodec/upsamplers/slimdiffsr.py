@@ -18,7 +18,7 @@ import numpy as np
 import torch
 import torch.nn as nn
 
-from rscodec.model_file import Config, read_model, write_model
+from rscodec.models.model_file import Config, read_model, write_model
 from rscodec.upsamplers.autoencoder import CHANNELS, Decoder, Encoder
 from rscodec.upsamplers.base import Upsampler, fitting
 from rscodec.upsamplers.maps import resize

@@ -16,10 +16,10 @@ import pytest
 import rscodec
 from bitstreams import StreamReader, errors
 from bitstreams.container import RESIDUAL
-from rscodec.bound import unrounded_base
 from rscodec.codec.coder import SYMBOL_LIMIT, SymbolCoder
-from rscodec.decoder import SceneDecoder, valid_pixels
-from rscodec.weights import codec_for_decoding
+from rscodec.models.weights import codec_for_decoding
+from rscodec.stream.decoder import SceneDecoder, valid_pixels
+from rscodec.stream.error_bound import unrounded_base
 from tests.bitstreams import residual_reference
 from tests.bitstreams.reference import Rans, Reference
 

@@ -10,7 +10,7 @@ import pytest
 
 from cli.main import main
 from rscodec.api import DecodeReport, EncodeReport, EnhanceReport, UpscaleReport
-from rscodec.verify import VerifyReport
+from rscodec.stream.verify import VerifyReport
 
 
 @dataclass

@@ -11,8 +11,8 @@ import rasterio
 from rasterio.transform import from_origin
 
 from bitstreams import StreamReader
-from rscodec.registry import CODECS, find
-from rscodec.weights import FOLDER
+from rscodec.models.registry import CODECS, find
+from rscodec.models.weights import FOLDER
 
 
 def raster(path: Path, count: int = 3, dtype: str = "uint8", fill: float = 7) -> Path:

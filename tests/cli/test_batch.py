@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rscodec.sample import synthesize
-from rscodec.scene import Scene
+from rscodec.raster.scene import Scene
+from rscodec.synthetic.sample import synthesize
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,9 @@ import pytest
 
 from bitstreams.limits import MAX_PIXELS_IN_FILE
 from rscodec.enhancers.base import EnhanceSettings
-from rscodec.registry import ENHANCERS, UPSAMPLERS
+from rscodec.models.registry import ENHANCERS, UPSAMPLERS
+from rscodec.models.weights import ships
 from rscodec.upsamplers.base import UpscaleSettings
-from rscodec.weights import ships
 
 DEFAULTS = dict(window=None, bands=None, driver="GTiff", creation_options={}, on_error="stop", fast=False,
                 weights=None, device="cpu", threads=None, overwrite=False, progress=None,

@@ -10,8 +10,8 @@ from click.testing import CliRunner
 from rasterio.rio.main import main_group
 
 from cli.rio import command
-from rscodec.scene import Scene
-from rscodec.source import SceneSource
+from rscodec.raster.pixel_source import SceneSource
+from rscodec.raster.scene import Scene
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +28,8 @@ def rio():
 
 @pytest.fixture
 def stream(tmp_path, tiny):
-    from rscodec.encoder import SceneEncoder
-    from rscodec.sample import synthesize
+    from rscodec.stream.encoder import SceneEncoder
+    from rscodec.synthetic.sample import synthesize
 
     pixels, metadata = synthesize(96)
     SceneEncoder(SceneSource(Scene(pixels, None, metadata)), tiny, 64).write(tmp_path / "scene.bin", 5)

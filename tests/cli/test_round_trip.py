@@ -10,7 +10,7 @@ import rasterio
 from rasterio.enums import ColorInterp
 from rasterio.windows import Window
 
-from rscodec.scene import Scene
+from rscodec.raster.scene import Scene
 
 
 @pytest.mark.parametrize("sample", [

@@ -7,7 +7,7 @@ import pytest
 
 from eval.anchors.base import Anchor
 from eval.contenders import AnchorCodec
-from rscodec.scene import Scene
+from rscodec.raster.scene import Scene
 
 
 class Offset(Anchor):

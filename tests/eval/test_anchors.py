@@ -13,10 +13,10 @@ from eval import anchors
 from eval.anchors import ffmpeg, klt, yuv
 from eval.anchors.base import Anchor, ToolMissing, bundle, unbundle
 from eval.anchors.bpg import BpgTools
-from eval.anchors.picture import Webp
+from eval.anchors.pillow import Webp
 from eval.anchors.vvc import Vtm
-from rscodec.metrics import Difference
-from rscodec.sample import synthesize
+from rscodec.metrics.pixels import Difference
+from rscodec.synthetic.sample import synthesize
 from rscodec.training.pairs import through_jpeg2000
 
 SCENES = {"grey": (1, "uint8"), "colour": (3, "uint8"), "four": (4, "uint8"), "spectral": (5, "uint16")}

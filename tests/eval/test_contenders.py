@@ -13,9 +13,9 @@ from eval import contenders
 from eval.anchors.base import Anchor
 from eval.contenders import AnchorCodec, Enhanced, contender, pixels_only
 from eval.measure import measure
-from rscodec import enhance
-from rscodec.sample import synthesize
-from rscodec.scene import Scene
+from rscodec.enhancers import apply as enhance
+from rscodec.raster.scene import Scene
+from rscodec.synthetic.sample import synthesize
 from tests.enhancers import Told
 
 

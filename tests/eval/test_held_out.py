@@ -6,8 +6,8 @@ import pytest
 
 from eval import sr
 from eval.held_out import against_bicubic, held_out
-from rscodec.sample import synthesize
-from rscodec.scene import Scene
+from rscodec.raster.scene import Scene
+from rscodec.synthetic.sample import synthesize
 from tests import upsamplers
 
 

@@ -12,8 +12,9 @@ from bitstreams.errors import RscodecError
 from eval import measure as measuring
 from eval import spectral
 from eval.measure import measure
-from rscodec import metrics, perceptual
-from rscodec.scene import Scene
+from rscodec.metrics import perceptual
+from rscodec.metrics import pixels as metrics
+from rscodec.raster.scene import Scene
 
 OFFSETS = (3, -4, 5, 20)
 VALUES = (60, 80, 100, 140)

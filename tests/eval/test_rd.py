@@ -12,7 +12,7 @@ import pytest
 from bitstreams.errors import InputError, OutputError
 from eval import anchors, contenders, datasets, rd, spectral, table
 from eval.anchors.base import ToolMissing
-from rscodec.scene import Scene
+from rscodec.raster.scene import Scene
 from tests import models
 from tests.eval.conftest import Offset
 

@@ -13,7 +13,7 @@ import pytest
 from eval import plots, rd, report
 from eval.datasets import images
 from eval.pictures import choose, parameter_for
-from rscodec.scene import Scene
+from rscodec.raster.scene import Scene
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 

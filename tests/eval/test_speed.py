@@ -9,7 +9,7 @@ import pytest
 
 from cli.main import main
 from eval.speed import Run, summarise
-from rscodec.scene import Scene
+from rscodec.raster.scene import Scene
 
 
 class Timed:

@@ -15,8 +15,8 @@ from cli.eval import sr as command
 from cli.main import main
 from eval import datasets, sr, sr_report
 from eval.table import read
-from rscodec.sample import synthesize
-from rscodec.scene import Scene
+from rscodec.raster.scene import Scene
+from rscodec.synthetic.sample import synthesize
 from tests import upsamplers
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from bitstreams import StreamReader, StreamWriter
-from rscodec.sample import synthesize
-from rscodec.scene import Scene
-from rscodec.source import SceneSource
+from rscodec.raster.pixel_source import SceneSource
+from rscodec.raster.scene import Scene
+from rscodec.synthetic.sample import synthesize
 from tests.models import TILE
 
 
@@ -33,7 +33,7 @@ def make_scene() -> Callable[..., Scene]:
 @pytest.fixture(scope="session")
 def to_stream(tiny) -> Callable[..., bytes]:
     """to_stream(scene, quality=5, tile=TILE): the scene encoded with the tiny model."""
-    from rscodec.encoder import SceneEncoder
+    from rscodec.stream.encoder import SceneEncoder
 
     def encode(scene: Scene, quality: float = 5, tile: int = TILE) -> bytes:
         target = io.BytesIO()
@@ -46,7 +46,7 @@ def to_stream(tiny) -> Callable[..., bytes]:
 @pytest.fixture(scope="session")
 def to_decoder(tiny) -> Callable:
     """to_decoder(stream, **options): a SceneDecoder with the tiny model."""
-    from rscodec.decoder import SceneDecoder
+    from rscodec.stream.decoder import SceneDecoder
 
     return lambda data, **options: SceneDecoder(StreamReader.from_bytes(data), tiny, **options)
 

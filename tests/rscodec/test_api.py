@@ -28,8 +28,8 @@ from bitstreams.errors import (
 from bitstreams.header import Header
 from bitstreams.limits import MAX_TAGS, MAX_TILE
 from rscodec import api
-from rscodec.encoder import FLAT, latents_crc
-from rscodec.scene import Scene
+from rscodec.raster.scene import Scene
+from rscodec.stream.encoder import FLAT, latents_crc
 from tests import models
 from tests.models import TILE
 
@@ -102,7 +102,7 @@ def test_windows_and_bands(scene, files, tiny_weights):
 
 def test_the_network_never_sees_more_than_a_few_tiles(make_scene, options, tiny_weights, monkeypatch):
     """Pixels of a whole scene fit into memory; what the network makes of as many does not."""
-    from rscodec.decoder import SceneDecoder
+    from rscodec.stream.decoder import SceneDecoder
 
     data, seen, read = rscodec.encode(make_scene((500, 300)).pixels, **options), [], SceneDecoder.read
     monkeypatch.setattr(SceneDecoder, "read", lambda self, window: seen.append(window) or read(self, window))
@@ -121,7 +121,7 @@ def test_windows_that_are_not_there(files, tiny_weights, tmp_path, window):
 
 
 def test_alpha_alone_keeps_the_dataset_mask(make_scene, options, tiny_weights, tmp_path):
-    from rscodec.validity import MASKED, NAN
+    from rscodec.raster.validity import MASKED, NAN
 
     scene = make_scene((90, 70), 3, "float32")
     scene.classes = np.zeros((2, 70, 90), np.uint8)
@@ -254,7 +254,7 @@ def test_a_damaged_file(files, tiny_weights, tmp_path, flip):
 
 
 def test_a_damaged_tile_lies_outside_the_mask_of_the_output(make_scene, options, tiny_weights, tmp_path, flip):
-    from rscodec.validity import MASKED
+    from rscodec.raster.validity import MASKED
 
     scene = make_scene((150, 100))
     scene.classes = np.zeros((1, 100, 150), np.uint8)
@@ -275,7 +275,7 @@ def test_a_damaged_tile_is_masked_where_nothing_else_says_so(
     """Of a plain image, of one whose mask masks nothing, and of one whose nodata value no pixel can have, which only
     earlier encoders took.
     """
-    monkeypatch.setattr("rscodec.source.check_nodata", lambda *_: None)
+    monkeypatch.setattr("rscodec.raster.pixel_source.check_nodata", lambda *_: None)
     scene = make_scene((150, 100))
     scene.metadata |= metadata
     (tmp_path / "bad.bin").write_bytes(flip(rscodec.encode(scene, **options), 1, 1, 0))

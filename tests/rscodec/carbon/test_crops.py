@@ -8,10 +8,10 @@ import torch
 
 from bitstreams.errors import InputError
 from rscodec.carbon.base import CarbonModel
-from rscodec.carbon.county import NEITHER, TEST, TRAIN
 from rscodec.carbon.crops import Crops, Units, estimate_map, north_of
-from rscodec.tiles import Window
-from rscodec.windows import Windows
+from rscodec.carbon.simulation.county import NEITHER, TEST, TRAIN
+from rscodec.generative.blending import Windows
+from rscodec.stream.geometry import Window
 
 RNG = np.random.default_rng(8)
 SIZE = 64

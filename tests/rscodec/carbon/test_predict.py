@@ -20,8 +20,8 @@ from rscodec.carbon.grid import Grid
 from rscodec.carbon.kinds import CarbonConfig, build
 from rscodec.carbon.mapper import write_weights
 from rscodec.carbon.predict import predict_file
-from rscodec.provenance import marked
-from rscodec.scene import Scene
+from rscodec.raster.provenance import marked
+from rscodec.raster.scene import Scene
 
 WIDTH, HEIGHT = 40, 30
 GRID = Grid("EPSG:32633", (16.0, 0, 412_000, 0, -16.0, 5_318_000), WIDTH, HEIGHT)

@@ -10,12 +10,12 @@ import pytest
 from rasterio.warp import transform, transform_geom
 
 from bitstreams.errors import InputError
-from rscodec.carbon import county
 from rscodec.carbon.area import pixel_areas
 from rscodec.carbon.density import density
 from rscodec.carbon.grid import Grid
 from rscodec.carbon.prepare import prepare, write
-from rscodec.scene import Scene
+from rscodec.carbon.simulation import county
+from rscodec.raster.scene import Scene
 
 pytest.importorskip("pyogrio")
 UTM, EAST, NORTH, SIZE = "EPSG:32633", 412_000, 5_318_000, 20

@@ -13,12 +13,12 @@ from rscodec.codec import effort, rate
 from rscodec.codec.base import Aim
 from rscodec.codec.entropy import SCALES
 from rscodec.codec.portable import PortableCodec
-from rscodec.encoder import SceneEncoder, encoder_for
-from rscodec.registry import CODECS, find
-from rscodec.search import quality_for_bpp
-from rscodec.settings import MOST_EFFORT, EncodeSettings
-from rscodec.source import SceneSource
-from rscodec.weights import ships
+from rscodec.models.registry import CODECS, find
+from rscodec.models.weights import ships
+from rscodec.raster.pixel_source import SceneSource
+from rscodec.stream.encoder import SceneEncoder, encoder_for
+from rscodec.stream.rate_search import quality_for_bpp
+from rscodec.stream.settings import MOST_EFFORT, EncodeSettings
 from tests.models import TILE
 
 QUALITY = 5

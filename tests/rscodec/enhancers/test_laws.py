@@ -7,13 +7,13 @@ import pytest
 
 from rscodec.enhancers.base import EnhanceSettings
 from rscodec.enhancers.scene import EnhancedScene
-from rscodec.picture import opened
-from rscodec.registry import ENHANCERS
-from rscodec.sample import synthesize
-from rscodec.scene import Scene
-from rscodec.source import SceneSource
-from rscodec.tiles import Window
-from rscodec.weights import shipped, ships
+from rscodec.generative.picture import opened
+from rscodec.models.registry import ENHANCERS
+from rscodec.models.weights import shipped, ships
+from rscodec.raster.pixel_source import SceneSource
+from rscodec.raster.scene import Scene
+from rscodec.stream.geometry import Window
+from rscodec.synthetic.sample import synthesize
 from tests import enhancers
 
 

@@ -7,11 +7,11 @@ import pytest
 
 from rscodec.enhancers.base import EnhanceSettings
 from rscodec.enhancers.scene import EnhancedScene
-from rscodec.metadata_form import stream_metadata
-from rscodec.picture import decoded, opened
-from rscodec.scene import Scene
-from rscodec.source import SceneSource
-from rscodec.tiles import Window
+from rscodec.generative.picture import decoded, opened
+from rscodec.raster.metadata_schema import stream_metadata
+from rscodec.raster.pixel_source import SceneSource
+from rscodec.raster.scene import Scene
+from rscodec.stream.geometry import Window
 from tests.enhancers import OVERLAP, WINDOW, Told
 
 

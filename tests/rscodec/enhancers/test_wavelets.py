@@ -8,11 +8,11 @@ import pytest
 from rscodec.enhancers.base import EnhanceSettings
 from rscodec.enhancers.scene import EnhancedScene
 from rscodec.enhancers.wavelets import LEAST, wavelets_begin
-from rscodec.picture import opened
-from rscodec.sample import synthesize
-from rscodec.scene import Scene
-from rscodec.source import SceneSource
-from rscodec.tiles import Window
+from rscodec.generative.picture import opened
+from rscodec.raster.pixel_source import SceneSource
+from rscodec.raster.scene import Scene
+from rscodec.stream.geometry import Window
+from rscodec.synthetic.sample import synthesize
 from rscodec.training.pairs import through_jpeg2000
 from tests.enhancers import Told
 

@@ -13,11 +13,11 @@ ROOT = Path(__file__).resolve().parents[3]
 EXTRAS = {"fsspec", "aiohttp", "s3fs", "xarray", "dask", "distributed", "zarr", "numcodecs", "rioxarray"}
 PLUGINS = {
     "rscodec.api": set(),
-    "rscodec.integrations.remote": set(),
+    "rscodec.stream.remote": set(),
     "cli.rio": set(),
     "cli.batch": set(),
-    "rscodec.batch": set(),
-    "rscodec.crew": set(),
+    "rscodec.batch.run": set(),
+    "rscodec.concurrency.executors": set(),
     "rscodec.integrations.chunk_codec": set(),
     "rscodec.integrations.xarray_engine": {"xarray", "dask"},
     "rscodec.integrations.zarr_codec": {"zarr", "numcodecs"},

@@ -13,8 +13,8 @@ import pytest
 import rscodec
 from bitstreams.errors import InputError, OutputError
 from rscodec.integrations.stac import MEDIA_TYPE, read_item, write_item
-from rscodec.sample import synthesize
-from rscodec.scene import Scene
+from rscodec.raster.scene import Scene
+from rscodec.synthetic.sample import synthesize
 
 
 @pytest.fixture

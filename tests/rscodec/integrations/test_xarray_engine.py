@@ -10,7 +10,7 @@ import pytest
 
 import rscodec
 from bitstreams.errors import LimitExceeded, NotAStream
-from rscodec.scene import Scene
+from rscodec.raster.scene import Scene
 
 xr = pytest.importorskip("xarray")
 dask = pytest.importorskip("dask")

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 import rscodec
+from bitstreams.digest import sha256
 from bitstreams.errors import InputError, MissingWeights, WrongWeights
-from rscodec import weights
-from rscodec.digest import sha256
 from rscodec.integrations.chunk_codec import ChunkCodec
-from rscodec.registry import CODECS, find
+from rscodec.models import weights
+from rscodec.models.registry import CODECS, find
 
 numcodecs = pytest.importorskip("numcodecs")
 SHIPPED = find(CODECS, "s").default_model

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from rscodec.radiometry import GREY_ROTATION
+from rscodec.stream.radiometry import GREY_ROTATION
 from rscodec.training import data
 from rscodec.training.data import Crops, load_shard
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from rscodec.resample import shrink
-from rscodec.sample import synthesize
+from rscodec.raster.resample import shrink
+from rscodec.synthetic.sample import synthesize
 from rscodec.training import degradation
 from rscodec.training.data import Crops
 from rscodec.training.degradation import FIRST, degrade, gaussian, sinc

@@ -9,16 +9,16 @@ import pytest
 import torch
 
 from bitstreams import StreamReader
-from rscodec.decoder import SceneDecoder
-from rscodec.encoder import SceneEncoder
-from rscodec.sample import synthesize
-from rscodec.scene import Scene
-from rscodec.source import SceneSource
-from rscodec.tiles import Window
+from rscodec.generative.blending import ALIGN
+from rscodec.raster.pixel_source import SceneSource
+from rscodec.raster.scene import Scene
+from rscodec.stream.decoder import SceneDecoder
+from rscodec.stream.encoder import SceneEncoder
+from rscodec.stream.geometry import Window
+from rscodec.synthetic.sample import synthesize
 from rscodec.training import pairs
 from rscodec.training.data import Crops
 from rscodec.training.pairs import CodecPairs, Jpeg2000Crops, through_jpeg2000
-from rscodec.windows import ALIGN
 from tests import models
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.ndimage import zoom
 
-from rscodec.diffusion.samplers import normal
+from rscodec.generative.diffusion.samplers import normal
 from rscodec.training import slimdiff
 from rscodec.training.critic import Critic
 from rscodec.training.data import Crops

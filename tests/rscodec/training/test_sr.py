@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.ndimage import zoom
 
-from rscodec.resample import shrink
+from rscodec.raster.resample import shrink
 from rscodec.training import sr
 from rscodec.training.critic import Critic, balanced, taken_for_real, told_apart
 from rscodec.training.data import Crops

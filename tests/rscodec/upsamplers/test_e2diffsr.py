@@ -8,7 +8,7 @@ import torch
 from safetensors import safe_open
 
 from bitstreams.errors import WrongWeights
-from rscodec.resample import centres
+from rscodec.raster.resample import centres
 from rscodec.upsamplers.e2diffsr import CONFIGS, E2DiffSr, E2DiffUpsampler, latents, write_weights
 from rscodec.upsamplers.maps import resize, sample
 from tests import upsamplers

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from bitstreams.errors import InputError
-from rscodec.picture import opened
-from rscodec.registry import UPSAMPLERS
-from rscodec.resized import resized
-from rscodec.sample import synthesize
-from rscodec.scene import Scene
-from rscodec.source import SceneSource
-from rscodec.tiles import Window
+from rscodec.generative.interpolated import resized
+from rscodec.generative.picture import opened
+from rscodec.models.registry import UPSAMPLERS
+from rscodec.models.weights import shipped, ships
+from rscodec.raster.pixel_source import SceneSource
+from rscodec.raster.scene import Scene
+from rscodec.stream.geometry import Window
+from rscodec.synthetic.sample import synthesize
 from rscodec.upsamplers.base import UpscaleSettings
 from rscodec.upsamplers.scene import UpscaledScene
-from rscodec.weights import shipped, ships
 from tests import upsamplers
 
 SCALES = (1, 1.5, 2.6, 3.999, 8)  # for those that take only some, the nearest of these

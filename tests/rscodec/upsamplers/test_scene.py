@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from bitstreams.errors import InputError
-from rscodec.picture import opened
-from rscodec.resized import resized
-from rscodec.scene import Scene
-from rscodec.source import SceneSource
+from rscodec.generative.interpolated import resized
+from rscodec.generative.picture import opened
+from rscodec.raster.pixel_source import SceneSource
+from rscodec.raster.scene import Scene
 from rscodec.upsamplers.base import UpscaleSettings
 from rscodec.upsamplers.scene import UpscaledScene
 from tests.upsamplers import OVERLAP, WINDOW, Told

@@ -12,19 +12,19 @@ import torch.nn.functional as F
 from safetensors import safe_open
 
 from bitstreams.errors import WrongWeights
-from rscodec.picture import opened
-from rscodec.resample import centres
-from rscodec.resized import resized
-from rscodec.sample import synthesize
-from rscodec.scene import Scene
-from rscodec.source import SceneSource
+from rscodec.generative.interpolated import resized
+from rscodec.generative.picture import opened
+from rscodec.models.weights import upsampler_for
+from rscodec.raster.pixel_source import SceneSource
+from rscodec.raster.resample import centres
+from rscodec.raster.scene import Scene
+from rscodec.synthetic.sample import synthesize
 from rscodec.upsamplers.base import UpscaleSettings
 from rscodec.upsamplers.e2diffsr import E2DiffUpsampler
 from rscodec.upsamplers.scene import UpscaledScene
 from rscodec.upsamplers.slim import Dsc, Fsc, Qgam, SlimUnet
 from rscodec.upsamplers.slimdiffsr import SlimConfig, SlimDiffSr, SlimDiffUpsampler, write_weights
 from rscodec.upsamplers.whole import Known, Measured
-from rscodec.weights import upsampler_for
 from tests import upsamplers
 
 AT = centres(0, 128, 32, 128)

@@ -1,0 +1,73 @@
+"""Which scenes a batch is about: what a user names on the command line, as one list.
+
+    scene.tif, https://...   itself                         "2024/*.tif"   what the pattern finds, ** for folders within
+    scenes.txt               a path or pattern a line       items.json     the assets of a STAC item or item collection
+"""
+
+from __future__ import annotations
+
+import glob
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from bitstreams.errors import InputError
+from rscodec.integrations.stac import assets
+from rscodec.stream.remote import is_url
+
+LIST, ITEMS = ".txt", (".json", ".geojson")
+
+
+class Input(NamedTuple):
+    """A file or URL, and the name that its output gets, without a suffix."""
+
+    path: str
+    name: str
+
+
+def find_inputs(named: Iterable[str], asset: str | None = None, streams: bool = False) -> list[Input]:
+    """All inputs, in order, each once: scenes, or `streams`. `asset`: the key of the one to take of every STAC item."""
+    named = list(named)
+    found = list(dict.fromkeys(item for one in named for item in _expand(one, asset, streams)))
+    if not found:
+        raise InputError(f"{', '.join(named)}: there is no scene in it; check the list or the items")
+    names = Counter(item.name for item in found)
+    for name in (name for name, count in names.items() if count > 1):
+        twins = ", ".join(item.path for item in found if item.name == name)
+        raise InputError(f"{twins} would all become {name}; give them different names, or folders of their own")
+    return found
+
+
+def _expand(named: str, asset: str | None, streams: bool, lists: tuple[Path, ...] = ()) -> Iterator[Input]:
+    """`lists`: those that this one is named in."""
+    suffix = PurePosixPath(named).suffix.lower()
+    if named == "-":
+        raise InputError("standard input cannot be read: save the list in a .txt file, and name that")
+    if is_url(named):
+        yield Input(named, PurePosixPath(urlsplit(named).path).stem)
+    elif glob.has_magic(named) and not Path(named).exists():
+        paths = sorted(glob.glob(named, recursive=True))
+        if not paths:
+            raise InputError(f"nothing matches {named}; check the pattern")
+        for path in paths:
+            yield from _expand(path, asset, streams, lists)
+    elif suffix == LIST:
+        if Path(named).resolve() in lists:
+            raise InputError(f"the list {named} names itself; take it out of the list")
+        for line in _lines(named):
+            yield from _expand(line, asset, streams, (*lists, Path(named).resolve()))
+    elif suffix in ITEMS:
+        yield from (Input(path, name) for name, path in assets(Path(named), asset, streams))
+    else:
+        yield Input(str(Path(named).absolute()), Path(named).stem)
+
+
+def _lines(path: str) -> list[str]:
+    """The lines of a list, without comments and empty ones."""
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as problem:
+        raise InputError(f"cannot read the list {path}: {problem}") from None
+    return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]

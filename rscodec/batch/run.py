@@ -1,0 +1,192 @@
+"""Many scenes, by one process or by many: every output as if it had been made alone.
+
+    inputs --plan--> jobs --crew--> encode_file or decode_file, on one thread --> rows of DEST/encode-report.csv
+                      '--> kept: the report says that this input became this output with these settings
+
+A scene that fails does not stop the others. Outputs are atomic, so a job may be done twice, by a worker that was
+thought dead and by the one that took its place; what a killed worker leaves behind is removed at the end.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
+from inspect import signature
+from pathlib import Path
+
+from bitstreams.atomic import remove_leftovers
+from bitstreams.digest import sha256
+from bitstreams.errors import MissingWeights, OutputError, RscodecError, TileDamaged
+from rscodec.batch.inputs import Input
+from rscodec.batch.report import DONE, FAILED, KEPT, PLANNED, Journal, Row
+from rscodec.concurrency.executors import as_done
+from rscodec.stream.settings import EncodeSettings
+
+Progress = Callable[[int, int], None]
+DRIVER_SUFFIX = {"GTiff": ".tif", "COG": ".tif", "PNG": ".png"}
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is done with every scene: `verb` is encode or decode, `options` are those of encode_file or decode_file."""
+
+    verb: str
+    options: dict = field(default_factory=dict)
+
+    @property
+    def suffix(self) -> str:
+        return ".bin" if self.verb == "encode" else DRIVER_SUFFIX[self.options.get("driver", "GTiff")]
+
+    def anywhere(self) -> Work:
+        """The same work where the current folder is another."""
+        paths = {name: value.absolute() for name, value in self.options.items() if isinstance(value, Path)}
+        return replace(self, options=self.options | paths)
+
+    def described(self) -> str:
+        """All that decides what an output holds, as JSON; a weights file by its content."""
+        options = {name: value for name, value in self.options.items() if value is not None} | self._weights()
+        return json.dumps(options, sort_keys=True, default=str)
+
+    def _weights(self) -> dict:
+        from rscodec.models.weights import weights_path
+
+        path = self.options.get("weights")
+        if self.verb == "encode":
+            path = weights_path(self.options.get("model", "s"), path)
+        try:
+            return {"weights": sha256(path)[:16]} if path is not None else {}
+        except OSError:
+            raise MissingWeights(f"no weights at {path}; check the path given with --weights") from None
+
+
+@cache
+def _defaults(verb: str) -> dict:
+    """Settings that mean the same as none."""
+    from rscodec.api import decode_file
+
+    settings = signature(EncodeSettings if verb == "encode" else decode_file).parameters.values()
+    return {one.name: one.default for one in settings}
+
+
+def run(
+    work: Work, inputs: Sequence[Input], folder: str | Path, executor: Executor, *, resume: bool = False,
+    overwrite: bool = False, progress: Progress | None = None,
+) -> list[Row]:
+    """Do the work, and report one row for each input, in order.
+
+    An output that exists is left alone, and its scene has failed, unless `overwrite`. With `resume` the report in the
+    folder is believed: what it says is done, with the same settings and from the same input, is kept.
+    """
+    folder = Path(folder).absolute()
+    work = work.anywhere()
+    settings = work.described()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise OutputError(f"cannot make the folder {folder}: it is a file; change --out") from None
+    except OSError as problem:
+        raise OutputError(f"cannot make the folder {folder}: {problem.strerror}; change --out") from None
+    journal = _journal(folder / f"{work.verb}-report.csv", work.verb, settings, resume, overwrite)
+    rows = [Row(item.path, str(folder / (item.name + work.suffix)), PLANNED, stamp=_stamp(item.path), settings=settings)
+            for item in inputs]  # fmt: skip
+    rows = [_plan(row, journal.rows.get(row.output), overwrite) for row in rows]
+    journal.rows |= {row.output: row for row in rows}
+    planned = [row for row in rows if row.status == PLANNED]
+    done = len(rows) - len(planned)
+    with journal:
+        for row, future in as_done(executor, partial(_do, work), planned):
+            problem = future.exception()
+            journal.add(_failed(row, problem) if problem else future.result())
+            done += 1
+            if progress:
+                progress(done, len(rows))
+    remove_leftovers(row.output for row in rows)
+    return [journal.rows[row.output] for row in rows]
+
+
+def _journal(path: Path, verb: str, settings: str, resume: bool, overwrite: bool) -> Journal:
+    """The report to go on with, or a new one."""
+    if not path.exists() or overwrite and not resume:
+        return Journal(path)
+    if not resume:
+        raise OutputError(f"{path} exists: add --resume to go on with it, --overwrite to begin again, or change --out")
+    journal = Journal.load(path)
+    journal.rows = {output: _retold(row, verb, settings) for output, row in journal.rows.items()}
+    other = next((row.settings for row in journal.rows.values() if row.settings != settings), None)
+    if other is not None and not overwrite:
+        raise OutputError(f"{path} tells of other settings ({other}; now {settings}): change --out, or add --overwrite")
+    return journal
+
+
+def _retold(row: Row, verb: str, settings: str) -> Row:
+    """A row with these settings, if its own mean the same: one that it does not name had its default, there being no
+    other when the row was written.
+    """
+    defaults = _defaults(verb)
+    try:
+        ours, now = (
+            {name: value for name, value in json.loads(told).items() if name not in defaults or value != defaults[name]}
+            for told in (row.settings, settings)
+        )
+    except (ValueError, AttributeError):  # nothing that we wrote
+        return row
+    return replace(row, settings=settings) if ours == now else row
+
+
+def _plan(row: Row, before: Row | None, overwrite: bool) -> Row:
+    """A row as it is before the run: planned, kept, or failed: as before, or because something is in the way.
+
+    An output with lost tiles is one that failed and has a checksum. It would not come out better.
+    """
+    output = Path(row.output)
+    if not output.exists():
+        return row
+    ours = before is not None and (before.status in (PLANNED, DONE, KEPT) or before.sha256 != "")
+    same = ours and (before.input, before.stamp, before.settings) == (row.input, row.stamp, row.settings)
+    if same and before.status != PLANNED and output.stat().st_size == before.bytes:
+        return before if before.status == FAILED else replace(before, status=KEPT)
+    if ours or overwrite:
+        return row
+    return _failed(row, OutputError(f"{output} exists; add --overwrite or change --out"))
+
+
+def _do(work: Work, row: Row) -> Row:
+    """One scene, in a worker. What goes wrong on purpose is part of the row."""
+    from rscodec import api
+
+    started = time.perf_counter()
+    function = api.encode_file if work.verb == "encode" else api.decode_file
+    try:
+        made = function(row.input, row.output, overwrite=True, threads=1, **work.options)
+    except RscodecError as problem:
+        return _failed(row, problem)
+    output = Path(row.output)
+    size, checksum = output.stat().st_size, sha256(output)
+    row = replace(
+        row, status=DONE, width=made.width, height=made.height, bands=made.bands, bytes=size, sha256=checksum,
+        quality=getattr(made, "quality", None), bpp=getattr(made, "bpp", None),
+        seconds=round(time.perf_counter() - started, 3),
+    )  # fmt: skip
+    lost = getattr(made, "lost", "")
+    return _failed(row, TileDamaged(f"left empty, because damaged: {lost}")) if lost else row
+
+
+def _failed(row: Row, problem: BaseException) -> Row:
+    if isinstance(problem, RscodecError):
+        return replace(row, status=FAILED, exit_code=problem.exit_code, message=" ".join(str(problem).split()))
+    return replace(row, status=FAILED, exit_code=1, message=f"unexpected {type(problem).__name__}: {problem}")
+
+
+def _stamp(path: str) -> str:
+    """What changes when a file does; nothing where that cannot be told, as of a URL."""
+    try:
+        about = Path(path).stat()
+    except OSError:
+        return ""
+    return f"{about.st_size}-{about.st_mtime_ns}"
+
+

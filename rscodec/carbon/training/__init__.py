@@ -1,0 +1,1 @@
+"""How models of carbon are trained and distilled. Read first: `run.py`."""

@@ -1,0 +1,70 @@
+"""From settings to an enhanced scene: the right model for the input, and what the tags are to say of it.
+
+    stream    enhanced_stream(reader, decoder, settings, device, chosen)      reads in place of the decoder
+    raster    enhanced_raster(reader, settings, device, chosen)               whatever compressed it
+
+`chosen`: the bands (0-based) of the output, if not all; where the source does not say, the first three are its colours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bitstreams import StreamReader
+from bitstreams.errors import InputError, WrongWeights
+from rscodec.enhancers.base import Enhancer, EnhanceSettings
+from rscodec.enhancers.scene import EnhancedScene
+from rscodec.generative.picture import decoded, opened
+from rscodec.models.weights import enhancer_for
+from rscodec.raster.metadata_schema import stream_metadata
+from rscodec.raster.provenance import raster_crc32, stream_crc32
+from rscodec.raster.reader import RasterReader
+from rscodec.stream.decoder import SceneDecoder
+
+
+def enhanced_stream(
+    reader: StreamReader, decoder: SceneDecoder, settings: EnhanceSettings, device: str, chosen: Sequence[int] = ()
+) -> EnhancedScene:
+    """What a stream decodes to, enhanced. Raises WrongWeights for a codec that the model was not measured with."""
+    if reader.bound is not None:
+        raise InputError(f"the stream promises a largest error of {reader.bound:g}, which --enhance cannot keep; "
+                         "leave it away")
+    enhancer = enhancer_for(settings.model, device)
+    _check_takes(enhancer, "stream")
+    names = {name.hex() for name in decoder.codec.weights_hashes.values()}
+    if names.isdisjoint(enhancer.codecs) and not settings.force:
+        raise WrongWeights(
+            f"{enhancer.model} was not measured with {reader.header.model} ({reader.header.weights_hash.hex()}), "
+            "which made this stream; add --force to enhance all the same"
+        )
+    facts = _facts(enhancer, settings, stream_crc32(reader))
+    picture = decoded(decoder, stream_metadata(reader))
+    return EnhancedScene(picture, enhancer, settings, facts, reader.header.quality, chosen)
+
+
+def enhanced_raster(
+    reader: RasterReader, settings: EnhanceSettings, device: str, chosen: Sequence[int] = ()
+) -> EnhancedScene:
+    """A raster, enhanced by a model that measures by itself how strongly it was compressed."""
+    enhancer = enhancer_for(settings.model, device)
+    _check_takes(enhancer, "raster")
+    facts = _facts(enhancer, settings, raster_crc32(reader.path))
+    return EnhancedScene(opened(reader), enhancer, settings, facts, chosen=chosen)
+
+
+def _check_takes(enhancer: Enhancer, what: str) -> None:
+    if enhancer.takes != what:
+        command = {"stream": "rscodec decode --enhance", "raster": "rscodec enhance --model"}[enhancer.takes]
+        raise InputError(f"{enhancer.model} enhances a {enhancer.takes}, not a {what}; it goes with `{command}`")
+
+
+def _facts(enhancer: Enhancer, settings: EnhanceSettings, source_crc32: str) -> dict[str, object]:
+    """What the tags say."""
+    facts = {
+        "model": enhancer.model,
+        "weights": enhancer.weights_hash,
+        "seed": settings.seed,
+        "strength": f"{settings.strength:g}",
+        "source_crc32": source_crc32,
+    }
+    return facts if settings.max_change is None else facts | {"max_change": f"{settings.max_change:g}"}

@@ -1,0 +1,115 @@
+"""A scene whose red, green and blue are generated window by window, behind the same calls as a picture.
+
+    source.read --red, green, blue--> fill invalid, scale to 0..1 --answer--> one change per window (kept for its
+                                                                              neighbours)
+    base.read + strength * blended changes --round, clip, restore invalid--> pixels
+
+An enhancer changes the picture that it sees: source and base are one. An upsampler changes what interpolation makes of
+it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+
+from rscodec.generative.blending import Windows
+from rscodec.generative.picture import Picture, said_colours
+from rscodec.raster.fill import fill_invalid
+from rscodec.raster.validity import VALID, protect_nodata
+from rscodec.stream.geometry import Window
+from rscodec.stream.radiometry import REPLICATION, to_dtype
+
+BEYOND = 0.5  # of 0..1: pixels further out are outliers, which the network need not see as they are
+
+
+class GeneratedScene(ABC):
+    """`windows` are those of the source, `bands` (0-based) are those that change: red, green and blue, as the source or
+    the `chosen` bands say; else the first three, which are `guessed`, or the one or two there are.
+    """
+
+    strength: float = 1.0
+    max_change: float | None = None
+    before: tuple[int, int] = 0, 0  # rows and columns of mirrored pixels that the windows count before the scene
+
+    def __init__(self, source: Picture, base: Picture, windows: Windows, seed: int, chosen: Sequence[int] = ()):
+        self._source, self._base, self._windows, self._seed = source, base, windows, seed
+        self.pieces, self.damage = base.pieces, base.damage
+        said = said_colours(source.colours, source.coded, chosen)
+        self.bands = () if 0 in (self.strength, self.max_change) else said or source.coded[:3]
+        self.guessed = len(self.bands) == 3 and not said
+        self._units = source.units(self.bands) if self.bands else None
+        self._changes: dict[Window, np.ndarray] = {}
+
+    @abstractmethod
+    def answer(self, pixels: np.ndarray, window: Window, seed: int) -> np.ndarray:
+        """What to add to the base where a window of the source (3, W, W) of about 0..1 lies."""
+
+    def read(self, part: Window) -> tuple[np.ndarray, np.ndarray | None]:
+        pixels, classes = self._base.read(part)
+        if not self.bands:
+            return pixels, classes
+        change = np.zeros((3, part.height, part.width), np.float32)
+        asked = part.moved(*self.before)
+        for window in self._windows.touching(asked):
+            target = self._windows.target(window)
+            both = target.overlap(asked)
+            change[(slice(None), *both.within(asked))] += self._change(window)[(slice(None), *both.within(target))]
+        self._forget(asked)
+        bands = list(self.bands)
+        keep = self._invalid(classes, pixels.shape[1:]) | self._base.damage(part)
+        pixels = pixels.copy()
+        pixels[bands] = np.where(keep, pixels[bands], self._changed(pixels[bands], change))
+        return pixels, classes
+
+    def _changed(self, before: np.ndarray, change: np.ndarray) -> np.ndarray:
+        """Pixels of the colour bands in their own units with a change (3, h, w) of network channels."""
+        channels = np.array(REPLICATION[len(before)])
+        step = np.stack([change[channels == band].mean(0) for band in range(len(before))]).astype(np.float64)
+        step *= self._units.scale * self.strength
+        limit = self.max_change
+        if limit is not None:
+            limit = np.floor(limit) if np.issubdtype(before.dtype, np.integer) else limit
+            step = step.clip(-limit, limit)
+        return protect_nodata(to_dtype(before + step, before.dtype), None, self._base.nodata)
+
+    def _change(self, window: Window) -> np.ndarray:
+        """The share that a window has in the change of its pixels."""
+        if window not in self._changes:
+            seed = int(np.random.SeedSequence((self._seed, window.row, window.col)).generate_state(1)[0])
+            self._changes[window] = self.answer(self.seen(window), window, seed) * self._windows.share(window)
+        return self._changes[window]
+
+    def seen(self, window: Window) -> np.ndarray:
+        """What the network sees of the source in a window (3, W, W), mirrored where it reaches beyond."""
+        place = window.moved(-self.before[0], -self.before[1])
+        inside = place.overlap(self._source.scene)
+        missing = ((0, 0), (inside.row - place.row, place.bottom - inside.bottom),
+                   (inside.col - place.col, place.right - inside.right))  # fmt: skip
+        return np.ascontiguousarray(np.pad(self._channels(inside), missing, mode="symmetric"))
+
+    def _channels(self, inside: Window) -> np.ndarray:
+        """The network's channels (3, h, w) of a part of the source."""
+        pixels, classes = self._source.read(inside)
+        holes = self._invalid(classes, pixels.shape[1:]) | self._source.damage(inside)
+        pixels = fill_invalid(pixels[list(self.bands)], holes)
+        return self._units.forward(pixels)[0].clip(-BEYOND, 1 + BEYOND)
+
+    def _invalid(self, classes: np.ndarray | None, shape: tuple[int, int]) -> np.ndarray:
+        """bool (bands or 1, h, w)"""
+        if classes is None:
+            return np.zeros((1, *shape), bool)
+        if len(classes) > 1:
+            classes = classes[[self._source.coded.index(band) for band in self.bands]]
+        return classes != VALID
+
+    def _forget(self, part: Window) -> None:
+        """Keep the changes of those windows only that reach into a part to come: to the right of this one, or below."""
+        for window in list(self._changes):
+            target = self._windows.target(window)
+            right = target.right > part.right and target.row < part.bottom and target.bottom > part.row
+            below = target.row < part.bottom < target.bottom
+            if not (right or below):
+                del self._changes[window]

@@ -1,0 +1,153 @@
+"""From a model's name to its weights: those in the package, or a file that the user names.
+
+Beside each `NAME.safetensors` in rscodec/weights lies `NAME.json`, its manifest: SHA-256, licence, training data,
+command, configuration and measured figures. When a file of the package is loaded it is compared with that SHA-256: one
+that has changed on disk is refused.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from pathlib import Path
+
+from bitstreams import Header
+from bitstreams.digest import sha256
+from bitstreams.errors import InputError, MissingWeights, WrongWeights
+from rscodec.codec.base import TileCodec
+from rscodec.enhancers.base import Enhancer
+from rscodec.models.registry import CARBON, CODECS, ENHANCERS, UPSAMPLERS, Row, find, find_model
+from rscodec.upsamplers.base import Upsampler
+
+FOLDER = Path(__file__).parent.parent / "weights"
+SUFFIX = ".safetensors"
+
+
+def shipped(model: str) -> Path:
+    """The weights file of a model in the package."""
+    path = FOLDER / f"{model}.safetensors"
+    if not path.exists():
+        raise MissingWeights(f"the weights {model} are not in this package; give them with --weights PATH")
+    return path
+
+
+def manifest(model: str) -> dict:
+    return json.loads((FOLDER / f"{model}.json").read_text())
+
+
+def weights_path(name: str, weights: str | Path | None = None) -> Path:
+    """The file to encode with: the one that the user names, or the one that ships for this row of the registry."""
+    model = _row(name).default_model
+    if weights is None and model is None:
+        raise MissingWeights(f"no weights of the codec {name} ship with this package; give yours with --weights PATH")
+    return Path(weights) if weights is not None else shipped(model)
+
+
+def codec_for_encoding(name: str, weights: str | Path | None = None, device: str = "cpu") -> TileCodec:
+    """The codec of a registry row, with the weights that ship or with others."""
+    row, path = _row(name), weights_path(name, weights)
+    check_device(device)
+    codec = _load(row, path, device)
+    if codec.model not in row.models:
+        raise WrongWeights(f"{path} holds {codec.model}, which is not for the codec {name}; choose another --model")
+    return codec
+
+
+def codec_for_decoding(header: Header, weights: str | Path | None = None, device: str = "cpu") -> TileCodec:
+    """The codec that a stream asks for, or an error that names the model and hash it wants."""
+    wanted = f"{header.model} with hash {header.weights_hash.hex()}"
+    if weights is None and not (FOLDER / f"{header.model}.safetensors").exists():
+        raise MissingWeights(f"the stream needs {wanted}, which is not in this package; give it with --weights PATH")
+    path = Path(weights) if weights is not None else shipped(header.model)
+    check_device(device)
+    codec = _load(find_model(CODECS, header.model), path, device)
+    found = codec.weights_hashes.get(header.arithmetic, codec.weights_hash)
+    if (codec.model, found) != (header.model, header.weights_hash):
+        raise WrongWeights(
+            f"these are other weights: the stream needs {wanted}, but {path} holds {codec.model} with hash "
+            f"{found.hex()}; give the right ones with --weights PATH"
+        )
+    return codec
+
+
+def enhancer_for(model: str | Path, device: str = "cpu") -> Enhancer:
+    """The enhancer of a registry row, with the weights that ship, or the one in a weights file (by its suffix)."""
+    return _generator(ENHANCERS, "enhancer", model, device)
+
+
+def upsampler_for(model: str | Path, device: str = "cpu") -> Upsampler:
+    """The same for an upsampler."""
+    return _generator(UPSAMPLERS, "upsampler", model, device)
+
+
+def mapper_for(model: str | Path, device: str = "cpu"):
+    """The same for a model of carbon (rscodec.carbon.mapper)."""
+    return _generator(CARBON, "model of carbon", model, device)
+
+
+def _generator(rows: tuple[Row, ...], kind: str, model: str | Path, device: str):
+    check_device(device)
+    if Path(model).suffix == SUFFIX:
+        return _load(_row_of(rows, Path(model)), Path(model), device)
+    row = next((row for row in rows if row.name == str(model)), None)
+    if row is None:
+        there = ", ".join(row.name for row in rows if ships(row))
+        raise InputError(f"unknown name {str(model)!r}; there are {there}, or give a weights file (*{SUFFIX})")
+    if not ships(row):
+        raise MissingWeights(f"no weights of the {kind} {row.name} ship with this package; give a file with them")
+    return _load(row, shipped(row.default_model), device)
+
+
+def _row_of(rows: tuple[Row, ...], path: Path) -> Row:
+    """The row that reads a weights file; the first one has the words for a file that none reads."""
+    from rscodec.models.model_file import form_of
+
+    form = form_of(path)
+    return next((row for row in rows if row.load().form == form), rows[0])
+
+
+def ships(row: Row) -> bool:
+    """Whether the weights of a row are in this package."""
+    return row.default_model is not None and (FOLDER / f"{row.default_model}{SUFFIX}").exists()
+
+
+def check_device(device: str) -> None:
+    """Raise InputError for a device that is none, and for a GPU that is not there."""
+    import torch
+
+    try:
+        kind = torch.device(device).type
+    except RuntimeError:
+        raise InputError(f"--device {device}: there is no such device; give cpu or cuda") from None
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise InputError(f"--device {device}: no CUDA device is usable here; use --device cpu")
+
+
+def _row(name: str) -> Row:
+    try:
+        return find(CODECS, name)
+    except ValueError as problem:
+        raise InputError(f"--model: {problem}") from None
+
+
+def _load(row: Row, path: Path, device: str):
+    """The codec, enhancer or upsampler in a file, kept for the next call as long as the file does not change."""
+    about = path.stat() if path.exists() else None
+    return _loaded(row, path.absolute(), device, about and (about.st_ino, about.st_mtime_ns, about.st_size))
+
+
+@lru_cache(maxsize=2)
+def _loaded(row: Row, path: Path, device: str, _version: tuple | None):
+    if path.parent == FOLDER and path.with_suffix(".json").exists():
+        _check_packaged(path)
+    return row.load()(path, device)
+
+
+def _check_packaged(path: Path) -> None:
+    """Raise WrongWeights if a file of the package is not the one that its manifest describes."""
+    found, wanted = sha256(path), manifest(path.stem)["sha256"]
+    if found != wanted:
+        raise WrongWeights(
+            f"these are other weights: {path} has the SHA-256 {found}, its manifest says {wanted}; "
+            "install the package again"
+        )

@@ -1,0 +1,99 @@
+"""Where on Earth a scene lies: its outline in longitude and latitude, as GeoJSON wants it.
+
+    columns, rows --transform, or an affine fit of the GCPs--> the CRS of the scene --> WGS 84, cut at the antimeridian
+
+GDAL cuts what it projects. Degrees it takes as they are, 0 to 360 say: those are cut here.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+from rasterio import Affine
+from rasterio._err import CPLE_BaseError
+from rasterio.control import GroundControlPoint
+from rasterio.errors import CRSError
+from rasterio.transform import from_gcps
+from rasterio.warp import transform_geom
+
+from rscodec.raster.metadata import parse_crs
+
+POINTS = 8  # on each edge: a straight line in one CRS is bent in another
+DECIMALS = 7  # a centimetre
+
+
+def footprint(metadata: dict, width: int, height: int) -> tuple[dict, list[float]] | None:
+    """(GeoJSON geometry, [west, south, east, north]); None for a scene that does not say where it lies, or of which
+    a part of the outline has no longitude and latitude, as a full disk from a geostationary orbit.
+
+    One that crosses the antimeridian has two polygons, and its west is greater than its east.
+    """
+    if "transform" in metadata:
+        transform, crs = Affine(*metadata["transform"]), metadata.get("crs")
+    elif "gcps" in metadata:
+        points = [GroundControlPoint(*numbers) for numbers in metadata["gcps"]]
+        transform, crs = from_gcps(points), metadata.get("gcps_crs")
+    else:
+        return None
+    if crs is None:
+        return None
+    ring = [transform * corner for corner in _outline(width, height)]
+    if not np.isfinite(ring).all():
+        return None
+    outline = {"type": "Polygon", "coordinates": [ring]}
+    try:
+        geometry = transform_geom(parse_crs(crs), "EPSG:4326", outline, antimeridian_cutting=True, precision=DECIMALS)
+    except (CPLE_BaseError, CRSError):
+        return None
+    parts = geometry["coordinates"] if geometry["type"] == "MultiPolygon" else [geometry["coordinates"]]
+    if not all(np.isfinite(part[0]).all() for part in parts):
+        return None
+    if len(parts) == 1:
+        parts = [[np.round(part, DECIMALS).tolist()] for part in _wrapped(np.array(parts[0][0]))]
+        several = len(parts) > 1
+        geometry = {"type": "MultiPolygon" if several else "Polygon", "coordinates": parts if several else parts[0]}
+    boxes = np.array([_box(part[0]) for part in parts])
+    west, south, east, north = (*boxes[:, :2].min(0), *boxes[:, 2:].max(0))
+    if len(parts) > 1:
+        west, east = boxes[:, 0].max(), boxes[:, 2].min()
+    return geometry, [float(west), float(south), float(east), float(north)]
+
+
+def _outline(width: int, height: int) -> list[tuple[float, float]]:
+    """(column, row) along the edges, counter-clockwise on a map with north up, closed."""
+    corners = [(0, 0), (0, height), (width, height), (width, 0), (0, 0)]
+    shares = np.linspace(0, 1, POINTS, endpoint=False)[:, None]
+    edges = [np.array(a) + shares * (np.array(b) - np.array(a)) for a, b in itertools.pairwise(corners)]
+    return [tuple(point) for point in [*np.concatenate(edges).tolist(), corners[0]]]
+
+
+def _wrapped(ring: np.ndarray) -> list[np.ndarray]:
+    """A ring of any longitudes as rings within -180 and 180: itself, moved by whole turns, or in two parts."""
+    west, south, east, north = _box(ring)
+    if -180 <= west and east <= 180:
+        return [ring]
+    if east - west >= 360:
+        return [np.array([(-180, south), (180, south), (180, north), (-180, north), (-180, south)])]
+    turns = 360 * np.floor((west + 180) / 360)
+    ring = ring - [turns, 0]
+    if east - turns <= 180:
+        return [ring]
+    return [_cut(ring, 1), _cut(ring, -1) - [360, 0]]
+
+
+def _cut(ring: np.ndarray, side: int) -> np.ndarray:
+    """What lies west (1) or east (-1) of longitude 180."""
+    kept = []
+    beyond = side * (ring[:, 0] - 180)
+    for (a, b), (before, after) in zip(itertools.pairwise(ring), itertools.pairwise(beyond), strict=True):
+        if before <= 0:
+            kept.append(a)
+        if before * after < 0:
+            kept.append(a + (b - a) * before / (before - after))
+    return np.array([*kept, kept[0]])
+
+
+def _box(ring: list) -> tuple[float, float, float, float]:
+    xs, ys = np.array(ring)[:, :2].T
+    return xs.min(), ys.min(), xs.max(), ys.max()

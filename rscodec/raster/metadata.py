@@ -1,0 +1,365 @@
+"""Everything rasterio can read about a dataset except its pixels, as a dictionary that JSON keeps exactly.
+
+    open dataset --read_metadata--> {"crs": ..., "transform": ..., ...} --write_metadata--> new dataset
+                                     select_bands, crop_metadata, scale_metadata
+
+Only what differs from the defaults is present, so a plain PNG, JPEG or TIFF has {}:
+
+    crs         "EPSG:32633" where that says it all, else WKT2
+    transform   [a, b, c, d, e, f] of the affine geotransform
+    gcps        [[row, col, x, y, z, id, info], ...], with gcps_crs like crs
+    rpcs        the RPC tags
+    nodata      the value as text, "nan" too
+    tags        {namespace: {key: value}}, "" is the default namespace
+    band_tags   the same for each band
+    descriptions, units, scales, offsets, colorinterp: a list each, one item for each band
+    masked      true if a dataset mask says which pixels are valid
+
+Left out is how the pixels were stored (driver, compression, interleaving): it is no property of the scene. RPCs are
+numbers: units beside them are dropped, and RPCs that do not say where they begin, which nothing can use, are, too.
+Floats survive because JSON writes the shortest text that reads back as the same double.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+
+import numpy as np
+from rasterio import Affine
+from rasterio.control import GroundControlPoint
+from rasterio.crs import CRS
+from rasterio.dtypes import in_dtype_range
+from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.errors import CRSError
+
+from bitstreams.errors import InputError
+from rscodec.raster.validity import native
+
+STORAGE_NAMESPACES = {"IMAGE_STRUCTURE", "DERIVED_SUBDATASETS", "SUBDATASETS", "RPC", "TIFF"}
+COLOURS = frozenset(ColorInterp.__members__)
+PER_BAND = ("descriptions", "units", "scales", "offsets", "colorinterp")
+RPC_ORIGIN = ("LINE_OFF", "SAMP_OFF")
+RESERVED = ("ns", "bidx")  # rasterio has no way to write tags that are called like this
+XML = "xml:"  # how the name of a namespace begins that is one document
+NOT_IN_TIFF = {"COLOR_PROFILE": ("SOURCE_ICC_PROFILE_NAME",)}  # of a PNG: the profile itself is kept
+RPC_TOLERANCE = 1e-13  # TIFF readers print RPCs with 15 digits
+CRS_TEXT = re.compile(r"\s*(\w+\s*\[|\+?proj=|\{|urn:|\w+:[\w.+-]+$|(WGS|NAD)\d\d$)")  # WKT, PROJ, JSON, codes, names
+CRS_TOLERANCE = 1e-13  # as WKT has them, and GeoTIFF keeps axes instead of the flattening
+CRS_NUMBERS = re.compile(r'(PARAMETER|ELLIPSOID|SPHEROID|PRIMEM)\["[^"]*",([-+.\deE]+(?:,[-+.\deE]+)?)')
+CRS_UNITS = re.compile(r'UNIT\["([^"]*)"')
+
+
+def read_metadata(source, bands: tuple[int, ...]) -> dict:
+    """The metadata of an open rasterio dataset, as far as these bands (1-based) are concerned."""
+    points, points_crs = source.gcps
+    band_tags = [_read_tags(source, band) for band in bands]
+    chosen = {key: [getattr(source, key)[band - 1] for band in bands] for key in PER_BAND}
+    nodata = source.nodatavals[bands[0] - 1]
+    metadata = {
+        "crs": _crs_text(source.crs),
+        "transform": None if source.transform.is_identity else list(source.transform)[:6],
+        "gcps": [[p.row, p.col, p.x, p.y, p.z or 0.0, p.id, p.info or ""] for p in points],
+        "gcps_crs": _crs_text(points_crs) if points else None,
+        "rpcs": _read_rpcs(source),
+        "nodata": None if nodata is None else repr(float(nodata)),
+        "tags": _read_tags(source),
+        "band_tags": band_tags if any(band_tags) else None,
+        "descriptions": _unless_all(chosen["descriptions"], None),
+        "units": _unless_all([unit or None for unit in chosen["units"]], None),
+        "scales": _unless_all(chosen["scales"], 1.0),
+        "offsets": _unless_all(chosen["offsets"], 0.0),
+        "colorinterp": _unless_default([colour.name for colour in chosen["colorinterp"]], source.dtypes[0]),
+        "masked": any(source.mask_flag_enums[band - 1] == [MaskFlags.per_dataset] for band in bands),
+    }
+    return {key: value for key, value in metadata.items() if value}
+
+
+def write_metadata(target, metadata: dict) -> None:
+    """Give a new dataset, without pixels yet, this metadata. Its nodata value was set when it was created."""
+    for namespace, items in metadata.get("tags", {}).items():
+        _write_tags(target, namespace, items)
+    for band, namespaces in enumerate(metadata.get("band_tags", []), 1):
+        for namespace, items in namespaces.items():
+            _write_tags(target, namespace, items, band)
+    if "crs" in metadata:
+        target.crs = parse_crs(metadata["crs"])
+    if "transform" in metadata:
+        target.transform = Affine(*metadata["transform"])
+    if "gcps" in metadata:
+        points = [GroundControlPoint(r, c, x, y, z, id, info) for r, c, x, y, z, id, info in metadata["gcps"]]
+        target.gcps = points, parse_crs(metadata.get("gcps_crs")) or CRS()
+    if "rpcs" in metadata:
+        target.update_tags(ns="RPC", **metadata["rpcs"])
+    for key in ("descriptions", "units", "scales", "offsets"):
+        if key in metadata:
+            values = metadata[key]
+            setattr(target, key, [v or "" for v in values] if key == "units" else values)
+    names = metadata.get("colorinterp") or default_colours(target.count, target.dtypes[0])
+    colours = [ColorInterp[name] for name in names]
+    if colours != list(target.colorinterp):
+        target.colorinterp = colours
+
+
+def select_bands(metadata: dict, bands: tuple[int, ...], count: int, dtype: str) -> dict:
+    """The metadata of a dataset made of these bands (0-based) of a dataset with `count` bands."""
+    selected = dict(metadata)
+    for key in (*PER_BAND, "band_tags"):
+        if key in metadata:
+            selected[key] = [metadata[key][band] for band in bands]
+    colours = metadata.get("colorinterp") or default_colours(count, dtype)
+    selected["colorinterp"] = _unless_default([colours[band] for band in bands], dtype)
+    defaults = {"band_tags": {}, "descriptions": None, "units": None, "scales": 1.0, "offsets": 0.0}
+    for key, default in defaults.items():
+        selected[key] = _unless_all(selected.get(key, []), default)
+    return {key: value for key, value in selected.items() if value}
+
+
+def crop_metadata(metadata: dict, col: int, row: int, width: int, height: int) -> dict:
+    """The metadata of a window: georeference moved, statistics of the whole scene dropped."""
+    cropped = dict(metadata)
+    if "transform" in metadata:
+        cropped["transform"] = list(Affine(*metadata["transform"]) * Affine.translation(col, row))[:6]
+    if "gcps" in metadata:
+        cropped["gcps"] = [[r - row, c - col, *rest] for r, c, *rest in metadata["gcps"]]
+    if "rpcs" in metadata:
+        rpcs = metadata["rpcs"]
+        moved = {"LINE_OFF": float(rpcs["LINE_OFF"]) - row, "SAMP_OFF": float(rpcs["SAMP_OFF"]) - col}
+        cropped["rpcs"] = rpcs | {key: repr(value) for key, value in moved.items()}
+    if "band_tags" in metadata:
+        band_tags = [_without_statistics(tags) for tags in metadata["band_tags"]]
+        cropped["band_tags"] = band_tags if any(band_tags) else None
+    return {key: value for key, value in cropped.items() if value}
+
+
+def scale_metadata(metadata: dict, across: float, down: float) -> dict:
+    """The metadata of a picture whose pixels are so many times as wide and as high, from the same corner."""
+    scaled = dict(metadata)
+    if "transform" in metadata:
+        scaled["transform"] = list(Affine(*metadata["transform"]) * Affine.scale(across, down))[:6]
+    if "gcps" in metadata:
+        scaled["gcps"] = [[r / down, c / across, *rest] for r, c, *rest in metadata["gcps"]]
+    if "rpcs" in metadata:
+        # RPCs count from the centre of the first pixel.
+        rpcs, moved, sizes = metadata["rpcs"], {}, {}
+        for axis, factor in (("LINE", down), ("SAMP", across)):
+            moved[f"{axis}_OFF"] = (float(rpcs[f"{axis}_OFF"]) + 0.5) / factor - 0.5
+            if f"{axis}_SCALE" in rpcs:
+                sizes[f"{axis}_SCALE"] = float(rpcs[f"{axis}_SCALE"]) / factor
+        scaled["rpcs"] = rpcs | {key: repr(value) for key, value in (moved | sizes).items()}
+    if "band_tags" in metadata:
+        band_tags = [_without_statistics(tags) for tags in metadata["band_tags"]]
+        scaled["band_tags"] = band_tags if any(band_tags) else None
+    return {key: value for key, value in scaled.items() if value}
+
+
+def nodata_value(metadata: dict) -> float | None:
+    """The nodata value as a number."""
+    return float(metadata["nodata"]) if "nodata" in metadata else None
+
+
+def alpha_bands(metadata: dict) -> tuple[int, ...]:
+    """Indices (0-based) of the bands that say how opaque a pixel is; they are kept losslessly."""
+    return tuple(band for band, name in enumerate(metadata.get("colorinterp", [])) if name == "alpha")
+
+
+def default_colours(count: int, dtype: str) -> list[str]:
+    """What a dataset without further word means: RGB for three bytes, else no colours at all."""
+    if count == 3 and dtype == "uint8":
+        return ["red", "green", "blue"]
+    return ["gray"] + ["undefined"] * (count - 1)
+
+
+def description(width: int, height: int, bands: int, dtype: str, metadata: dict) -> dict:
+    """A dataset or a stream in the form that `differences` compares."""
+    return {"width": width, "height": height, "bands": bands, "dtype": dtype, **metadata}
+
+
+def differences(a: dict, b: dict) -> list[str]:
+    """One line for each thing in which two descriptions differ; none if only pixels can differ."""
+    return [
+        f"{key}: {_short(a.get(key))} in the one, {_short(b.get(key))} in the other"
+        for key in sorted(a.keys() | b.keys())
+        if not _same(key, a.get(key), b.get(key))
+    ]
+
+
+def unwritable(metadata: dict, dtype: str) -> list[str]:
+    """The keys whose value no image can hold: a CRS that GDAL does not know, a nodata value beyond the pixels' type."""
+    found = [key for key in ("crs", "gcps_crs") if key in metadata and not _is_crs(metadata[key])]
+    nodata = nodata_value(metadata)
+    holds = nodata is None or native(nodata, dtype) is not None or in_dtype_range(nodata, dtype)
+    return found if holds else [*found, "nodata"]
+
+
+def _is_crs(text: str) -> bool:
+    try:
+        parse_crs(text)
+    except CRSError:
+        return False
+    return True
+
+
+def parse_crs(text: str | None) -> CRS | None:
+    """A CRS from a code or a definition. Other texts are names of files and URLs to GDAL, which it would open."""
+    if text is None:
+        return None
+    if not CRS_TEXT.match(text):
+        raise CRSError(f"{text!r:.160} is neither a code, such as EPSG:4326, nor a definition, such as WKT")
+    return CRS.from_user_input(text)
+
+
+def _same(key: str, a, b) -> bool:
+    if a == b:
+        return True
+    if a is None or b is None:
+        return False
+    if key in ("crs", "gcps_crs"):
+        try:
+            return _same_crs(parse_crs(a), parse_crs(b))
+        except CRSError:
+            return False
+    if key == "rpcs":
+        return a.keys() == b.keys() and all(_same_numbers(a[name], b[name]) for name in a)
+    return False
+
+
+def _same_crs(a: CRS, b: CRS) -> bool:
+    """GDAL passes over small differences of parameters, and over the names of units."""
+    (units, numbers), (other_units, other_numbers) = _measures(a), _measures(b)
+    return a == b and units == other_units and len(numbers) == len(other_numbers) and all(
+        kind == other and np.allclose(values, others, CRS_TOLERANCE, 0)
+        for (kind, values), (other, others) in zip(numbers, other_numbers, strict=True)
+    )  # fmt: skip
+
+
+def _measures(crs: CRS) -> tuple[set[str], list[tuple[str, list[float]]]]:
+    """The names of its units, and the numbers of its ellipsoid, prime meridian and parameters, in order of size."""
+    text = _wkt(crs)
+    numbers = [(kind, [float(value) for value in values.split(",")]) for kind, values in CRS_NUMBERS.findall(text)]
+    return {unit.lower() for unit in CRS_UNITS.findall(text)}, sorted(numbers)
+
+
+def _same_numbers(a: str, b: str) -> bool:
+    try:
+        return np.allclose([float(x) for x in a.split()], [float(x) for x in b.split()], RPC_TOLERANCE, 0)
+    except ValueError:
+        return a == b
+
+
+def _short(value) -> str:
+    text = "nothing" if value is None else "yes" if value is True else repr(value)
+    return text if len(text) <= 160 else text[:157] + "..."
+
+
+def _crs_text(crs: CRS | None) -> str | None:
+    """AUTHORITY:CODE if it stands for exactly this CRS, else WKT2 (WKT1 where a CRS has no WKT2)."""
+    if not crs:
+        return None
+    authority = crs.to_authority(confidence_threshold=100)
+    if authority:
+        try:
+            if CRS.from_authority(*authority).to_wkt() == crs.to_wkt():
+                return ":".join(authority)
+        except CRSError:
+            pass
+    return _wkt(crs)
+
+
+def _wkt(crs: CRS) -> str:
+    try:
+        return crs.to_wkt(version="WKT2_2019")
+    except CRSError:
+        return crs.to_wkt()
+
+
+def _read_tags(source, band: int = 0) -> dict[str, dict[str, str]]:
+    names = ["", *(name for name in source.tag_namespaces(band) if name not in STORAGE_NAMESPACES)]
+    tags = {name: _items(source, band, name) for name in names}
+    if tags[""].get("AREA_OR_POINT") == "Area":  # what a TIFF says when nobody said anything
+        del tags[""]["AREA_OR_POINT"]
+    for name, items in tags.items():
+        for key in RESERVED:
+            if key in items:
+                raise InputError(f"{source.name} has a tag that is called {key}, which could not be written again: "
+                                 "give it another name")
+        for key in NOT_IN_TIFF.get(name, ()):
+            items.pop(key, None)
+    return {name: items for name, items in tags.items() if items}
+
+
+def _items(source, band: int, namespace: str) -> dict[str, str]:
+    with _Undecoded() as undecoded:
+        return source.tags(band, ns=namespace or None) | dict(undecoded.items())
+
+
+class _Undecoded(logging.Handler):
+    """While it is entered, gathers the tags of this thread that are not UTF-8, which rasterio but tells of."""
+
+    def __init__(self):
+        super().__init__(logging.WARNING)
+        self._found: list[bytes] = []
+        self._thread = threading.get_ident()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread == self._thread and isinstance(record.args, tuple):
+            self._found += [item for item in record.args if isinstance(item, bytes)]
+
+    def items(self) -> list[tuple[str, str]]:
+        """As they were meant, most likely: Latin-1, which has a meaning for every byte."""
+        return [tuple(item.decode("latin-1").split("=", 1)) for item in self._found if b"=" in item]
+
+    def __enter__(self) -> _Undecoded:
+        logging.getLogger("rasterio._base").addHandler(self)
+        return self
+
+    def __exit__(self, *exception) -> None:
+        logging.getLogger("rasterio._base").removeHandler(self)
+
+
+def _read_rpcs(source) -> dict[str, str]:
+    rpcs = {key: _numbers(text) for key, text in source.tags(ns="RPC").items()}
+    return rpcs if all(rpcs.get(key) for key in RPC_ORIGIN) else {}
+
+
+def _numbers(text: str) -> str:
+    """The numbers that a text begins with."""
+    words = text.split()
+    count = next((at for at, word in enumerate(words) if not is_number(word)), len(words))
+    return text if count == len(words) else " ".join(words[:count])
+
+
+def is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _without_statistics(tags: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    kept = {
+        namespace: {key: value for key, value in items.items() if not key.startswith("STATISTICS_")}
+        for namespace, items in tags.items()
+    }
+    return {namespace: items for namespace, items in kept.items() if items}
+
+
+def _write_tags(target, namespace: str, items: dict[str, str], band: int = 0) -> None:
+    if namespace.startswith(XML):
+        # rasterio joins key and value by "=", but this namespace is one document: split it at its first "=".
+        key, _, value = items[namespace].partition("=")
+        items = {key: value}
+    target.update_tags(band, ns=namespace or None, **items)
+
+
+def _unless_default(names: list[str], dtype: str) -> list[str] | None:
+    """Gray and undefined mean the same; a TIFF has gray first and undefined after it."""
+    colourless = ("gray", "undefined")
+    names = [colourless[i > 0] if name in colourless else name for i, name in enumerate(names)]
+    return None if names == default_colours(len(names), dtype) else names
+
+
+def _unless_all(values, default) -> list | None:
+    return None if all(value == default for value in values) else list(values)

@@ -1,0 +1,74 @@
+"""A scene in memory: what `rscodec.decode` returns and `rscodec.encode` takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from rscodec.raster.metadata import alpha_bands, nodata_value
+from rscodec.raster.reader import BLOCK, RasterReader, RasterWriter, driver_for
+from rscodec.raster.validity import MASKED, VALID
+from rscodec.stream.geometry import Window
+
+
+@dataclass
+class Scene:
+    """pixels (B,H,W), class planes of its coded bands (P,H,W) or None (every pixel is valid), metadata."""
+
+    pixels: np.ndarray
+    classes: np.ndarray | None = None
+    metadata: dict = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, path, bands: tuple[int, ...] | None = None, nodata: float | None = None) -> Scene:
+        """A whole image file. bands (1-based) and nodata as for RasterReader."""
+        with RasterReader(path, bands, nodata) as reader:
+            return cls(*reader.read(0, 0, reader.width, reader.height), reader.metadata)
+
+    def save(self, path, driver: str | None = None, overwrite: bool = False, **creation_options) -> None:
+        """Write an image file; without a driver the suffix decides (.tif, .png, .jpg, .jp2)."""
+        count, height, width = self.pixels.shape
+        shape = (width, height, count, str(self.pixels.dtype), self.metadata)
+        with RasterWriter(path, *shape, driver or driver_for(path), creation_options, overwrite) as writer:
+            for row in range(0, height, BLOCK):
+                strip = slice(row, row + BLOCK)
+                if "masked" in self.metadata:
+                    writer.write_mask(self.dataset_mask[strip], 0, row)
+                writer.write(self.pixels[:, strip], 0, row)
+
+    @property
+    def mask(self) -> np.ndarray:
+        """bool (B,H,W): True where a pixel holds a measurement; always True in alpha bands."""
+        mask = np.ones(self.pixels.shape, bool)
+        coded = [band for band in range(len(mask)) if band not in alpha_bands(self.metadata)]
+        if self.classes is not None and coded:
+            mask[coded] = self.classes == VALID
+        return mask
+
+    @property
+    def dataset_mask(self) -> np.ndarray:
+        """bool (H,W): False outside the dataset mask, as far as the scene has one."""
+        if self.classes is None:
+            return np.ones(self.pixels.shape[1:], bool)
+        return self.classes[0] != MASKED
+
+    @property
+    def nodata(self) -> float | None:
+        return nodata_value(self.metadata)
+
+
+def assemble(
+    pieces: Iterable[tuple[Window, np.ndarray, np.ndarray | None]], window: Window, count: int, dtype: str
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Pixels (B,h,w) and class planes (P,h,w) or None of a window, from those of its pieces."""
+    shape = window.height, window.width
+    whole, classes = np.empty((count, *shape), dtype), None
+    for piece, pixels, found in pieces:
+        inside = (slice(None), *piece.within(window))
+        whole[inside] = pixels
+        if found is not None:
+            classes = np.zeros((len(found), *shape), np.uint8) if classes is None else classes
+            classes[inside] = found
+    return whole, classes

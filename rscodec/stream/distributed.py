@@ -1,0 +1,56 @@
+"""One scene by many workers: each encodes some blocks of tiles, and the stream is the one that a single process writes.
+
+    SceneEncoder (here: statistics, quality) --Part--> workers, each with the file open --> tiles, in order --> here
+
+The workers must find the scene, and the weights if they are not those that ship, under the same path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import closing
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from rscodec.concurrency.executors import in_order
+from rscodec.concurrency.torch_lock import turn
+from rscodec.raster.pixel_source import open_source
+from rscodec.stream.encoder import BLOCK_TILES, SceneEncoder, encoder_for
+from rscodec.stream.radiometry import Radiometry
+from rscodec.stream.settings import EncodeSettings
+
+PART_BLOCKS = 4  # blocks a task: seconds of work for a fraction of a second of opening and sending
+LEAD = 64  # tasks ahead of the writer: their payloads wait in memory
+
+
+@dataclass(frozen=True)
+class Part:
+    """Blocks `first` to `last` (exclusive) of a scene, and all that their tiles depend on."""
+
+    scene: str
+    bands: tuple[int, ...] | None
+    nodata: float | None
+    settings: EncodeSettings
+    radiometry: Radiometry
+    quality: float
+    first: int = 0
+    last: int = 0
+
+
+def spread_tiles(executor: Executor, encoder: SceneEncoder, whole: Part) -> Iterator[tuple]:
+    """What SceneEncoder.tiles yields, made by workers."""
+    blocks = encoder.grid.rows * -(-encoder.grid.cols // BLOCK_TILES)
+    starts = range(0, blocks, PART_BLOCKS)
+    parts = (replace(whole, first=first, last=min(first + PART_BLOCKS, blocks)) for first in starts)
+    for tiles in in_order(executor, encode_part, parts, LEAD):
+        yield from tiles
+
+
+def encode_part(part: Part) -> list[tuple]:
+    """The tiles of a part, in a worker."""
+    with turn(threads=1), open_source(part.scene, part.bands, part.nodata) as source:
+        encoder = encoder_for(source, part.settings, part.radiometry)
+        blocks = islice(encoder.grid.blocks(BLOCK_TILES), part.first, part.last)
+        with closing(encoder.tiles(part.quality, blocks)) as tiles:
+            return list(tiles)

@@ -1,0 +1,128 @@
+"""A small picture of a scene, for a fraction of the work: every pixel is an average of 2^n x 2^n.
+
+    factor   how it is made                                                          of the work (docs/costs.md)
+    16 ...   the first channels of every tile, by the linear shortcut, 1 pixel a latent     entropy decoding in part
+    4, 8     the same with more channels, 4 x 4 or 2 x 2 pixels a latent                    entropy decoding
+    1, 2     the whole decode
+
+Averages are over valid pixels; a pixel has the class (valid, nodata, outside the mask) that most of its pixels have.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from rscodec.raster.scene import assemble
+from rscodec.raster.validity import MASKED, VALID, protect_nodata
+from rscodec.stream.decoder import SceneDecoder
+from rscodec.stream.geometry import Window
+from rscodec.stream.radiometry import to_dtype
+
+COARSEST_DECODE = 2  # factors up to this one are decoded as a whole
+
+
+def factor_for(width: int, height: int, longest: int) -> int:
+    """The power of two that brings the longest side nearest to `longest` pixels."""
+    return 2 ** max(0, round(math.log2(max(width, height) / longest)))
+
+
+def shrunk(window: Window, factor: int) -> Window:
+    """The pixels of the small picture that a window has a part in."""
+    col, row = window.col // factor, window.row // factor
+    return Window(col, row, -(-window.right // factor) - col, -(-window.bottom // factor) - row)
+
+
+def preview(decoder: SceneDecoder, factor: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """Pixels (B, h, w) and class planes (P, h, w), if there are any, of the scene made `factor` times smaller."""
+    header = decoder.reader.header
+    return assemble(pieces(decoder, factor), shrunk(decoder.grid.scene, factor), header.bands, header.dtype)
+
+
+def pieces(decoder: SceneDecoder, factor: int) -> Iterator[tuple[Window, np.ndarray, np.ndarray | None]]:
+    """The same piece by piece, with the place of each, so that memory does not depend on the scene.
+
+    A piece is a tile, or as many of them as it takes for its borders to be those of pixels of the small picture.
+    """
+    grid = decoder.grid
+    tiles = factor // math.gcd(factor, grid.edge)
+    for row in range(0, grid.rows, tiles):
+        for col in range(0, grid.cols, tiles):
+            canvas = _Canvas(decoder, factor, row, col, tiles)
+            yield canvas.place, *canvas.finish()
+
+
+class _Canvas:
+    """Sums over the pixels of a piece of the small picture, `tiles` x `tiles` of the scene or what there is of them."""
+
+    def __init__(self, decoder: SceneDecoder, factor: int, row: int, col: int, tiles: int):
+        self.decoder, self.factor = decoder, factor
+        radiometry, grid = decoder.radiometry, decoder.grid
+        corner = Window(col * grid.edge, row * grid.edge, tiles * grid.edge, tiles * grid.edge)
+        self.place = shrunk(corner.overlap(grid.scene), factor)
+        shape = self.place.height, self.place.width
+        self.coded, self.weight = (np.zeros((len(radiometry.coded), *shape)) for _ in range(2))
+        self.exact, self.area = np.zeros((len(radiometry.exact), *shape)), np.zeros(shape)
+        self.votes = np.zeros((MASKED + 1, radiometry.plane_count, *shape)) if radiometry.plane_count else None
+        for tile_row in range(row, min(row + tiles, grid.rows)):
+            for tile_col in range(col, min(col + tiles, grid.cols)):
+                self.add(tile_row, tile_col)
+
+    def add(self, row: int, col: int) -> None:
+        """One tile."""
+        tile = self.decoder.grid.tile(row, col)
+        classes, exact, damaged = self.decoder.planes(tile)
+        coded, cell = self._pixels(row, col, tile)
+        damaged = damaged | self.decoder.damage(tile)
+        inside = slice(None), *shrunk(tile, self.factor).within(self.place)
+        self.exact[inside] += _fold(exact, tile, self.factor)
+        self.area[inside[1:]] += _fold(np.ones((tile.height, tile.width)), tile, self.factor)
+        valid = np.ones((1, tile.height, tile.width), bool) if classes is None else classes == VALID
+        if self.votes is not None:
+            for kind in range(len(self.votes)):
+                self.votes[kind][inside] += _fold((classes == kind) & ~damaged, tile, self.factor)
+        if coded is not None:
+            weight = _fold(valid & ~damaged, tile, cell)
+            _, height, width = weight.shape
+            cells = Window(tile.col // cell, tile.row // cell, width, height)
+            known = np.where(weight > 0, coded[:, :height, :width], 0)
+            self.coded[inside] += _fold(known * weight, cells, self.factor // cell)
+            self.weight[inside] += _fold(weight, cells, self.factor // cell)
+
+    def _pixels(self, row: int, col: int, tile: Window) -> tuple[np.ndarray | None, int]:
+        """The coded bands of a tile, or None where there is nothing, and how many pixels wide theirs are."""
+        radiometry, stride = self.decoder.radiometry, self.decoder.codec.stride
+        if not radiometry.groups:
+            return None, 1
+        if self.factor <= COARSEST_DECODE:
+            pixels, _ = self.decoder.read(tile)
+            return radiometry.split(pixels)[0], 1
+        detail = max(1, stride // self.factor)
+        channels = self.decoder.sketch(row, col, detail)
+        return None if channels is None else radiometry.inverse(channels), stride // detail
+
+    def finish(self) -> tuple[np.ndarray, np.ndarray | None]:
+        decoder, radiometry = self.decoder, self.decoder.radiometry
+        known = self.weight > 0
+        values = self.coded / np.where(known, self.weight, 1)
+        coded = to_dtype(values, radiometry.dtype)
+        classes = None if self.votes is None else self.votes.argmax(0).astype(np.uint8)
+        coded = protect_nodata(coded, classes, decoder.nodata)
+        lost = ~known & (True if classes is None else classes == VALID)
+        if lost.any():
+            coded[lost] = decoder.blank()
+            classes = np.zeros((1, *self.area.shape), np.uint8) if classes is None else classes
+            classes[np.broadcast_to(lost.all(0), classes.shape)] = MASKED
+        exact = to_dtype(self.exact / self.area, radiometry.dtype)
+        return radiometry.merge(coded, exact), classes
+
+
+def _fold(values: np.ndarray, at: Window, size: int) -> np.ndarray:
+    """Sums over squares of `size` x `size`, which lie on the grid of the scene, of an array that lies at `at` in it."""
+    for axis, first in ((-2, at.row), (-1, at.col)):
+        number = (first + np.arange(values.shape[axis])) // size
+        starts = np.flatnonzero(np.diff(number, prepend=-1))
+        values = np.add.reduceat(values, starts, axis, dtype=np.float64)
+    return values

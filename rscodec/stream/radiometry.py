@@ -1,0 +1,312 @@
+"""Bands <-> what the network sees.
+
+The network knows groups of three channels with values of about 0..1, 0.5 being mid grey. A scene has up to
+sixteen bands of some integer or float type. Between them stands a `Radiometry`, small enough to be stored in
+the file and exact enough that both sides compute the same numbers:
+
+    all bands (B,h,w) --split--> coded (C,h,w)        exact (E,h,w): alpha, stored losslessly
+                                   |
+                                   |  v = (pixels - offset) / scale    one scale: an error has one size in DN,
+                                   |                                   unless weights make it count more in some bands
+           without a KLT           |           with a KLT
+        1 band : (v, v, v) <-------+-------> c = klt @ v               rows by falling variance
+        2 bands: (v1, v2, v2)      |         (c0) (c1 c2 c3) (c4 ...   `alone` singles, then threes; zeros for missing
+        3 bands: (v1, v2, v3)      |         GREY_ROTATION.T @ group + 0.5
+                                   v
+                        network channels (G,3,h,w) float32
+
+Behind the KLT the leading component of a group looks like luminance and the others like colour differences,
+as in the RGB imagery that the network was trained on. A strong component does better alone: the network keeps less
+detail of colour than of luminance. All rotations are orthonormal: squared errors stay.
+A `Radiometry` is made by `rscodec.stream.statistics.Statistics` from what a scene holds.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+
+import numpy as np
+
+from bitstreams.errors import RadiometryDamaged
+from bitstreams.limits import MAX_BANDS, MAX_GROUPS
+
+MATRIX_ONE = 2**14  # the KLT is stored as int16 in steps of 2**-14
+MATRIX_TOLERANCE = 0.01  # how far a stored KLT may be from orthonormal before it is called damaged
+ANGLE = np.pi / 128
+GREY_ROTATION = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]]) / np.sqrt([[3], [2], [6]])
+
+# Packed form: flags u8, exact bands u16 (a bit each), then only what the flags announce. Real numbers are
+# float32, for float64 scenes float64: any offset and scale will do, as long as both sides use the same.
+FLAG_PLANES, FLAG_SCALE, FLAG_OFFSET, FLAG_MATRIX, FLAG_SHORT, FLAG_ALONE, FLAG_WEIGHTS = 0b11, 4, 8, 16, 32, 64, 128
+
+
+@dataclass(frozen=True)
+class Radiometry:
+    """How the bands of one scene map to network channels, and which parts of them are stored losslessly.
+
+    bands counts all bands, exact ones included; offset and matrix speak of the coded bands only.
+    planes: 0 no class planes, 1 one plane shared by all coded bands, 2 one plane for each coded band.
+    The KLT is a matrix or, of two or three bands of uint8, a few angles; alone: components with a group of their own.
+    weights: how many times an error counts in each coded band, 1 and more; none: once in all.
+    deviations: of the components, in network units; the encoder alone knows them.
+    """
+
+    dtype: str
+    bands: int
+    exact: tuple[int, ...] = ()
+    planes: int = 0
+    scale: float = 255.0
+    offset: tuple[float, ...] = ()
+    matrix: np.ndarray | None = None
+    angles: tuple[int, ...] = ()
+    alone: int = 0
+    weights: tuple[float, ...] = ()
+    deviations: tuple[float, ...] = field(default=(), compare=False)
+
+    @classmethod
+    def default(cls, dtype: str, bands: int) -> Radiometry:
+        """The one that needs no section in the file: one to three uint8 bands, every pixel valid."""
+        return cls(dtype, bands, offset=(0.0,) * bands)
+
+    @staticmethod
+    def needs_section(dtype: str, bands: int) -> bool:
+        """Whether no default exists for such a scene, so that a file without this section is damaged."""
+        return dtype != "uint8" or bands > 3
+
+    def is_default(self) -> bool:
+        return not self.needs_section(self.dtype, self.bands) and self.pack() == bytes(3)
+
+    @property
+    def coded(self) -> tuple[int, ...]:
+        """Indices (0-based) of the bands that the network codes."""
+        return tuple(band for band in range(self.bands) if band not in self.exact)
+
+    @property
+    def groups(self) -> int:
+        """Groups of three network channels."""
+        return self.alone - (self.alone - len(self.coded)) // 3
+
+    @property
+    def most_alone(self) -> int:
+        """How many components may have a group of their own."""
+        count = len(self.coded) if self.has_klt else 0
+        return max(alone for alone in range(count + 1) if replace(self, alone=alone).groups <= MAX_GROUPS)
+
+    def at(self, quality: float) -> Radiometry:
+        """This radiometry with as many components alone as serve a quality best."""
+        return self.with_alone_above(weakest_alone(quality)) if self.deviations else self
+
+    def with_alone_above(self, grey_levels: float) -> Radiometry:
+        """This radiometry with the components alone that deviate more, and others as long as that makes no group."""
+        strong = sum(255 * deviation > grey_levels for deviation in self.deviations)
+        groups = replace(self, alone=min(strong, self.most_alone)).groups
+        options = (replace(self, alone=alone) for alone in range(self.most_alone, -1, -1))
+        return next(option for option in options if option.groups == groups)
+
+    @property
+    def has_klt(self) -> bool:
+        return self.matrix is not None or bool(self.angles)
+
+    @property
+    def plane_count(self) -> int:
+        """Class planes of a tile: none, one, or one for each coded band."""
+        return (0, min(1, len(self.coded)), len(self.coded))[self.planes]
+
+    def split(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """All bands (B,h,w) -> coded (C,h,w), exact (E,h,w)."""
+        return pixels[list(self.coded)], pixels[list(self.exact)]
+
+    def merge(self, coded: np.ndarray, exact: np.ndarray) -> np.ndarray:
+        """The inverse of `split`."""
+        pixels = np.empty((self.bands, *coded.shape[1:]), self.dtype)
+        pixels[list(self.coded)] = coded
+        pixels[list(self.exact)] = exact
+        return pixels
+
+    def forward(self, coded: np.ndarray) -> np.ndarray:
+        """Coded bands (C,h,w), all of them finite -> network channels (G,3,h,w) float32."""
+        count, height, width = coded.shape
+        values = (coded.astype(self._working) - self._offsets()) / self._scales(self._working)
+        if not self.has_klt:
+            return values[list(REPLICATION[count])].astype(np.float32, copy=False)[None]
+        components = np.zeros((self.groups * 3, height * width), self._working)
+        components[self._places()] = self.klt.astype(self._working) @ values.reshape(count, -1)
+        channels = GREY_ROTATION.T.astype(self._working) @ components.reshape(self.groups, 3, -1) + self._working(0.5)
+        return channels.reshape(self.groups, 3, height, width).astype(np.float32, copy=False)
+
+    def inverse(self, channels: np.ndarray) -> np.ndarray:
+        """Network channels (G,3,h,w) -> coded bands (C,h,w): rounded to nearest, clipped to the type."""
+        return to_dtype(self.unrounded(channels.astype(self._working, copy=False)), self.dtype)
+
+    def unrounded(self, channels: np.ndarray) -> np.ndarray:
+        """Network channels (G,3,h,w) -> coded bands (C,h,w), in the precision of the channels."""
+        height, width = channels.shape[2:]
+        count, real = len(self.coded), channels.dtype.type
+        if self.has_klt:
+            components = GREY_ROTATION.astype(real) @ (channels.reshape(self.groups, 3, -1) - real(0.5))
+            components = components.reshape(self.groups * 3, -1)[self._places()]
+            values = (np.linalg.inv(self.klt.astype(real)) @ components).reshape(count, height, width)
+        elif count == 3:
+            values = channels[0]
+        else:
+            replication = np.array(REPLICATION[count])
+            values = np.stack([channels[0, replication == band].mean(0) for band in range(count)])
+        return values * self._scales(real) + self._offsets().astype(real)
+
+    def visible(self) -> np.ndarray:
+        """(G,3,3): the projection that leaves of an error in network channels what reaches the bands."""
+        count = len(self.coded)
+        if self.has_klt:
+            kept = np.zeros(self.groups * 3)
+            kept[self._places()] = 1
+            return GREY_ROTATION.T @ (kept.reshape(-1, 3, 1) * GREY_ROTATION)
+        shares = np.equal.outer(REPLICATION[count], REPLICATION[count])
+        return (shares / shares.sum(0))[None]
+
+    @property
+    def _working(self) -> type[np.floating]:
+        """What to compute in: eight bits leave room enough in float32, unless a matrix is to be inverted."""
+        return np.float32 if self.dtype == "uint8" and self.matrix is None else np.float64
+
+    def _scales(self, real: type[np.floating]) -> np.ndarray:
+        """Units of the scene for 1.0 of the network, of all bands (1,1,1) or of each (C,1,1)."""
+        return (self.scale / np.array(self.weights or [1.0])).astype(real).reshape(-1, 1, 1)
+
+    def _offsets(self) -> np.ndarray:
+        return np.array(self.offset, self._working).reshape(-1, 1, 1)
+
+    @property
+    def klt(self) -> np.ndarray:
+        """Components (rows) from bands (columns)."""
+        if self.matrix is None:
+            return from_angles(self.angles, len(self.coded))
+        return self.matrix.astype(np.float64) / MATRIX_ONE
+
+    def _places(self) -> list[int]:
+        """Which of the 3 G channels, once their greys are rotated away, holds each component."""
+        rest = range(len(self.coded) - self.alone)
+        return [3 * group for group in range(self.alone)] + [3 * self.alone + place for place in rest]
+
+    def pack(self) -> bytes:
+        """The radiometry section of a file; the width of a float follows the type of the scene."""
+        real = np.dtype(_real(self.dtype))
+        flags, tail = self.planes, b""
+        if self.scale != 255.0:
+            flags, tail = flags | FLAG_SCALE, tail + np.array([self.scale], real).tobytes()
+        if self.angles:
+            flags, tail = flags | FLAG_SHORT, tail + bytes(map(int, self.offset)) + bytes(self.angles)
+        elif any(self.offset):
+            flags, tail = flags | FLAG_OFFSET, tail + np.array(self.offset, real).tobytes()
+        if self.matrix is not None:
+            flags, tail = flags | FLAG_MATRIX, tail + self.matrix.astype("<i2").tobytes()
+        if self.alone:
+            flags, tail = flags | FLAG_ALONE, tail + bytes([self.alone])
+        if self.weights:
+            flags, tail = flags | FLAG_WEIGHTS, tail + np.array(self.weights, real).tobytes()
+        return struct.pack("<BH", flags, sum(1 << band for band in self.exact)) + tail
+
+    @classmethod
+    def unpack(cls, data: bytes | None, dtype: str, bands: int) -> Radiometry:
+        """Read a radiometry section (None: absent). Raises RadiometryDamaged for what `pack` cannot write."""
+        if data is None:
+            if cls.needs_section(dtype, bands):
+                raise RadiometryDamaged(f"the radiometry section is missing, {bands} {dtype} bands need it")
+            return cls.default(dtype, bands)
+        if len(data) < 3:
+            raise RadiometryDamaged(f"the radiometry section has {len(data)} bytes, at least 3 are needed")
+        flags, exact_bits = struct.unpack_from("<BH", data)
+        exact = tuple(band for band in range(MAX_BANDS) if exact_bits >> band & 1)
+        count = bands - len(exact)
+        if any(band >= bands for band in exact) or flags & FLAG_PLANES == 3:
+            raise RadiometryDamaged(f"the radiometry section has flags {flags:#x}, lossless bands {exact}")
+        if count < 2 if flags & FLAG_MATRIX else count > 3:
+            raise RadiometryDamaged(f"a spectral transform is for more than 3 coded bands, not for {count}")
+        if flags & FLAG_SHORT and (dtype != "uint8" or count < 2 or flags & (FLAG_SCALE | FLAG_OFFSET | FLAG_MATRIX)):
+            raise RadiometryDamaged(f"a short spectral transform is for 2 or 3 bands of uint8, not {count} of {dtype}")
+        if flags & FLAG_WEIGHTS and count < 2:
+            raise RadiometryDamaged(f"weights are for 2 and more coded bands, not for {count}")
+
+        real, parts = np.dtype(_real(dtype)), []
+        sizes = [
+            real.itemsize if flags & FLAG_SCALE else 0,
+            real.itemsize * count if flags & FLAG_OFFSET else 0,
+            2 * count * count if flags & FLAG_MATRIX else 0,
+            count + count * (count - 1) // 2 if flags & FLAG_SHORT else 0,
+            1 if flags & FLAG_ALONE else 0,
+            real.itemsize * count if flags & FLAG_WEIGHTS else 0,
+        ]
+        if len(data) != 3 + sum(sizes):
+            raise RadiometryDamaged(f"the radiometry section has {len(data)} bytes, not {3 + sum(sizes)}")
+        for size in sizes:
+            start = 3 + sum(map(len, parts))
+            parts.append(data[start : start + size])
+        scale = float(np.frombuffer(parts[0], real)[0]) if parts[0] else 255.0
+        offset = np.frombuffer(parts[1], real).astype(float) if parts[1] else np.zeros(count)
+        matrix = np.frombuffer(parts[2], "<i2").astype(np.int16).reshape(count, count) if parts[2] else None
+        if parts[3]:
+            offset = np.array(list(parts[3][:count]), float)
+        alone = parts[4][0] if parts[4] else 0
+        weights = np.frombuffer(parts[5], real).astype(float)
+
+        if not (np.isfinite(scale) and scale > 0 and np.isfinite(offset).all()):
+            raise RadiometryDamaged("the radiometry section has an impossible scale or offset")
+        if not (np.isfinite(weights) & (weights >= 1)).all():
+            raise RadiometryDamaged("the radiometry section has impossible weights of bands")
+        if matrix is not None:
+            klt = matrix.astype(np.float64) / MATRIX_ONE
+            if np.abs(klt @ klt.T - np.eye(count)).max() > MATRIX_TOLERANCE:
+                raise RadiometryDamaged("the spectral transform in the radiometry section is not orthonormal")
+        angles = tuple(parts[3][count:])
+        found = cls(dtype, bands, exact, flags & FLAG_PLANES, scale, tuple(offset.tolist()), matrix, angles, alone,
+                    tuple(weights.tolist()))  # fmt: skip
+        if parts[4] and not 1 <= alone <= found.most_alone:
+            raise RadiometryDamaged(f"the radiometry section gives {alone} of {count} components a group of their own")
+        return found
+
+
+# Which band each of the three channels shows, by number of coded bands.
+REPLICATION = {1: (0, 0, 0), 2: (0, 1, 1), 3: (0, 1, 2)}
+
+
+def weakest_alone(quality: float) -> float:
+    """The deviation, in grey levels, above which a component earns a group of its own: measured, tools/LOG.md."""
+    return 4.0 if quality >= 6 else float("inf")
+
+
+def to_angles(rotation: np.ndarray) -> tuple[int, ...]:
+    """A rotation as the turns that make it of the identity, a byte each: 256 to a circle."""
+    left, angles = rotation.copy(), []
+    for one, other in combinations(range(len(left)), 2):
+        angle = np.arctan2(left[other, one], left[one, one])
+        left[[one, other]] = _turn(-angle) @ left[[one, other]]
+        angles.append(round(angle / ANGLE) % 256)
+    return tuple(angles)
+
+
+def from_angles(angles: tuple[int, ...], count: int) -> np.ndarray:
+    """The matrix (count, count) that `to_angles` was given, nearly."""
+    rotation = np.eye(count)
+    for (one, other), angle in reversed([*zip(combinations(range(count), 2), angles, strict=True)]):
+        rotation[[one, other]] = _turn(angle * ANGLE) @ rotation[[one, other]]
+    return rotation
+
+
+def _turn(angle: float) -> np.ndarray:
+    return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+
+
+def _real(dtype: str) -> str:
+    """The stored type of scale and offset."""
+    return "<f8" if dtype == "float64" else "<f4"
+
+
+def to_dtype(values: np.ndarray, dtype: str) -> np.ndarray:
+    """float64 -> dtype: rounded to nearest if it is an integer type, clipped to its range."""
+    if np.issubdtype(dtype, np.integer):
+        limits = np.iinfo(dtype)
+        values = np.rint(values)
+    else:
+        limits = np.finfo(dtype)
+    return np.clip(values, limits.min, limits.max).astype(dtype)

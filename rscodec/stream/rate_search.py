@@ -1,0 +1,178 @@
+"""The quality that meets a target rate or PSNR, among the 225 that a header can hold.
+
+    quality ──> bytes, or distance, of the scene or a sample of it        each try encodes; none decodes
+    try the middle, then where the curve should cross the target, until two neighbours have it between them
+
+Scenes of up to SAMPLE_TILES tiles (fewer where a tile has several groups) are encoded whole at each try. Of larger ones
+a sample of tiles spread over them is, with the radiometry of the whole; the bytes that a file has once, beside its
+tiles, are counted once.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+from bitstreams import StreamReader
+from bitstreams.errors import InputError
+from rscodec.codec import rate
+from rscodec.metrics.pixels import Difference, psnr
+from rscodec.stream.decoder import SceneDecoder, valid_pixels
+from rscodec.stream.encoder import Progress, SceneEncoder
+from rscodec.stream.geometry import Window
+from rscodec.stream.settings import DEFAULT_QUALITY
+
+SAMPLE_TILES, FEWEST_TILES = 12, 6  # of one group, and of any number
+BOUNDED_TILES = 3  # a residual takes longer, and hardly differs from tile to tile
+MOST_TRIES = 12  # four or five, mostly; bisection alone would take eight
+DB_PER_QUALITY, DOUBLINGS_PER_QUALITY = 2.2, 0.7  # about: where to look after the first try
+
+
+class Found(NamedTuple):
+    """A quality, and the rate in bits per pixel or the PSNR in dB that the search saw there."""
+
+    quality: float
+    reached: float
+
+
+def quality_for_bpp(encoder: SceneEncoder, target: float, progress: Progress | None = None) -> Found:
+    """The highest quality whose rate is at most `target` bits per pixel; the lowest quality if none is."""
+    parts = _sample(encoder)
+    pixels, sampled = _pixels(encoder), sum(map(_pixels, parts))
+
+    def doublings(quality: float) -> float:
+        streams = [_encode(part, quality) for part in parts]
+        index_at, _ = streams[0].parts["index"]
+        once = index_at + 4  # all but the tiles and their entries in the index: the same in every part
+        tiles = sum(stream.end - once for stream in streams)
+        return math.log2(8 * (once + tiles * pixels / sampled) / pixels)
+
+    below, tried = _crossing(doublings, math.nextafter(math.log2(target), math.inf), DOUBLINGS_PER_QUALITY, progress)
+    wire = below if below in tried else min(tried)
+    return Found(rate.from_wire(wire), 2 ** tried[wire])
+
+
+def quality_for_psnr(encoder: SceneEncoder, target: float, progress: Progress | None = None) -> Found:
+    """The lowest quality whose PSNR is at least `target` dB; the highest quality if none is."""
+    parts = _sample(encoder)
+    coded = list(encoder.source.coded_bands)
+    if not coded:
+        raise InputError("the scene has lossless bands only, which have no PSNR; leave --psnr away")
+
+    def psnr_db(quality: float) -> float:
+        difference = Difference(encoder.source.dtype)
+        for part in parts:
+            memory = _Memory(part.codec)
+            again = SceneEncoder(part.source, memory, part.grid.edge, part.radiometry, effort=part.effort)
+            stream = _encode(again, quality)
+            decoder = SceneDecoder(stream, memory)
+            for window in decoder.windows():
+                original, classes = part.source.read(*window)
+                decoded, _ = decoder.read(window)
+                valid = valid_pixels(classes, original.shape[1:], len(coded))
+                difference.add(original[coded], decoded[coded], valid)
+        return psnr(difference.mse, encoder.peak or difference.peak)
+
+    below, tried = _crossing(psnr_db, target, DB_PER_QUALITY, progress)
+    wire = below + 1 if below + 1 in tried else max(tried)
+    return Found(rate.from_wire(wire), tried[wire])
+
+
+def quality_for_bound(encoder: SceneEncoder, progress: Progress | None = None) -> float:
+    """The whole quality at which latents and residuals together take the fewest bytes, sought downhill."""
+    parts, sizes = _sample(encoder, BOUNDED_TILES), {}
+
+    def size(quality: float) -> int:
+        if quality not in sizes:
+            sizes[quality] = sum(_encode(part, quality).end for part in parts)
+            if progress:
+                progress(len(sizes), rate.LEVELS)
+        return sizes[quality]
+
+    best, last = DEFAULT_QUALITY, None
+    while best != last:
+        near = (best, best - 1, best + 1)
+        best, last = min((q for q in near if rate.QUALITY_MIN <= q <= rate.QUALITY_MAX), key=size), best
+    if progress:
+        progress(len(sizes), len(sizes))
+    return best
+
+
+def _crossing(curve: Callable[[float], float], target: float, slope: float, progress: Progress | None) -> tuple:
+    """Where a rising curve crosses `target`: the last quality (on the wire) that lies below it, and all that was tried.
+
+    One that lies below at every quality, or at none, crosses beyond the last or before the first.
+    """
+    low, high = rate.to_wire(rate.QUALITY_MIN) - 1, rate.to_wire(rate.QUALITY_MAX) + 1
+    tried: dict[int, float] = {}
+    while high - low > 1:
+        left = 2 ** (MOST_TRIES - len(tried) - 1)  # as many qualities as the tries after this one can tell apart
+        guess = _guess(tried, target, slope / rate.QUALITY_STEPS) if tried else (low + high) / 2
+        guess = min(max(round(guess), low + 1, high - left), high - 1, low + left)
+        tried[guess] = min(max(curve(rate.from_wire(guess)), -1e3), 1e3)
+        low, high = (guess, high) if tried[guess] < target else (low, guess)
+        if progress:
+            progress(len(tried), MOST_TRIES if high - low > 1 else len(tried))
+    return low, tried
+
+
+def _guess(tried: dict[int, float], target: float, slope: float) -> float:
+    """Where the curve should be at `target`, by the two tries nearest to it, or by one and a `slope`."""
+    nearest, *other = sorted(tried, key=lambda wire: abs(tried[wire] - target))[:2]
+    rise = tried[other[0]] - tried[nearest] if other else 0
+    return nearest + (target - tried[nearest]) * ((other[0] - nearest) / rise if rise else 1 / slope)
+
+
+class _Memory:
+    """A codec that knows what it has just encoded, so that decoding it takes no time."""
+
+    def __init__(self, codec):
+        self._codec, self._latents = codec, {}
+
+    def __getattr__(self, name: str):
+        return getattr(self._codec, name)
+
+    def encode(self, y, quality: float, dead_zone: bool = False) -> list:
+        coded = self._codec.encode(y, quality, dead_zone)
+        self._latents |= {(payload, *latents.shape[:2]): latents for payload, latents in coded}
+        return coded
+
+    def decode(self, payloads: list[bytes], height: int, width: int, quality: float) -> list:
+        return [self._latents[payload, height, width] for payload in payloads]
+
+
+class _Part:
+    """A window of a source, as a source."""
+
+    def __init__(self, source, window: Window):
+        self._source, self._window = source, window
+        self.width, self.height = window.width, window.height
+        for name in ("count", "dtype", "metadata", "nodata", "exact_bands", "coded_bands", "planes"):
+            setattr(self, name, getattr(source, name))
+
+    def read(self, col: int, row: int, width: int, height: int):
+        return self._source.read(self._window.col + col, self._window.row + row, width, height)
+
+
+def _sample(encoder: SceneEncoder, most: int | None = None) -> list[SceneEncoder]:
+    """Encoders of what is tried: of the whole scene, or of some of its tiles."""
+    grid = encoder.grid
+    tiles, most = grid.rows * grid.cols, most or max(FEWEST_TILES, SAMPLE_TILES // max(1, encoder.radiometry.groups))
+    if tiles <= most:
+        return [encoder]
+    chosen = [divmod(number * tiles // most, grid.cols) for number in range(most)]
+    parts = [_Part(encoder.source, grid.tile(row, col)) for row, col in chosen]
+    how = grid.edge, encoder.radiometry, encoder.max_error, encoder.effort
+    return [SceneEncoder(part, encoder.codec, *how) for part in parts]
+
+
+def _pixels(encoder: SceneEncoder) -> int:
+    return encoder.grid.width * encoder.grid.height
+
+
+def _encode(encoder: SceneEncoder, quality: float) -> StreamReader:
+    buffer = io.BytesIO()
+    encoder.write(buffer, quality)
+    return StreamReader.from_bytes(buffer.getvalue())

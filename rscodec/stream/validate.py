@@ -1,0 +1,84 @@
+"""Everything about two scenes that compression does not change, compared.
+
+    raster --RasterReader--------------+--> description: size, bands, dtype, metadata    --differences--> lines
+    stream --header, sections, Lossless+--> classes of pixels, the lossless bands        --counted------> lines
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bitstreams import StreamReader
+from bitstreams.errors import naming
+from rscodec.raster.metadata import differences
+from rscodec.raster.reader import RasterReader, is_stream
+from rscodec.raster.validity import VALID, same
+from rscodec.stream.geometry import Grid, Window
+from rscodec.stream.lossless import Lossless
+from rscodec.stream.radiometry import Radiometry
+from rscodec.stream.verify import describe_source, describe_stream
+
+PIECE = 1024
+
+
+@dataclass(frozen=True)
+class Kept:
+    """`read` gives, of a window, the classes of the coded bands (C, h, w), and the lossless bands (E, h, w)."""
+
+    described: dict
+    coded: tuple[int, ...]
+    read: Callable[[Window], tuple[np.ndarray, np.ndarray]]
+
+    @property
+    def kind(self) -> tuple:
+        """Only what is alike in all this can be compared pixel by pixel."""
+        return *map(self.described.get, ("width", "height", "bands", "dtype", "nodata", "masked")), self.coded
+
+
+def validate(scene: str | Path, other: str | Path) -> list[str]:
+    """A line for each difference."""
+    with _opened(scene) as one, _opened(other) as two:
+        found = differences(one.described, two.described)
+        return found + _counted(one, two) if one.kind == two.kind else found
+
+
+def _counted(one: Kept, two: Kept) -> list[str]:
+    classes = lossless = 0
+    grid = Grid(one.described["width"], one.described["height"], PIECE, 1)
+    for part in grid.blocks(1):
+        (kinds, exact), (other_kinds, other_exact) = one.read(part), two.read(part)
+        classes += int((kinds != other_kinds).sum())
+        lossless += int((~same(exact, other_exact)).sum())
+    counts = ("valid, nodata, NaN or masked", classes), ("alpha", lossless)
+    return [f"{what}: {count} differ, counted in all bands" for what, count in counts if count]
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[Kept]:
+    if not is_stream(path):
+        with RasterReader(path) as reader:
+            yield Kept(describe_source(reader), reader.coded_bands, lambda part: _of_raster(reader, part))
+        return
+    with StreamReader.from_path(path) as reader, naming(path):
+        radiometry = Radiometry.unpack(reader.radiometry, reader.header.dtype, reader.header.bands)
+        lossless = Lossless(reader, radiometry)
+        yield Kept(describe_stream(reader), radiometry.coded, lambda part: _of_stream(lossless, radiometry, part))
+
+
+def _of_raster(reader: RasterReader, part: Window) -> tuple[np.ndarray, np.ndarray]:
+    pixels, classes = reader.read(*part)
+    return _by_band(classes, part, reader.coded_bands), pixels[list(reader.exact_bands)]
+
+
+def _of_stream(lossless: Lossless, radiometry: Radiometry, part: Window) -> tuple[np.ndarray, np.ndarray]:
+    classes, exact, _ = lossless.read(part)
+    return _by_band(classes, part, radiometry.coded), exact
+
+
+def _by_band(classes: np.ndarray | None, part: Window, coded: tuple[int, ...]) -> np.ndarray:
+    return np.broadcast_to(VALID if classes is None else classes, (len(coded), part.height, part.width))

@@ -1,0 +1,133 @@
+"""Is a stream sound, and how far is it from the scene it was made from?"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from bitstreams import StreamReader
+from bitstreams.errors import CheckError
+from rscodec.codec.base import TileCodec
+from rscodec.metrics.pixels import Difference
+from rscodec.raster.metadata import description, differences
+from rscodec.raster.metadata_schema import stream_metadata
+from rscodec.raster.validity import MASKED, same
+from rscodec.stream.decoder import SceneDecoder, lost_tiles, valid_pixels
+from rscodec.stream.encoder import Progress
+from rscodec.stream.geometry import Grid
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """Checksums over all decoded latents (tiles in order, groups within) and over all pixels (windows in order).
+
+    What follows them is known where there is a scene to compare with: PSNR, the `peak` that it refers to, and errors in
+    the units of the scene, over the valid pixels of all coded bands together. `max_error_bound` is what the stream
+    promises. `lost` names the bad tiles.
+    """
+
+    tiles: int
+    tiles_bad: int
+    latents_crc32: int
+    pixels_crc32: int
+    psnr_db: float | None = None
+    peak: float | None = None
+    rmse: float | None = None
+    max_abs_error: float | None = None
+    max_error_bound: float | None = None
+    nodata_exact: bool | None = None
+    metadata_exact: bool | None = None
+    lost: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return not self.tiles_bad and False not in (self.nodata_exact, self.metadata_exact, self.bound_kept)
+
+    @property
+    def bound_kept(self) -> bool | None:
+        known = None not in (self.max_abs_error, self.max_error_bound)
+        return self.max_abs_error <= self.max_error_bound if known else None
+
+
+def verify(reader: StreamReader, codec: TileCodec, against=None, progress: Progress | None = None) -> VerifyReport:
+    """Decode everything; `against` is the source to compare with. Raises CheckError if it has another shape."""
+    if against is not None:
+        _check_comparable(reader, against)
+    decoder = SceneDecoder(reader, codec, on_error="nodata")
+    tiles, seen, latents_crc, pixels_crc = decoder.tile_latents(), 0, 0, 0
+    compared = against is not None
+    coded = list(decoder.radiometry.coded)
+    difference, nodata_exact = Difference(reader.header.dtype), True
+    windows = decoder.windows()
+    for done, window in enumerate(windows, 1):
+        reach = _tiles_before(window.right, window.bottom, decoder.grid)
+        for _, _, latents in islice(tiles, reach - seen):
+            if latents is not None:
+                latents_crc = zlib.crc32(latents.tobytes(), latents_crc)
+        seen = reach
+        pixels, classes = decoder.read(window)
+        pixels_crc = zlib.crc32(np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<")).tobytes(), pixels_crc)
+        if compared:
+            original, original_classes = against.read(*window)
+            valid = valid_pixels(original_classes, original.shape[1:], len(coded))
+            difference.add(original[coded], pixels[coded], valid)
+            nodata_exact &= bool((valid == valid_pixels(classes, original.shape[1:], len(coded))).all())
+            nodata_exact &= bool(same(original[coded], pixels[coded])[_restored(original_classes, valid)].all())
+            exact = list(decoder.radiometry.exact)
+            nodata_exact &= bool(same(original[exact], pixels[exact]).all())
+        if progress:
+            progress(done, len(windows))
+    return VerifyReport(
+        tiles=len(reader.index),
+        tiles_bad=len({tile[:2] for tile in decoder.bad}),
+        latents_crc32=latents_crc,
+        pixels_crc32=pixels_crc,
+        psnr_db=difference.psnr_db if compared else None,
+        peak=difference.peak if compared else None,
+        rmse=difference.rmse if compared else None,
+        max_abs_error=difference.largest if compared else None,
+        max_error_bound=reader.bound,
+        nodata_exact=nodata_exact if compared else None,
+        metadata_exact=not differences(describe_stream(reader), describe_source(against)) if compared else None,
+        lost=lost_tiles(sorted(decoder.bad, key=str)),
+    )
+
+
+def describe_stream(reader: StreamReader) -> dict:
+    """A stream in the form that `rscodec.raster.metadata.differences` compares."""
+    header = reader.header
+    return description(header.width, header.height, header.bands, header.dtype, stream_metadata(reader))
+
+
+def describe_source(source) -> dict:
+    return description(source.width, source.height, source.count, source.dtype, source.metadata)
+
+
+def _tiles_before(right: int, bottom: int, grid: Grid) -> int:
+    """How many tiles there are up to the one across this corner: all that a window which ends there may need."""
+    return min(bottom // grid.edge * grid.cols + min(right // grid.edge + 1, grid.cols), grid.rows * grid.cols)
+
+
+def _restored(classes: np.ndarray | None, valid: np.ndarray) -> np.ndarray:
+    """Invalid pixels whose value is promised back: all but those under a dataset mask."""
+    if classes is None:
+        return np.zeros_like(valid)
+    return ~valid & (np.broadcast_to(classes, valid.shape) != MASKED)
+
+
+def _check_comparable(reader: StreamReader, source) -> None:
+    header = reader.header
+    held = _shape(header.width, header.height, header.bands, header.dtype)
+    given = _shape(source.width, source.height, source.count, source.dtype)
+    if held != given:
+        raise CheckError(
+            f"{reader.path or 'the stream'} has {held}, {getattr(source, 'path', 'the scene')} has {given}: "
+            "compare with the scene that it was made from, and if some bands were encoded, with these (--bands)"
+        )
+
+
+def _shape(width: int, height: int, count: int, dtype: str) -> str:
+    return f"{width} x {height} pixels of {count} {dtype} band{'s' * (count > 1)}"

@@ -1,0 +1,57 @@
+"""From settings to an upsampled scene, and what the tags are to say of it.
+
+    stream    upscaled_stream(reader, decoder, settings, device, chosen)
+    raster    upscaled_raster(reader, settings, device, chosen)
+
+`chosen`: the bands (0-based) of the output, if not all; where the source does not say, the first three are its colours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bitstreams import StreamReader
+from bitstreams.errors import InputError
+from rscodec.generative.picture import Picture, decoded, opened
+from rscodec.models.weights import upsampler_for
+from rscodec.raster.metadata_schema import stream_metadata
+from rscodec.raster.provenance import raster_crc32, stream_crc32
+from rscodec.raster.reader import RasterReader
+from rscodec.stream.decoder import SceneDecoder
+from rscodec.upsamplers.base import UpscaleSettings
+from rscodec.upsamplers.scene import UpscaledScene
+
+
+def upscaled_stream(
+    reader: StreamReader, decoder: SceneDecoder, settings: UpscaleSettings, device: str, chosen: Sequence[int] = ()
+) -> UpscaledScene:
+    """What a stream decodes to, upsampled."""
+    return _upscaled(decoded(decoder, stream_metadata(reader)), settings, device, chosen, stream_crc32(reader))
+
+
+def upscaled_raster(
+    reader: RasterReader, settings: UpscaleSettings, device: str, chosen: Sequence[int] = ()
+) -> UpscaledScene:
+    """A raster, upsampled."""
+    return _upscaled(opened(reader), settings, device, chosen, raster_crc32(reader.path))
+
+
+def _upscaled(
+    picture: Picture, settings: UpscaleSettings, device: str, chosen: Sequence[int], source_crc32: str
+) -> UpscaledScene:
+    width, height = picture.scene.width, picture.scene.height
+    if (settings.target(width), settings.target(height)) == (width, height):
+        raise InputError(f"a scale of {settings.scale:g} leaves {width} x {height} pixels: there is nothing to "
+                         "upscale; give a larger one")
+    upsampler = upsampler_for(settings.model, device)
+    if settings.seed is not None and not upsampler.draws:
+        raise InputError(f"--seed {settings.seed}: {upsampler.model} draws nothing at random; leave it away")
+    drawn = {"seed": settings.seed or 0} if upsampler.draws else {}
+    facts = {
+        "model": upsampler.model,
+        "weights": upsampler.weights_hash,
+        **drawn,
+        "scale": repr(settings.scale),
+        "source_crc32": source_crc32,
+    }
+    return UpscaledScene(picture, upsampler, settings, facts, chosen)

@@ -1,0 +1,107 @@
+"""Outlines on the globe."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import pytest
+from rasterio.warp import transform_bounds
+
+from rscodec.raster.footprint import footprint
+
+
+def utm(code: int, east: float, north: float) -> dict:
+    return {"crs": f"EPSG:{code}", "transform": [10.0, 0.0, east, 0.0, -10.0, north]}
+
+
+def test_a_scene_in_utm():
+    geometry, box = footprint(utm(32632, 500000, 5600000), 1000, 2000)
+    assert box == pytest.approx(transform_bounds("EPSG:32632", "EPSG:4326", 500000, 5580000, 510000, 5600000), abs=1e-6)
+    ring = geometry["coordinates"][0]
+    assert geometry["type"] == "Polygon" and ring[0] == ring[-1]
+    assert _area(ring) > 0  # counter-clockwise, as GeoJSON wants outer rings
+
+
+def test_a_scene_in_degrees_keeps_them():
+    _, box = footprint({"crs": "EPSG:4326", "transform": [0.5, 0, 10, 0, -0.5, 50]}, 4, 2)
+    assert box == [10, 49, 12, 50]
+
+
+def test_ground_control_points_will_do():
+    points = [[r, c, 10 + c / 100, 50 - r / 100, 0.0, str(i), ""] for i, (r, c) in
+              enumerate([(0, 0), (0, 100), (100, 0), (100, 100)])]  # fmt: skip
+    _, box = footprint({"gcps": points, "gcps_crs": "EPSG:4326"}, 100, 100)
+    assert box == pytest.approx([10, 49, 11, 50])
+
+
+def test_a_scene_across_the_antimeridian_has_two_parts():
+    geometry, (west, _, east, _) = footprint(utm(32601, 270000, 5600000), 5000, 5000)
+    assert geometry["type"] == "MultiPolygon" and len(geometry["coordinates"]) == 2
+    assert west > 170 and east < -170
+
+
+def degrees(west: float, width: float, crs: str = "EPSG:4326") -> dict:
+    return {"crs": crs, "transform": [width / 10, 0, west, 0, -1, 5]}
+
+
+@pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:4269"])
+@pytest.mark.parametrize("start, width, west, east", [
+    (170, 19.2, 170, -170.8), (-190, 15, 170, -175), (530, 19.2, 170, -170.8), (-200, 30, 160, -170),
+])
+def test_degrees_across_the_antimeridian_are_cut_there(crs, start, width, west, east):
+    geometry, box = footprint(degrees(start, width, crs), 10, 10)
+    assert box == pytest.approx([west, -5, east, 5]) and geometry["type"] == "MultiPolygon"
+    boxes = [_bounds(part[0]) for part in geometry["coordinates"]]
+    assert boxes == [pytest.approx((west, -5, 180, 5)), pytest.approx((-180, -5, east, 5))]
+    for (ring,) in geometry["coordinates"]:
+        assert ring[0] == ring[-1] and _area(ring) > 0
+
+
+@pytest.mark.parametrize("start, west", [(190, -170), (-195, 165), (340, -20), (-180, -180), (170, 170)])
+def test_degrees_beyond_it_are_moved(start, west):
+    geometry, box = footprint(degrees(start, 10), 10, 10)
+    assert box == [west, -5, west + 10, 5] and geometry["type"] == "Polygon"
+    assert _area(geometry["coordinates"][0]) == pytest.approx(100)
+
+
+@pytest.mark.parametrize("start, width", [(0, 360), (-180, 360), (-180.5, 361)])
+def test_a_whole_circle_is_the_whole_world(start, width):
+    geometry, box = footprint(degrees(start, width), 10, 10)
+    assert box == [-180, -5, 180, 5] and _bounds(geometry["coordinates"][0]) == (-180, -5, 180, 5)
+
+
+def test_an_outline_around_the_pole_keeps_its_bends():
+    geometry, box = footprint({"crs": "EPSG:3413", "transform": [1e4, 0, -3e6, 0, -1e4, 3e6]}, 600, 600)
+    assert box[0::2] == [-180, 180] and box[3] == 90 and len(geometry["coordinates"][0]) > 32
+
+
+def test_half_a_turn_from_greenwich_on_stays():
+    _, box = footprint(degrees(0, 180), 10, 10)
+    assert box == [0, -5, 180, 5]
+
+
+def _bounds(ring: list) -> tuple:
+    xs, ys = zip(*ring, strict=True)
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def _area(ring: list) -> float:
+    """Positive for a ring that runs counter-clockwise."""
+    return sum(a[0] * b[1] - b[0] * a[1] for a, b in itertools.pairwise(ring)) / 2
+
+
+DISK = ("+proj=geos +h=35785831 +lon_0=0 +sweep=y +a=6378169 +b=6356583.8 +units=m", [3e3, 0, -5.57e6, 0, -3e3, 5.57e6])
+
+
+@pytest.mark.parametrize("crs, transform", [
+    DISK, ('LOCAL_CS["site",UNIT["metre",1]]', [1, 0, 0, 0, -1, 0]), ("no such thing", [1, 0, 0, 0, -1, 0]),
+    ("EPSG:32601", [math.inf, 0, 5e5, 0, -1, 0]), ("EPSG:4326", [math.nan, 0, 5, 0, -1, 0]),
+], ids=["disk", "local", "unknown", "infinite", "nan"])
+def test_a_scene_that_has_no_place_in_degrees_has_none(crs, transform):
+    assert footprint({"crs": crs, "transform": transform}, 3712, 3712) is None
+
+
+@pytest.mark.parametrize("metadata", [{}, {"crs": "EPSG:4326"}, {"transform": [1, 0, 0, 0, 1, 0]}])
+def test_a_scene_that_does_not_say_has_none(metadata):
+    assert footprint(metadata, 10, 10) is None

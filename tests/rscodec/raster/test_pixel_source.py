@@ -1,0 +1,76 @@
+"""Arrays, scenes and files behind the same attributes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bitstreams.errors import InputError
+from rscodec.raster.pixel_source import SceneSource, open_source
+from rscodec.raster.scene import Scene
+from rscodec.raster.validity import NAN, NODATA, VALID
+
+ATTRIBUTES = ("width", "height", "count", "dtype", "metadata", "nodata", "exact_bands", "coded_bands", "planes")
+
+
+@pytest.mark.parametrize("options", [{}, {"bands": 5}, {"dtype": "uint16", "nodata": 0}, {"dtype": "float32"}], ids=str)
+def test_a_file_and_the_scene_in_it_are_the_same_source(make_scene, tmp_path, options):
+    scene = make_scene((60, 40), **options)
+    scene.save(tmp_path / "scene.tif")
+    with open_source(tmp_path / "scene.tif") as file, open_source(Scene.load(tmp_path / "scene.tif")) as memory:
+        for name in ATTRIBUTES[:-1]:
+            assert getattr(file, name) == getattr(memory, name), name
+        assert memory.planes <= file.planes  # a scene in memory knows that no pixel is invalid
+        pixels, classes = file.read(10, 5, 30, 20)
+        again, other = memory.read(10, 5, 30, 20)
+        assert np.array_equal(pixels, again)
+        assert classes is None or other is None or (classes == other).all()
+
+
+def test_an_array_of_rows_and_columns_is_one_band():
+    with open_source(np.zeros((4, 5), np.uint8)) as source:
+        assert (source.count, source.height, source.width) == (1, 4, 5)
+
+
+@pytest.mark.parametrize("nodata, words", [("10.5", "no uint8 pixel"), ("300.5", "beyond uint8"), ("nan", "beyond")])
+def test_nodata_that_no_pixel_can_have(nodata, words):
+    with pytest.raises(InputError, match=words):
+        SceneSource(Scene(np.ones((2, 3, 4), np.uint8), None, {"nodata": nodata}))
+
+
+def test_nan_and_nodata_are_found_in_an_array():
+    pixels = np.ones((2, 3, 4), np.float32)
+    pixels[0, 0, 0], pixels[1, 2, 3] = np.nan, -9999
+    source = SceneSource(Scene(pixels, None, {"nodata": "-9999.0"}))
+    classes = source.read(0, 0, 4, 3)[1]
+    assert source.planes == 2 and classes.shape == (2, 3, 4)
+    assert classes[0, 0, 0] == NAN and classes[1, 2, 3] == NODATA and (classes == VALID).sum() == 22
+
+
+def test_planes_that_agree_are_shared():
+    pixels = np.ones((2, 3, 4), np.float32)
+    pixels[:, 1, 1] = np.nan
+    source = SceneSource(Scene(pixels))
+    assert source.planes == 1 and source.read(0, 0, 4, 3)[1].shape == (1, 3, 4)
+
+
+@pytest.mark.parametrize("pixels, words", [
+    (np.zeros((2, 3, 4, 5), np.uint8), "no scene"),
+    (np.zeros(7, np.uint8), "no scene"),
+    (np.zeros((3, 0, 4), np.uint8), "no scene"),
+    (np.zeros((3, 4, 4), np.complex64), "complex64"),
+    (np.zeros((3, 4, 4), np.int64), "int64"),
+    (np.zeros((3, 4, 4), bool), "bool"),
+    (np.zeros((17, 4, 4), np.uint8), "17 bands"),
+    (np.full((1, 4, 4), np.inf, np.float32), "infinite"),
+])  # fmt: skip
+def test_an_array_that_is_no_scene_is_named(pixels, words):
+    with pytest.raises(InputError, match=words):
+        with open_source(pixels):
+            pass
+
+
+def test_bands_and_nodata_go_with_files():
+    with pytest.raises(InputError, match="go with a file"):
+        with open_source(np.zeros((3, 4, 4), np.uint8), bands=(1,)):
+            pass
