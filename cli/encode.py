@@ -12,9 +12,9 @@ from bitstreams.limits import QUALITY_MAX, QUALITY_MIN, TILE_UNIT
 from cli import options
 from cli.output import print_json
 from cli.progress import bars
+from rscodec.codec.base import MOST_EFFORT
 from rscodec.concurrency.executors import LOCAL, crew
 from rscodec.models.registry import CODECS
-from rscodec.stream.settings import MOST_EFFORT
 
 MASK_BPP = 2  # of an alpha band: no mask takes as much, even if it is noise
 

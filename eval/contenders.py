@@ -31,9 +31,9 @@ from rscodec.raster.fill import fill_invalid
 from rscodec.raster.metadata import alpha_bands
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene
+from rscodec.raster.window import Window
 from rscodec.stream.decoder import SceneDecoder
 from rscodec.stream.encoder import encoder_for
-from rscodec.stream.geometry import Window
 from rscodec.stream.settings import EncodeSettings
 
 QUALITIES = (1, 2, 3, 4, 5, 6, 7, 8)

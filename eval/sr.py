@@ -36,10 +36,10 @@ from rscodec.generative.picture import opened
 from rscodec.metrics.perceptual import lpips_distance
 from rscodec.metrics.pixels import psnr
 from rscodec.models.weights import upsampler_for
+from rscodec.raster.dtypes import to_dtype
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.resample import shrink
 from rscodec.raster.scene import Scene
-from rscodec.stream.radiometry import to_dtype
 from rscodec.training.degradation import degrade
 from rscodec.upsamplers.base import Upsampler, UpscaleSettings
 from rscodec.upsamplers.scene import UpscaledScene

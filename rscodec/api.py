@@ -36,7 +36,7 @@ from rscodec.raster.pixel_source import open_source
 from rscodec.raster.reader import SIDECARS, RasterReader, RasterWriter, is_stream, lossy_option
 from rscodec.raster.scene import Scene, assemble
 from rscodec.raster.validity import MASKED, native
-from rscodec.stream.geometry import Window
+from rscodec.raster.window import Window
 from rscodec.stream.remote import is_url, open_stream
 from rscodec.stream.settings import DEFAULT_QUALITY, EncodeSettings, is_whole
 from rscodec.upsamplers.base import UpscaleSettings

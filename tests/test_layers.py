@@ -25,7 +25,12 @@ TOOLS = sorted((ROOT / "tools").rglob("*.py"))
 # Files that alone may know a library. The rest of rscodec works without it.
 SOLE_USERS = {
     "compressai": {"rscodec/codec/coder.py", "rscodec/codec/elic.py"},
-    "rasterio": {"rscodec/raster/reader.py", "rscodec/raster/metadata.py", "rscodec/raster/footprint.py", "rscodec/carbon/grid.py"},
+    "rasterio": {
+        "rscodec/raster/reader.py",
+        "rscodec/raster/metadata.py",
+        "rscodec/raster/footprint.py",
+        "rscodec/carbon/grid.py",
+    },
 }
 
 
@@ -33,15 +38,27 @@ def name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
 def imports(path: Path) -> Iterator[str]:
-    """Every module that a file imports, at its top or inside a function, relative ones made absolute."""
+    """Every module that a file imports, at its top or inside a function, relative ones made absolute. What only a type
+    checker imports does not count.
+    """
     package = path.relative_to(ROOT).parts[:-1]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else ()
-            yield ".".join((*base, *filter(None, [node.module])))
+            module = ".".join((*base, *filter(None, [node.module])))
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names)  # it may be a module, too
 
 
 def tops(path: Path) -> set[str]:
@@ -53,6 +70,47 @@ def test_imports_go_one_way(path: Path):
     layer = "cli" if path == DOOR else path.relative_to(ROOT).parts[0]
     above = set(LAYERS[LAYERS.index(layer) + 1:])
     assert not tops(path) & (above | {"tools", "tests"})
+
+
+ROOMS = (  # lowest first: a room may import those before it
+    "bitstreams",
+    "concurrency",
+    "metrics",
+    "raster",
+    "codec",
+    "models",
+    "stream",
+    "generative",
+    "enhancers",
+    "upsamplers",
+    "training",
+    "synthetic",
+    "api",
+    "carbon",
+    "batch",
+    "integrations",
+)
+STRANGERS = {"codec": {"raster"}, "models": {"raster"}}  # rooms below that a room does not know all the same
+
+
+def room(module: str) -> str | None:
+    """The room of a module; None for what is in no room: other libraries, and the package itself, which is lazy."""
+    parts = module.split(".")
+    found = parts[0] if parts[0] == "bitstreams" else parts[1] if parts[0] == "rscodec" and len(parts) > 1 else None
+    return found if found in ROOMS else None
+
+
+@pytest.mark.parametrize("path", [path for path in LIBRARY if room(module_of(path))], ids=name)
+def test_a_room_imports_only_those_below_it(path: Path):
+    own = room(module_of(path))
+    rank = ROOMS.index(own)
+    used = {room(module) for module in imports(path)} - {None, own}
+    assert not {other for other in used if ROOMS.index(other) > rank} and not used & STRANGERS.get(own, set())
+
+
+def test_every_module_of_the_library_is_in_a_room():
+    outside = {name(path) for path in LIBRARY if room(module_of(path)) is None}
+    assert outside == {"rscodec/__init__.py"}
 
 
 @pytest.mark.parametrize("path", TOOLS, ids=name)
@@ -147,6 +205,7 @@ def readme_tree() -> Iterator[str]:
         yield "".join(branch)
 
 
-def test_the_tree_in_readme_is_what_is_there():
-    files = {name(path) for path in [*SOURCES, *TOOLS] if path.name != "__init__.py"}
-    assert {path for path in readme_tree() if path.endswith(".py")} == files
+def test_the_tree_in_readme_names_every_room():
+    rooms = {f"{name(path.parent)}/" for path in SOURCES if path.parent.parent in (ROOT, ROOT / "rscodec")}
+    drawn = set(readme_tree())
+    assert rooms <= drawn and all((ROOT / path).exists() for path in drawn)

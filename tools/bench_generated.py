@@ -31,10 +31,10 @@ from rscodec.enhancers.base import EnhanceSettings
 from rscodec.enhancers.scene import EnhancedScene
 from rscodec.generative.picture import Picture, opened
 from rscodec.models.weights import enhancer_for, upsampler_for
+from rscodec.raster.dtypes import to_dtype
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.resample import shrink
 from rscodec.raster.scene import Scene
-from rscodec.stream.radiometry import to_dtype
 from rscodec.synthetic.sample import synthesize
 from rscodec.upsamplers import e2diffsr
 from rscodec.upsamplers.base import Upsampler, UpscaleSettings

@@ -30,7 +30,7 @@ from rscodec.metrics.pixels import psnr
 from rscodec.models.weights import codec_for_encoding
 from rscodec.raster.reader import RasterReader
 from rscodec.raster.scene import Scene
-from rscodec.stream.geometry import Window
+from rscodec.raster.window import Window
 from rscodec.training import checkpoint
 from rscodec.training.manifest import new_weights, sittings, write_manifest
 

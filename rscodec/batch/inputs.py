@@ -14,7 +14,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from bitstreams.errors import InputError
-from rscodec.integrations.stac import assets
+from rscodec.batch.stac_items import assets
 from rscodec.stream.remote import is_url
 
 LIST, ITEMS = ".txt", (".json", ".geojson")

@@ -19,7 +19,7 @@ from rscodec.carbon.scores import scale_of
 from rscodec.carbon.simulation.county import TEST, TRAIN
 from rscodec.codec.precision import fast
 from rscodec.generative.blending import Windows
-from rscodec.stream.geometry import Window
+from rscodec.raster.window import Window
 
 TOGETHER = 8  # windows
 LEAST_FOREST = 1 / 8  # of a crop

@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+MOST_EFFORT = 9  # of those who know effort
 SYNTHESIS_TOLERANCE = 2.0**-40  # of the network's 1.0; SPEC.md, Bound
 
 

@@ -23,7 +23,7 @@ from safetensors.torch import save_file
 
 from bitstreams.errors import InexactArithmetic, WrongWeights
 from rscodec.codec import precision, rate, transforms
-from rscodec.codec.base import Aim, TileCodec
+from rscodec.codec.base import MOST_EFFORT, Aim, TileCodec
 from rscodec.codec.coder import SYMBOL_LIMIT, SymbolCoder, SymbolsDamaged
 from rscodec.codec.effort import nearer_zero, refine
 from rscodec.codec.entropy import SCALES, UNIT, Z_LIMIT, Z_STRIDE, Pass, split
@@ -31,7 +31,6 @@ from rscodec.codec.integer import BIAS_UNIT, Exact, InexactModelError, IntegerLa
 from rscodec.codec.model import Codec, CodecConfig
 from rscodec.codec.tables import gaussian_frequencies
 from rscodec.codec.weights_file import EXACT, becomes_integer, read_weights, weights_hashes
-from rscodec.stream.settings import MOST_EFFORT
 
 SKETCH_CHANNELS = 12  # for a picture of three colours a latent: four times as many channels hold nearly all of it
 

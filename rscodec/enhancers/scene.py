@@ -15,7 +15,7 @@ from rscodec.generative.blending import Windows
 from rscodec.generative.generated_scene import GeneratedScene
 from rscodec.generative.picture import Picture
 from rscodec.raster.provenance import marked
-from rscodec.stream.geometry import Window
+from rscodec.raster.window import Window
 
 SAMPLE = 512
 

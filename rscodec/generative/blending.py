@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rscodec.stream.geometry import Window
+from rscodec.raster.window import Window
 
 ALIGN = 16  # of an enhancer's windows, so that the blocks of a codec always lie in them as they did in training
 

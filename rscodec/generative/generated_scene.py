@@ -17,10 +17,11 @@ import numpy as np
 
 from rscodec.generative.blending import Windows
 from rscodec.generative.picture import Picture, said_colours
+from rscodec.raster.dtypes import to_dtype
 from rscodec.raster.fill import fill_invalid
 from rscodec.raster.validity import VALID, protect_nodata
-from rscodec.stream.geometry import Window
-from rscodec.stream.radiometry import REPLICATION, to_dtype
+from rscodec.raster.window import Window
+from rscodec.stream.radiometry import REPLICATION
 
 BEYOND = 0.5  # of 0..1: pixels further out are outliers, which the network need not see as they are
 

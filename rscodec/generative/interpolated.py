@@ -14,12 +14,13 @@ from dataclasses import replace
 import numpy as np
 
 from rscodec.generative.picture import PIECE, Picture
+from rscodec.raster.dtypes import to_dtype
 from rscodec.raster.metadata import scale_metadata
 from rscodec.raster.resample import Taps, centres, linear
 from rscodec.raster.validity import VALID, protect_nodata
+from rscodec.raster.window import Window
 from rscodec.stream.encoder import BLOCK_TILES
-from rscodec.stream.geometry import Grid, Window
-from rscodec.stream.radiometry import to_dtype
+from rscodec.stream.geometry import Grid
 
 
 def resized(picture: Picture, width: int, height: int) -> Picture:

@@ -13,9 +13,10 @@ import numpy as np
 
 from rscodec.raster.metadata import default_colours
 from rscodec.raster.reader import RasterReader
+from rscodec.raster.window import Window
 from rscodec.stream.decoder import SceneDecoder
 from rscodec.stream.encoder import BLOCK_TILES
-from rscodec.stream.geometry import Grid, Window
+from rscodec.stream.geometry import Grid
 from rscodec.stream.radiometry import Radiometry
 from rscodec.stream.statistics import Statistics
 

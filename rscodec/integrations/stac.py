@@ -1,4 +1,4 @@
-"""STAC items: the one that describes a stream, and those that name the scenes of a batch. Plain JSON, no library.
+"""The STAC item that describes a stream. Plain JSON, no library.
 
     stream --> assets.rscodec: href, type, roles, file:size, file:checksum, raster:bands, proj:*, processing:lineage
     item   --> whatever else it held stays; one that is not there yet gets geometry, bbox, datetime too
@@ -11,19 +11,16 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from bitstreams import StreamReader
 from bitstreams.atomic import AtomicPath
 from bitstreams.digest import sha256
 from bitstreams.errors import InputError
-from rscodec.stream.remote import is_url
+from rscodec.batch.stac_items import MEDIA_TYPE, are_assets, load_json
 
 ASSET = "rscodec"  # the key of the asset that is a stream
-MEDIA_TYPE = "application/x-rscodec"
 VERSION = "1.1.0"
 EXTENSIONS = {name: f"https://stac-extensions.github.io/{name}/{version}/schema.json" for name, version in (
     ("file", "v2.1.0"), ("projection", "v2.0.0"), ("raster", "v1.1.0"), ("processing", "v1.1.0"))}  # fmt: skip
@@ -37,10 +34,10 @@ def read_item(path: Path) -> dict | None:
     if not path.exists():
         AtomicPath(path).check()
         return None
-    item = _load(path)
+    item = load_json(path)
     if item.get("type") != "Feature" or not str(item.get("stac_version", "")).startswith("1."):
         raise InputError(f"{path} is no STAC item of version 1; name one, or a file that is not there yet")
-    if not _are_assets(item.get("assets", {})):
+    if not are_assets(item.get("assets", {})):
         raise InputError(f"{path} has assets that are no objects; correct the item")
     return item
 
@@ -72,66 +69,6 @@ def write_item(path: Path, item: dict | None, stream: Path) -> list[str]:
     with AtomicPath(path, overwrite=True) as temporary:
         temporary.write_text(json.dumps(item, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return notes
-
-
-def assets(path: Path, key: str | None, streams: bool = False) -> Iterator[tuple[str, str]]:
-    """(id, path or URL) of one asset of each item in a file: that of this key, else the only one with the role data
-    that is a scene, or a stream.
-    """
-    content = _load(path)
-    items = content.get("features") if content.get("type") == "FeatureCollection" else [content]
-    for item in items if isinstance(items, list) else []:
-        if not _is_item(item):
-            raise InputError(f"{path} is no STAC item or item collection")
-        name = str(item["id"]).replace("/", "_")
-        if "\0" in name:
-            raise InputError(f"{path}: the id {name!r} of an item holds a NUL, so no file can be called like it; "
-                             "give the item another")
-        yield name, _href(path, item, key, streams)
-
-
-def _is_item(item) -> bool:
-    if not isinstance(item, dict) or item.get("type") != "Feature" or "id" not in item:
-        return False
-    return _are_assets(item.get("assets"))
-
-
-def _are_assets(assets) -> bool:
-    return isinstance(assets, dict) and all(isinstance(asset, dict) for asset in assets.values())
-
-
-def _href(path: Path, item: dict, key: str | None, streams: bool) -> str:
-    found = item["assets"]
-    fitting = [
-        name
-        for name, asset in found.items()
-        if "data" in (asset.get("roles") or []) and (asset.get("type") == MEDIA_TYPE) == streams
-    ]
-    chosen = fitting if key is None else [key] if key in found else []
-    if len(chosen) != 1:
-        what = f"no asset {key}" if key else f"{len(chosen)} assets with the role data"
-        raise InputError(f"{path}: the item {item['id']} has {what}; choose with --asset from {', '.join(found)}")
-    href = found[chosen[0]].get("href")
-    if not isinstance(href, str):
-        raise InputError(f"{path}: the asset {chosen[0]} of the item {item['id']} has no href; add one")
-    if "\0" in href:
-        raise InputError(f"{path}: the href of the asset {chosen[0]} of the item {item['id']} holds a NUL; correct it")
-    if href.startswith("file://"):
-        href = unquote(urlsplit(href).path)
-    if is_url(href):
-        return href
-    here = path.absolute().parent
-    return os.path.abspath(here / (href if (here / href).exists() else unquote(href)))
-
-
-def _load(path: Path) -> dict:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as problem:
-        raise InputError(f"cannot read {path}: {problem}") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path} is no STAC item or item collection")
-    return content
 
 
 def _new_item(path: Path, stream: Path, header, metadata: dict) -> tuple[dict, list[str]]:

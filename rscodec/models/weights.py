@@ -10,14 +10,17 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bitstreams import Header
 from bitstreams.digest import sha256
 from bitstreams.errors import InputError, MissingWeights, WrongWeights
 from rscodec.codec.base import TileCodec
-from rscodec.enhancers.base import Enhancer
 from rscodec.models.registry import CARBON, CODECS, ENHANCERS, UPSAMPLERS, Row, find, find_model
-from rscodec.upsamplers.base import Upsampler
+
+if TYPE_CHECKING:
+    from rscodec.enhancers.base import Enhancer
+    from rscodec.upsamplers.base import Upsampler
 
 FOLDER = Path(__file__).parent.parent / "weights"
 SUFFIX = ".safetensors"

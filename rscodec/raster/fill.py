@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rscodec.stream.radiometry import to_dtype
+from rscodec.raster.dtypes import to_dtype
 
 REACH = 8  # pixels
 COARSER = 2  # times that the resolution is halved once more for slopes

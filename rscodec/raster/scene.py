@@ -10,7 +10,7 @@ import numpy as np
 from rscodec.raster.metadata import alpha_bands, nodata_value
 from rscodec.raster.reader import BLOCK, RasterReader, RasterWriter, driver_for
 from rscodec.raster.validity import MASKED, VALID
-from rscodec.stream.geometry import Window
+from rscodec.raster.window import Window
 
 
 @dataclass

@@ -1,4 +1,4 @@
 """A scene to a stream and back: tiles, radiometry, validity, error bounds, previews, checks.
 
-May import: bitstreams, raster, codec, models. Read first: `encoder.py`, then `decoder.py`; `geometry.py` draws the tiles.
+May import: bitstreams, raster, codec, models. Read first: `encoder.py`, then `decoder.py`.
 """

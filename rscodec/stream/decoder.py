@@ -24,9 +24,10 @@ from rscodec.codec.coder import SymbolsDamaged
 from rscodec.raster.metadata import nodata_value
 from rscodec.raster.metadata_schema import stream_metadata
 from rscodec.raster.validity import MASKED, VALID, native, protect_nodata
+from rscodec.raster.window import Window
 from rscodec.stream.encoder import BLOCK_TILES, FLAT, latents_crc
 from rscodec.stream.error_bound import Bound, unrounded_base
-from rscodec.stream.geometry import Grid, Window
+from rscodec.stream.geometry import Grid
 from rscodec.stream.lossless import Lossless
 from rscodec.stream.radiometry import Radiometry
 

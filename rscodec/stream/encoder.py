@@ -30,9 +30,10 @@ from rscodec.metrics.pixels import peak
 from rscodec.models.weights import codec_for_encoding
 from rscodec.raster.fill import fill_invalid
 from rscodec.raster.metadata_schema import check_metadata
+from rscodec.raster.window import Window
 from rscodec.stream.closed_loop import Coded, TileView, analyse, closer
 from rscodec.stream.error_bound import Bound, unrounded_base
-from rscodec.stream.geometry import Grid, Window
+from rscodec.stream.geometry import Grid
 from rscodec.stream.radiometry import Radiometry
 from rscodec.stream.settings import EncodeSettings
 from rscodec.stream.statistics import Statistics

@@ -18,7 +18,7 @@ from bitstreams.errors import InputError
 from bitstreams.limits import MAX_INTEGER_BOUND, MIN_FLOAT_BOUND
 from rscodec.codec.base import SYNTHESIS_TOLERANCE, TileCodec
 from rscodec.raster.validity import FLOAT_TOLERANCE, native
-from rscodec.stream.geometry import Window
+from rscodec.raster.window import Window
 from rscodec.stream.radiometry import Radiometry
 from rscodec.stream.residual import Range, decode_residual, encode_residual
 

@@ -12,7 +12,8 @@ import numpy as np
 from bitstreams import StreamReader
 from bitstreams.errors import BitstreamError, MaskDamaged, TileDamaged
 from bitstreams.planes import decode_planes, planes_crc
-from rscodec.stream.geometry import Grid, Window
+from rscodec.raster.window import Window
+from rscodec.stream.geometry import Grid
 from rscodec.stream.radiometry import Radiometry
 
 

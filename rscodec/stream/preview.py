@@ -15,11 +15,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from rscodec.raster.dtypes import to_dtype
 from rscodec.raster.scene import assemble
 from rscodec.raster.validity import MASKED, VALID, protect_nodata
+from rscodec.raster.window import Window
 from rscodec.stream.decoder import SceneDecoder
-from rscodec.stream.geometry import Window
-from rscodec.stream.radiometry import to_dtype
 
 COARSEST_DECODE = 2  # factors up to this one are decoded as a whole
 

@@ -31,6 +31,7 @@ import numpy as np
 
 from bitstreams.errors import RadiometryDamaged
 from bitstreams.limits import MAX_BANDS, MAX_GROUPS
+from rscodec.raster.dtypes import to_dtype
 
 MATRIX_ONE = 2**14  # the KLT is stored as int16 in steps of 2**-14
 MATRIX_TOLERANCE = 0.01  # how far a stored KLT may be from orthonormal before it is called damaged
@@ -300,13 +301,3 @@ def _turn(angle: float) -> np.ndarray:
 def _real(dtype: str) -> str:
     """The stored type of scale and offset."""
     return "<f8" if dtype == "float64" else "<f4"
-
-
-def to_dtype(values: np.ndarray, dtype: str) -> np.ndarray:
-    """float64 -> dtype: rounded to nearest if it is an integer type, clipped to its range."""
-    if np.issubdtype(dtype, np.integer):
-        limits = np.iinfo(dtype)
-        values = np.rint(values)
-    else:
-        limits = np.finfo(dtype)
-    return np.clip(values, limits.min, limits.max).astype(dtype)

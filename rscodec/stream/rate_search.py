@@ -19,9 +19,9 @@ from bitstreams import StreamReader
 from bitstreams.errors import InputError
 from rscodec.codec import rate
 from rscodec.metrics.pixels import Difference, psnr
+from rscodec.raster.window import Window
 from rscodec.stream.decoder import SceneDecoder, valid_pixels
 from rscodec.stream.encoder import Progress, SceneEncoder
-from rscodec.stream.geometry import Window
 from rscodec.stream.settings import DEFAULT_QUALITY
 
 SAMPLE_TILES, FEWEST_TILES = 12, 6  # of one group, and of any number

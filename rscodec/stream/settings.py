@@ -8,9 +8,9 @@ from pathlib import Path
 
 from bitstreams.errors import InputError
 from bitstreams.limits import MAX_TILE, QUALITY_MAX, QUALITY_MIN, TILE_UNIT
+from rscodec.codec.base import MOST_EFFORT
 
 DEFAULT_QUALITY = 3.0
-MOST_EFFORT = 9
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from bitstreams.errors import naming
 from rscodec.raster.metadata import differences
 from rscodec.raster.reader import RasterReader, is_stream
 from rscodec.raster.validity import VALID, same
-from rscodec.stream.geometry import Grid, Window
+from rscodec.raster.window import Window
+from rscodec.stream.geometry import Grid
 from rscodec.stream.lossless import Lossless
 from rscodec.stream.radiometry import Radiometry
 from rscodec.stream.verify import describe_source, describe_stream

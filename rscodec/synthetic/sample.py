@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from bitstreams.errors import InputError
+from rscodec.raster.dtypes import to_dtype
 from rscodec.raster.validity import native, protect_nodata
-from rscodec.stream.radiometry import to_dtype
 from rscodec.synthetic.landscape import Landscape
 from rscodec.synthetic.noise import View, hashed
 

@@ -12,7 +12,7 @@ from rscodec.generative.generated_scene import GeneratedScene
 from rscodec.generative.interpolated import resized
 from rscodec.generative.picture import Picture
 from rscodec.raster.provenance import marked
-from rscodec.stream.geometry import Window
+from rscodec.raster.window import Window
 from rscodec.upsamplers.base import EDGE_UNIT, Upsampler, UpscaleSettings
 
 

@@ -11,7 +11,7 @@ from rscodec.carbon.base import CarbonModel
 from rscodec.carbon.crops import Crops, Units, estimate_map, north_of
 from rscodec.carbon.simulation.county import NEITHER, TEST, TRAIN
 from rscodec.generative.blending import Windows
-from rscodec.stream.geometry import Window
+from rscodec.raster.window import Window
 
 RNG = np.random.default_rng(8)
 SIZE = 64

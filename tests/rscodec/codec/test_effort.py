@@ -10,7 +10,7 @@ import torch
 
 from bitstreams.errors import InputError
 from rscodec.codec import effort, rate
-from rscodec.codec.base import Aim
+from rscodec.codec.base import MOST_EFFORT, Aim
 from rscodec.codec.entropy import SCALES
 from rscodec.codec.portable import PortableCodec
 from rscodec.models.registry import CODECS, find
@@ -18,7 +18,7 @@ from rscodec.models.weights import ships
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.stream.encoder import SceneEncoder, encoder_for
 from rscodec.stream.rate_search import quality_for_bpp
-from rscodec.stream.settings import MOST_EFFORT, EncodeSettings
+from rscodec.stream.settings import EncodeSettings
 from tests.models import TILE
 
 QUALITY = 5

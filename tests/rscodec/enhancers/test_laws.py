@@ -12,7 +12,7 @@ from rscodec.models.registry import ENHANCERS
 from rscodec.models.weights import shipped, ships
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene
-from rscodec.stream.geometry import Window
+from rscodec.raster.window import Window
 from rscodec.synthetic.sample import synthesize
 from tests import enhancers
 

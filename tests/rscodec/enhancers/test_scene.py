@@ -11,7 +11,7 @@ from rscodec.generative.picture import decoded, opened
 from rscodec.raster.metadata_schema import stream_metadata
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene
-from rscodec.stream.geometry import Window
+from rscodec.raster.window import Window
 from tests.enhancers import OVERLAP, WINDOW, Told
 
 

@@ -11,7 +11,7 @@ from rscodec.enhancers.wavelets import LEAST, wavelets_begin
 from rscodec.generative.picture import opened
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene
-from rscodec.stream.geometry import Window
+from rscodec.raster.window import Window
 from rscodec.synthetic.sample import synthesize
 from rscodec.training.pairs import through_jpeg2000
 from tests.enhancers import Told

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rscodec.generative.blending import ALIGN, Axis, Windows
-from rscodec.stream.geometry import Window
+from rscodec.raster.window import Window
 
 LENGTHS = [1, 15, 16, 17, 64, 65, 80, 81, 100, 127, 128, 129, 1000]
 

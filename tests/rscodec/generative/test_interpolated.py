@@ -11,7 +11,7 @@ from rscodec.generative.interpolated import resized
 from rscodec.generative.picture import decoded, opened
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene
-from rscodec.stream.geometry import Window
+from rscodec.raster.window import Window
 
 
 def enlarged(scene: Scene, width: int, height: int, part: Window | None = None):

@@ -11,8 +11,8 @@ from bitstreams import StreamReader
 from bitstreams.errors import BadField, InputError, MaskDamaged, TileDamaged
 from rscodec.raster.scene import Scene
 from rscodec.raster.validity import MASKED
+from rscodec.raster.window import Window
 from rscodec.stream.decoder import SceneDecoder
-from rscodec.stream.geometry import Window
 
 WINDOWS = [
     Window(0, 0, 1, 1), Window(199, 149, 1, 1), Window(60, 60, 10, 8), Window(0, 63, 200, 2), Window(130, 0, 1, 150),

@@ -13,8 +13,8 @@ from bitstreams.dump import totals
 from bitstreams.errors import InputError
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene
+from rscodec.raster.window import Window
 from rscodec.stream.encoder import BLOCK_TILES, FLAT, SceneEncoder
-from rscodec.stream.geometry import Window
 from tests.models import TILE
 
 

@@ -16,12 +16,12 @@ from rscodec.codec.base import SYNTHESIS_TOLERANCE
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene
 from rscodec.raster.validity import MASKED, NODATA, VALID
+from rscodec.raster.window import Window
 from rscodec.stream import decoder as decoder_module
 from rscodec.stream import error_bound as bound_module
 from rscodec.stream.decoder import SceneDecoder
 from rscodec.stream.encoder import SceneEncoder
 from rscodec.stream.error_bound import Bound, unrounded_base
-from rscodec.stream.geometry import Window
 from rscodec.stream.rate_search import quality_for_bound
 from rscodec.stream.verify import verify
 from tests import models

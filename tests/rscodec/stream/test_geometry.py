@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rscodec.stream.geometry import Grid, Window
+from rscodec.raster.window import Window
+from rscodec.stream.geometry import Grid
 
 GRIDS = [Grid(1, 1, 64, 16), Grid(64, 64, 64, 16), Grid(65, 63, 64, 16), Grid(200, 150, 64, 16), Grid(300, 17, 128, 16)]
 

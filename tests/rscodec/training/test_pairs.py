@@ -12,9 +12,9 @@ from bitstreams import StreamReader
 from rscodec.generative.blending import ALIGN
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene
+from rscodec.raster.window import Window
 from rscodec.stream.decoder import SceneDecoder
 from rscodec.stream.encoder import SceneEncoder
-from rscodec.stream.geometry import Window
 from rscodec.synthetic.sample import synthesize
 from rscodec.training import pairs
 from rscodec.training.data import Crops

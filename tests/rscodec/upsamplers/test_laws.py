@@ -14,7 +14,7 @@ from rscodec.models.registry import UPSAMPLERS
 from rscodec.models.weights import shipped, ships
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene
-from rscodec.stream.geometry import Window
+from rscodec.raster.window import Window
 from rscodec.synthetic.sample import synthesize
 from rscodec.upsamplers.base import UpscaleSettings
 from rscodec.upsamplers.scene import UpscaledScene

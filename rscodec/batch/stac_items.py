@@ -1,0 +1,74 @@
+"""The scenes of a batch that STAC items name. Plain JSON, no library."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from bitstreams.errors import InputError
+from rscodec.stream.remote import is_url
+
+MEDIA_TYPE = "application/x-rscodec"
+
+
+def assets(path: Path, key: str | None, streams: bool = False) -> Iterator[tuple[str, str]]:
+    """(id, path or URL) of one asset of each item in a file: that of this key, else the only one with the role data
+    that is a scene, or a stream.
+    """
+    content = load_json(path)
+    items = content.get("features") if content.get("type") == "FeatureCollection" else [content]
+    for item in items if isinstance(items, list) else []:
+        if not _is_item(item):
+            raise InputError(f"{path} is no STAC item or item collection")
+        name = str(item["id"]).replace("/", "_")
+        if "\0" in name:
+            raise InputError(f"{path}: the id {name!r} of an item holds a NUL, so no file can be called like it; "
+                             "give the item another")
+        yield name, _href(path, item, key, streams)
+
+
+def _is_item(item) -> bool:
+    if not isinstance(item, dict) or item.get("type") != "Feature" or "id" not in item:
+        return False
+    return are_assets(item.get("assets"))
+
+
+def are_assets(assets) -> bool:
+    return isinstance(assets, dict) and all(isinstance(asset, dict) for asset in assets.values())
+
+
+def _href(path: Path, item: dict, key: str | None, streams: bool) -> str:
+    found = item["assets"]
+    fitting = [
+        name
+        for name, asset in found.items()
+        if "data" in (asset.get("roles") or []) and (asset.get("type") == MEDIA_TYPE) == streams
+    ]
+    chosen = fitting if key is None else [key] if key in found else []
+    if len(chosen) != 1:
+        what = f"no asset {key}" if key else f"{len(chosen)} assets with the role data"
+        raise InputError(f"{path}: the item {item['id']} has {what}; choose with --asset from {', '.join(found)}")
+    href = found[chosen[0]].get("href")
+    if not isinstance(href, str):
+        raise InputError(f"{path}: the asset {chosen[0]} of the item {item['id']} has no href; add one")
+    if "\0" in href:
+        raise InputError(f"{path}: the href of the asset {chosen[0]} of the item {item['id']} holds a NUL; correct it")
+    if href.startswith("file://"):
+        href = unquote(urlsplit(href).path)
+    if is_url(href):
+        return href
+    here = path.absolute().parent
+    return os.path.abspath(here / (href if (here / href).exists() else unquote(href)))
+
+
+def load_json(path: Path) -> dict:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as problem:
+        raise InputError(f"cannot read {path}: {problem}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path} is no STAC item or item collection")
+    return content

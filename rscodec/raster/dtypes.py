@@ -1,0 +1,15 @@
+"""Numbers as pixels of a type."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def to_dtype(values: np.ndarray, dtype: str) -> np.ndarray:
+    """float64 -> dtype: rounded to nearest if it is an integer type, clipped to its range."""
+    if np.issubdtype(dtype, np.integer):
+        limits = np.iinfo(dtype)
+        values = np.rint(values)
+    else:
+        limits = np.finfo(dtype)
+    return np.clip(values, limits.min, limits.max).astype(dtype)
