@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from bitstreams.errors import BatchFailed
-from cli import decode as decode_one
-from cli import encode as encode_one
-from cli import options
-from cli.output import print_json
-from cli.progress import bars
+from rscodec.bitstreams.errors import BatchFailed
+from rscodec.cli import decode as decode_one
+from rscodec.cli import encode as encode_one
+from rscodec.cli import options
+from rscodec.cli.output import print_json
+from rscodec.cli.progress import bars
 
 ENCODE = ("quality", "bpp", "psnr", "max_error", "effort", "balance", "model", "weights", "tile", "bands", "nodata",
           "device", "debug")  # fmt: skip

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from cli import options
-from cli.output import print_json, print_table
-from cli.progress import progress
+from rscodec.cli import options
+from rscodec.cli.output import print_json, print_table
+from rscodec.cli.progress import progress
 
 FAR = 3.0  # deviations
 
@@ -152,11 +152,11 @@ def predict(scene: Path, output: Path, model: str, quiet: bool, as_json: bool, *
 @options.debug_option
 def evaluate(simulated: bool, draws: int, maps: Path | None, threads: int | None, quiet: bool, as_json: bool) -> None:
     """Judge the models that ship, beside least squares, random forest and support vectors."""
-    from bitstreams.atomic import AtomicPath
-    from eval.carbon import county_east
-    from eval.carbon import simulated as judge
-    from eval.plots import write_carbon_maps
+    from rscodec.bitstreams.atomic import AtomicPath
     from rscodec.concurrency.torch_lock import turn
+    from rscodec.eval.carbon import county_east
+    from rscodec.eval.carbon import simulated as judge
+    from rscodec.eval.plots import write_carbon_maps
 
     if maps:
         AtomicPath(maps, overwrite=True).check()

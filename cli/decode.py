@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from bitstreams.errors import TileDamaged
-from cli import enhancing, options
-from cli import upscale as upscale_scene
-from cli.output import tell_guess, tell_lossy
-from cli.progress import progress
+from rscodec.bitstreams.errors import TileDamaged
+from rscodec.cli import enhancing, options
+from rscodec.cli import upscale as upscale_scene
+from rscodec.cli.output import tell_guess, tell_lossy
+from rscodec.cli.progress import progress
 from rscodec.enhancers.base import EnhanceSettings
 from rscodec.models.registry import ENHANCERS, UPSAMPLERS
 from rscodec.models.weights import ships

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from bitstreams.limits import QUALITY_MAX, QUALITY_MIN, TILE_UNIT
-from cli import options
-from cli.output import print_json
-from cli.progress import bars
+from rscodec.bitstreams.limits import QUALITY_MAX, QUALITY_MIN, TILE_UNIT
+from rscodec.cli import options
+from rscodec.cli.output import print_json
+from rscodec.cli.progress import bars
 from rscodec.codec.base import MOST_EFFORT
 from rscodec.concurrency.executors import LOCAL, crew
 from rscodec.models.registry import CODECS

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from cli import enhancing, options
-from cli.output import tell_guess, tell_lossy
-from cli.progress import progress
+from rscodec.cli import enhancing, options
+from rscodec.cli.output import tell_guess, tell_lossy
+from rscodec.cli.progress import progress
 from rscodec.enhancers.base import EnhanceSettings
 
 

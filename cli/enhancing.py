@@ -6,8 +6,8 @@ import functools
 
 import click
 
-from cli import options
-from cli.options import FiniteRange
+from rscodec.cli import options
+from rscodec.cli.options import FiniteRange
 from rscodec.enhancers.base import EnhanceSettings
 from rscodec.models.registry import ENHANCERS
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from cli import options
-from cli.output import print_json, print_table
-from cli.progress import progress
+from rscodec.cli import options
+from rscodec.cli.output import print_json, print_table
+from rscodec.cli.progress import progress
 from rscodec.upsamplers.base import LARGEST_SCALE
 
 
@@ -80,10 +80,10 @@ def rd(images: tuple[str, ...], codecs: tuple[str, ...], anchors: tuple[str, ...
 
     Every row is on disk as soon as it is measured: an interrupted run goes on with --resume.
     """
-    from eval.datasets import images as find_images
-    from eval.plots import write_curves
-    from eval.rd import rd as measure_all
-    from eval.report import write_report
+    from rscodec.eval.datasets import images as find_images
+    from rscodec.eval.plots import write_curves
+    from rscodec.eval.rd import rd as measure_all
+    from rscodec.eval.report import write_report
 
     with progress("measure", quiet) as report:
         result = measure_all(find_images(list(images)), codecs, anchors, out, bands=None if bands == "all" else bands,
@@ -113,8 +113,8 @@ def speed(image: str, codecs: tuple[str, ...], anchors: tuple[str, ...], bands: 
 
     They run in turn, each in its own process. Take a scene of some megapixels, such as `rscodec sample` makes.
     """
-    from eval.datasets import images as find_images
-    from eval.speed import speed as measure_speed
+    from rscodec.eval.datasets import images as find_images
+    from rscodec.eval.speed import speed as measure_speed
 
     path = find_images([image])[0].path
     with progress("time", quiet) as report:
@@ -152,10 +152,10 @@ def sr(images: tuple[str, ...], scales: tuple[float, ...], models: tuple[str, ..
     Bands 1 to 3 of uint8. Shrinking is bicubic without aliasing unless --degradation says otherwise, to whole pixels.
     Every row is on disk as soon as it is measured: an interrupted run goes on with --resume.
     """
-    from eval.datasets import images as find_images
-    from eval.plots import write_scale_curves
-    from eval.sr import sr as measure_all
-    from eval.sr_report import write_sr_report
+    from rscodec.eval.datasets import images as find_images
+    from rscodec.eval.plots import write_scale_curves
+    from rscodec.eval.sr import sr as measure_all
+    from rscodec.eval.sr_report import write_sr_report
 
     with progress("measure", quiet) as report:
         result = measure_all(find_images(list(images)), scales, models, out, device=device, degradation=degradation,
@@ -189,8 +189,8 @@ def sr(images: tuple[str, ...], scales: tuple[float, ...], models: tuple[str, ..
 def carbon(codecs: tuple[str, ...], anchors: tuple[str, ...], model: str, draws: int, out: Path, quiet: bool,
            as_json: bool) -> None:
     """Code imagery of the simulated county, map its carbon, and say what that costs the map at each rate."""
-    from eval.carbon import task_rate
-    from eval.plots import write_carbon_curves
+    from rscodec.eval.carbon import task_rate
+    from rscodec.eval.plots import write_carbon_curves
 
     with progress("measure", quiet or as_json) as report:
         result = task_rate(codecs, anchors, out, model, draws, progress=report)

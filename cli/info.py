@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from bitstreams.dump import MEANINGS, Line, explain, missing, totals
-from bitstreams.errors import TileDamaged
-from cli import options
-from cli.output import print_json, print_table
+from rscodec.bitstreams.dump import MEANINGS, Line, explain, missing, totals
+from rscodec.bitstreams.errors import TileDamaged
+from rscodec.cli import options
+from rscodec.cli.output import print_json, print_table
 from rscodec.stream.remote import open_stream
 
 

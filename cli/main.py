@@ -21,8 +21,8 @@ from typing import TextIO
 
 import click
 
-from bitstreams.errors import RscodecError
-from cli.options import Session, debug_option
+from rscodec.bitstreams.errors import RscodecError
+from rscodec.cli.options import Session, debug_option
 
 COMMANDS = (
     ("encode", "Compress a scene."),
@@ -71,7 +71,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in self.list_commands(ctx):
             return None
-        return importlib.import_module(f"cli.{name}").command
+        return importlib.import_module(f"rscodec.cli.{name}").command
 
     def resolve_command(self, ctx: click.Context, args: list[str]):
         if self.get_command(ctx, args[0]) is None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from bitstreams.limits import MAX_PIXELS_IN_FILE, MAX_TILE, TILE_UNIT
+from rscodec.bitstreams.limits import MAX_PIXELS_IN_FILE, MAX_TILE, TILE_UNIT
 from rscodec.concurrency.executors import LOCAL
 from rscodec.stream.remote import is_url
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import click
 
-from bitstreams.errors import RscodecError
-from cli.main import COMMANDS, Commands, failure, trace
-from cli.options import Session
+from rscodec.bitstreams.errors import RscodecError
+from rscodec.cli.main import COMMANDS, Commands, failure, trace
+from rscodec.cli.options import Session
 
 
 class RioCommands(Commands):

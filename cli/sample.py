@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from bitstreams.limits import MAX_BANDS
-from bitstreams.wire import DTYPES
-from cli import options
+from rscodec.bitstreams.limits import MAX_BANDS
+from rscodec.bitstreams.wire import DTYPES
+from rscodec.cli import options
 
 
 @click.command()

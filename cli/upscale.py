@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from bitstreams.errors import TileDamaged
-from cli import options
-from cli.output import tell_guess, tell_lossy
-from cli.progress import progress
+from rscodec.bitstreams.errors import TileDamaged
+from rscodec.cli import options
+from rscodec.cli.output import tell_guess, tell_lossy
+from rscodec.cli.progress import progress
 from rscodec.upsamplers.base import LARGEST_SCALE, UpscaleSettings
 
 SCALE = options.FiniteRange(1, LARGEST_SCALE, min_open=True)

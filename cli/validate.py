@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from bitstreams.errors import CheckError
-from cli import options
+from rscodec.bitstreams.errors import CheckError
+from rscodec.cli import options
 
 
 @click.command()

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from bitstreams.errors import CheckError
-from cli import options
-from cli.output import print_json, print_table
-from cli.progress import progress
+from rscodec.bitstreams.errors import CheckError
+from rscodec.cli import options
+from rscodec.cli.output import print_json, print_table
+from rscodec.cli.progress import progress
 
 
 @click.command()

@@ -18,17 +18,17 @@ from pathlib import Path
 
 import numpy as np
 
-from bitstreams.atomic import AtomicPath
-from bitstreams.errors import OutputError
-from eval import spectral
-from eval.rd import line_up
-from eval.table import Table
+from rscodec.bitstreams.atomic import AtomicPath
+from rscodec.bitstreams.errors import OutputError
 from rscodec.carbon.baselines import BASELINES, fit
 from rscodec.carbon.features import KINDS, features
 from rscodec.carbon.prepare import prepare
 from rscodec.carbon.scores import scale_of, score
 from rscodec.carbon.simulation import county
 from rscodec.carbon.simulation.reflectance import BANDS
+from rscodec.eval import spectral
+from rscodec.eval.rd import line_up
+from rscodec.eval.table import Table
 from rscodec.models.registry import CARBON
 from rscodec.models.weights import mapper_for, ships
 from rscodec.raster.scene import Scene

@@ -15,15 +15,15 @@ from pathlib import Path
 import numpy as np
 
 import rscodec
-from bitstreams import StreamReader
-from bitstreams.dump import totals
-from bitstreams.errors import InputError
-from bitstreams.limits import QUALITY_MAX, QUALITY_MIN
-from eval import anchors
-from eval.anchors.base import Anchor
+from rscodec.bitstreams import StreamReader
+from rscodec.bitstreams.dump import totals
+from rscodec.bitstreams.errors import InputError
+from rscodec.bitstreams.limits import QUALITY_MAX, QUALITY_MIN
 from rscodec.enhancers.apply import enhanced_stream
 from rscodec.enhancers.base import EnhanceSettings
 from rscodec.enhancers.scene import EnhancedScene
+from rscodec.eval import anchors
+from rscodec.eval.anchors.base import Anchor
 from rscodec.generative.picture import band_colours, opened, said_colours
 from rscodec.models.registry import ENHANCERS
 from rscodec.models.weights import codec_for_encoding, enhancer_for

@@ -12,7 +12,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from bitstreams.errors import InputError
+from rscodec.bitstreams.errors import InputError
 
 LISTS = Path(__file__).parent / "datasets"
 SUFFIXES = (".tif", ".tiff", ".png", ".jp2", ".jpg")

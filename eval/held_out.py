@@ -6,8 +6,8 @@ import os
 import tempfile
 from pathlib import Path
 
-from eval import datasets
-from eval.sr import BICUBIC, DETERMINISTIC, sr
+from rscodec.eval import datasets
+from rscodec.eval.sr import BICUBIC, DETERMINISTIC, sr
 
 
 def held_out(count: int | None = None) -> list[datasets.Image]:

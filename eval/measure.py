@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bitstreams.errors import CheckError
-from eval import niqe, spectral
+from rscodec.bitstreams.errors import CheckError
+from rscodec.eval import niqe, spectral
 from rscodec.metrics import perceptual
 from rscodec.metrics.perceptual import lpips_distance
 from rscodec.metrics.pixels import Difference, in_db, ms_ssim

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from eval.datasets import spread
-from eval.measure import Row, band_list, difference
+from rscodec.eval.datasets import spread
+from rscodec.eval.measure import Row, band_list, difference
 from rscodec.raster.scene import Scene
 
 RATES = (0.3, 1.0)
@@ -50,7 +50,7 @@ def show(scene: Scene, pixels: np.ndarray) -> np.ndarray:
 
 def pictures(result, out: Path, count: int) -> list[dict]:
     """[{"image", "original", "choices": [{"label", "views": [{"codec", "caption", "png"}]}]}]"""
-    from eval.rd import load
+    from rscodec.eval.rd import load
 
     found = []
     for name in choose(result.rows, count):

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bitstreams.atomic import AtomicPath
-from eval.summary import base_of
+from rscodec.bitstreams.atomic import AtomicPath
+from rscodec.eval.summary import base_of
 
 PANELS = (
     ("psnr_db_image_mean", "PSNR, mean over images (dB)"),
@@ -59,7 +59,7 @@ def write_curves(summary: dict, out: Path) -> list[Path]:
 
 
 def write_scale_curves(summary: dict, out: Path) -> list[Path]:
-    """Quality and time over the scale of what eval.sr measured."""
+    """Quality and time over the scale of what rscodec.eval.sr measured."""
     written = []
     for name, models in summary["sets"].items():
         measured = [point for points in models.values() for point in points]
@@ -70,7 +70,7 @@ def write_scale_curves(summary: dict, out: Path) -> list[Path]:
 
 
 def write_carbon_curves(summary: dict, out: Path) -> list[Path]:
-    """What eval.carbon measured over the rate."""
+    """What rscodec.eval.carbon measured over the rate."""
     codecs, clear = summary["curves"], summary["uncompressed"]
     title = f"simulated county, map by {summary['model']}: {clear['rmse_mg_ha']:.1f} Mg/ha without compression"
     return _figure(CARBON_PANELS, partial(_carbon_panel, codecs), title, out / "carbon")
@@ -78,7 +78,7 @@ def write_carbon_curves(summary: dict, out: Path) -> list[Path]:
 
 def write_carbon_maps(where, maps: dict, path: Path) -> None:
     """The imagery and the carbon of a part of the simulated county's east, and what was made of it: `where` is
-    eval.carbon's, maps (h,w) are by name."""
+    rscodec.eval.carbon's, maps (h,w) are by name."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -12,7 +12,7 @@ import json
 from collections.abc import Collection
 from pathlib import Path
 
-from eval.measure import Row, band_list
+from rscodec.eval.measure import Row, band_list
 from rscodec.metrics.pixels import in_db
 
 KIND = "published"

@@ -4,7 +4,7 @@
                                                                                |  --jobs processes
     results.csv, a row at a time  <--------------------------------------------+
         |--> bd.json: mean curves, BD-rates, what was skipped and why
-        |--> eval.plots, eval.report
+        |--> rscodec.eval.plots, rscodec.eval.report
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from bitstreams.atomic import AtomicPath
-from bitstreams.errors import InputError, OutputError
-from eval import published
-from eval.anchors.base import ToolMissing
-from eval.contenders import contender
-from eval.datasets import Image
-from eval.measure import Row, band_list, difference, is_picture, measure, unavailable
-from eval.summary import summarise, without_figure
-from eval.table import Table, read
+from rscodec.bitstreams.atomic import AtomicPath
+from rscodec.bitstreams.errors import InputError, OutputError
+from rscodec.eval import published
+from rscodec.eval.anchors.base import ToolMissing
+from rscodec.eval.contenders import contender
+from rscodec.eval.datasets import Image
+from rscodec.eval.measure import Row, band_list, difference, is_picture, measure, unavailable
+from rscodec.eval.summary import summarise, without_figure
+from rscodec.eval.table import Table, read
 from rscodec.raster.scene import Scene
 
 Progress = Callable[[int, int], None]

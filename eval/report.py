@@ -10,9 +10,9 @@ import math
 from pathlib import Path
 from statistics import fmean
 
-from bitstreams.atomic import AtomicPath
-from eval.pictures import pictures
-from eval.plots import colours
+from rscodec.bitstreams.atomic import AtomicPath
+from rscodec.eval.pictures import pictures
+from rscodec.eval.plots import colours
 
 PAGE = Path(__file__).parent / "page"
 METRICS = {
@@ -45,7 +45,7 @@ PREFACE = (
 
 
 def write_report(result, out: Path, count: int) -> Path:
-    """`result` of eval.rd.rd; `count` images to look at."""
+    """`result` of rscodec.eval.rd.rd; `count` images to look at."""
     codecs = list(result.contenders)
     return write_page(out, {
         "title": "Rate and distortion",

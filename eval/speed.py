@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from eval.rd import line_up, load
+from rscodec.eval.rd import line_up, load
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def in_own_process(image: Path, bands, spec: str, parameter: float, threads: int
 def timed(image: Path, bands, spec: str, parameter: float, threads: int) -> Run:
     import torch
 
-    from eval.contenders import contender
+    from rscodec.eval.contenders import contender
 
     torch.set_num_threads(threads)
     scene, one = load(image, bands), contender(spec)

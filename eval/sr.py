@@ -6,7 +6,7 @@
        v
       LR --model--> PSNR, LPIPS, NIQE, seconds         a row of sr.csv, at once on disk; --resume makes those that lack
                                                        sr.json: means by set, model and scale
-                                                       eval.plots: curves;  eval.sr_report: report.html
+                                                       rscodec.eval.plots: curves;  rscodec.eval.sr_report: report.html
 
 A model is `bicubic`, an upsampler of the registry, or a weights file; MODEL:deterministic leaves out what is drawn.
 """
@@ -24,13 +24,13 @@ from pathlib import Path
 
 import numpy as np
 
-from bitstreams.atomic import AtomicPath
-from bitstreams.errors import InputError, OutputError
-from eval import niqe
-from eval.datasets import Image
-from eval.measure import is_picture, unavailable
-from eval.rd import load
-from eval.table import Table, read
+from rscodec.bitstreams.atomic import AtomicPath
+from rscodec.bitstreams.errors import InputError, OutputError
+from rscodec.eval import niqe
+from rscodec.eval.datasets import Image
+from rscodec.eval.measure import is_picture, unavailable
+from rscodec.eval.rd import load
+from rscodec.eval.table import Table, read
 from rscodec.generative.interpolated import resized
 from rscodec.generative.picture import opened
 from rscodec.metrics.perceptual import lpips_distance

@@ -1,6 +1,6 @@
 """report.html of super-resolution: curves over the scale, every mean, and a few images by every model.
 
-    eval.sr.Result --upsample again, once: kept in OUT/pictures--> PNGs --> eval.report
+    rscodec.eval.sr.Result --upsample again, once: kept in OUT/pictures--> PNGs --> rscodec.eval.report
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ import hashlib
 import re
 from pathlib import Path
 
-from eval.datasets import Image
-from eval.pictures import choose, png, show, uri
-from eval.plots import model_colours
-from eval.report import table, write_page
-from eval.sr import BICUBIC, Result, SrRow, pair_of, upsampled, upsampler
+from rscodec.eval.datasets import Image
+from rscodec.eval.pictures import choose, png, show, uri
+from rscodec.eval.plots import model_colours
+from rscodec.eval.report import table, write_page
+from rscodec.eval.sr import BICUBIC, Result, SrRow, pair_of, upsampled, upsampler
 from rscodec.raster.scene import Scene
 
 METRICS = {

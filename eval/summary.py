@@ -12,9 +12,9 @@ from dataclasses import asdict
 
 import numpy as np
 
-from eval.bd import METRICS, deltas
-from eval.measure import Row
-from eval.published import KIND
+from rscodec.eval.bd import METRICS, deltas
+from rscodec.eval.measure import Row
+from rscodec.eval.published import KIND
 from rscodec.metrics.pixels import psnr
 
 MEANS = ("rate_bpp_file", "psnr_db", "ms_ssim", "ms_ssim_db", "lpips", "niqe", "spectral_angle_deg", "ndvi_mae",

@@ -14,8 +14,8 @@ import os
 import typing
 from pathlib import Path
 
-from bitstreams.errors import InputError, OutputError
-from eval.measure import Row
+from rscodec.bitstreams.errors import InputError, OutputError
+from rscodec.eval.measure import Row
 
 
 def read(path: Path, kind: type = Row) -> list:

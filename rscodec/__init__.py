@@ -10,6 +10,10 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
+
+if not (Path(__file__).parent / "bitstreams").is_dir():  # a checkout: bitstreams, cli and eval lie beside this folder
+    __path__.append(str(Path(__file__).parent.parent))
 
 __version__ = "0.1.0"
 
@@ -28,7 +32,7 @@ _WHERE = {
     "EncodeSettings": "rscodec.stream.settings",
     "EnhanceSettings": "rscodec.enhancers.base",
     "UpscaleSettings": "rscodec.upsamplers.base",
-    "RscodecError": "bitstreams.errors",
+    "RscodecError": "rscodec.bitstreams.errors",
 }
 __all__ = [*_WHERE, "__version__"]
 

@@ -22,11 +22,11 @@ from pathlib import Path
 
 import numpy as np
 
-from bitstreams import StreamReader
-from bitstreams.atomic import AtomicPath
-from bitstreams.dump import totals
-from bitstreams.errors import InputError, LimitExceeded, OutputError, naming
-from bitstreams.limits import MAX_PIXELS_IN_FILE, MAX_PIXELS_IN_MEMORY
+from rscodec.bitstreams import StreamReader
+from rscodec.bitstreams.atomic import AtomicPath
+from rscodec.bitstreams.dump import totals
+from rscodec.bitstreams.errors import InputError, LimitExceeded, OutputError, naming
+from rscodec.bitstreams.limits import MAX_PIXELS_IN_FILE, MAX_PIXELS_IN_MEMORY
 from rscodec.concurrency.read_ahead import ahead
 from rscodec.concurrency.torch_lock import turn
 from rscodec.enhancers.base import EnhanceSettings

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bitstreams.errors import BitstreamError
-from bitstreams.wire import ARITHMETICS
+from rscodec.bitstreams.errors import BitstreamError
+from rscodec.bitstreams.wire import ARITHMETICS
 from rscodec.codec.base import TileCodec
 
 LAWS = []

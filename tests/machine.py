@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bitstreams import StreamReader
-from bitstreams.errors import BitstreamError
+from rscodec.bitstreams import StreamReader
+from rscodec.bitstreams.errors import BitstreamError
 from rscodec.codec.integer import Exact
 from rscodec.codec.portable import PortableCodec
 from rscodec.raster.pixel_source import SceneSource

@@ -135,7 +135,7 @@ def test_sigkill_leaves_nothing_at_the_output_path(nursery, tmp_path, tiny_weigh
 
 LIMITED = """
 import resource, sys
-from cli.main import main
+from rscodec.cli.main import main
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
 sys.exit(main(sys.argv[2:]))
 """

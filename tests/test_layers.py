@@ -1,4 +1,4 @@
-"""The arrows of the house, bitstreams <- rscodec <- eval <- cli, proven on source and in new processes."""
+"""The arrows between rooms, and the names of packages, proven on source and in new processes."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from bitstreams.container import StreamWriter
-from bitstreams.header import Header
-from cli.main import COMMANDS
+from rscodec.bitstreams.container import StreamWriter
+from rscodec.bitstreams.header import Header
+from rscodec.cli.main import COMMANDS
 
 ROOT = Path(__file__).resolve().parent.parent
-LAYERS = ("bitstreams", "rscodec", "eval", "cli")
-SOURCES = [path for layer in LAYERS for path in sorted((ROOT / layer).rglob("*.py"))]
+BESIDE = ("bitstreams", "eval", "cli")  # folders of the checkout that are packages in rscodec
+SOURCES = [path for folder in ("rscodec", *BESIDE) for path in sorted((ROOT / folder).rglob("*.py"))]
 DOOR = ROOT / "rscodec" / "__main__.py"  # `python -m rscodec`: the command line, whatever folder it lies in
 LIBRARY = [path for path in SOURCES if path.relative_to(ROOT).parts[0] in ("bitstreams", "rscodec") and path != DOOR]
 TOOLS = sorted((ROOT / "tools").rglob("*.py"))
@@ -39,14 +39,15 @@ def name(path: Path) -> str:
 
 
 def module_of(path: Path) -> str:
-    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    return f"rscodec.{module}" if path.relative_to(ROOT).parts[0] in BESIDE else module
 
 
 def imports(path: Path) -> Iterator[str]:
     """Every module that a file imports, at its top or inside a function, relative ones made absolute. What only a type
     checker imports does not count.
     """
-    package = path.relative_to(ROOT).parts[:-1]
+    package = tuple(module_of(path.parent).split("."))
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
@@ -65,11 +66,9 @@ def tops(path: Path) -> set[str]:
     return {module.partition(".")[0] for module in imports(path)}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name)
-def test_imports_go_one_way(path: Path):
-    layer = "cli" if path == DOOR else path.relative_to(ROOT).parts[0]
-    above = set(LAYERS[LAYERS.index(layer) + 1:])
-    assert not tops(path) & (above | {"tools", "tests"})
+@pytest.mark.parametrize("path", [*SOURCES, *TOOLS], ids=name)
+def test_no_package_has_a_name_that_others_may_have(path: Path):
+    assert not tops(path) & {*BESIDE, "tests"} and ("tools" not in tops(path) or path in TOOLS)
 
 
 ROOMS = (  # lowest first: a room may import those before it
@@ -89,18 +88,20 @@ ROOMS = (  # lowest first: a room may import those before it
     "carbon",
     "batch",
     "integrations",
+    "eval",
+    "cli",
 )
 STRANGERS = {"codec": {"raster"}, "models": {"raster"}}  # rooms below that a room does not know all the same
 
 
 def room(module: str) -> str | None:
     """The room of a module; None for what is in no room: other libraries, and the package itself, which is lazy."""
-    parts = module.split(".")
-    found = parts[0] if parts[0] == "bitstreams" else parts[1] if parts[0] == "rscodec" and len(parts) > 1 else None
+    top, _, rest = module.partition(".")
+    found = rest.partition(".")[0] if top == "rscodec" else None
     return found if found in ROOMS else None
 
 
-@pytest.mark.parametrize("path", [path for path in LIBRARY if room(module_of(path))], ids=name)
+@pytest.mark.parametrize("path", [path for path in SOURCES if room(module_of(path))], ids=name)
 def test_a_room_imports_only_those_below_it(path: Path):
     own = room(module_of(path))
     rank = ROOMS.index(own)
@@ -109,18 +110,13 @@ def test_a_room_imports_only_those_below_it(path: Path):
 
 
 def test_every_module_of_the_library_is_in_a_room():
-    outside = {name(path) for path in LIBRARY if room(module_of(path)) is None}
-    assert outside == {"rscodec/__init__.py"}
-
-
-@pytest.mark.parametrize("path", TOOLS, ids=name)
-def test_tools_do_not_import_tests(path: Path):
-    assert "tests" not in tops(path)
+    outside = {name(path) for path in SOURCES if room(module_of(path)) is None}
+    assert outside == {"rscodec/__init__.py", "rscodec/__main__.py"}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "bitstreams").rglob("*.py")), ids=name)
 def test_the_format_needs_only_the_standard_library_and_numpy(path: Path):
-    assert tops(path) <= sys.stdlib_module_names | {"numpy", "bitstreams"}
+    assert tops(path) <= sys.stdlib_module_names | {"numpy", "rscodec"}
 
 
 @pytest.mark.parametrize("path", LIBRARY, ids=name)
@@ -145,8 +141,7 @@ def run(code: str, *args: str) -> str:
 
 def test_training_and_codec_load_without_compressai_and_rasterio():
     files = [path for folder in ("training", "codec") for path in (ROOT / "rscodec" / folder).glob("*.py")]
-    modules = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-               for path in files if name(path) not in SOLE_USERS["compressai"]]
+    modules = [module_of(path) for path in files if name(path) not in SOLE_USERS["compressai"]]
     run("import importlib, sys\n"
         "sys.modules['compressai'] = sys.modules['rasterio'] = None\n"  # None: importing it fails
         "for module in sys.argv[1:]: importlib.import_module(module)", *modules)
@@ -164,11 +159,16 @@ def test_importing_rscodec_loads_nothing_heavy():
     assert not loaded_after("import rscodec") & set(HEAVY)
 
 
+def test_only_rscodec_is_loaded_under_a_name_of_ours():
+    code = "import rscodec.api, rscodec.batch.run, rscodec.eval.rd, rscodec.cli.main"
+    assert not loaded_after(code) & {*BESIDE, "tools"} and not sys.modules.keys() & set(BESIDE)
+
+
 def test_importing_raster_loads_no_torch():
     assert "torch" not in loaded_after("import rscodec.raster.reader")
 
 
-COMMAND = "from cli.main import main\nassert main(sys.argv[1:]) == 0"
+COMMAND = "from rscodec.cli.main import main\nassert main(sys.argv[1:]) == 0"
 
 
 def test_help_loads_nothing_heavy():
@@ -191,8 +191,10 @@ def test_info_loads_nothing_heavy(tmp_path: Path):
 def test_the_package_list_is_what_is_there():
     tomllib = pytest.importorskip("tomllib")
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
-    there = {".".join(path.parent.relative_to(ROOT).parts) for path in SOURCES}
-    assert set(settings["packages"]) == there
+    assert set(settings["packages"]) == {module_of(path.parent) for path in SOURCES}
+    assert {name: folder for name, folder in settings["package-dir"].items() if name != "rscodec"} == {
+        f"rscodec.{folder}": folder for folder in BESIDE
+    }
 
 
 def readme_tree() -> Iterator[str]:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from bitstreams.errors import InputError, OutputError
+from rscodec.bitstreams.errors import InputError, OutputError
 from rscodec.training import checkpoint
 
 TOOLS = Path(__file__).resolve().parent.parent / "tools"

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from bitstreams.errors import InputError
+from rscodec.bitstreams.errors import InputError
 from rscodec.codec.model import CONFIGS, Codec
 from rscodec.training import checkpoint
 

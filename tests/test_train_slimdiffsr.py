@@ -125,7 +125,7 @@ def test_the_student_is_exported_with_its_figures(runs, tmp_path, monkeypatch):
     picture = np.add.outer(np.arange(64), np.arange(64))[..., None].repeat(3, 2).astype(np.uint8)
     Image.fromarray(picture).save(data / "a.png")
     monkeypatch.setenv("RSCODEC_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr("eval.sr.unavailable", lambda: {"lpips": "not here", "niqe": "not here"})
+    monkeypatch.setattr("rscodec.eval.sr.unavailable", lambda: {"lpips": "not here", "niqe": "not here"})
     args = ["--run", runs["student"], "--model", "slimdiff-1", "--out", tmp_path]
     script.main([str(arg) for arg in args], standalone_mode=False)
     with safe_open(tmp_path / "slimdiff-1.safetensors", "pt") as file:

@@ -24,11 +24,11 @@ import click
 import numpy as np
 import torch
 
-from bitstreams.errors import InputError
-from eval.elic import UNIT, Elic, machine
+from rscodec.bitstreams.errors import InputError
 from rscodec.enhancers import ldm_rsic
 from rscodec.enhancers.base import EnhanceSettings
 from rscodec.enhancers.scene import EnhancedScene
+from rscodec.eval.elic import UNIT, Elic, machine
 from rscodec.generative.picture import Picture, opened
 from rscodec.models.weights import enhancer_for, upsampler_for
 from rscodec.raster.dtypes import to_dtype

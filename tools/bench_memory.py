@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 PATCH = 1024  # pixels of the synthetic scene that is repeated, shifted and mirrored
-COMMAND = "import sys; from cli.main import main; sys.exit(main(sys.argv[1:]))"
+COMMAND = "import sys; from rscodec.cli.main import main; sys.exit(main(sys.argv[1:]))"
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -19,7 +19,7 @@ import click
 import torch
 
 import rscodec
-from eval.elic import UNIT, Elic, machine
+from rscodec.eval.elic import UNIT, Elic, machine
 from rscodec.raster.scene import Scene
 from rscodec.synthetic.sample import synthesize
 

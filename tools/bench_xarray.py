@@ -20,7 +20,7 @@ from pathlib import Path
 from bench_memory import write_scene
 
 import rscodec
-from bitstreams import StreamReader
+from rscodec.bitstreams import StreamReader
 
 WAYS = ("lazy", "chunks", "chunks, bands first")
 MOST_RATIO, MOST_MIB = 1.5, 1024

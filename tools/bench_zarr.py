@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import rscodec
-from cli.options import BandList
+from rscodec.cli.options import BandList
 from rscodec.integrations.chunk_codec import ChunkCodec
 from rscodec.metrics.pixels import Difference
 

@@ -17,9 +17,9 @@ import click
 import numpy as np
 
 import rscodec
-from eval import anchors
-from eval.anchors.base import ToolMissing
-from eval.datasets import images
+from rscodec.eval import anchors
+from rscodec.eval.anchors.base import ToolMissing
+from rscodec.eval.datasets import images
 from rscodec.raster.scene import Scene
 
 SLACK = 1 + 1e-9  # LERC's parameter goes through a percentage

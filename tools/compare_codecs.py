@@ -24,13 +24,13 @@ import numpy as np
 import torch
 
 import rscodec
-from cli.main import Tool
-from eval import datasets
-from eval.bd import METRICS, deltas
+from rscodec.cli.main import Tool
 from rscodec.codec import rate
 from rscodec.codec.model import Codec, CodecConfig
 from rscodec.codec.portable import freeze, thaw, write_weights
 from rscodec.codec.weights_file import read_weights
+from rscodec.eval import datasets
+from rscodec.eval.bd import METRICS, deltas
 from rscodec.metrics.pixels import Difference, in_db, ms_ssim
 from rscodec.models.registry import CODECS, find
 from rscodec.raster.scene import Scene

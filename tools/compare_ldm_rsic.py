@@ -16,9 +16,9 @@ import numpy as np
 import torch
 
 import rscodec
-from cli.main import Tool
-from eval import datasets
+from rscodec.cli.main import Tool
 from rscodec.enhancers.ldm_rsic import LdmConfig, LdmRsic
+from rscodec.eval import datasets
 from rscodec.metrics.perceptual import lpips_distance
 from rscodec.metrics.pixels import ms_ssim, psnr
 from rscodec.raster.scene import Scene

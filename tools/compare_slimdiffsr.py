@@ -20,7 +20,7 @@ import matplotlib
 import numpy as np
 import torch
 
-from eval import datasets, sr
+from rscodec.eval import datasets, sr
 from rscodec.metrics.perceptual import lpips_distance
 from rscodec.metrics.pixels import psnr
 from rscodec.training import checkpoint

@@ -28,7 +28,7 @@ from rscodec.raster.scene import Scene
 
 AREA = 1e9  # m2
 STEPS = ("encode", "decode", "preview")
-COMMAND = "import sys; from cli.main import main; sys.exit(main(sys.argv[1:]))"
+COMMAND = "import sys; from rscodec.cli.main import main; sys.exit(main(sys.argv[1:]))"
 ROOT = Path(__file__).resolve().parent.parent
 
 

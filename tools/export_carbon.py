@@ -13,11 +13,11 @@ from pathlib import Path
 import click
 import numpy as np
 
-from cli.main import Tool
-from eval.carbon import county_east
 from rscodec.carbon.crops import Units
 from rscodec.carbon.kinds import AnyConfig, build
 from rscodec.carbon.mapper import DRAWS, CarbonMapper, write_weights
+from rscodec.cli.main import Tool
+from rscodec.eval.carbon import county_east
 from rscodec.training import checkpoint
 from rscodec.training.manifest import new_weights, write_manifest
 

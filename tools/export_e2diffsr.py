@@ -13,8 +13,8 @@ from pathlib import Path
 import click
 import torch.nn as nn
 
-from cli.main import Tool
-from eval.held_out import against_bicubic, held_out
+from rscodec.cli.main import Tool
+from rscodec.eval.held_out import against_bicubic, held_out
 from rscodec.training import checkpoint
 from rscodec.training.manifest import new_weights, sittings, write_manifest
 from rscodec.upsamplers.e2diffsr import E2DiffConfig, E2DiffSr, write_weights

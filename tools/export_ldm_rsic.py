@@ -18,13 +18,13 @@ import numpy as np
 import torch
 
 import rscodec
-from cli.main import Tool
-from eval.anchors.jpeg2000 import Jpeg2000
-from eval.datasets import HELD_OUT
 from rscodec.api import OpenScene
+from rscodec.cli.main import Tool
 from rscodec.enhancers.apply import enhanced_raster
 from rscodec.enhancers.base import EnhanceSettings
 from rscodec.enhancers.ldm_rsic import LdmConfig, LdmRsic, write_weights
+from rscodec.eval.anchors.jpeg2000 import Jpeg2000
+from rscodec.eval.datasets import HELD_OUT
 from rscodec.metrics.perceptual import MetricUnavailable, lpips_distance
 from rscodec.metrics.pixels import psnr
 from rscodec.models.weights import codec_for_encoding
@@ -40,7 +40,7 @@ RAW_BITS = 24
 
 def of_stream(scene: Scene, quality: float, codec: str, settings: EnhanceSettings) -> tuple[np.ndarray, np.ndarray]:
     """(decoded, enhanced) pixels of our codec's stream."""
-    from bitstreams import StreamReader
+    from rscodec.bitstreams import StreamReader
 
     stream = rscodec.encode(scene, quality, model=codec)
     with OpenScene(StreamReader.from_bytes(stream), enhance=settings) as opened:

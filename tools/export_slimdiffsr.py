@@ -11,9 +11,9 @@ from pathlib import Path
 
 import click
 
-from cli.main import Tool
-from eval.held_out import against_bicubic, held_out
-from eval.sr import DEGRADATIONS
+from rscodec.cli.main import Tool
+from rscodec.eval.held_out import against_bicubic, held_out
+from rscodec.eval.sr import DEGRADATIONS
 from rscodec.training import checkpoint
 from rscodec.training.manifest import new_weights, sittings, write_manifest
 from rscodec.upsamplers.slimdiffsr import SCALES, SlimConfig, SlimDiffSr, write_weights

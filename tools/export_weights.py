@@ -16,11 +16,11 @@ import click
 import numpy as np
 
 import rscodec
-from cli.main import Tool
-from eval.datasets import HELD_OUT
+from rscodec.cli.main import Tool
 from rscodec.codec.model import Codec, CodecConfig
 from rscodec.codec.portable import freeze, write_weights
 from rscodec.codec.weights_file import weights_hashes
+from rscodec.eval.datasets import HELD_OUT
 from rscodec.metrics.pixels import Difference
 from rscodec.raster.scene import Scene
 from rscodec.training import checkpoint

@@ -17,7 +17,7 @@ The kinds take turns:
     fork        sound streams, decoded in a child that a process with two threads has forked
 
 A finding is
-- an exception without a name in bitstreams.errors;
+- an exception without a name in rscodec.bitstreams.errors;
 - the death of a worker (a crash), or a child that does not end;
 - more CPU time than BASE_SECONDS and SECONDS_PER_BYTE allow;
 - after "nothing", "removal" and "weights": contents that silently differ from those that were encoded.
@@ -50,9 +50,9 @@ from strange_weights import with_strange_weights
 from surgery import index_of, layout, payloads_of, repair, with_index
 
 import rscodec
-from bitstreams import StreamReader
-from bitstreams.errors import BitstreamError, RscodecError
-from bitstreams.planes import decode_planes, planes_crc
+from rscodec.bitstreams import StreamReader
+from rscodec.bitstreams.errors import BitstreamError, RscodecError
+from rscodec.bitstreams.planes import decode_planes, planes_crc
 from rscodec.models.weights import codec_for_decoding
 from rscodec.raster.metadata_schema import stream_metadata
 from rscodec.raster.scene import Scene

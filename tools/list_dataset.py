@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from eval.datasets import LISTS, listing
+from rscodec.eval.datasets import LISTS, listing
 
 
 @click.command()

@@ -24,7 +24,7 @@ from vector_damage import DAMAGES
 from vector_scenes import SCENES
 
 import rscodec
-from bitstreams import Header, StreamReader, errors
+from rscodec.bitstreams import Header, StreamReader, errors
 from rscodec.models.weights import codec_for_decoding
 from rscodec.stream.radiometry import Radiometry
 from rscodec.stream.verify import verify

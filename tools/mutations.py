@@ -18,7 +18,7 @@ from surgery import (
     with_section,
 )
 
-from bitstreams.header import FIXED
+from rscodec.bitstreams.header import FIXED
 
 NUMBERS = [name for name, (_, code) in PLACES.items() if code != "8s" and name not in ("magic", "version")]
 SMALL = (0, 1, 2, 3, 7, 8, 31, 32, 33, 63, 64, 127, 128, 255, 256)

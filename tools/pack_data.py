@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from cli.main import Tool
+from rscodec.cli.main import Tool
 from rscodec.training.pack import pack
 
 

@@ -14,9 +14,9 @@ from dataclasses import fields
 
 import numpy as np
 
-from bitstreams.header import FIXED, Header
-from bitstreams.index import ENTRY
-from bitstreams.sections import pack_section
+from rscodec.bitstreams.header import FIXED, Header
+from rscodec.bitstreams.index import ENTRY
+from rscodec.bitstreams.sections import pack_section
 
 SECTIONS = {"metadata": 0b1, "radiometry": 0b10, "bound": 0b10000}  # their bits of flags
 SECTION_BITS = 0b10011

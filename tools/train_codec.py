@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import click
 import torch
 
-from cli.main import Tool
+from rscodec.cli.main import Tool
 from rscodec.codec import rate
 from rscodec.codec.model import CONFIGS, Codec, CodecConfig
 from rscodec.codec.portable import thaw

@@ -20,8 +20,8 @@ from pathlib import Path
 import click
 import torch
 
-from bitstreams.limits import QUALITY_MAX, QUALITY_MIN
-from cli.main import Tool
+from rscodec.bitstreams.limits import QUALITY_MAX, QUALITY_MIN
+from rscodec.cli.main import Tool
 from rscodec.codec.precision import fast
 from rscodec.enhancers.ldm_rsic import LdmConfig, LdmRsic
 from rscodec.generative.blending import ALIGN

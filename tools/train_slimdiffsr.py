@@ -24,7 +24,7 @@ import click
 import torch
 import torch.nn as nn
 
-from cli.main import Tool
+from rscodec.cli.main import Tool
 from rscodec.codec.precision import fast
 from rscodec.training import checkpoint, slimdiff
 from rscodec.training.critic import Critic

@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from bitstreams import StreamReader
+from rscodec.bitstreams import StreamReader
 from rscodec.codec import rate
 from rscodec.models.weights import codec_for_encoding
 from rscodec.raster.pixel_source import SceneSource

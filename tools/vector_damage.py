@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from surgery import index_of, layout, patch, payloads_of, repair, with_index, with_section, without_sections
 
-from bitstreams import StreamReader
-from bitstreams.limits import MAX_METADATA_BYTES
+from rscodec.bitstreams import StreamReader
+from rscodec.bitstreams.limits import MAX_METADATA_BYTES
 
 
 class Row(NamedTuple):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import import_module
 
-from bitstreams.errors import InputError
-from eval.anchors.base import Anchor
+from rscodec.bitstreams.errors import InputError
+from rscodec.eval.anchors.base import Anchor
 
 
 @dataclass(frozen=True)
@@ -24,17 +24,17 @@ class Row:
 
 
 ANCHORS = (
-    Row("jpeg2000", "eval.anchors.jpeg2000:Jpeg2000", "OpenJPEG 9/7; MCT for three bands"),
-    Row("jpeg2000-klt", "eval.anchors.jpeg2000:Jpeg2000Klt", "OpenJPEG 9/7 behind a KLT, for more than three bands"),
-    Row("bpg", "eval.anchors.bpg:bpg", "HEVC intra 4:4:4 10 bit: bpgenc on PATH, else its payload by x265"),
-    Row("vvc", "eval.anchors.vvc:Vvenc", "VVC intra by libvvenc, which takes 4:2:0 only"),
-    Row("vtm", "eval.anchors.vvc:Vtm", "VVC intra 4:4:4 by the reference software, where it is on PATH"),
-    Row("jpeg", "eval.anchors.pillow:Jpeg", "libjpeg-turbo, 4:4:4, optimised tables"),
-    Row("webp", "eval.anchors.pillow:Webp", "libwebp, 4:2:0"),
-    Row("avif", "eval.anchors.pillow:Avif", "AV1 intra in AVIF, 4:4:4"),
-    Row("jpegxl", "eval.anchors.jpegxl:JpegXl", "libjxl, VarDCT"),
-    Row("jpegls", "eval.anchors.jpegls:JpegLs", "JPEG-LS, near-lossless: the largest error is bounded"),
-    Row("lerc", "eval.anchors.lerc:Lerc", "LERC in a GeoTIFF: the largest error is bounded"),
+    Row("jpeg2000", "rscodec.eval.anchors.jpeg2000:Jpeg2000", "OpenJPEG 9/7; MCT for three bands"),
+    Row("jpeg2000-klt", "rscodec.eval.anchors.jpeg2000:Jpeg2000Klt", "OpenJPEG 9/7 behind a KLT, for many bands"),
+    Row("bpg", "rscodec.eval.anchors.bpg:bpg", "HEVC intra 4:4:4 10 bit: bpgenc on PATH, else its payload by x265"),
+    Row("vvc", "rscodec.eval.anchors.vvc:Vvenc", "VVC intra by libvvenc, which takes 4:2:0 only"),
+    Row("vtm", "rscodec.eval.anchors.vvc:Vtm", "VVC intra 4:4:4 by the reference software, where it is on PATH"),
+    Row("jpeg", "rscodec.eval.anchors.pillow:Jpeg", "libjpeg-turbo, 4:4:4, optimised tables"),
+    Row("webp", "rscodec.eval.anchors.pillow:Webp", "libwebp, 4:2:0"),
+    Row("avif", "rscodec.eval.anchors.pillow:Avif", "AV1 intra in AVIF, 4:4:4"),
+    Row("jpegxl", "rscodec.eval.anchors.jpegxl:JpegXl", "libjxl, VarDCT"),
+    Row("jpegls", "rscodec.eval.anchors.jpegls:JpegLs", "JPEG-LS, near-lossless: the largest error is bounded"),
+    Row("lerc", "rscodec.eval.anchors.lerc:Lerc", "LERC in a GeoTIFF: the largest error is bounded"),
 )
 
 

@@ -20,7 +20,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from bitstreams.errors import RscodecError
+from rscodec.bitstreams.errors import RscodecError
 
 Shape = tuple[int, int, int]
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from eval.anchors import ffmpeg
-from eval.anchors.base import Anchor, Shape, run
-from eval.anchors.video import Video, planes_of
+from rscodec.eval.anchors import ffmpeg
+from rscodec.eval.anchors.base import Anchor, Shape, run
+from rscodec.eval.anchors.video import Video, planes_of
 
 QUANTISERS = (45, 42, 39, 35, 31, 27, 23, 19, 15)
 X265 = ["-c:v", "libx265", "-preset", "placebo", "-tune", "psnr"]

@@ -11,7 +11,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from eval.anchors.base import ToolMissing, run
+from rscodec.eval.anchors.base import ToolMissing, run
 
 
 @cache

@@ -16,8 +16,8 @@ from unittest import mock
 
 import numpy as np
 
-from eval.anchors.base import Anchor, Shape, ToolMissing, bundle, unbundle
-from eval.anchors.klt import Klt
+from rscodec.eval.anchors.base import Anchor, Shape, ToolMissing, bundle, unbundle
+from rscodec.eval.anchors.klt import Klt
 
 WHEELS = ("rasterio", "pillow")  # both carry OpenJPEG in NAME.libs
 

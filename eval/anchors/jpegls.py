@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eval.anchors.base import Anchor, Shape, ToolMissing, bundle, unbundle
+from rscodec.eval.anchors.base import Anchor, Shape, ToolMissing, bundle, unbundle
 
 
 class JpegLs(Anchor):

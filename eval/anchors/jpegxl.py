@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from eval.anchors import ffmpeg
-from eval.anchors.base import Anchor, Shape, bundle, unbundle
+from rscodec.eval.anchors import ffmpeg
+from rscodec.eval.anchors.base import Anchor, Shape, bundle, unbundle
 
 FORMATS = {("uint8", 1): "gray", ("uint8", 3): "rgb24", ("uint16", 1): "gray16le", ("uint16", 3): "rgb48le"}
 

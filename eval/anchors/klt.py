@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eval.anchors.base import to_dtype
+from rscodec.eval.anchors.base import to_dtype
 
 UNIT = 2**14
 FULL = 65535

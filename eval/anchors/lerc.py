@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-from eval.anchors.base import Anchor, Shape, ToolMissing
+from rscodec.eval.anchors.base import Anchor, Shape, ToolMissing
 
 
 class Lerc(Anchor):

@@ -10,7 +10,7 @@ import io
 
 import numpy as np
 
-from eval.anchors.base import Anchor, Shape, ToolMissing, bundle, unbundle
+from rscodec.eval.anchors.base import Anchor, Shape, ToolMissing, bundle, unbundle
 
 
 class Picture(Anchor):

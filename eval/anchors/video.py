@@ -10,8 +10,8 @@ from abc import abstractmethod
 
 import numpy as np
 
-from eval.anchors import yuv
-from eval.anchors.base import Anchor, Shape, bundle, unbundle
+from rscodec.eval.anchors import yuv
+from rscodec.eval.anchors.base import Anchor, Shape, bundle, unbundle
 
 
 class Video(Anchor):

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from eval.anchors import ffmpeg, yuv
-from eval.anchors.base import ToolMissing, run
-from eval.anchors.video import Video, planes_of
+from rscodec.eval.anchors import ffmpeg, yuv
+from rscodec.eval.anchors.base import ToolMissing, run
+from rscodec.eval.anchors.video import Video, planes_of
 
 QUANTISERS = (50, 46, 42, 38, 35, 32, 28, 24, 20)
 VVENC = ["-c:v", "libvvenc", "-preset", "slower", "-g", "1"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eval.anchors.base import to_dtype
+from rscodec.eval.anchors.base import to_dtype
 
 PEAK = 1023
 GREY = 512

@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from bitstreams.errors import InputError
 from rscodec.batch.stac_items import assets
+from rscodec.bitstreams.errors import InputError
 from rscodec.stream.remote import is_url
 
 LIST, ITEMS = ".txt", (".json", ".geojson")

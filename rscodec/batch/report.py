@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from bitstreams.atomic import AtomicPath
+from rscodec.bitstreams.atomic import AtomicPath
 
 PLANNED, DONE, KEPT, FAILED = "planned", "done", "kept", "failed"
 

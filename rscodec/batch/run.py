@@ -18,11 +18,11 @@ from functools import cache, partial
 from inspect import signature
 from pathlib import Path
 
-from bitstreams.atomic import remove_leftovers
-from bitstreams.digest import sha256
-from bitstreams.errors import MissingWeights, OutputError, RscodecError, TileDamaged
 from rscodec.batch.inputs import Input
 from rscodec.batch.report import DONE, FAILED, KEPT, PLANNED, Journal, Row
+from rscodec.bitstreams.atomic import remove_leftovers
+from rscodec.bitstreams.digest import sha256
+from rscodec.bitstreams.errors import MissingWeights, OutputError, RscodecError, TileDamaged
 from rscodec.concurrency.executors import as_done
 from rscodec.stream.settings import EncodeSettings
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from bitstreams.errors import InputError
+from rscodec.bitstreams.errors import InputError
 from rscodec.stream.remote import is_url
 
 MEDIA_TYPE = "application/x-rscodec"

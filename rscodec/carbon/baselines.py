@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bitstreams.errors import InputError
+from rscodec.bitstreams.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from bitstreams.errors import InputError
+from rscodec.bitstreams.errors import InputError
 from rscodec.carbon.base import CarbonModel
 from rscodec.carbon.scores import scale_of
 from rscodec.carbon.simulation.county import TEST, TRAIN

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from bitstreams.errors import OutputError
+from rscodec.bitstreams.errors import OutputError
 
 
 def check(folder: Path, files: Iterable[str], overwrite: bool) -> None:

@@ -11,7 +11,7 @@ from rasterio.enums import Resampling
 from rasterio.features import rasterize, shapes
 from rasterio.warp import reproject, transform, transform_bounds, transform_geom
 
-from bitstreams.errors import InputError
+from rscodec.bitstreams.errors import InputError
 from rscodec.raster.metadata import parse_crs
 
 DECIMALS = 7  # of a degree: a centimetre

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bitstreams.errors import InputError
+from rscodec.bitstreams.errors import InputError
 
 POLYGONS = ("Polygon", "MultiPolygon")
 

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bitstreams.atomic import AtomicPath
-from bitstreams.errors import InputError
 from rscodec.api import load
+from rscodec.bitstreams.atomic import AtomicPath
+from rscodec.bitstreams.errors import InputError
 from rscodec.carbon.area import pixel_areas
 from rscodec.carbon.density import HECTARE
 from rscodec.carbon.folder import check, make

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bitstreams.errors import InputError
+from rscodec.bitstreams.errors import InputError
 from rscodec.carbon.area import pixel_areas
 from rscodec.carbon.density import density, weights
 from rscodec.carbon.folder import make

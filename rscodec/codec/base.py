@@ -39,8 +39,8 @@ class Aim(NamedTuple):
 class TileCodec(ABC):
     """One loaded model on one device."""
 
-    model: str  # its name in bitstreams.wire.MODELS
-    weights_hashes: dict[str, bytes]  # by arithmetic (bitstreams.wire.ARITHMETICS): 8 bytes that a header must hold
+    model: str  # its name in rscodec.bitstreams.wire.MODELS
+    weights_hashes: dict[str, bytes]  # by arithmetic (bitstreams/wire.py): 8 bytes that a header must hold
     portable: bool  # latents are the same on every machine
     fixed_rate: bool = False  # one operating point: quality means nothing
     most_effort: int = 0  # what `encode` and `refine` may be told

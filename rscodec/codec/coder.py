@@ -17,7 +17,7 @@ from importlib.machinery import PathFinder
 
 import numpy as np
 
-from bitstreams.errors import BitstreamError, InputError
+from rscodec.bitstreams.errors import BitstreamError, InputError
 
 SYMBOL_LIMIT = 1500  # |symbol|; with |mu| < 512 steps every latent then fits 16 bits
 STATE_BYTES = 8

@@ -24,7 +24,7 @@ import torch.nn.functional as F
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from bitstreams.errors import MissingWeights, WrongWeights
+from rscodec.bitstreams.errors import MissingWeights, WrongWeights
 from rscodec.codec import precision
 from rscodec.codec.base import TileCodec
 from rscodec.codec.coder import SymbolsDamaged, guarded

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from bitstreams.errors import InexactArithmetic, WrongWeights
+from rscodec.bitstreams.errors import InexactArithmetic, WrongWeights
 from rscodec.codec import precision, rate, transforms
 from rscodec.codec.base import MOST_EFFORT, Aim, TileCodec
 from rscodec.codec.coder import SYMBOL_LIMIT, SymbolCoder, SymbolsDamaged

@@ -15,7 +15,7 @@ from functools import cache
 
 import torch
 
-from bitstreams.errors import InputError
+from rscodec.bitstreams.errors import InputError
 
 OVERRIDE = "RSCODEC_FAST_TYPE"
 TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import torch
 
-from bitstreams.limits import QUALITY_MAX, QUALITY_MIN, QUALITY_STEPS
+from rscodec.bitstreams.limits import QUALITY_MAX, QUALITY_MIN, QUALITY_STEPS
 
 LEVELS = 8
 LAMBDA_MIN, LAMBDA_RATIO = 5e-4, 800.0

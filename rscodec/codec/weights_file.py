@@ -17,8 +17,8 @@ from typing import NamedTuple
 import torch
 from safetensors import SafetensorError, safe_open
 
-from bitstreams.errors import MissingWeights, WrongWeights
-from bitstreams.wire import MODELS
+from rscodec.bitstreams.errors import MissingWeights, WrongWeights
+from rscodec.bitstreams.wire import MODELS
 from rscodec.codec.entropy import SCALES, Z_LIMIT
 from rscodec.codec.integer import SHIFT_MAX, IntegerLayer
 from rscodec.codec.model import Codec, CodecConfig

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bitstreams.errors import InputError
+from rscodec.bitstreams.errors import InputError
 
 _lock = threading.RLock()
 _single = False  # whether this process has but one thread for torch

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bitstreams import StreamReader
-from bitstreams.errors import InputError, WrongWeights
+from rscodec.bitstreams import StreamReader
+from rscodec.bitstreams.errors import InputError, WrongWeights
 from rscodec.enhancers.base import Enhancer, EnhanceSettings
 from rscodec.enhancers.scene import EnhancedScene
 from rscodec.generative.picture import decoded, opened

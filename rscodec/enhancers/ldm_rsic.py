@@ -18,7 +18,7 @@ import numpy as np
 import torch
 import torch.nn as nn
 
-from bitstreams.limits import QUALITY_MAX, QUALITY_MIN
+from rscodec.bitstreams.limits import QUALITY_MAX, QUALITY_MIN
 from rscodec.codec.transforms import SLOPE
 from rscodec.enhancers.base import Enhancer
 from rscodec.enhancers.men import TOKENS, Men

@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 import rscodec
-from bitstreams.errors import InputError, WrongWeights
-from bitstreams.limits import MAX_BANDS
-from bitstreams.wire import DTYPES
+from rscodec.bitstreams.errors import InputError, WrongWeights
+from rscodec.bitstreams.limits import MAX_BANDS
+from rscodec.bitstreams.wire import DTYPES
 from rscodec.models.registry import CODECS, find, find_model
 from rscodec.models.weights import manifest, shipped
 from rscodec.stream.settings import EncodeSettings

@@ -14,11 +14,11 @@ import os
 from datetime import datetime, timezone
 from pathlib import Path
 
-from bitstreams import StreamReader
-from bitstreams.atomic import AtomicPath
-from bitstreams.digest import sha256
-from bitstreams.errors import InputError
 from rscodec.batch.stac_items import MEDIA_TYPE, are_assets, load_json
+from rscodec.bitstreams import StreamReader
+from rscodec.bitstreams.atomic import AtomicPath
+from rscodec.bitstreams.digest import sha256
+from rscodec.bitstreams.errors import InputError
 
 ASSET = "rscodec"  # the key of the asset that is a stream
 VERSION = "1.1.0"

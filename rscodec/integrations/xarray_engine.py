@@ -17,7 +17,7 @@ from xarray.backends import BackendArray, BackendEntrypoint, CachingFileManager
 from xarray.core import indexing
 
 import rscodec
-from bitstreams.limits import MAX_PIXELS_IN_MEMORY
+from rscodec.bitstreams.limits import MAX_PIXELS_IN_MEMORY
 from rscodec.raster.metadata import nodata_value, parse_crs
 from rscodec.raster.validity import native
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bitstreams.errors import RscodecError
+from rscodec.bitstreams.errors import RscodecError
 
 TRUNK = "alexnet_features.pth"
 EDGE = 64  # AlexNet's pooling leaves nothing of less

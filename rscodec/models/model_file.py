@@ -16,7 +16,7 @@ import torch.nn as nn
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from bitstreams.errors import MissingWeights, WrongWeights
+from rscodec.bitstreams.errors import MissingWeights, WrongWeights
 
 
 class Config:

@@ -12,9 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bitstreams import Header
-from bitstreams.digest import sha256
-from bitstreams.errors import InputError, MissingWeights, WrongWeights
+from rscodec.bitstreams import Header
+from rscodec.bitstreams.digest import sha256
+from rscodec.bitstreams.errors import InputError, MissingWeights, WrongWeights
 from rscodec.codec.base import TileCodec
 from rscodec.models.registry import CARBON, CODECS, ENHANCERS, UPSAMPLERS, Row, find, find_model
 

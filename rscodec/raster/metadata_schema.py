@@ -8,9 +8,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from bitstreams import StreamReader
-from bitstreams.errors import InputError, LimitExceeded, MetadataDamaged
-from bitstreams.limits import MAX_TAGS
+from rscodec.bitstreams import StreamReader
+from rscodec.bitstreams.errors import InputError, LimitExceeded, MetadataDamaged
+from rscodec.bitstreams.limits import MAX_TAGS
 from rscodec.raster.metadata import COLOURS, RESERVED, RPC_ORIGIN, XML, is_number, unwritable
 
 

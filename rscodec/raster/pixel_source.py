@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bitstreams.errors import InputError
-from bitstreams.limits import MAX_BANDS
-from bitstreams.wire import DTYPES
+from rscodec.bitstreams.errors import InputError
+from rscodec.bitstreams.limits import MAX_BANDS
+from rscodec.bitstreams.wire import DTYPES
 from rscodec.raster.metadata import alpha_bands, nodata_value
 from rscodec.raster.reader import RasterReader
 from rscodec.raster.scene import Scene

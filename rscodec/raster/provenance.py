@@ -11,8 +11,8 @@ from __future__ import annotations
 import zlib
 from pathlib import Path
 
-from bitstreams import StreamReader
-from bitstreams.errors import InputError
+from rscodec.bitstreams import StreamReader
+from rscodec.bitstreams.errors import InputError
 
 PREFIX = "synthetic"
 BEFORE = f"{PREFIX}_before"

@@ -24,10 +24,10 @@ from rasterio.enums import ColorInterp, Interleaving, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
-from bitstreams.atomic import AtomicPath
-from bitstreams.errors import InputError, OutputError
-from bitstreams.limits import MAX_BANDS
-from bitstreams.wire import DTYPES, MAGIC
+from rscodec.bitstreams.atomic import AtomicPath
+from rscodec.bitstreams.errors import InputError, OutputError
+from rscodec.bitstreams.limits import MAX_BANDS
+from rscodec.bitstreams.wire import DTYPES, MAGIC
 from rscodec.raster.metadata import alpha_bands, nodata_value, read_metadata, write_metadata
 from rscodec.raster.validity import check_nodata, classify, native
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bitstreams.errors import InputError
+from rscodec.bitstreams.errors import InputError
 
 VALID, NODATA, NAN, MASKED = range(4)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from bitstreams.errors import InputError
+from rscodec.bitstreams.errors import InputError
 
 
 class Window(NamedTuple):

@@ -16,9 +16,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bitstreams import StreamReader
-from bitstreams.container import RESIDUAL
-from bitstreams.errors import BadField, BitstreamError, InputError, TileDamaged
+from rscodec.bitstreams import StreamReader
+from rscodec.bitstreams.container import RESIDUAL
+from rscodec.bitstreams.errors import BadField, BitstreamError, InputError, TileDamaged
 from rscodec.codec.base import TileCodec
 from rscodec.codec.coder import SymbolsDamaged
 from rscodec.raster.metadata import nodata_value

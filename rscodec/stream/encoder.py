@@ -20,9 +20,9 @@ from contextlib import closing
 
 import numpy as np
 
-from bitstreams import Header, StreamWriter
-from bitstreams.errors import InputError
-from bitstreams.planes import encode_planes, planes_crc
+from rscodec.bitstreams import Header, StreamWriter
+from rscodec.bitstreams.errors import InputError
+from rscodec.bitstreams.planes import encode_planes, planes_crc
 from rscodec.codec import rate
 from rscodec.codec.base import Aim, TileCodec
 from rscodec.concurrency.read_ahead import ahead

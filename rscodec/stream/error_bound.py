@@ -14,8 +14,8 @@ import zlib
 
 import numpy as np
 
-from bitstreams.errors import InputError
-from bitstreams.limits import MAX_INTEGER_BOUND, MIN_FLOAT_BOUND
+from rscodec.bitstreams.errors import InputError
+from rscodec.bitstreams.limits import MAX_INTEGER_BOUND, MIN_FLOAT_BOUND
 from rscodec.codec.base import SYNTHESIS_TOLERANCE, TileCodec
 from rscodec.raster.validity import FLOAT_TOLERANCE, native
 from rscodec.raster.window import Window

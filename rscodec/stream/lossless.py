@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bitstreams import StreamReader
-from bitstreams.errors import BitstreamError, MaskDamaged, TileDamaged
-from bitstreams.planes import decode_planes, planes_crc
+from rscodec.bitstreams import StreamReader
+from rscodec.bitstreams.errors import BitstreamError, MaskDamaged, TileDamaged
+from rscodec.bitstreams.planes import decode_planes, planes_crc
 from rscodec.raster.window import Window
 from rscodec.stream.geometry import Grid
 from rscodec.stream.radiometry import Radiometry

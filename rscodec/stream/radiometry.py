@@ -29,8 +29,8 @@ from itertools import combinations
 
 import numpy as np
 
-from bitstreams.errors import RadiometryDamaged
-from bitstreams.limits import MAX_BANDS, MAX_GROUPS
+from rscodec.bitstreams.errors import RadiometryDamaged
+from rscodec.bitstreams.limits import MAX_BANDS, MAX_GROUPS
 from rscodec.raster.dtypes import to_dtype
 
 MATRIX_ONE = 2**14  # the KLT is stored as int16 in steps of 2**-14

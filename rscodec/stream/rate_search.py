@@ -15,8 +15,8 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from bitstreams import StreamReader
-from bitstreams.errors import InputError
+from rscodec.bitstreams import StreamReader
+from rscodec.bitstreams.errors import InputError
 from rscodec.codec import rate
 from rscodec.metrics.pixels import Difference, psnr
 from rscodec.raster.window import Window

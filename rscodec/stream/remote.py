@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import os
 
-from bitstreams import StreamReader
-from bitstreams.errors import InputError, naming
+from rscodec.bitstreams import StreamReader
+from rscodec.bitstreams.errors import InputError, naming
 
 GAP = 1024  # bytes between two parts: fewer are cheaper to read than one more request
 

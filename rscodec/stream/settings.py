@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
 
-from bitstreams.errors import InputError
-from bitstreams.limits import MAX_TILE, QUALITY_MAX, QUALITY_MIN, TILE_UNIT
+from rscodec.bitstreams.errors import InputError
+from rscodec.bitstreams.limits import MAX_TILE, QUALITY_MAX, QUALITY_MIN, TILE_UNIT
 from rscodec.codec.base import MOST_EFFORT
 
 DEFAULT_QUALITY = 3.0

@@ -14,7 +14,7 @@ from math import gcd
 
 import numpy as np
 
-from bitstreams.errors import InputError
+from rscodec.bitstreams.errors import InputError
 from rscodec.raster.validity import NOT_FINITE
 from rscodec.stream.radiometry import MATRIX_ONE, Radiometry, to_angles
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bitstreams import StreamReader
-from bitstreams.errors import naming
+from rscodec.bitstreams import StreamReader
+from rscodec.bitstreams.errors import naming
 from rscodec.raster.metadata import differences
 from rscodec.raster.reader import RasterReader, is_stream
 from rscodec.raster.validity import VALID, same

@@ -8,8 +8,8 @@ from itertools import islice
 
 import numpy as np
 
-from bitstreams import StreamReader
-from bitstreams.errors import CheckError
+from rscodec.bitstreams import StreamReader
+from rscodec.bitstreams.errors import CheckError
 from rscodec.codec.base import TileCodec
 from rscodec.metrics.pixels import Difference
 from rscodec.raster.metadata import description, differences

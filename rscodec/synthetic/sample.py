@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bitstreams.errors import InputError
+from rscodec.bitstreams.errors import InputError
 from rscodec.raster.dtypes import to_dtype
 from rscodec.raster.validity import native, protect_nodata
 from rscodec.synthetic.landscape import Landscape

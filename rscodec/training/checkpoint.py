@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 import torch.nn as nn
 
-from bitstreams.errors import InputError
+from rscodec.bitstreams.errors import InputError
 
 
 class Average:

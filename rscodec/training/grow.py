@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import torch
 
-from bitstreams.errors import InputError
+from rscodec.bitstreams.errors import InputError
 from rscodec.codec.model import Codec, CodecConfig
 
 ADDS = ("leave", "contract")  # what a block adds to its input comes out of these

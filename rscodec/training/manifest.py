@@ -7,7 +7,7 @@ import json
 import time
 from pathlib import Path
 
-from bitstreams.errors import OutputError
+from rscodec.bitstreams.errors import OutputError
 
 
 def new_weights(folder: Path, model: str, overwrite: bool) -> Path:

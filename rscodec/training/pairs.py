@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from bitstreams.limits import QUALITY_MAX, QUALITY_MIN
+from rscodec.bitstreams.limits import QUALITY_MAX, QUALITY_MIN
 from rscodec.codec import rate
 from rscodec.codec.model import Codec
 from rscodec.codec.portable import full_precision, thaw

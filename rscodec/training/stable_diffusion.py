@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 import torch.nn as nn
 
-from bitstreams.errors import InputError
+from rscodec.bitstreams.errors import InputError
 from rscodec.generative.diffusion.schedules import scaled_linear
 from rscodec.training.slimdiff_teacher import Teacher, TeacherConfig
 

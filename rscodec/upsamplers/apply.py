@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bitstreams import StreamReader
-from bitstreams.errors import InputError
+from rscodec.bitstreams import StreamReader
+from rscodec.bitstreams.errors import InputError
 from rscodec.generative.picture import Picture, decoded, opened
 from rscodec.models.weights import upsampler_for
 from rscodec.raster.metadata_schema import stream_metadata

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bitstreams.errors import InputError
+from rscodec.bitstreams.errors import InputError
 
 LARGEST_SCALE = 10.0
 EDGE_UNIT = 16  # of windows

@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 
-from bitstreams import Header, StreamReader, StreamWriter
+from rscodec.bitstreams import Header, StreamReader, StreamWriter
 
 PLAIN = dict(model="vec-1", weights_hash=b"weights!", quality=3.0, bands=3, dtype="uint8", groups=1)
 LAYOUT = "<4sBBH8sHIIBBBBB"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bitstreams.atomic import AtomicPath
-from bitstreams.errors import OutputError
+from rscodec.bitstreams.atomic import AtomicPath
+from rscodec.bitstreams.errors import OutputError
 
 
 def names(folder):
@@ -123,7 +123,7 @@ def test_a_file_that_was_never_written(tmp_path):
 
 KILLED = """
 import os, sys
-from bitstreams.atomic import AtomicPath
+from rscodec.bitstreams.atomic import AtomicPath
 with AtomicPath(sys.argv[1], overwrite=True) as temporary:
     temporary.write_bytes(b"half")
     temporary.with_name(temporary.name + ".pixels").write_bytes(b"half")

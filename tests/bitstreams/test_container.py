@@ -5,9 +5,9 @@ import threading
 
 import pytest
 
-from bitstreams import StreamReader, StreamWriter
-from bitstreams.errors import InputError, OutputError
-from bitstreams.source import FIRST_READ
+from rscodec.bitstreams import StreamReader, StreamWriter
+from rscodec.bitstreams.errors import InputError, OutputError
+from rscodec.bitstreams.source import FIRST_READ
 
 SCENES = [
     dict(),

@@ -7,9 +7,9 @@ import zlib
 import numpy as np
 import pytest
 
-from bitstreams import StreamReader, errors
-from bitstreams.limits import MAX_METADATA_BYTES
-from bitstreams.sections import pack_section
+from rscodec.bitstreams import StreamReader, errors
+from rscodec.bitstreams.limits import MAX_METADATA_BYTES
+from rscodec.bitstreams.sections import pack_section
 
 
 def section(data, length=None):

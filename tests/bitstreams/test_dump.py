@@ -1,7 +1,7 @@
 """A stream in words: gapless, and the sums come out."""
 
-from bitstreams import StreamReader
-from bitstreams.dump import explain, totals
+from rscodec.bitstreams import StreamReader
+from rscodec.bitstreams.dump import explain, totals
 
 
 def test_lines_cover_the_stream(scene, write):

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-import bitstreams
-from bitstreams import Header, errors, limits, wire
-from bitstreams.header import FIXED, wire_numbers
+import rscodec.bitstreams as bitstreams
+from rscodec.bitstreams import Header, errors, limits, wire
+from rscodec.bitstreams.header import FIXED, wire_numbers
 
 HEADER = Header(arithmetic="integer-1", model="rsc-s-1", weights_hash=b"weights!", quality=2.53125,
                 width=12345, height=678, bands=13, dtype="int16", tile=1024, groups=4,

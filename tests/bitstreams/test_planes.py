@@ -5,9 +5,9 @@ import zlib
 import numpy as np
 import pytest
 
-from bitstreams.errors import MaskDamaged
-from bitstreams.planes import decode_planes, encode_planes, planes_crc
-from bitstreams.wire import DTYPES
+from rscodec.bitstreams.errors import MaskDamaged
+from rscodec.bitstreams.planes import decode_planes, encode_planes, planes_crc
+from rscodec.bitstreams.wire import DTYPES
 
 
 def blobs(shape, classes, seed):

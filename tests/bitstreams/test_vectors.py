@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import rscodec
-from bitstreams import StreamReader, errors
-from bitstreams.container import RESIDUAL
+from rscodec.bitstreams import StreamReader, errors
+from rscodec.bitstreams.container import RESIDUAL
 from rscodec.codec.coder import SYMBOL_LIMIT, SymbolCoder
 from rscodec.models.weights import codec_for_decoding
 from rscodec.stream.decoder import SceneDecoder, valid_pixels

@@ -8,8 +8,8 @@ from types import ModuleType
 
 import pytest
 
-from cli.main import main
 from rscodec.api import DecodeReport, EncodeReport, EnhanceReport, UpscaleReport
+from rscodec.cli.main import main
 from rscodec.stream.verify import VerifyReport
 
 

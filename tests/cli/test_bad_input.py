@@ -10,7 +10,7 @@ import pytest
 import rasterio
 from rasterio.transform import from_origin
 
-from bitstreams import StreamReader
+from rscodec.bitstreams import StreamReader
 from rscodec.models.registry import CODECS, find
 from rscodec.models.weights import FOLDER
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bitstreams.limits import MAX_PIXELS_IN_FILE
+from rscodec.bitstreams.limits import MAX_PIXELS_IN_FILE
 from rscodec.enhancers.base import EnhanceSettings
 from rscodec.models.registry import ENHANCERS, UPSAMPLERS
 from rscodec.models.weights import ships

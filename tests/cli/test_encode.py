@@ -48,7 +48,8 @@ def test_options(rscodec, api, args, changes):
 ], ids=str)  # fmt: skip
 def test_a_search_has_a_bar_of_its_own(rscodec, api, monkeypatch, args, searches):
     shown = []
-    monkeypatch.setattr("cli.encode.bars", lambda quiet: nullcontext(lambda label, unit: shown.append((label, unit))))
+    bar = nullcontext(lambda label, unit: shown.append((label, unit)))
+    monkeypatch.setattr("rscodec.cli.encode.bars", lambda quiet: bar)
     assert rscodec("encode", "a.tif", "-o", "a.bin", *args).code == 0
     assert sorted(shown) == [("encode", "tiles")] + [("search", "tries")] * searches
 

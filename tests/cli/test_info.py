@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bitstreams.container import StreamWriter
-from bitstreams.header import Header
+from rscodec.bitstreams.container import StreamWriter
+from rscodec.bitstreams.header import Header
 
 
 @pytest.fixture

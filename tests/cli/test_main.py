@@ -13,10 +13,10 @@ from pathlib import Path
 import click
 import pytest
 
-from bitstreams import errors
-from bitstreams.container import StreamWriter
-from bitstreams.header import Header
-from cli.main import COMMANDS, EXIT_CODES, app
+from rscodec.bitstreams import errors
+from rscodec.bitstreams.container import StreamWriter
+from rscodec.bitstreams.header import Header
+from rscodec.cli.main import COMMANDS, EXIT_CODES, app
 
 CODES = {row.code for row in EXIT_CODES}
 NAMES = [name for name, _ in COMMANDS]
@@ -115,7 +115,7 @@ def test_a_closed_pipe_is_silent(root: Path):
     """Standard output is a pipe that nobody reads, as after `| head -1`."""
     read, write = os.pipe()
     os.close(read)
-    code = "import sys; from cli.main import main; sys.exit(main(['--help']))"
+    code = "import sys; from rscodec.cli.main import main; sys.exit(main(['--help']))"
     process = subprocess.run([sys.executable, "-c", code], cwd=root, stdout=write, stderr=subprocess.PIPE)
     os.close(write)
     assert process.returncode == 141 and process.stderr == b""
@@ -128,7 +128,7 @@ def test_a_pipe_that_is_closed_halfway(root: Path, tmp_path: Path, unbuffered: s
                     groups=1)
     with StreamWriter(tmp_path / "a.bin", header, {"tags": {"": {"a": "word " * 200_000}}}) as writer:
         writer.add(0, 0, None, [(b"payload", 0)])
-    code = "import sys; from cli.main import main; sys.exit(main())"
+    code = "import sys; from rscodec.cli.main import main; sys.exit(main())"
     line = [sys.executable, "-c", code, "info", tmp_path / "a.bin", "--json"]
     environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
     with subprocess.Popen(line, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
@@ -141,7 +141,7 @@ def test_a_pipe_that_is_closed_halfway(root: Path, tmp_path: Path, unbuffered: s
 
 
 def test_the_package_is_a_command(root: Path):
-    lines = (["-m", "rscodec"], ["-c", "import sys; from cli.main import main; sys.exit(main())"])
+    lines = (["-m", "rscodec"], ["-c", "import sys; from rscodec.cli.main import main; sys.exit(main())"])
     said = [subprocess.run([sys.executable, *line, "encode", "nowhere.tif", "-o", "a.bin"], cwd=root,
                            capture_output=True, text=True) for line in lines]
     assert said[0].returncode == 3 and said[0].stderr == said[1].stderr and "nowhere.tif" in said[0].stderr

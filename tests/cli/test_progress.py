@@ -9,10 +9,10 @@ import sys
 
 import pytest
 
-from cli.progress import progress
+from rscodec.cli.progress import progress
 
 DEMO = """
-from cli.progress import bars
+from rscodec.cli.progress import bars
 with bars(quiet={quiet}) as bar:
     for label, done, unit in [("encode", 3, "tiles"), ("search", 2, "tries")]:
         if report := bar(label, unit):

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from rasterio.rio.main import main_group
 
-from cli.rio import command
+from rscodec.cli.rio import command
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene
 

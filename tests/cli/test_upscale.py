@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bitstreams.limits import MAX_PIXELS_IN_FILE
+from rscodec.bitstreams.limits import MAX_PIXELS_IN_FILE
 from rscodec.upsamplers.base import UpscaleSettings
 
 DEFAULTS = dict(driver="GTiff", creation_options={}, weights=None, bands=None, device="cpu", threads=None,

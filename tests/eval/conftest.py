@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eval.anchors.base import Anchor
-from eval.contenders import AnchorCodec
+from rscodec.eval.anchors.base import Anchor
+from rscodec.eval.contenders import AnchorCodec
 from rscodec.raster.scene import Scene
 
 

@@ -8,13 +8,13 @@ import re
 import numpy as np
 import pytest
 
-from bitstreams.errors import InputError
-from eval import anchors
-from eval.anchors import ffmpeg, klt, yuv
-from eval.anchors.base import Anchor, ToolMissing, bundle, unbundle
-from eval.anchors.bpg import BpgTools
-from eval.anchors.pillow import Webp
-from eval.anchors.vvc import Vtm
+from rscodec.bitstreams.errors import InputError
+from rscodec.eval import anchors
+from rscodec.eval.anchors import ffmpeg, klt, yuv
+from rscodec.eval.anchors.base import Anchor, ToolMissing, bundle, unbundle
+from rscodec.eval.anchors.bpg import BpgTools
+from rscodec.eval.anchors.pillow import Webp
+from rscodec.eval.anchors.vvc import Vtm
 from rscodec.metrics.pixels import Difference
 from rscodec.synthetic.sample import synthesize
 from rscodec.training.pairs import through_jpeg2000
@@ -92,7 +92,7 @@ def test_an_unknown_anchor_is_answered_with_the_known_ones():
 
 
 def test_a_missing_tool_says_what_to_install(monkeypatch):
-    monkeypatch.setattr("eval.anchors.jpeg2000.WHEELS", ())
+    monkeypatch.setattr("rscodec.eval.anchors.jpeg2000.WHEELS", ())
     monkeypatch.setattr("ctypes.util.find_library", lambda name: None)
     with pytest.raises(ToolMissing, match="install libopenjp2"):
         anchors.find("jpeg2000").load()

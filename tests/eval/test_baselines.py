@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import eval as package
+import rscodec.eval as package
 
 FOLDER = Path(package.__file__).parent / "baselines"
 FILES = sorted(path for path in FOLDER.glob("*.json") if not path.name.startswith("points_"))

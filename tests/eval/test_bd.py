@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from eval import bd
+from rscodec.eval import bd
 
 ANCHOR = [(rate, 30 + 6 * np.log2(rate)) for rate in (0.25, 0.5, 1, 2, 4)]
 

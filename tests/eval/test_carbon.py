@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pytest
 
-from bitstreams.errors import OutputError
-from cli.main import main
-from eval import carbon, plots
-from eval.table import read
+from rscodec.bitstreams.errors import OutputError
+from rscodec.cli.main import main
+from rscodec.eval import carbon, plots
+from rscodec.eval.table import read
 
 SMALL = carbon.county_east.__wrapped__
 

@@ -7,13 +7,13 @@ import math
 import numpy as np
 import pytest
 
-from bitstreams import StreamReader
-from bitstreams.errors import InputError, MissingWeights
-from eval import contenders
-from eval.anchors.base import Anchor
-from eval.contenders import AnchorCodec, Enhanced, contender, pixels_only
-from eval.measure import measure
+from rscodec.bitstreams import StreamReader
+from rscodec.bitstreams.errors import InputError, MissingWeights
 from rscodec.enhancers import apply as enhance
+from rscodec.eval import contenders
+from rscodec.eval.anchors.base import Anchor
+from rscodec.eval.contenders import AnchorCodec, Enhanced, contender, pixels_only
+from rscodec.eval.measure import measure
 from rscodec.raster.scene import Scene
 from rscodec.synthetic.sample import synthesize
 from tests.enhancers import Told

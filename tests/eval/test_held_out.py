@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from eval import sr
-from eval.held_out import against_bicubic, held_out
+from rscodec.eval import sr
+from rscodec.eval.held_out import against_bicubic, held_out
 from rscodec.raster.scene import Scene
 from rscodec.synthetic.sample import synthesize
 from tests import upsamplers

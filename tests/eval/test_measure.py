@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bitstreams.errors import RscodecError
-from eval import measure as measuring
-from eval import spectral
-from eval.measure import measure
+from rscodec.bitstreams.errors import RscodecError
+from rscodec.eval import measure as measuring
+from rscodec.eval import spectral
+from rscodec.eval.measure import measure
 from rscodec.metrics import perceptual
 from rscodec.metrics import pixels as metrics
 from rscodec.raster.scene import Scene

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eval import datasets
-from eval.anchors.base import ToolMissing
-from eval.contenders import contender
-from eval.measure import difference
-from eval.rd import load
+from rscodec.eval import datasets
+from rscodec.eval.anchors.base import ToolMissing
+from rscodec.eval.contenders import contender
+from rscodec.eval.measure import difference
+from rscodec.eval.rd import load
 
 POINTS = [
     pytest.param("jpeg2000", "jpeg2000", 24, 0.990, 34.87, id="jpeg2000-24"),

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from eval import published
-from eval.bd import deltas
-from eval.datasets import LISTS
-from eval.summary import all_deltas, curves_of
+from rscodec.eval import published
+from rscodec.eval.bd import deltas
+from rscodec.eval.datasets import LISTS
+from rscodec.eval.summary import all_deltas, curves_of
 
 FILES = sorted((published.Path(published.__file__).parent / "baselines").glob("points_*.json"))
 IMAGE = "test/naip/santa_monica_2018_1.tif"

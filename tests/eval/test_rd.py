@@ -9,9 +9,9 @@ import math
 import numpy as np
 import pytest
 
-from bitstreams.errors import InputError, OutputError
-from eval import anchors, contenders, datasets, rd, spectral, table
-from eval.anchors.base import ToolMissing
+from rscodec.bitstreams.errors import InputError, OutputError
+from rscodec.eval import anchors, contenders, datasets, rd, spectral, table
+from rscodec.eval.anchors.base import ToolMissing
 from rscodec.raster.scene import Scene
 from tests import models
 from tests.eval.conftest import Offset
@@ -98,7 +98,7 @@ def test_weights_have_names_of_their_own(images, tmp_path, tiny_weights):
 
 
 def test_without_a_finite_quality_there_are_no_curves(images, tmp_path, monkeypatch):
-    from eval.plots import write_curves
+    from rscodec.eval.plots import write_curves
 
     monkeypatch.setattr(Offset, "decode", lambda self, data, shape, dtype: Scene.load(images[0].path, (1, 2, 3)).pixels)
     found = rd.rd(images[:1], [], ["offset"], tmp_path / "out")

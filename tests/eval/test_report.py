@@ -10,9 +10,9 @@ import subprocess
 import numpy as np
 import pytest
 
-from eval import plots, rd, report
-from eval.datasets import images
-from eval.pictures import choose, parameter_for
+from rscodec.eval import plots, rd, report
+from rscodec.eval.datasets import images
+from rscodec.eval.pictures import choose, parameter_for
 from rscodec.raster.scene import Scene
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

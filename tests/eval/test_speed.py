@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from cli.main import main
-from eval.speed import Run, summarise
+from rscodec.cli.main import main
+from rscodec.eval.speed import Run, summarise
 from rscodec.raster.scene import Scene
 
 

@@ -10,11 +10,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from bitstreams.errors import InputError, OutputError
-from cli.eval import sr as command
-from cli.main import main
-from eval import datasets, sr, sr_report
-from eval.table import read
+from rscodec.bitstreams.errors import InputError, OutputError
+from rscodec.cli.eval import sr as command
+from rscodec.cli.main import main
+from rscodec.eval import datasets, sr, sr_report
+from rscodec.eval.table import read
 from rscodec.raster.scene import Scene
 from rscodec.synthetic.sample import synthesize
 from tests import upsamplers

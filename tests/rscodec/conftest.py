@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from bitstreams import StreamReader, StreamWriter
+from rscodec.bitstreams import StreamReader, StreamWriter
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene
 from rscodec.synthetic.sample import synthesize

@@ -13,8 +13,9 @@ import pytest
 import rasterio
 
 import rscodec
-from bitstreams import StreamReader, StreamWriter
-from bitstreams.errors import (
+from rscodec import api
+from rscodec.bitstreams import StreamReader, StreamWriter
+from rscodec.bitstreams.errors import (
     CheckError,
     InputError,
     LimitExceeded,
@@ -25,9 +26,8 @@ from bitstreams.errors import (
     TileDamaged,
     WrongWeights,
 )
-from bitstreams.header import Header
-from bitstreams.limits import MAX_TAGS, MAX_TILE
-from rscodec import api
+from rscodec.bitstreams.header import Header
+from rscodec.bitstreams.limits import MAX_TAGS, MAX_TILE
 from rscodec.raster.scene import Scene
 from rscodec.stream.encoder import FLAT, latents_crc
 from tests import models

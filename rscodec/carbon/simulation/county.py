@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bitstreams.atomic import AtomicPath
+from rscodec.bitstreams.atomic import AtomicPath
 from rscodec.carbon.folder import make
 from rscodec.carbon.grid import Grid
 from rscodec.carbon.simulation.canopy import canopy

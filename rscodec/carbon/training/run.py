@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bitstreams.errors import InputError
+from rscodec.bitstreams.errors import InputError
 from rscodec.carbon.base import STRIDE, CarbonModel
 from rscodec.carbon.crops import Crops, estimate_map, north_of
 from rscodec.carbon.kinds import TRAINED, AnyConfig, build

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bitstreams.errors import InputError
 from rscodec.batch.inputs import Input, find_inputs
+from rscodec.bitstreams.errors import InputError
 
 
 @pytest.fixture

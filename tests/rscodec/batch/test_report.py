@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bitstreams.errors import OutputError
 from rscodec.batch.report import DONE, Journal, Row
+from rscodec.bitstreams.errors import OutputError
 
 FULL = Path("/dev/full")  # takes nothing, on Linux
 

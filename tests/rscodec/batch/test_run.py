@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 import rscodec
-from bitstreams.errors import InputError, MissingWeights, OutputError
 from rscodec.batch import run as batch
 from rscodec.batch.inputs import find_inputs
 from rscodec.batch.report import Row
 from rscodec.batch.run import Work
+from rscodec.bitstreams.errors import InputError, MissingWeights, OutputError
 from rscodec.concurrency.executors import Here, crew
 from rscodec.raster.scene import Scene
 from rscodec.synthetic.sample import synthesize

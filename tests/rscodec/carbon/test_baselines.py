@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from bitstreams.errors import InputError
+from rscodec.bitstreams.errors import InputError
 from rscodec.carbon.baselines import BASELINES, fit
 from rscodec.carbon.features import KINDS, features, local_mean
 from rscodec.carbon.folds import block_folds

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from bitstreams.errors import InputError
+from rscodec.bitstreams.errors import InputError
 from rscodec.carbon.base import CarbonModel
 from rscodec.carbon.crops import Crops, Units, estimate_map, north_of
 from rscodec.carbon.simulation.county import NEITHER, TEST, TRAIN

@@ -13,7 +13,7 @@ import torch
 from rasterio.warp import transform_geom
 
 import rscodec
-from bitstreams.errors import InputError, MissingWeights, OutputError
+from rscodec.bitstreams.errors import InputError, MissingWeights, OutputError
 from rscodec.carbon.area import pixel_areas
 from rscodec.carbon.crops import Units
 from rscodec.carbon.grid import Grid

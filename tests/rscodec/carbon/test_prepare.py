@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from rasterio.warp import transform, transform_geom
 
-from bitstreams.errors import InputError
+from rscodec.bitstreams.errors import InputError
 from rscodec.carbon.area import pixel_areas
 from rscodec.carbon.density import density
 from rscodec.carbon.grid import Grid

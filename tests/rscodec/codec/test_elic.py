@@ -11,7 +11,7 @@ from compressai.models import Elic2022Chandelier, Elic2022Official
 from safetensors.torch import save_file
 
 import rscodec
-from bitstreams.errors import InputError, MissingWeights, WrongWeights
+from rscodec.bitstreams.errors import InputError, MissingWeights, WrongWeights
 from rscodec.codec.elic import ElicCodec
 from rscodec.codec.model import Codec
 from rscodec.codec.portable import freeze, write_weights

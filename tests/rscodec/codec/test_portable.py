@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from bitstreams.errors import BitstreamError, InexactArithmetic, MissingWeights, WrongWeights
+from rscodec.bitstreams.errors import BitstreamError, InexactArithmetic, MissingWeights, WrongWeights
 from rscodec.codec.integer import Exact, IntegerLayer
 from rscodec.codec.model import Codec, CodecConfig
 from rscodec.codec.portable import PortableCodec, exactly, freeze, thaw, write_weights

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from bitstreams.errors import InputError
+from rscodec.bitstreams.errors import InputError
 from rscodec.codec import precision
 
 

@@ -17,7 +17,7 @@ import pytest
 import torch
 from safetensors.torch import save, save_file
 
-from bitstreams.errors import WrongWeights
+from rscodec.bitstreams.errors import WrongWeights
 from rscodec.codec.portable import PortableCodec
 from rscodec.codec.weights_file import EXACT, read_weights, wanted_tensors
 from tests import models
@@ -28,7 +28,7 @@ READER = """
 import json, resource, signal, sys, time
 from pathlib import Path
 import torch
-from bitstreams.errors import RscodecError
+from rscodec.bitstreams.errors import RscodecError
 from rscodec.codec.portable import PortableCodec
 
 PortableCodec(sys.argv[1])

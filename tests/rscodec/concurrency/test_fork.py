@@ -57,7 +57,7 @@ def test_decode_fork_decode(root, tmp_path, tiny_weights):
 # A file that parent and child have open and read together: neither moves the other's place in it.
 SHARED = """
 import os, signal, sys
-from bitstreams.source import FileSource
+from rscodec.bitstreams.source import FileSource
 
 size = 100_000
 with open(sys.argv[1], "wb") as file:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import rscodec
-from bitstreams import StreamReader
-from bitstreams.errors import InputError, MissingWeights, WrongWeights
 from rscodec import api
+from rscodec.bitstreams import StreamReader
+from rscodec.bitstreams.errors import InputError, MissingWeights, WrongWeights
 from rscodec.enhancers.base import EnhanceSettings
 from rscodec.models.registry import ENHANCERS
 from rscodec.models.weights import enhancer_for, ships

@@ -8,7 +8,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from bitstreams.errors import WrongWeights
+from rscodec.bitstreams.errors import WrongWeights
 from rscodec.enhancers.ldm_rsic import LdmConfig, LdmEnhancer, LdmRsic, write_weights
 from rscodec.enhancers.strength import remaining_detail
 from tests import enhancers

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bitstreams import StreamReader
+from rscodec.bitstreams import StreamReader
 
 
 @dataclass

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import rscodec
-from bitstreams.errors import InputError, OutputError
+from rscodec.bitstreams.errors import InputError, OutputError
 from rscodec.integrations.stac import MEDIA_TYPE, read_item, write_item
 from rscodec.raster.scene import Scene
 from rscodec.synthetic.sample import synthesize

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import rscodec
-from bitstreams.errors import LimitExceeded, NotAStream
+from rscodec.bitstreams.errors import LimitExceeded, NotAStream
 from rscodec.raster.scene import Scene
 
 xr = pytest.importorskip("xarray")

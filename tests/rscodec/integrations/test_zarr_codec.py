@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import rscodec
-from bitstreams.digest import sha256
-from bitstreams.errors import InputError, MissingWeights, WrongWeights
+from rscodec.bitstreams.digest import sha256
+from rscodec.bitstreams.errors import InputError, MissingWeights, WrongWeights
 from rscodec.integrations.chunk_codec import ChunkCodec
 from rscodec.models import weights
 from rscodec.models.registry import CODECS, find

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bitstreams import Header
-from bitstreams.digest import sha256
-from bitstreams.errors import InputError, MissingWeights, WrongWeights
-from bitstreams.wire import MODELS
+from rscodec.bitstreams import Header
+from rscodec.bitstreams.digest import sha256
+from rscodec.bitstreams.errors import InputError, MissingWeights, WrongWeights
+from rscodec.bitstreams.wire import MODELS
 from rscodec.codec.base import TileCodec
 from rscodec.models import weights
 from rscodec.models.registry import CODECS, find, find_model

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bitstreams.errors import InputError
+from rscodec.bitstreams.errors import InputError
 from rscodec.raster.fill import fill_invalid
 from rscodec.raster.validity import MASKED, NAN, NODATA, VALID, classify, native, protect_nodata
 from rscodec.synthetic.sample import synthesize

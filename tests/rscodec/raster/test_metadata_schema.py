@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bitstreams.errors import InputError, MetadataDamaged
+from rscodec.bitstreams.errors import InputError, MetadataDamaged
 from rscodec.raster.metadata_schema import FORMS, check_metadata, image_metadata, stream_metadata
 
 LEGAL = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bitstreams.errors import InputError
+from rscodec.bitstreams.errors import InputError
 from rscodec.raster.pixel_source import SceneSource, open_source
 from rscodec.raster.scene import Scene
 from rscodec.raster.validity import NAN, NODATA, VALID

@@ -17,7 +17,7 @@ from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.rpc import RPC
 
-from bitstreams.errors import InputError, OutputError
+from rscodec.bitstreams.errors import InputError, OutputError
 from rscodec.raster import reader as raster
 from rscodec.raster.metadata import crop_metadata, differences
 from rscodec.raster.reader import RasterReader, RasterWriter, driver_for, lossy_option
@@ -487,7 +487,7 @@ def test_a_full_disk_is_an_error(tmp_path: Path, root: Path, driver: str):
     script = f"""
 import resource, signal
 import numpy as np
-from bitstreams.errors import OutputError
+from rscodec.bitstreams.errors import OutputError
 from rscodec.raster.scene import Scene
 pixels = np.random.default_rng(0).integers(0, 256, (3, 300, 300), np.uint8)
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bitstreams import StreamReader
-from bitstreams.errors import BadField, InputError, MaskDamaged, TileDamaged
+from rscodec.bitstreams import StreamReader
+from rscodec.bitstreams.errors import BadField, InputError, MaskDamaged, TileDamaged
 from rscodec.raster.scene import Scene
 from rscodec.raster.validity import MASKED
 from rscodec.raster.window import Window

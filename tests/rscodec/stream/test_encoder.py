@@ -8,9 +8,9 @@ import threading
 import numpy as np
 import pytest
 
-from bitstreams import StreamReader
-from bitstreams.dump import totals
-from bitstreams.errors import InputError
+from rscodec.bitstreams import StreamReader
+from rscodec.bitstreams.dump import totals
+from rscodec.bitstreams.errors import InputError
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene
 from rscodec.raster.window import Window

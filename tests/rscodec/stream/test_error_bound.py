@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import rscodec
-from bitstreams import StreamReader, StreamWriter
-from bitstreams.container import RESIDUAL
-from bitstreams.errors import InputError, TileDamaged, WrongWeights
+from rscodec.bitstreams import StreamReader, StreamWriter
+from rscodec.bitstreams.container import RESIDUAL
+from rscodec.bitstreams.errors import InputError, TileDamaged, WrongWeights
 from rscodec.codec.base import SYNTHESIS_TOLERANCE
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene

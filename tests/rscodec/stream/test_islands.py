@@ -7,7 +7,7 @@ import io
 import numpy as np
 import pytest
 
-from bitstreams import StreamReader
+from rscodec.bitstreams import StreamReader
 from rscodec.models.weights import codec_for_encoding
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene

@@ -7,7 +7,7 @@ import pytest
 import rasterio
 
 import rscodec
-from bitstreams.errors import TileDamaged
+from rscodec.bitstreams.errors import TileDamaged
 from rscodec.metrics.pixels import psnr
 from rscodec.raster.scene import Scene
 from rscodec.raster.validity import MASKED

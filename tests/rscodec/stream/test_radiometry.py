@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bitstreams.errors import InputError, RadiometryDamaged
-from bitstreams.limits import MAX_GROUPS
+from rscodec.bitstreams.errors import InputError, RadiometryDamaged
+from rscodec.bitstreams.limits import MAX_GROUPS
 from rscodec.stream.radiometry import ANGLE, GREY_ROTATION, MATRIX_ONE, Radiometry, from_angles, to_angles
 from rscodec.stream.statistics import FEW_PIXELS, THINNED, Statistics
 from rscodec.synthetic.sample import synthesize

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bitstreams import StreamReader
-from bitstreams.errors import InputError
-from bitstreams.limits import QUALITY_STEPS
+from rscodec.bitstreams import StreamReader
+from rscodec.bitstreams.errors import InputError
+from rscodec.bitstreams.limits import QUALITY_STEPS
 from rscodec.metrics.pixels import Difference
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import rscodec
-from bitstreams import StreamReader
-from bitstreams.container import RESIDUAL
-from bitstreams.errors import InputError, TileDamaged, Truncated
-from bitstreams.source import FIRST_READ
-from cli.main import main
+from rscodec.bitstreams import StreamReader
+from rscodec.bitstreams.container import RESIDUAL
+from rscodec.bitstreams.errors import InputError, TileDamaged, Truncated
+from rscodec.bitstreams.source import FIRST_READ
+from rscodec.cli.main import main
 from rscodec.stream.remote import RemoteSource, open_stream
 from tests import models
 from tests.models import TILE
@@ -98,7 +98,7 @@ def test_verify_on_the_command_line(url, site, wide, tiny_weights, capsys):
     assert site.sent < 1.05 * len(wide) + FIRST_READ
 
 
-RUN = "import json, sys; from cli.main import main; print([main(line) for line in json.loads(sys.argv[1])])"
+RUN = "import json, sys; from rscodec.cli.main import main; print([main(line) for line in json.loads(sys.argv[1])])"
 
 
 def test_scenes_are_read_from_urls_by_gdal(site, make_scene, tmp_path, monkeypatch, root):

@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 
-from bitstreams.errors import BitstreamError
+from rscodec.bitstreams.errors import BitstreamError
 from rscodec.codec.logistic import TABLES, TOTAL, logistic_coder, symbol_bits
 from rscodec.stream.residual import Range, decode_residual, encode_residual
 from rscodec.synthetic.sample import synthesize

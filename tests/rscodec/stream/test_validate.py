@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import rasterio
 
-from bitstreams.errors import InputError
 from rscodec import api
+from rscodec.bitstreams.errors import InputError
 from rscodec.stream.validate import PIECE
 from tests.models import TILE
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import rscodec
-from bitstreams import StreamReader
-from bitstreams.errors import CheckError, WrongWeights
+from rscodec.bitstreams import StreamReader
+from rscodec.bitstreams.errors import CheckError, WrongWeights
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene
 from rscodec.stream.verify import verify

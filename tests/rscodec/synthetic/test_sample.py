@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 
-from bitstreams.errors import InputError
+from rscodec.bitstreams.errors import InputError
 from rscodec.synthetic.landscape import Landscape
 from rscodec.synthetic.noise import View, fractal, hashed, smooth
 from rscodec.synthetic.sample import BANDS, synthesize

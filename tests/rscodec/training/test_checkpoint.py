@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bitstreams.errors import InputError
+from rscodec.bitstreams.errors import InputError
 from rscodec.training import checkpoint
 
 BEGUN = {"--stage": "one", "config": {"widths": (8, 16), "rate": 0.5}}

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from bitstreams.errors import InputError
+from rscodec.bitstreams.errors import InputError
 from rscodec.codec.model import CONFIGS, Codec
 from rscodec.training.grow import grow
 from tests.models import TINY, build

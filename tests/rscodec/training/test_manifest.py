@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from bitstreams.errors import OutputError
+from rscodec.bitstreams.errors import OutputError
 from rscodec.training.manifest import new_weights, sittings, write_manifest
 
 

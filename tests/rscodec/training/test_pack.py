@@ -10,7 +10,7 @@ import pytest
 import rasterio
 from PIL import Image
 
-from bitstreams.errors import InputError
+from rscodec.bitstreams.errors import InputError
 from rscodec.training.pack import pack
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")

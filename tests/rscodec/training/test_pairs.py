@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from bitstreams import StreamReader
+from rscodec.bitstreams import StreamReader
 from rscodec.generative.blending import ALIGN
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene

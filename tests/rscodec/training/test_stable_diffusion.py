@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from bitstreams.errors import InputError
+from rscodec.bitstreams.errors import InputError
 from rscodec.training.slimdiff_teacher import TINY
 from rscodec.training.stable_diffusion import stable_teacher
 

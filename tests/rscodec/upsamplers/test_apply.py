@@ -7,10 +7,10 @@ import zlib
 import numpy as np
 import pytest
 
-from bitstreams import StreamReader
-from bitstreams.errors import InputError, MissingWeights, TileDamaged, WrongWeights
-from cli.main import main
 from rscodec import api
+from rscodec.bitstreams import StreamReader
+from rscodec.bitstreams.errors import InputError, MissingWeights, TileDamaged, WrongWeights
+from rscodec.cli.main import main
 from rscodec.enhancers.base import EnhanceSettings
 from rscodec.models import weights
 from rscodec.models.registry import UPSAMPLERS

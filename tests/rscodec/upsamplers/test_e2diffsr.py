@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from bitstreams.errors import WrongWeights
+from rscodec.bitstreams.errors import WrongWeights
 from rscodec.raster.resample import centres
 from rscodec.upsamplers.e2diffsr import CONFIGS, E2DiffSr, E2DiffUpsampler, latents, write_weights
 from rscodec.upsamplers.maps import resize, sample

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from bitstreams.errors import InputError
+from rscodec.bitstreams.errors import InputError
 from rscodec.generative.interpolated import resized
 from rscodec.generative.picture import opened
 from rscodec.models.registry import UPSAMPLERS

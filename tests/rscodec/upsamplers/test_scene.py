@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bitstreams.errors import InputError
+from rscodec.bitstreams.errors import InputError
 from rscodec.generative.interpolated import resized
 from rscodec.generative.picture import opened
 from rscodec.raster.pixel_source import SceneSource

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from safetensors import safe_open
 
-from bitstreams.errors import WrongWeights
+from rscodec.bitstreams.errors import WrongWeights
 from rscodec.generative.interpolated import resized
 from rscodec.generative.picture import opened
 from rscodec.models.weights import upsampler_for

@@ -11,7 +11,7 @@ import rasterio
 from rasterio.features import rasterize
 from rasterio.warp import transform_geom
 
-from bitstreams.errors import OutputError
+from rscodec.bitstreams.errors import OutputError
 from rscodec.carbon.simulation import county
 from rscodec.carbon.simulation.stands import SPECIES
 

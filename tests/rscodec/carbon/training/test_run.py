@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from bitstreams.errors import InputError, WrongWeights
+from rscodec.bitstreams.errors import InputError, WrongWeights
 from rscodec.carbon import kinds
 from rscodec.carbon.base import CarbonConfig
 from rscodec.carbon.crops import Crops, north_of
