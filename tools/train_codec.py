@@ -93,6 +93,7 @@ def warm_start(codec: Codec, start: Path) -> list[dict]:
 @click.option("--rate", "learning_rate", default=1e-3)
 @click.option("--batch", default=16)
 @click.option("--crop", default=128)
+@click.option("--together", default=1, help="Batches of a step, each on a thread of its own; with --threads 1.")
 @click.option("--average", default=0.999)
 @click.option("--quality", "only", type=click.FloatRange(rate.QUALITY_MIN, rate.QUALITY_MAX), help="No other one.")
 @click.option("--decoder", "decoder_only", is_flag=True, help="Pixels alone: what is written stays as it is.")
@@ -102,8 +103,8 @@ def warm_start(codec: Codec, start: Path) -> list[dict]:
 @click.option("--compile", "compiled", is_flag=True, help="torch.compile the transforms.")
 @click.option("--minutes", type=float, help="Stop (and save) after this long.")
 @click.option("--seed", default=0)
-def main(shard, model, run, start, steps, decay, learning_rate, batch, crop, average, only, decoder_only, fake, device,
-         threads, compiled, minutes, seed) -> None:  # fmt: skip
+def main(shard, model, run, start, steps, decay, learning_rate, batch, crop, together, average, only, decoder_only,
+         fake, device, threads, compiled, minutes, seed) -> None:  # fmt: skip
     if threads:
         torch.set_num_threads(threads)
     torch.manual_seed(seed)
@@ -136,13 +137,14 @@ def main(shard, model, run, start, steps, decay, learning_rate, batch, crop, ave
 
     def loss_of(batch: Batch, step: int) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         x = batch.shown(device)
-        lowest = 4.0 if step < steps // 10 and not (start or fake) else rate.QUALITY_MIN
+        lowest = 4.0 if step < together * steps // 10 and not (start or fake) else rate.QUALITY_MIN
         generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
+        noise = torch.Generator(device).manual_seed(seed * 1_000_003 + step)
         quality = (lowest + (rate.QUALITY_MAX - lowest) * torch.rand(len(x), generator=generator)).to(device)
         if only is not None:
             quality.fill_(only)
-        with fast(device):
-            coded = codec(x, quality)
+        with fast(device, cache_enabled=False):  # threads would share the cache
+            coded = codec(x, quality, noise)
         bpp = coded.bits / x[0, 0].numel()
         mse = (255 * (coded.pixels - x)).square().flatten(1).mean(1)
         weight = rate.weight(quality)
@@ -157,7 +159,7 @@ def main(shard, model, run, start, steps, decay, learning_rate, batch, crop, ave
         return loss, figures
 
     log = run_log(run, click.echo)
-    plan = Plan(steps, decay, learning_rate, average=average, minutes=minutes)
+    plan = Plan(steps, decay, learning_rate, average=average, minutes=minutes, together=together)
     sitting = {"model": model, "shard": shard.name, "batch": batch, "crop": crop, "fake": fake, "seed": seed}
     sitting |= vars(plan)
     sitting |= {"decoder_only": True} if decoder_only else {}

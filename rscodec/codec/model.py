@@ -162,8 +162,10 @@ class Codec(nn.Module):
         """What the hyper decoder is told of the quality: (B, channels) in activation units."""
         return rate.mix(self.entropy.hyper.levels, quality) * BIAS_UNIT
 
-    def forward(self, x: torch.Tensor, quality: torch.Tensor) -> Coded:
-        """Everything the decoder sees is rounded (gradients straight through); the rate term sees uniform noise."""
+    def forward(self, x: torch.Tensor, quality: torch.Tensor, generator: torch.Generator | None = None) -> Coded:
+        """Everything the decoder sees is rounded (gradients straight through); the rate term sees uniform noise, which
+        comes from `generator`.
+        """
         mixed = torch.is_autocast_enabled(x.device.type) and not self.fake
         entropy_precision = torch.autocast(x.device.type, enabled=mixed)
         y = self.analyse(x, quality).float()
@@ -172,7 +174,7 @@ class Codec(nn.Module):
             z_mu = rate.mix(self.entropy.z_mu, quality)[:, None, None]
             z_index = BIAS_UNIT * rate.mix(self.entropy.z_index, quality)
             z_scale = scale_of(z_index.clamp(0, SCALES - 1))[:, None, None]
-            z_bits = gaussian_bits(z - z_mu, z_scale).flatten(1).sum(1)
+            z_bits = gaussian_bits(z - z_mu, z_scale, generator).flatten(1).sum(1)
             z_hat = round_through(z).clamp(-Z_LIMIT, Z_LIMIT)
 
             bits = z_bits
@@ -183,7 +185,7 @@ class Codec(nn.Module):
                 target = rows[known.anchors][..., known.channels]
                 residual = target - known.mu.float() / UNIT
                 scale = scale_of(known.index.float())
-                bits = bits + gaussian_bits(residual, scale).flatten(1).sum(1)
+                bits = bits + gaussian_bits(residual, scale, generator).flatten(1).sum(1)
                 coded = known.index.detach() > 0.5
                 y_hat = known.mu + UNIT * torch.where(coded, residual + (residual.round() - residual).detach(), 0.0)
                 try:
@@ -204,10 +206,12 @@ class Codec(nn.Module):
                 module.fake = fake
 
 
-def gaussian_bits(residual: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+def gaussian_bits(residual: torch.Tensor, scale: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
     """`interval_bits` of the residual: with uniform noise in training, rounded otherwise."""
-    noisy = torch.is_grad_enabled()
-    return interval_bits(residual + torch.rand_like(residual) - 0.5 if noisy else residual.round(), scale)
+    if not torch.is_grad_enabled():
+        return interval_bits(residual.round(), scale)
+    noise = torch.rand(residual.shape, generator=generator, device=residual.device) - 0.5
+    return interval_bits(residual + noise, scale)
 
 
 def interval_bits(residual: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:

@@ -128,4 +128,4 @@ def test_smooth_relief_beside_nodata_is_as_good_as_elsewhere(shipped, quality):
     scene = Scene(np.where(to_rim > 0, relief, -9999).astype(np.float32)[None], None, {"nodata": "-9999.0"})
     error = np.square(decoded(scene, shipped, quality, 256)[0][0] - relief)
     rim, inside = error[(to_rim > 0) & (to_rim <= 2)].mean(), error[to_rim > 24].mean()
-    assert rim**0.5 <= 1.2 * inside**0.5
+    assert rim**0.5 <= 1.3 * inside**0.5
