@@ -31,9 +31,9 @@ from rscodec.codec.coder import SymbolsDamaged, longest
 
 Z_STRIDE = 4  # y positions per z position, each way
 SYMBOL_LIMIT = 2**20  # CompressAI's coder hangs on symbols of more than 27 bits, which is what NaN becomes
-# CompressAI's coder reads beyond the end of a damaged string. An escape of n nibbles can make it read 15 n more. Where the
-# state is 0 a nibble takes a word, so that each byte of the string causes 15 bytes of further reading at most. A symbol
-# that begins behind the end finds zeros there and takes about two words.
+# CompressAI's coder reads beyond the end of a damaged string. An escape whose count has n nibbles is followed by up to
+# 15 n more. In state 0 every nibble takes a word, so that each byte of the string causes at most 15 bytes of reading
+# behind it. A symbol that begins behind the end finds zeros there and takes about two words.
 GUARD_PER_BYTE, GUARD_PER_SYMBOL, GUARD = 16, 8, 1024
 NOT_ELIC = "is no checkpoint of CompressAI's Elic2022Official or Elic2022Chandelier"
 

@@ -90,20 +90,23 @@ class Decoder:
         return symbols[:count]
 
     def _read(self, indexes: np.ndarray, limit: int) -> np.ndarray:
-        symbols = []
+        symbols, state = [], self._state
         for starts, reach in self._tables.lists(indexes):
-            low = self._state & TOTAL - 1
+            low = state & TOTAL - 1
             entry = bisect_right(starts, low) - 1
             start = starts[entry]
-            state = (starts[entry + 1] - start) * (self._state >> TOTAL_BITS) + low - start
-            self._state = state if state >= LOWEST else self._filled(state)
+            state = (starts[entry + 1] - start) * (state >> TOTAL_BITS) + low - start
+            if state < LOWEST:
+                state = self._filled(state)
             symbol = entry - reach
             if symbol > reach:
+                self._state = state
                 symbol = self._escaped(reach, limit)
-            if not -limit <= symbol <= limit:
-                break
+                state = self._state
             symbols.append(symbol)
-        return np.array(symbols, np.int32)
+        self._state, symbols = state, np.array(symbols, np.int64)
+        illegal = np.flatnonzero(np.abs(symbols) > limit)
+        return (symbols[: illegal[0]] if len(illegal) else symbols).astype(np.int32)
 
     def _escaped(self, reach: int, limit: int) -> int:
         """The symbol that follows an escape, or one beyond the limit if it has more nibbles than a legal one."""
