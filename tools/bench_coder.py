@@ -73,12 +73,9 @@ class Compressai:
     """CompressAI's coder: tables as lists, made once, and cut behind the last that a call needs."""
 
     def __init__(self, tables: rans.Tables):
-        self._cdfs = [
-            tables.starts[first:last].tolist()
-            for first, last in zip(tables.firsts[:-1], tables.firsts[1:], strict=True)
-        ]
+        self._cdfs = [starts.tolist() for starts in tables.each]
         self._sizes = list(map(len, self._cdfs))
-        self._offsets = [-(size - 3) // 2 for size in self._sizes]
+        self._offsets = [(3 - size) // 2 for size in self._sizes]
 
     def encode(self, payload: Payload) -> bytes:
         symbols, indexes = payload.symbols, payload.indexes

@@ -7,7 +7,7 @@ The state X stays within 2^31..2^63. A symbol of frequency f takes log2(2^16 / f
 where X would leave this range. A symbol outside its table is written as the table's last entry, the escape, then its
 count of nibbles, then its nibbles. bitstreams/SPEC.md, "Symbols", is the specification.
 
-`_rans.c` does the same as the Python here, some 40 times as fast. It is used where it was built.
+`_rans.c` does the same as the Python here, some 40 times faster. It is used where it was built.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 
 try:
     from rscodec.codec import _rans
-except ImportError:  # there was no C compiler
+except ImportError:  # it was not built, for want of a C compiler
     _rans = None
 
 TOTAL_BITS = 16
@@ -32,9 +32,10 @@ NIBBLE_BITS = 4
 class Tables:
     """Frequency tables: `frequencies` holds, table after table, those of the symbols -reach..reach and of the escape.
 
-    firsts: int32 (tables + 1,), where each table begins in `starts`.
     starts: int32, of each entry of each table the sum of the frequencies before it; at the end of each table 2^16.
+    firsts: int32 (tables + 1,), where each table begins in `starts`.
     hints:  uint16 (tables, 256), the entry in which the search for a remainder starts, by the remainder's upper byte.
+    each:   the starts of each table on its own.
     """
 
     def __init__(self, frequencies: np.ndarray, reaches: np.ndarray):
@@ -44,12 +45,12 @@ class Tables:
         tables = np.split(frequencies.astype(np.int64), np.cumsum(lengths)[:-1])
         if frequencies.min() < 1 or any(table.sum() != TOTAL for table in tables):
             raise ValueError(f"frequencies that are not at least 1 and {TOTAL} together")
-        starts = [np.append(0, np.cumsum(table)) for table in tables]
+        self.each = [np.append(0, np.cumsum(table)) for table in tables]
+        self.starts = np.concatenate(self.each).astype(np.int32)
         self.firsts = np.append(0, np.cumsum(lengths + 1)).astype(np.int32)
-        self.starts = np.concatenate(starts).astype(np.int32)
         uppers = np.arange(0, TOTAL, TOTAL // 256)
-        self.hints = np.stack([np.searchsorted(start, uppers, "right") - 1 for start in starts]).astype(np.uint16)
-        self._lists = [(start.tolist(), reach) for start, reach in zip(starts, reaches.tolist(), strict=True)]
+        self.hints = np.stack([np.searchsorted(one, uppers, "right") - 1 for one in self.each]).astype(np.uint16)
+        self._lists = [(one.tolist(), reach) for one, reach in zip(self.each, reaches.tolist(), strict=True)]
 
     def lists(self, indexes: np.ndarray) -> list[tuple[list[int], int]]:
         """(starts, reach) of each index, for plain Python."""
