@@ -7,7 +7,7 @@ The state X stays within 2^31..2^63. A symbol of frequency f takes log2(2^16 / f
 where X would leave this range. A symbol outside its table is written as the table's last entry, the escape, then its
 count of nibbles, then its nibbles. bitstreams/SPEC.md, "Symbols", is the specification.
 
-`_rans.c` does the same as the Python here, some 40 times faster. It is used where it was built.
+`_rans.c` does the same as the Python here, 30 to 40 times faster. It is used where it was built.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def compressai():
 
 
 class Reference:
-    """CompressAI's coder with tables of ours. Its encoder writes beyond its memory for fewer than four symbols."""
+    """CompressAI's coder with tables of ours. Its encoder may write beyond its memory for fewer than four symbols."""
 
     def __init__(self, module, tables: rans.Tables):
         self.module = module
