@@ -24,7 +24,7 @@ TOOLS = sorted((ROOT / "tools").rglob("*.py"))
 
 # Files that alone may know a library. The rest of rscodec works without it.
 SOLE_USERS = {
-    "compressai": {"rscodec/codec/coder.py", "rscodec/codec/elic.py"},
+    "compressai": {"rscodec/codec/elic.py"},
     "rasterio": {
         "rscodec/raster/reader.py",
         "rscodec/raster/metadata.py",

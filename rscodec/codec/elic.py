@@ -27,10 +27,14 @@ from safetensors.torch import load_file
 from rscodec.bitstreams.errors import MissingWeights, WrongWeights
 from rscodec.codec import precision
 from rscodec.codec.base import TileCodec
-from rscodec.codec.coder import SymbolsDamaged, guarded
+from rscodec.codec.coder import SymbolsDamaged, longest
 
 Z_STRIDE = 4  # y positions per z position, each way
-SYMBOL_LIMIT = 2**20  # the coder hangs on symbols of more than 27 bits, which is what NaN becomes
+SYMBOL_LIMIT = 2**20  # CompressAI's coder hangs on symbols of more than 27 bits, which is what NaN becomes
+# CompressAI's coder reads beyond the end of a damaged string. An escape whose count has n nibbles is followed by up to
+# 15 n more. In state 0 every nibble takes a word, so that each byte of the string causes at most 15 bytes of reading
+# behind it. A symbol that begins behind the end finds zeros there and takes about two words.
+GUARD_PER_BYTE, GUARD_PER_SYMBOL, GUARD = 16, 8, 1024
 NOT_ELIC = "is no checkpoint of CompressAI's Elic2022Official or Elic2022Chandelier"
 
 
@@ -87,6 +91,13 @@ class ElicCodec(TileCodec):
         shapes = {"hyper": (z_height, z_width), "y": [(count, *y_shape) for count in self.groups]}
         decoded = self._net.latent_codec.decompress([[string] for string in strings], shapes)
         return _crop(decoded["y_hat"], height, width)
+
+
+def guarded(string: bytes, most_symbols: int, limit: int) -> bytes:
+    """A string of at most so many symbols, each of at most `limit` either way, with as many zeros as may be read."""
+    if len(string) > longest(most_symbols, limit):
+        raise SymbolsDamaged("the payload is longer than any that an encoder writes")
+    return string + bytes(GUARD_PER_BYTE * len(string) + GUARD_PER_SYMBOL * most_symbols + GUARD)
 
 
 class GuardedCoder:

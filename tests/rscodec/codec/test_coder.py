@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from rscodec.bitstreams.errors import BitstreamError, InputError
-from rscodec.codec.coder import STATE_BYTES, SYMBOL_LIMIT, SymbolCoder, SymbolsDamaged, _ans, guarded
+from rscodec.codec.coder import STATE_BYTES, SYMBOL_LIMIT, SymbolCoder, SymbolsDamaged
 from rscodec.codec.entropy import SCALES
 from rscodec.codec.tables import gaussian_frequencies
 
+pytestmark = pytest.mark.usefixtures("range_coder")
 CODER = SymbolCoder(*gaussian_frequencies())
 
 
@@ -22,7 +23,7 @@ def round_trip(symbols, indexes, pieces: int = 1) -> tuple[bytes, np.ndarray]:
 
 
 @pytest.mark.parametrize("pieces", [1, 3, 50])
-@pytest.mark.parametrize("count", [2, 3, 17, 5000])
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 17, 5000])
 def test_symbols_come_back(count: int, pieces: int):
     rng = np.random.default_rng(count)
     indexes = rng.integers(0, SCALES, count)
@@ -35,12 +36,6 @@ def test_symbols_come_back(count: int, pieces: int):
 @pytest.mark.parametrize("index", [1, 30, SCALES - 1])
 def test_escapes_and_limits_come_back(symbol: int, index: int):
     assert round_trip([symbol] * 5 + [0], [index] * 6)[1].tolist() == [symbol] * 5 + [0]
-
-
-@pytest.mark.parametrize("count", [0, 1])
-def test_lists_that_the_coder_cannot_take_are_refused(count: int):
-    with pytest.raises(ValueError, match=f"cannot write {count} symbols"):
-        CODER.encode(np.zeros(count, np.int32), np.ones(count, np.int32))
 
 
 def test_reading_nothing_is_allowed_at_any_time():
@@ -66,27 +61,6 @@ def test_the_longest_payload_is_legal_and_a_longer_one_is_refused():
         assert read.tolist() == [-SYMBOL_LIMIT] * count and 4 * count - 8 < len(payload) <= 4 * count + 2 * STATE_BYTES
     with pytest.raises(SymbolsDamaged, match="longer than any"):
         CODER.decoder(bytes(4 * 1000 + 2 * STATE_BYTES + 1), 1000)
-
-
-def test_what_a_tile_allocates_is_bounded_by_its_latents():
-    most = len(guarded(bytes(4 * 1000 + 2 * STATE_BYTES), 1000, SYMBOL_LIMIT))
-    assert most < 80 * 1000
-
-
-@pytest.mark.parametrize("payload", [
-    b"\xff" * 4000, bytes(8) + b"\x0f\0\0\0" * 1000, b"\xff" * 8 + b"\x0f\0\0\0" * 1000, b"\x7f\xff\xff\xff" * 1000,
-], ids=["nibbles", "words", "both", "skewed"])
-@pytest.mark.parametrize("index", [1, 30, SCALES - 1])
-def test_no_reading_goes_beyond_the_guard(payload: bytes, index: int):
-    """What follows the guard has no influence."""
-    indexes, coder = [index] * 1000, CODER._up_to(index)
-
-    def read(behind: bytes) -> list[int]:
-        stream = _ans().RansDecoder()
-        stream.set_stream(guarded(payload, len(indexes), SYMBOL_LIMIT) + behind)
-        return stream.decode_stream(indexes, *coder)
-
-    assert read(bytes(400_000)) == read(b"\xa5" * 400_000)
 
 
 def test_symbols_damaged_is_an_error_of_the_stream():

@@ -7,14 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from compressai.ans import RansDecoder
 from compressai.models import Elic2022Chandelier, Elic2022Official
 from safetensors.torch import save_file
 
 import rscodec
 from rscodec.bitstreams.errors import InputError, MissingWeights, WrongWeights
-from rscodec.codec.elic import ElicCodec
+from rscodec.codec.coder import SymbolsDamaged, longest
+from rscodec.codec.elic import SYMBOL_LIMIT, ElicCodec, guarded
 from rscodec.codec.model import Codec
 from rscodec.codec.portable import freeze, write_weights
+from rscodec.codec.rans import Tables
+from rscodec.codec.tables import gaussian_frequencies
 from tests.laws import LAWS, pixels_come_back
 from tests.models import TINY
 
@@ -161,3 +165,25 @@ def test_weights_are_asked_for_and_told_apart(official: Path, checkpoint: Path):
     torch.save(state, other := checkpoint.with_name("other.pth"))
     with pytest.raises(WrongWeights, match="the stream needs"):
         rscodec.decode(data, weights=other)
+
+
+def test_what_a_string_allocates_is_bounded_by_its_symbols():
+    assert len(guarded(bytes(longest(1000, SYMBOL_LIMIT)), 1000, SYMBOL_LIMIT)) < 160 * 1000
+    with pytest.raises(SymbolsDamaged, match="longer than any"):
+        guarded(bytes(longest(1000, SYMBOL_LIMIT) + 1), 1000, SYMBOL_LIMIT)
+
+
+@pytest.mark.parametrize("string", [
+    b"\xff" * 4000, bytes(8) + b"\x0f\0\0\0" * 1000, b"\xff" * 8 + b"\x0f\0\0\0" * 1000, b"\x7f\xff\xff\xff" * 1000,
+], ids=["nibbles", "words", "both", "skewed"])
+@pytest.mark.parametrize("index", [1, 30, 63])
+def test_compressais_coder_does_not_read_beyond_the_guard(string: bytes, index: int):
+    """What follows the guard has no influence."""
+    starts = Tables(*gaussian_frequencies()).each[index].tolist()
+
+    def read(behind: bytes) -> list[int]:
+        stream = RansDecoder()
+        stream.set_stream(guarded(string, 1000, SYMBOL_LIMIT) + behind)
+        return stream.decode_stream([0] * 1000, [starts], [len(starts)], [(3 - len(starts)) // 2])
+
+    assert read(bytes(400_000)) == read(b"\xa5" * 400_000)

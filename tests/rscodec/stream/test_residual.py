@@ -105,14 +105,14 @@ def test_damage_is_an_error_or_other_values(picture):
 
 
 def test_tables_add_up_and_get_wider():
-    coder, bits = logistic_coder(), symbol_bits()
-    assert len(bits) == TABLES == len(coder._tables)
-    for table in coder._tables:
+    tables, bits = logistic_coder().tables.each, symbol_bits()
+    assert len(bits) == TABLES == len(tables)
+    for table in tables:
         assert table[0] == 0 and table[-1] == TOTAL and (np.diff(table) > 0).all()
     centre = [costs[len(costs) // 2 - 1] for costs in bits]
     assert (np.diff(centre) > 0).all() and centre[0] < 0.002 and centre[-1] > 9
 
 
 def test_tables_are_the_same_for_ever():
-    frequencies = np.concatenate([np.diff(table) for table in logistic_coder()._tables])
+    frequencies = np.concatenate([np.diff(table) for table in logistic_coder().tables.each])
     assert zlib.crc32(frequencies.astype("<i4").tobytes()) == 0x12A8E60C
