@@ -10,6 +10,8 @@ import torch
 
 from rscodec.bitstreams.errors import InputError
 from rscodec.codec import precision
+from rscodec.codec.base import Aim
+from tests import models
 
 
 @pytest.fixture
@@ -76,3 +78,42 @@ def test_latents_of_both_types_are_near_each_other(tiny, monkeypatch):
         found[name] = tiny.analyse(pixels, 4)
     assert not np.array_equal(*found.values())
     assert np.abs(found["float32"] - found["bfloat16"]).mean() < 0.05 * np.abs(found["float32"]).mean()
+
+
+@pytest.fixture(params=list(precision.TYPES))
+def each_type(request, monkeypatch) -> torch.dtype:
+    """Both branches, on every machine."""
+    monkeypatch.setenv(precision.OVERRIDE, request.param)
+    return precision.TYPES[request.param]
+
+
+def test_payloads_of_either_type_decode(tiny, each_type):
+    pixels = np.random.default_rng(0).random((2, 3, 64, 48), np.float32)
+    for payload, latents in tiny.encode(tiny.analyse(pixels, 4), 4):
+        assert np.array_equal(tiny.decode([payload], 4, 3, 4)[0], latents)
+
+
+def test_fast_synthesis_is_plain_where_bfloat16_is_slow(tiny, each_type):
+    latents = np.random.default_rng(0).integers(-200, 200, (1, 4, 3, tiny.channels)).astype(np.int16)
+    plain, fast = (tiny.synthesise(latents, 4, fast=fast) for fast in (False, True))
+    assert np.array_equal(plain, fast) == (each_type is torch.float32)
+    assert np.abs(plain - fast).max() < 0.05
+
+
+def test_effort_searches_with_either_type(tiny, each_type):
+    pixels = np.random.default_rng(0).random((1, 3, 64, 48), np.float32)
+    y, whole = tiny.analyse(pixels, 4), (slice(0, 4), slice(0, 3))
+    aim = Aim(pixels[0], np.ones(pixels.shape[2:], np.float32), np.eye(3, dtype=np.float32))
+    refined = tiny.refine(y, whole, [aim], 4, 3)
+    sizes = [len(tiny.encode(each, 4)[0][0]) for each in (y, refined)]
+    assert np.isfinite(refined).all() and not np.array_equal(refined, y) and sizes[1] <= sizes[0]
+
+
+def test_a_training_step_has_gradients_in_either_type(each_type):
+    codec = models.build()
+    x = torch.rand(2, 3, 48, 64, generator=torch.Generator().manual_seed(0))
+    with precision.fast("cpu"):
+        coded = codec(x, torch.tensor([2.0, 7.0]), torch.Generator().manual_seed(0))
+    loss = coded.bits.sum() + (255 * (coded.pixels - x)).square().sum()
+    found = torch.autograd.grad(loss, list(codec.parameters()), allow_unused=True)
+    assert all(one is not None and one.isfinite().all() for one in found)
