@@ -37,10 +37,10 @@ def node(script: str, *args) -> subprocess.CompletedProcess:
     return subprocess.run(["node", JS / script, *map(str, args)], capture_output=True, text=True, timeout=300)
 
 
-def decode(stream: Path, weights: Path) -> tuple[np.ndarray, dict]:
-    """Pixels (B, h, w) as Node decodes them, and what it says of them."""
+def decode(stream: Path, weights: Path, *window: int) -> tuple[np.ndarray, dict]:
+    """Pixels (B, h, w) of a window (column, row, width, height) as Node decodes them, and what it says of them."""
     out = stream.with_suffix(".raw")
-    done = node("decode.mjs", stream, weights, out)
+    done = node("decode.mjs", stream, weights, out, *window)
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     return np.fromfile(out, said["dtype"]).reshape(said["bands"], said["height"], said["width"]), said
@@ -114,3 +114,13 @@ def test_every_kind_of_layer(tmp_path: Path, detailed: Path, settings: dict, ban
     assert np.ptp(wanted.astype(float)) > 0
     allowed = 0 if "max_error" in settings else 1
     assert np.abs(found.astype(float) - wanted.astype(float)).max() <= allowed
+
+
+def test_a_window_is_a_crop_of_the_whole(tmp_path: Path, detailed: Path):
+    """To the last bit of a float, so all the latents that it depends on are there."""
+    pixels, _ = synthesize((150, 170), bands=2, dtype="float32", seed=5)
+    stream = tmp_path / "a.bin"
+    stream.write_bytes(rscodec.encode(pixels, quality=5.0, weights=detailed, tile=64, threads=1))
+    whole, _ = decode(stream, detailed)
+    window, _ = decode(stream, detailed, 64, 70, 50, 40)
+    assert np.array_equal(window, whole[:, 70:110, 64:114])
