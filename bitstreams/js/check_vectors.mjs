@@ -46,7 +46,8 @@ async function checkPassed(stream, wanted, path) {
   check((classes === null) === !frozen.classes, "class planes where there are none, or none where there are");
   const size = header.width * header.height;
   classes?.forEach((plane, i) => {
-    check(isDeepStrictEqual(plane, frozen.classes.data.subarray(i * size, (i + 1) * size)), `other classes, plane ${i}`);
+    const same = isDeepStrictEqual(plane, frozen.classes.data.subarray(i * size, (i + 1) * size));
+    check(same, `other classes, plane ${i}`);
   });
   check(frozen.pixels.data.length === header.bands * size, "another number of pixels");
 

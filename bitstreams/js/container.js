@@ -43,8 +43,8 @@ export class StreamReader {
     reader._offsets = offsetsOf(reader._numbers, start.at);
     reader.end = reader._offsets.at(-1);
     if (source.size != null && source.size > reader.end) {
-      throw new TrailingBytes(`${source.size - reader.end} bytes follow the last payload, which ends at ${reader.end}; ` +
-                              "remove them or fetch the stream again");
+      throw new TrailingBytes(`${source.size - reader.end} bytes follow the last payload, which ends at ` +
+                              `${reader.end}; remove them or fetch the stream again`);
     }
     return reader;
   }

@@ -13,7 +13,7 @@ export function wireNumbers(bytes) {
                          "`rscodec encode`");
   }
   if (bytes[4] > VERSION) {
-    throw new FutureVersion(`the stream has version ${bytes[4]}, this reader knows version ${VERSION}; use a newer one`);
+    throw new FutureVersion(`the stream has version ${bytes[4]}, this reader knows ${VERSION}; use a newer one`);
   }
   if (bytes[4] === 0) throw new BadField("header field version is 0, which never existed");
   if (bytes.length < FIXED_BYTES) {
@@ -90,8 +90,8 @@ function name(field, value, table, ErrorType) {
 
 function flags(bits) {
   if (bits >> FLAGS.length || FLAGS.some((flag, i) => flag === null && (bits >> i) & 1)) {
-    throw new BadField(`header field flags is 0x${bits.toString(16).padStart(2, "0")}, with bits that have no meaning; ` +
-                       "the stream is not one that rscodec writes");
+    throw new BadField(`header field flags is 0x${bits.toString(16).padStart(2, "0")}, with bits that have no ` +
+                       "meaning; the stream is not one that rscodec writes");
   }
   return FLAGS.filter((flag, i) => (bits >> i) & 1);
 }

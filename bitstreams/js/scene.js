@@ -45,6 +45,7 @@ export class Scene {
   async read(window) {
     this._check(window);
     this._prepare();
+    this._forget();
     const { header, _radiometry: radiometry } = this;
     const { planeCount, coded, exact } = radiometry;
     const { array } = PIXELS[header.dtype];
@@ -53,20 +54,19 @@ export class Scene {
     const bands = Array.from({ length: header.bands }, () => new array(size));
     for (const [row, col] of cellsOf(inCells(window, header.tile))) {
       const tile = this._tileWindow(row, col);
-      const put = (plane, into) => copyPart(plane, tile, into, window, overlap(tile, window));
+      const part = overlap(tile, window);
+      const put = (plane, shows, into) => copyPart(plane, shows, into, window, part);
       const planes = header.planes ? await this._planes(row, col) : { classes: [], exact: [] };
-      planes.classes.forEach((plane, i) => put(plane, classes[i]));
-      planes.exact.forEach((band, i) => put(band, bands[exact[i]]));
-      if (!radiometry.groups) continue;
-      const latents = await this._tileLatents(row, col);
-      if (latents === null) this._checkEmpty(row, col, planes.classes);
-      else if (this.bound !== null) {
+      planes.classes.forEach((plane, i) => put(plane, tile, classes[i]));
+      planes.exact.forEach((band, i) => put(band, tile, bands[exact[i]]));
+      const latents = radiometry.groups ? await this._tileLatents(row, col) : null;
+      if (latents !== null && this.bound !== null) {
         const pixels = await this._tileWithinBound(row, col, tile, latents, planes.classes);
-        pixels.forEach((plane, i) => put(plane, bands[coded[i]]));
-      }
-    }
-    if (radiometry.groups && this.bound === null) {
-      (await this._synthesised(window)).forEach((plane, i) => { bands[coded[i]] = plane; });
+        pixels.forEach((plane, i) => put(plane, tile, bands[coded[i]]));
+      } else if (latents !== null) {
+        const pixels = await this._synthesised(part);
+        pixels.forEach((plane, i) => put(plane, part, bands[coded[i]]));
+      } else if (radiometry.groups) this._checkEmpty(row, col, planes.classes);
     }
     coded.forEach((band, i) => {
       protectNodata(bands[band], classes && classes[planeCount === 1 ? 0 : i], this._nodata, header.dtype);
@@ -78,6 +78,7 @@ export class Scene {
   async latents(row, col) {
     this._check(this._tileWindow(row, col));
     this._prepare();
+    this._forget();
     return this._tileLatents(row, col);
   }
 
@@ -106,7 +107,8 @@ export class Scene {
 
   _check(window) {
     const { col, row, width, height } = window;
-    const inside = [col, row, width, height].every(Number.isInteger) && width > 0 && height > 0 && col >= 0 && row >= 0 &&
+    const whole = [col, row, width, height].every(Number.isInteger);
+    const inside = whole && width > 0 && height > 0 && col >= 0 && row >= 0 &&
       col + width <= this.header.width && row + height <= this.header.height;
     if (!inside) {
       throw new InputError(`window ${[col, row, width, height].join(" ")} is not inside the scene, which has ` +
@@ -114,8 +116,8 @@ export class Scene {
     }
     const count = width * height * this.header.bands;
     if (count > this._maxPixels) {
-      throw new LimitExceeded(`the window has ${count} pixels in all bands, above the limit of ${this._maxPixels}; read ` +
-                              "a smaller one, or give open() a larger maxPixels");
+      throw new LimitExceeded(`the window has ${count} pixels in all bands, above the limit of ${this._maxPixels}; ` +
+                              "read a smaller one, or give open() a larger maxPixels");
     }
   }
 
@@ -134,7 +136,8 @@ export class Scene {
     try {
       planes = await decodePlanes(data, radiometry.planeCount, radiometry.exact.length, height, width, header.dtype);
     } catch (problem) {
-      throw problem instanceof MaskDamaged ? new MaskDamaged(`tile (${row}, ${col}): ${problem.message}`, place) : problem;
+      if (!(problem instanceof MaskDamaged)) throw problem;
+      throw new MaskDamaged(`tile (${row}, ${col}): ${problem.message}`, place);
     }
     const checked = data.length > 0 || header.checksEmpty;
     if (checked && planesCrc(planes) !== reader.entry(row, col, "planes").crcDecoded) {
@@ -143,14 +146,20 @@ export class Scene {
     return planes;
   }
 
-  async _tileLatents(row, col) {
+  /** A promise of the latents of a tile, kept so that windows that ask at the same time share it. */
+  _tileLatents(row, col) {
     const key = row * this.header.cols + col;
-    let found = this._latents.get(key);
-    if (found === undefined) found = await this._decodeLatents(row, col);
+    const found = this._latents.get(key) ?? this._decodeLatents(row, col);
     this._latents.delete(key); // so that it becomes the newest
     this._latents.set(key, found);
-    if (this._latents.size > this._kept) this._latents.delete(this._latents.keys().next().value);
+    found.catch(() => this._latents.delete(key));
     return found;
+  }
+
+  /** Forgets the latents that were used longest ago, between calls: one call may need more than are kept. */
+  _forget() {
+    const extra = [...this._latents.keys()].slice(0, Math.max(0, this._latents.size - this._kept));
+    extra.forEach((key) => this._latents.delete(key));
   }
 
   async _decodeLatents(row, col) {
@@ -163,8 +172,8 @@ export class Scene {
       const place = [row, col, group];
       const latents = inTile(place, () => this._codec.latents(payload, height, width, header.steps));
       if (crc32(bytesOf(latents)) !== reader.entry(row, col, group).crcDecoded) {
-        throw new TileDamaged(`tile (${row}, ${col}), group ${group}: the latents are not those that were encoded; fetch ` +
-                              "the stream again", place);
+        throw new TileDamaged(`tile (${row}, ${col}), group ${group}: the latents are not those that were encoded; ` +
+                              "fetch the stream again", place);
       }
       groups.push(latents);
     }
@@ -178,7 +187,7 @@ export class Scene {
                           "rscodec writes", [row, col, 0]);
   }
 
-  /** The coded bands of a window of a stream without a bound. */
+  /** The coded bands of a window of a stream without a bound. It lies within one tile, which bounds the memory. */
   async _synthesised(window) {
     const { header, _radiometry: radiometry, _codec: codec } = this;
     const region = grown(inCells(window, STRIDE), codec.halo, inCells(this._whole, STRIDE));
@@ -186,7 +195,9 @@ export class Scene {
     const count = codec.channelCount;
     const fields = Array.from({ length: header.groups }, () => new Int16Array(region.width * region.height * count));
     const grey = fields.map(() => []);
-    for (const [row, col] of cellsOf(inCells(region, header.tile / STRIDE))) {
+    const tiles = [...cellsOf(inCells(region, header.tile / STRIDE))];
+    for (const [row, col] of tiles) this._tileLatents(row, col).catch(() => {}); // all are read at once, then awaited
+    for (const [row, col] of tiles) {
       const latents = await this._tileLatents(row, col);
       if (latents === null) continue;
       const whole = inCells(this._tileWindow(row, col), STRIDE);

@@ -31,8 +31,8 @@ export class Synthesis {
   channels(latents, height, width, steps) {
     const { latents: count } = this._config;
     const positions = height * width;
-    const [step, gain] = ["log_step", "log_trunk_out"].map((name) => atQuality(this._tensors.get(name), steps).map(Math.exp));
-    const spread = this._tensors.get("spread");
+    const [logStep, logGain, spread] = ["log_step", "log_trunk_out", "spread"].map((name) => this._tensors.get(name));
+    const [step, gain] = [logStep, logGain].map((table) => atQuality(table, steps).map(Math.exp));
     const y = new Float64Array(positions * count);
     const scaled = new Float64Array(positions * count);
     for (let i = 0; i < y.length; i++) {

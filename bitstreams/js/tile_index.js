@@ -31,8 +31,8 @@ export function checkIndex(numbers, header) {
     }
     for (let entry = 0; entry < header.entries; entry++) {
       if (at(entry, 0) > limits[entry]) {
-        throw new LimitExceeded(`${tileName(header, tile)} has a payload of ${at(entry, 0)} bytes, above the limit of ` +
-                                `${limits[entry]}`);
+        throw new LimitExceeded(`${tileName(header, tile)} has a payload of ${at(entry, 0)} bytes, above the limit ` +
+                                `of ${limits[entry]}`);
       }
     }
   }

@@ -7,7 +7,10 @@ import { numbersOf, readSafetensors } from "./safetensors.js";
 import { Sha256 } from "./sha256.js";
 import { MODELS } from "./wire.js";
 
-const HASHED = { "integer-1": ["exact."], "integer-2": ["exact.", "synthesis.", "spread", "log_step", "log_trunk_out"] };
+const HASHED = { // by arithmetic, what weights_hash covers
+  "integer-1": ["exact."],
+  "integer-2": ["exact.", "synthesis.", "spread", "log_step", "log_trunk_out"],
+};
 const CODES = { F16: "<f2", F32: "<f4", I8: "|i1", I16: "<i2", I32: "<i4" };
 const HASH_DIGITS = 16;
 
