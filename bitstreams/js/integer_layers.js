@@ -1,0 +1,60 @@
+// The layers of the exact path (SPEC.md, "Layers"): integers carried in float64, so no order of summation matters.
+
+import { depthwise, taps } from "./depthwise.js";
+import { matmul } from "./matmul.js";
+import { round } from "./rounding.js";
+
+const POINTWISE_LIMIT = 1023;
+const ACCUMULATOR_LIMIT = 2 ** 24;
+
+export class IntegerLayer {
+  /** `limits`: of the output; `activation`: whether negative values are divided by 8. */
+  constructor(tensors, name, { activation = true, low = -POINTWISE_LIMIT, high = POINTWISE_LIMIT } = {}) {
+    this._weight = tensors.get(`exact.${name}.weight`);
+    this._bias = tensors.get(`exact.${name}.bias`);
+    this._scale = tensors.get(`exact.${name}.shift`).map((shift) => 2 ** -shift);
+    this._slope = activation ? 0.125 : 1;
+    this._low = low;
+    this._high = high;
+    this.outputs = this._bias.length;
+    this.inputs = this._weight.length / this.outputs;
+    for (let o = 0; o < this.outputs; o++) {
+      const row = this._weight.subarray(o * this.inputs, (o + 1) * this.inputs);
+      const mass = row.reduce((sum, weight) => sum + Math.abs(weight), 0) * POINTWISE_LIMIT + Math.abs(this._bias[o]);
+      if (mass >= ACCUMULATOR_LIMIT) throw new Error(`a channel of ${name} can reach ${mass}, which is not below 2^24`);
+    }
+  }
+
+  /** `rows` rows of x, `stride` numbers each -> rows of outputs. `level` is added before the activation. */
+  apply(x, stride, rows, level = null) {
+    const out = new Float64Array(rows * this.outputs);
+    matmul(x, stride, rows, this.inputs, this._weight, this._bias, this.outputs, out);
+    return this._finish(out, level);
+  }
+
+  _finish(out, level) {
+    const { outputs, _scale: scale, _slope: slope, _low: low, _high: high } = this;
+    for (let at = 0; at < out.length; at += outputs) {
+      for (let o = 0; o < outputs; o++) {
+        let value = out[at + o] * scale[o];
+        if (level !== null) value = round(value) + level[o];
+        if (value < 0) value *= slope;
+        value = round(value);
+        out[at + o] = value < low ? low : value > high ? high : value;
+      }
+    }
+    return out;
+  }
+}
+
+/** A layer named `spatial` or `blend`. */
+export class IntegerDepthwise extends IntegerLayer {
+  constructor(tensors, name) {
+    super(tensors, name);
+    this._taps = taps(this._weight);
+  }
+
+  over(x, height, width) {
+    return this._finish(depthwise(x, height, width, this.outputs, this._taps, this._bias), null);
+  }
+}

@@ -1,0 +1,12 @@
+// Rounding as the format wants it.
+
+const HALF_WAY = 1.5 * 2 ** 52; // adding it leaves a float64 no bit below 1, so the processor rounds
+
+/** To the nearest integer, halves to the even one. For |value| < 2^51. */
+export function round(value) {
+  return value + HALF_WAY - HALF_WAY;
+}
+
+export function clamp(value, low, high) {
+  return value < low ? low : value > high ? high : value;
+}

@@ -1,0 +1,24 @@
+// A decoder of rscodec streams, written from SPEC.md. It runs in browsers and in Node 20, and needs nothing else.
+//
+//   import { Codec, memorySource, open } from "./rscodec.js";
+//   const codec = new Codec(await (await fetch("rsc-s-2.safetensors")).arrayBuffer());
+//   const scene = await open(memorySource(await (await fetch("scene.bin")).arrayBuffer()), { weights: codec });
+//   const { bands, classes } = await scene.tile(0, 0);
+
+import { Codec } from "./codec.js";
+import { StreamReader } from "./container.js";
+import { Scene } from "./scene.js";
+
+export { Codec } from "./codec.js";
+export * from "./errors.js";
+export { memorySource } from "./source.js";
+
+/**
+ * A scene. `source`: see source.js. `weights`: an ArrayBuffer of a safetensors file, or the Codec made of one; without
+ * it header and metadata can be read. `maxPixels`: width x height x bands of one call that returns pixels.
+ */
+export async function open(source, { weights = null, maxPixels } = {}) {
+  const reader = await StreamReader.open(source);
+  const codec = weights === null || weights instanceof Codec ? weights : new Codec(weights);
+  return new Scene(reader, codec, maxPixels);
+}

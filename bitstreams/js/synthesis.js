@@ -1,0 +1,155 @@
+// Latents -> network channels (SPEC.md, "Synthesis").
+
+import { depthwise, taps } from "./depthwise.js";
+import { matmul } from "./matmul.js";
+import { atQuality } from "./weights.js";
+
+const SLOPE = 0.05;
+const STRIDE = 16;
+const CHUNK = 96; // positions whose widest features are kept at once
+const UNIT = 16;
+
+export class Synthesis {
+  constructor({ config, tensors }) {
+    this._config = config;
+    this._tensors = tensors;
+    const blocks = (name, count) => Array.from({ length: count }, (_, i) => new Block(tensors, `${name}.${i}`));
+    this._stem = new Pointwise(tensors, "stem");
+    this._blocks = blocks("blocks", config.decoder_blocks);
+    this._narrow = new Pointwise(tensors, "narrow");
+    this._tail = [new Block(tensors, "tail"), ...blocks("tail_blocks", config.tail_blocks - 1)];
+    this._head = new Pointwise(tensors, "head");
+    if (config.detail) {
+      this._detail = { narrow: new Pointwise(tensors, "detail.narrow"),
+                       blocks: blocks("detail.blocks", config.detail_blocks),
+                       head: new Pointwise(tensors, "detail.head") };
+    }
+    this._linear = transposed(tensors.get("synthesis.linear.weight"), config.latents);
+  }
+
+  /** Latents (height, width, N) at a wire quality -> three planes of 16 height x 16 width values, one after another. */
+  channels(latents, height, width, steps) {
+    const { latents: count } = this._config;
+    const positions = height * width;
+    const [logStep, logGain, spread] = ["log_step", "log_trunk_out", "spread"].map((name) => this._tensors.get(name));
+    const [step, gain] = [logStep, logGain].map((table) => atQuality(table, steps).map(Math.exp));
+    const y = new Float64Array(positions * count);
+    const scaled = new Float64Array(positions * count);
+    for (let i = 0; i < y.length; i++) {
+      y[i] = (latents[i] * step[i % count]) / UNIT;
+      scaled[i] = y[i] / spread[i % count];
+    }
+
+    let x = shuffle(this._stem.apply(scaled, positions), height, width, 2);
+    for (let i = 0; i < x.length; i++) x[i] *= gain[i % gain.length];
+    for (const block of this._blocks) block.apply(x, 2 * height, 2 * width);
+    x = shuffle(this._narrow.apply(x, 4 * positions), 2 * height, 2 * width, 2);
+    for (const block of this._tail) block.apply(x, 4 * height, 4 * width);
+
+    const out = new Float64Array(3 * STRIDE ** 2 * positions).fill(0.5);
+    const sketch = new Float64Array(3 * STRIDE ** 2 * positions);
+    matmul(y, count, positions, count, this._linear, null, 3 * STRIDE ** 2, sketch);
+    addShuffled(out, sketch, height, width, STRIDE, 1 / 255);
+    addShuffled(out, this._head.apply(x, 16 * positions), 4 * height, 4 * width, 4, 1 / 8);
+    if (this._detail) {
+      x = shuffle(this._detail.narrow.apply(x, 16 * positions), 4 * height, 4 * width, 2);
+      for (const block of this._detail.blocks) block.apply(x, 8 * height, 8 * width);
+      addShuffled(out, this._detail.head.apply(x, 64 * positions), 8 * height, 8 * width, 2, 1 / 8);
+    }
+    return out;
+  }
+}
+
+class Pointwise {
+  constructor(tensors, name) {
+    this._weight = tensors.get(`synthesis.${name}.weight`);
+    this._bias = tensors.get(`synthesis.${name}.bias`);
+    this.outputs = this._bias.length;
+    this._inputs = this._weight.length / this.outputs;
+  }
+
+  apply(x, rows, out = new Float64Array(rows * this.outputs)) {
+    matmul(x, this._inputs, rows, this._inputs, this._weight, this._bias, this.outputs, out);
+    return out;
+  }
+}
+
+class Block {
+  constructor(tensors, name) {
+    this._enter = new Pointwise(tensors, `${name}.enter`);
+    this._taps = taps(tensors.get(`synthesis.${name}.spatial.weight`));
+    this._bias = tensors.get(`synthesis.${name}.spatial.bias`);
+    this._leave = new Pointwise(tensors, `${name}.leave`);
+    this._expand = new Pointwise(tensors, `${name}.expand`);
+    this._contract = new Pointwise(tensors, `${name}.contract`);
+  }
+
+  /** In place: x + leave(spatial(act(enter(x)))), then x + contract(fold(expand(x))). */
+  apply(x, height, width) {
+    const channels = this._bias.length;
+    const inner = this._enter.apply(x, height * width);
+    for (let i = 0; i < inner.length; i++) if (inner[i] < 0) inner[i] *= SLOPE;
+    add(x, this._leave.apply(depthwise(inner, height, width, channels, this._taps, this._bias), height * width));
+
+    const wide = new Float64Array(CHUNK * 4 * channels);
+    const folded = new Float64Array(CHUNK * 2 * channels);
+    const change = new Float64Array(CHUNK * channels);
+    for (let first = 0; first < height * width; first += CHUNK) {
+      const rows = Math.min(CHUNK, height * width - first);
+      const part = x.subarray(first * channels, (first + rows) * channels);
+      fold(this._expand.apply(part, rows, wide), rows, 2 * channels, folded);
+      add(part, this._contract.apply(folded, rows, change));
+    }
+  }
+}
+
+/** (rows, 2C) -> (rows, C): both halves through the activation, added. */
+function fold(x, rows, channels, out) {
+  for (let row = 0; row < rows; row++) {
+    const to = row * channels;
+    for (let k = 0; k < channels; k++) {
+      const a = x[2 * to + k];
+      const b = x[2 * to + channels + k];
+      out[to + k] = (a < 0 ? a * SLOPE : a) + (b < 0 ? b * SLOPE : b);
+    }
+  }
+}
+
+function add(x, change) {
+  for (let i = 0; i < x.length; i++) x[i] += change[i];
+}
+
+/** (height, width, C r r) -> (r height, r width, C). */
+function shuffle(x, height, width, r) {
+  const channels = x.length / (height * width * r * r);
+  const out = new Float64Array(x.length);
+  for (let place = 0; place < height * width; place++) {
+    const row = r * Math.floor(place / width);
+    const col = r * (place % width);
+    for (let part = 0; part < r * r; part++) {
+      const to = ((row + Math.floor(part / r)) * r * width + col + (part % r)) * channels;
+      const from = place * channels * r * r + part;
+      for (let k = 0; k < channels; k++) out[to + k] = x[from + k * r * r];
+    }
+  }
+  return out;
+}
+
+/** Adds `factor` times x (height, width, 3 r r), shuffled, to three planes. */
+function addShuffled(planes, x, height, width, r, factor) {
+  for (let channel = 0; channel < 3; channel++) {
+    for (let row = 0; row < r * height; row++) {
+      const to = (channel * r * height + row) * r * width;
+      const from = Math.floor(row / r) * width * 3 * r * r + channel * r * r + (row % r) * r;
+      for (let col = 0; col < r * width; col++) {
+        planes[to + col] += factor * x[from + Math.floor(col / r) * 3 * r * r + (col % r)];
+      }
+    }
+  }
+}
+
+/** (rows, columns) -> (columns, rows). */
+function transposed(matrix, rows) {
+  const columns = matrix.length / rows;
+  return Float64Array.from({ length: matrix.length }, (_, i) => matrix[(i % rows) * columns + Math.floor(i / rows)]);
+}
