@@ -14,7 +14,7 @@ import torch
 import rscodec
 from rscodec.codec.model import Codec, CodecConfig
 from rscodec.codec.portable import freeze, write_weights
-from rscodec.sample import synthesize
+from rscodec.synthetic.sample import synthesize
 
 FORMAT = Path(__file__).resolve().parent.parent.parent / "bitstreams"
 JS, VECTORS = FORMAT / "js", FORMAT / "vectors"
