@@ -22,7 +22,7 @@ import numpy as np
 import rscodec
 from rscodec.codec import rans
 from rscodec.codec.coder import SymbolCoder, SymbolDecoder
-from rscodec.sample import synthesize
+from rscodec.synthetic.sample import synthesize
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", FutureWarning)  # of a library that CompressAI loads
