@@ -21,7 +21,7 @@ BARE = """
 import atexit, runpy, sys
 for absent in ("rasterio", "compressai", "rich", "pytorch_msssim", "lpips"):
     sys.modules[absent] = None  # importing it fails
-atexit.register(lambda: print(*(sys.modules[name].__file__ for name in ("rscodec", "cli"))))
+atexit.register(lambda: print(*(sys.modules[name].__file__ for name in ("rscodec", "rscodec.cli"))))
 sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """

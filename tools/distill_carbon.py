@@ -36,7 +36,7 @@ from rscodec.carbon.unet import UNet
 from rscodec.carbon.vgg import CHANNELS, STAGES, Vgg, full_widths
 from rscodec.codec.precision import fast
 from rscodec.training import checkpoint
-from rscodec.training.loop import Plan, train
+from rscodec.training.loop import Plan, Record, train
 
 PATH = click.Path(path_type=Path)
 BATCH, CROP = 4, 64
@@ -89,7 +89,7 @@ def source(tiles: Path, vgg: str, run: Path, steps: int) -> None:
 
     plan = Plan(steps, steps // 2, 3e-4, average=0.98)
     groups = [(1.0, list(net.parameters()))]
-    averaged = train(net, groups, patches.stream, loss_of, plan, run / "checkpoint.pt", say, {})
+    averaged = train(net, groups, patches.stream, loss_of, plan, Record(run / "checkpoint.pt", say, {}))
     checkpoint.save(run / "average.pt", module=checkpoint.part(averaged.state, "vgg."), widths=widths)
 
 
