@@ -186,6 +186,8 @@ class StreamWriter:
             raise ValueError("planes, but the header was made without the flag `planes`")
         payloads = [planes or (b"", 0)] * self.header.planes + list(groups or [(b"", 0)] * self.header.groups)
         payloads += [residual] * self.header.bounded
+        if len(payloads) != self._index.shape[1]:
+            raise ValueError(f"{len(payloads)} payloads, but a tile of this header has {self._index.shape[1]}")
         entries = self._index[self._done:self._done + 1]
         told = self.header.checks_empty
         entries[0] = [(len(data), zlib.crc32(data), crc if data or told else 0) for data, crc in payloads]

@@ -46,7 +46,8 @@ def explain(reader: StreamReader) -> list[Line]:
     index_at, index_size = parts["index"]
     lost = missing(reader)
     order = f"tile by tile; cut off, the last {lost} bytes are missing" if lost else "tile by tile"
-    return lines + [
+    return [
+        *lines,
         Line(index_at - 4, 4, "header crc32", "matches", "of everything before it"),
         Line(index_at, index_size, "index", f"{rows} x {cols} tiles", f"12 bytes each for {per_tile}"),
         Line(index_at + index_size, 4, "index crc32", "matches", "of the index"),

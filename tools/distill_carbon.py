@@ -176,10 +176,8 @@ def medians(full: Callable, small: Callable) -> list[float]:
 @click.option("--kd-unet", type=PATH, required=True, help="What `unet` left.")
 def costs(kd_vgg: Path, teacher: Path, kd_unet: Path) -> None:
     """Parameters and time of what is distilled, and of networks of as many channels as the paper prints."""
-    whole, student, large, small = map(
-        lambda path: begun_model(checkpoint.load(path)).eval(),
-        (kd_vgg / "whole.pt", kd_vgg / "start.pt", teacher / "average.pt", kd_unet / "start.pt"),
-    )
+    paths = kd_vgg / "whole.pt", kd_vgg / "start.pt", teacher / "average.pt", kd_unet / "start.pt"
+    whole, student, large, small = (begun_model(checkpoint.load(path)).eval() for path in paths)
     ends = [stage[-1] for stage in large.config.condition]
     printed = Vgg(IIDM.bands, [[count, count] for count in PRINTED])
     first = CHANNELS[0]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -61,10 +62,8 @@ def of_jpeg2000(scene: Scene, rate: float, settings: EnhanceSettings) -> tuple[n
 def figures_of(original: np.ndarray, found: np.ndarray) -> dict[str, float]:
     error = float(np.square(original.astype(float) - found).mean())
     figures = {"psnr_db": psnr(error, 255.0)}
-    try:
+    with suppress(MetricUnavailable):
         figures["lpips"] = lpips_distance(original, found)
-    except MetricUnavailable:
-        pass
     return figures
 
 

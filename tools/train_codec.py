@@ -12,7 +12,6 @@ numpy, pillow, safetensors and click. The run folder is that of rscodec/training
 weights of it that can ship.
 """
 
-# ruff: noqa: E402
 from __future__ import annotations
 
 import json

@@ -8,6 +8,7 @@ tables.py: the symbols -reach..reach, then the escape for all others; 2^16 toget
 from __future__ import annotations
 
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -44,6 +45,6 @@ def _table(index: int) -> tuple[np.ndarray, int]:
     reach = len(tails) - 1
     room = TOTAL - (2 * reach + 2)  # each entry has 1, and its share of the rest
     tails = [tail * room >> FRACTION for tail in tails]
-    side = [1 + near - far for near, far in zip(tails, tails[1:], strict=False)]
+    side = [1 + near - far for near, far in pairwise(tails)]
     escape = 1 + 2 * tails[-1]
     return np.array([*side[::-1], TOTAL - escape - 2 * sum(side), *side, escape]), reach
