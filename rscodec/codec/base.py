@@ -72,7 +72,9 @@ class TileCodec(ABC):
         `dead_zone`: more of them are what was expected, which saves bits; only for those who know effort.
         """
 
-    def refine(self, y: np.ndarray, inside: tuple[slice, slice], aims: list[Aim], quality: float, effort: int):
+    def refine(
+        self, y: np.ndarray, inside: tuple[slice, slice], aims: list[Aim], quality: float, effort: int
+    ) -> np.ndarray:
         """y (B, h, w, N) of a tile and its surroundings -> y (B, h', w', N) of the tile, which is `inside`, that looks
         more like its `aims` for fewer bits once encoded. Only for those who know effort.
         """

@@ -14,6 +14,7 @@ from __future__ import annotations
 import importlib.util
 from functools import cache
 from importlib.machinery import PathFinder
+from typing import Any
 
 import numpy as np
 
@@ -99,11 +100,11 @@ class SymbolDecoder:
 
 
 @cache
-def _ans():
+def _ans() -> Any:
     """CompressAI's coder alone: importing the package around it takes seconds, for models that nobody asked for."""
     package = importlib.util.find_spec("compressai")
     spec = package and PathFinder.find_spec("compressai.ans", package.submodule_search_locations)
-    if spec is None:
+    if spec is None or spec.loader is None:
         raise InputError("the range coder of CompressAI is not installed; run pip install compressai")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -38,7 +38,8 @@ def _table(index: int) -> tuple[np.ndarray, int]:
     """(frequencies, reach)."""
     one, above = 1 << FRACTION, THIRDS[index % 3] << index // 3
     h = (above << FRACTION) // (above + (THIRDS[0] << 11))
-    power, tails = h, []
+    power = h
+    tails: list[int] = []
     while len(tails) < 2 or tails[-1] > BEYOND:
         tails.append((power << FRACTION) // (one + power))
         power = power * (h * h >> FRACTION) >> FRACTION
