@@ -14,7 +14,7 @@ from PIL import Image
 
 from rscodec.synthetic.sample import synthesize
 from rscodec.training import checkpoint
-from tests.test_tools import load
+from tests.helpers.tools import load
 
 
 @pytest.fixture(scope="module")

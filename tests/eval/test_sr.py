@@ -17,7 +17,7 @@ from rscodec.eval import datasets, sr, sr_report
 from rscodec.eval.table import read
 from rscodec.raster.scene import Scene
 from rscodec.synthetic.sample import synthesize
-from tests import upsamplers
+from tests.helpers import upsamplers
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from rscodec.bitstreams import StreamReader, StreamWriter
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene
 from rscodec.synthetic.sample import synthesize
-from tests.models import TILE
+from tests.helpers.models import TILE
 
 
 @pytest.fixture(scope="session")

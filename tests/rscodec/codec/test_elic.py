@@ -15,8 +15,8 @@ from rscodec.bitstreams.errors import InputError, MissingWeights, WrongWeights
 from rscodec.codec.elic import ElicCodec
 from rscodec.codec.model import Codec
 from rscodec.codec.portable import freeze, write_weights
-from tests.laws import LAWS, pixels_come_back
-from tests.models import TINY
+from tests.helpers.laws import LAWS, pixels_come_back
+from tests.helpers.models import TINY
 
 KINDS = {"elic-official": Elic2022Official, "elic-chandelier": Elic2022Chandelier}
 

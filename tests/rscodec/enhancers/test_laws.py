@@ -14,7 +14,7 @@ from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene
 from rscodec.raster.window import Window
 from rscodec.synthetic.sample import synthesize
-from tests import enhancers
+from tests.helpers import enhancers
 
 
 @pytest.fixture(scope="module", params=ENHANCERS, ids=lambda row: row.name)
