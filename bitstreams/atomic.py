@@ -69,7 +69,7 @@ class AtomicPath:
             raise OutputError(f"cannot write {self.path}: the folder {folder} is not writable")
         self._check_target()
 
-    def __exit__(self, kind, error, trace) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if error is None:
             try:
                 self._commit()
@@ -110,7 +110,8 @@ class AtomicPath:
         """What is new takes its place, the file itself last; should that fail, everything old is where it was."""
         self._check_target()
         new = sorted(self._parts(), key=lambda part: len(part.name), reverse=True)
-        placed, aside = [], []
+        placed: list[Path] = []
+        aside: list[tuple[Path, Path]] = []
         try:
             for old in filter(Path.exists, (self._beside(suffix) for suffix in self._sidecars)):
                 aside.append((old, self.temporary.with_name(f"{self.temporary.name}.{len(aside)}")))

@@ -12,7 +12,7 @@ import os
 import struct
 import zlib
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -98,7 +98,7 @@ class StreamReader:
     def __enter__(self) -> StreamReader:
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     @property
@@ -109,13 +109,14 @@ class StreamReader:
     def entry(self, row: int, col: int, group: int | str | None) -> Entry:
         """Where a payload lies; group None stands for the lossless planes, RESIDUAL for the residual."""
         rows, cols = self.grid
-        names = [None] * self.header.planes + [*range(self.header.groups)] + [RESIDUAL] * self.header.bounded
+        names: list[int | str | None] = [None] * self.header.planes
+        names += [*range(self.header.groups), *[RESIDUAL] * self.header.bounded]
         if row not in range(rows) or col not in range(cols) or group not in names:
             raise IndexError(f"no entry for tile ({row}, {col}), group {group}: the grid is {rows} x {cols}")
         at = row * cols + col, names.index(group)
         return Entry(int(self.offsets[at]), *(int(number) for number in self.index[at]))
 
-    def prefetch(self, entries: list[tuple[int, int, int | None]]) -> None:
+    def prefetch(self, entries: list[tuple[int, int, int | str | None]]) -> None:
         """Say which (row, col, group) come next, to a source that can read several parts at once."""
         if hasattr(self._get_bytes, "prefetch"):
             found = [self.entry(*entry) for entry in entries]
@@ -139,7 +140,8 @@ class StreamReader:
         data = fetch(self._get_bytes, offset, length) if length and inside else b""
         if len(data) == length and zlib.crc32(data) == crc:
             return data
-        what = {None: "the lossless planes", RESIDUAL: "the residual"}.get(group, f"group {group}")
+        names: dict[int | str | None, str] = {None: "the lossless planes", RESIDUAL: "the residual"}
+        what = names.get(group, f"group {group}")
         why = "do not match their checksum" if len(data) == length else "are cut off by the end of the stream"
         raise error(f"tile ({row}, {col}): the {length} bytes of {what} at byte {offset} {why}; fetch the "
                     "stream again, or decode the other tiles with --on-error nodata", (row, col, group))
@@ -154,22 +156,21 @@ class StreamWriter:
 
     def __init__(self, target: str | os.PathLike | BinaryIO, header: Header, metadata: dict | None = None,
                  radiometry: bytes | None = None, overwrite: bool = False, bound: float | None = None):
-        blobs = {"metadata": pack_metadata(metadata) if metadata else None, "radiometry": radiometry,
+        given = {"metadata": pack_metadata(metadata) if metadata else None, "radiometry": radiometry,
                  "bound": None if bound is None else pack_bound(bound, header.dtype)}
-        blobs = {name: data for name, data in blobs.items() if data}
+        blobs = {name: data for name, data in given.items() if data}
         self.header = replace(header, flags=frozenset({"planes"} & set(header.flags) | set(blobs)))
         head = self.header.pack() + b"".join(pack_section(data) for data in blobs.values())
         head += struct.pack("<I", zlib.crc32(head))
         self._index, self._index_at = empty_index(self.header), len(head)
         self._done, self._open = 0, True
 
-        self._named = isinstance(target, (str, os.PathLike))
-        self._output = AtomicPath(target, overwrite) if self._named else nullcontext(target)
-        place = self._output.__enter__()
-        try:
-            self._file = open(place, "xb") if self._named else place
-        except OSError as problem:
-            raise self._output.error(problem) from problem
+        self._output: AtomicPath | None = None
+        if isinstance(target, (str, os.PathLike)):
+            self._output = AtomicPath(target, overwrite)
+            self._file = _create(self._output)
+        else:
+            self._file = target
         try:
             self._file.write(head)
             self._file.seek(len(head) + index_size(self.header) + 4)
@@ -178,7 +179,7 @@ class StreamWriter:
             raise
 
     def add(self, row: int, col: int, planes: tuple[bytes, int] | None, groups: list[tuple[bytes, int]],
-            residual: tuple[bytes, int] = (b"", 0)):
+            residual: tuple[bytes, int] = (b"", 0)) -> None:
         """The next tile: each payload with the checksum of what it decodes to. No groups: no valid pixel."""
         if divmod(self._done, self.header.grid[1]) != (row, col):
             raise ValueError(f"tile ({row}, {col}) is out of order: {self._done} tiles are written")
@@ -186,6 +187,8 @@ class StreamWriter:
             raise ValueError("planes, but the header was made without the flag `planes`")
         payloads = [planes or (b"", 0)] * self.header.planes + list(groups or [(b"", 0)] * self.header.groups)
         payloads += [residual] * self.header.bounded
+        if len(payloads) != self._index.shape[1]:
+            raise ValueError(f"{len(payloads)} payloads, but a tile of this header has {self._index.shape[1]}")
         entries = self._index[self._done:self._done + 1]
         told = self.header.checks_empty
         entries[0] = [(len(data), zlib.crc32(data), crc if data or told else 0) for data, crc in payloads]
@@ -204,7 +207,7 @@ class StreamWriter:
             index = self._index.tobytes()
             self._file.seek(self._index_at)
             self._file.write(index + struct.pack("<I", zlib.crc32(index)))
-            if self._named:
+            if self._output:
                 self._file.flush()
                 os.fsync(self._file.fileno())
         except BaseException as problem:
@@ -215,7 +218,7 @@ class StreamWriter:
     def __enter__(self) -> StreamWriter:
         return self
 
-    def __exit__(self, kind, error, trace) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if error is None:
             self.close()
         elif self._open:
@@ -223,7 +226,15 @@ class StreamWriter:
 
     def _end(self, error: BaseException | None) -> None:
         self._open = False
-        if self._named:
+        if self._output:
             with suppress(OSError):  # what a full disk could not take is known already
                 self._file.close()
-        self._output.__exit__(type(error) if error else None, error, None)
+            self._output.__exit__(type(error), error, None)
+
+
+def _create(output: AtomicPath) -> BinaryIO:
+    place = output.__enter__()
+    try:
+        return place.open("xb")
+    except OSError as problem:
+        raise output.error(problem) from problem

@@ -34,7 +34,7 @@ def explain(reader: StreamReader) -> list[Line]:
         lines.append(Line(lines[-1].offset + lines[-1].size, size, f.name, value, f.metadata["meaning"]))
     if "metadata" in parts:
         lines.append(Line(*parts["metadata"], "metadata", ", ".join(reader.metadata), "about the scene"))
-    if "radiometry" in parts:
+    if reader.radiometry is not None:
         balanced = ", balanced" if reader.radiometry[:1] >= WEIGHTS_BIT else ""
         lines.append(Line(*parts["radiometry"], "radiometry", f"{len(reader.radiometry)} bytes{balanced}",
                           "between pixels and network channels"))
@@ -46,7 +46,8 @@ def explain(reader: StreamReader) -> list[Line]:
     index_at, index_size = parts["index"]
     lost = missing(reader)
     order = f"tile by tile; cut off, the last {lost} bytes are missing" if lost else "tile by tile"
-    return lines + [
+    return [
+        *lines,
         Line(index_at - 4, 4, "header crc32", "matches", "of everything before it"),
         Line(index_at, index_size, "index", f"{rows} x {cols} tiles", f"12 bytes each for {per_tile}"),
         Line(index_at + index_size, 4, "index crc32", "matches", "of the index"),
@@ -85,7 +86,7 @@ def totals(reader: StreamReader) -> dict[str, float]:
     }
 
 
-def _words(value) -> str:
+def _words(value: object) -> str:
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, frozenset):

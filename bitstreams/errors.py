@@ -84,10 +84,10 @@ class RadiometryDamaged(BitstreamError):
 class TileDamaged(BitstreamError):
     """One entry of one tile is unusable; the other tiles are not affected.
 
-    `tile` is (row, col, group); group is None for the lossless planes of the tile.
+    `tile` is (row, col, group) as `StreamReader.entry` takes them; group None stands for the lossless planes.
     """
 
-    def __init__(self, message: str, tile: tuple[int, int, int | None] | None = None):
+    def __init__(self, message: str, tile: tuple[int, int, int | str | None] | None = None):
         super().__init__(message)
         self.tile = tile
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 from . import limits, wire
 from .errors import (
@@ -25,7 +26,7 @@ from .errors import (
 from .fields import Bits, Name, Number, Raw
 
 
-def _wire(kind, meaning: str, **default):
+def _wire(kind: Number | Name | Bits | Raw, meaning: str, **default: Any) -> Any:
     return field(metadata={"kind": kind, "meaning": meaning}, **default)
 
 
@@ -93,7 +94,7 @@ class Header:
         return FIXED.pack(wire.MAGIC, wire.VERSION, *numbers)
 
     @classmethod
-    def from_wire(cls, numbers: dict) -> Header:
+    def from_wire(cls, numbers: dict[str, Any]) -> Header:
         """The header that `wire_numbers` found, once its checksum is known to be right."""
         header = cls(**{f.name: f.metadata["kind"].from_wire(f.name, numbers[f.name]) for f in fields(cls)})
         header._check_together()
@@ -115,7 +116,7 @@ class Header:
 FIXED = struct.Struct("<4sB" + "".join(f.metadata["kind"].code for f in fields(Header)))
 
 
-def wire_numbers(data: bytes) -> dict:
+def wire_numbers(data: bytes) -> dict[str, Any]:
     """The numbers of the fixed part at the start of `data`, not yet judged.
 
     Magic and version stand in the same five bytes in every version of the format, so they are judged here.

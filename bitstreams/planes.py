@@ -14,6 +14,7 @@ above, which suits the straight edges of a scene; the shorter result is kept.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -121,8 +122,8 @@ class _Head:
             raise _damaged(f"have an exact band of the unknown kind {kind}")
         return self._take(size) if kind == CONSTANT else None
 
-    def body(self, widths: list[int], height: int):
-        """An iterator over arrays of (height, width) bytes for each of `widths`."""
+    def body(self, widths: list[int], height: int) -> Iterator[np.ndarray]:
+        """Arrays of (height, width) bytes for each of `widths`."""
         filtered = self._take(1)[0] if widths else PLAIN
         rest, size = self._data[self._at:], sum(widths) * height
         try:

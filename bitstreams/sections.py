@@ -9,6 +9,7 @@ import json
 import math
 import struct
 import zlib
+from typing import NoReturn
 
 from .errors import BadField, InputError, MetadataDamaged
 from .limits import MAX_BOUND_BYTES, MAX_INTEGER_BOUND, MAX_METADATA_BYTES, MIN_FLOAT_BOUND
@@ -84,7 +85,7 @@ def inflate(data: bytes, limit: int) -> bytes:
     return plain
 
 
-def _refuse(constant: str):
+def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -172,7 +173,7 @@ def curves(rows: list[CarbonRow]) -> dict:
 
 def crossing(points: list[dict]) -> float | None:
     """The highest rate at which a curve falls through ADDED."""
-    for left, right in reversed(list(zip(points, points[1:], strict=False))):
+    for left, right in reversed(list(pairwise(points))):
         high, low = left["added_percent"], right["added_percent"]
         if high >= ADDED > low:
             share = (high - ADDED) / (high - low)

@@ -67,6 +67,6 @@ class Table:
 
 
 def _value(cell: str, kind: type):
-    if cell == "" and kind not in (str,):
+    if cell == "" and kind is not str:
         return None
     return kind(cell) if kind in (str, int) else float(cell)

@@ -41,8 +41,8 @@ def real_data() -> Callable[[str], Path]:
 
 @pytest.fixture(scope="session")
 def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A weights file of the tiny untrained model (tests/models.py)."""
-    from tests import models
+    """A weights file of the tiny untrained model (tests/helpers/models.py)."""
+    from tests.helpers import models
 
     return models.write(tmp_path_factory.mktemp("weights") / "vec-1.safetensors")
 

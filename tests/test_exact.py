@@ -1,7 +1,7 @@
 """One stream, many machines: the same latents on all of them, and pixels within one level.
 
-Every environment is a process of its own whose libraries were told to use an older instruction set (tests/machine.py),
-with one thread and with two. Each encodes, then each decodes what any of them wrote.
+Every environment is a process of its own (tests/helpers/machine.py) whose libraries were told to use an older
+instruction set, with one thread and with two. Each encodes, then each decodes what any of them wrote.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SHIPPED = FOLDER / f"{find(CODECS, 's').default_model}.safetensors"
 
 
 class Machine:
-    """A process of tests/machine.py: `send` a request, `receive` its answer."""
+    """A process of tests/helpers/machine.py: `send` a request, `receive` its answer."""
 
     def __init__(self, root: Path, environment: str | None = None):
         settings = {key: value for key, value in os.environ.items()
@@ -44,8 +44,9 @@ class Machine:
             torch, onednn = environment.split("-")
             settings |= {"ATEN_CPU_CAPABILITY": torch, "ONEDNN_MAX_CPU_ISA": onednn,
                          "MKL_CBWR": INSTRUCTIONS[onednn]}
-        self._process = subprocess.Popen([sys.executable, "-m", "tests.machine"], cwd=root, env=settings, text=True,
-                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        command = [sys.executable, "-m", "tests.helpers.machine"]
+        self._process = subprocess.Popen(command, cwd=root, env=settings, text=True, stdin=subprocess.PIPE,
+                                         stdout=subprocess.PIPE)
 
     def send(self, do: str, **request) -> None:
         self._process.stdin.write(json.dumps({"do": do, **request}, default=str) + "\n")
@@ -103,7 +104,7 @@ def ask_all(machines: dict[str, Machine], do: str, requests: list[dict]) -> dict
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     """Weights and scenes for all machines."""
-    from tests import models
+    from tests.helpers import models
 
     folder = tmp_path_factory.mktemp("exact")
     models.write(folder / "untrained.safetensors", models.SHIPPED)

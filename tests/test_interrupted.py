@@ -150,7 +150,7 @@ def limited(root: Path, limit: int, *arguments) -> subprocess.CompletedProcess:
 @pytest.fixture(scope="module")
 def small_model(tmp_path_factory) -> Path:
     """The tiny model under the name that the command line offers."""
-    from tests import models
+    from tests.helpers import models
 
     return models.write(tmp_path_factory.mktemp("weights") / "small.safetensors", models.SHIPPED, models.TINY)
 

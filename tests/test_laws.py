@@ -7,8 +7,8 @@ import pytest
 from rscodec.codec.portable import PortableCodec
 from rscodec.models.registry import CODECS
 from rscodec.models.weights import FOLDER
-from tests import models
-from tests.laws import LAWS
+from tests.helpers import models
+from tests.helpers.laws import LAWS
 
 
 @pytest.fixture(scope="module", params=CODECS, ids=lambda row: row.name)

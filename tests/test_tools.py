@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 import torch
 from click.testing import CliRunner
 
 from rscodec.bitstreams.errors import InputError, OutputError
 from rscodec.training import checkpoint
-
-TOOLS = Path(__file__).resolve().parent.parent / "tools"
-
-
-def load(name: str):
-    spec = importlib.util.spec_from_file_location(name, TOOLS / f"{name}.py")
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    return script
+from tests.helpers.tools import TOOLS, load
 
 
 def run(name: str, *args):

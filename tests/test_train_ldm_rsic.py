@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from rscodec.models.weights import codec_for_encoding
 from rscodec.synthetic.sample import synthesize
 from rscodec.training import checkpoint
-from tests.test_tools import load
+from tests.helpers.tools import load
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import json
 import zipfile
@@ -17,15 +16,7 @@ from safetensors import safe_open
 
 from rscodec.training import checkpoint
 from rscodec.training.slimdiff_teacher import FULL
-
-ROOT = Path(__file__).resolve().parent.parent
-
-
-def tool(name: str):
-    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from tests.helpers.tools import load
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +35,7 @@ def shard(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def stage(shard, tmp_path_factory):
     """Runs a stage for some steps; returns its folder."""
-    script, folder = tool("train_slimdiffsr"), tmp_path_factory.mktemp("runs")
+    script, folder = load("train_slimdiffsr"), tmp_path_factory.mktemp("runs")
 
     def run(name: str, *args, steps: int = 3, to: str | None = None) -> Path:
         args = ["--shard", shard, "--stage", name, "--run", folder / (to or name), "--config", "tiny", "--steps", steps,
@@ -119,7 +110,7 @@ def test_stages_that_cannot_begin(stage):
 
 
 def test_the_student_is_exported_with_its_figures(runs, tmp_path, monkeypatch):
-    script = tool("export_slimdiffsr")
+    script = load("export_slimdiffsr")
     data = tmp_path / "data" / "test" / "ucmerced"
     data.mkdir(parents=True)
     picture = np.add.outer(np.arange(64), np.arange(64))[..., None].repeat(3, 2).astype(np.uint8)

@@ -101,10 +101,8 @@ def main(upscale: str | None, enhance: str | None, scale: float, size: int, repe
     torch.set_num_threads(threads)
     pixels, _ = synthesize(size)
     with tempfile.TemporaryDirectory() as folder:
-        if upscale:
-            ours = upscaling(upscale, pixels, scale, Path(folder))
-        else:
-            ours = enhancing(enhance, pixels, Path(folder))
+        path = Path(folder)
+        ours = upscaling(upscale, pixels, scale, path) if upscale else enhancing(enhance, pixels, path)
     elic = Elic(pixels)
     elic.encode()
     works = ours | {"ELIC, decompress()": elic.decode}

@@ -30,7 +30,7 @@ from rscodec.upsamplers.maps import resize
 from rscodec.upsamplers.slimdiffsr import SlimConfig, SlimDiffSr
 
 matplotlib.use("Agg")
-from matplotlib import pyplot  # noqa: E402
+from matplotlib import pyplot
 
 UNIT = 64  # edges of raised images are multiples of it: latents of the deepest level
 

@@ -36,7 +36,7 @@ from rscodec.carbon.unet import UNet
 from rscodec.carbon.vgg import CHANNELS, STAGES, Vgg, full_widths
 from rscodec.codec.precision import fast
 from rscodec.training import checkpoint
-from rscodec.training.loop import Plan, train
+from rscodec.training.loop import Plan, Record, train
 
 PATH = click.Path(path_type=Path)
 BATCH, CROP = 4, 64
@@ -89,7 +89,7 @@ def source(tiles: Path, vgg: str, run: Path, steps: int) -> None:
 
     plan = Plan(steps, steps // 2, 3e-4, average=0.98)
     groups = [(1.0, list(net.parameters()))]
-    averaged = train(net, groups, patches.stream, loss_of, plan, run / "checkpoint.pt", say, {})
+    averaged = train(net, groups, patches.stream, loss_of, plan, Record(run / "checkpoint.pt", say, {}))
     checkpoint.save(run / "average.pt", module=checkpoint.part(averaged.state, "vgg."), widths=widths)
 
 
@@ -176,10 +176,8 @@ def medians(full: Callable, small: Callable) -> list[float]:
 @click.option("--kd-unet", type=PATH, required=True, help="What `unet` left.")
 def costs(kd_vgg: Path, teacher: Path, kd_unet: Path) -> None:
     """Parameters and time of what is distilled, and of networks of as many channels as the paper prints."""
-    whole, student, large, small = map(
-        lambda path: begun_model(checkpoint.load(path)).eval(),
-        (kd_vgg / "whole.pt", kd_vgg / "start.pt", teacher / "average.pt", kd_unet / "start.pt"),
-    )
+    paths = kd_vgg / "whole.pt", kd_vgg / "start.pt", teacher / "average.pt", kd_unet / "start.pt"
+    whole, student, large, small = (begun_model(checkpoint.load(path)).eval() for path in paths)
     ends = [stage[-1] for stage in large.config.condition]
     printed = Vgg(IIDM.bands, [[count, count] for count in PRINTED])
     first = CHANNELS[0]

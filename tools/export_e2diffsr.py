@@ -8,26 +8,25 @@ seconds, means over each set at each scale, at seed 0, beside bicubic interpolat
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 import torch.nn as nn
 
 from rscodec.cli.main import Tool
+from rscodec.cli.tool_options import export_options
 from rscodec.eval.held_out import against_bicubic, held_out
 from rscodec.training import checkpoint
-from rscodec.training.manifest import new_weights, sittings, write_manifest
+from rscodec.training.manifest import Export, sittings
 from rscodec.upsamplers.e2diffsr import E2DiffConfig, E2DiffSr, write_weights
 
 SCALES = (2.0, 2.6, 3.0, 3.4, 4.0, 6.0, 8.0)
 
 
-def trained(run: Path) -> tuple[E2DiffSr, dict]:
+def trained(export: Export) -> tuple[E2DiffSr, dict]:
     """The network of a run, and what its checkpoint says besides. A twin's condition is that there is no prior."""
-    saved = checkpoint.load(run / "average.pt")
+    saved = checkpoint.load(export.average)
     stage = saved["history"][-1]["stage"]
     if stage == "one":
-        raise click.ClickException(f"{run} ends with stage one, which needs the original; train stage two on it first")
+        raise click.ClickException(f"{export.run} ends with stage one, which needs the original; train stage two first")
     net = E2DiffSr(E2DiffConfig.from_dict(saved["config"]))
     net.load_state_dict(checkpoint.part(saved["module"], "net."))
     if stage == "twin":
@@ -37,21 +36,17 @@ def trained(run: Path) -> tuple[E2DiffSr, dict]:
 
 
 @click.command(cls=Tool)
-@click.option("--run", type=click.Path(exists=True, path_type=Path), required=True, help="Folder with average.pt.")
-@click.option("--model", required=True, help="Name of the weights, as in the registry.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("rscodec/weights"), show_default=True)
+@export_options()
 @click.option("--images", "count", type=click.IntRange(min=0), show_default="all",
               help="How many images of each set are measured, spread over it.")
-@click.option("--overwrite", is_flag=True)
-def main(run: Path, model: str, out: Path, count: int | None, overwrite: bool) -> None:
-    path = new_weights(out, model, overwrite)
-    net, saved = trained(run)
-    write_weights(path, model, net)
+def main(export: Export, count: int | None) -> None:
+    path = export.new_weights()
+    net, saved = trained(export)
+    write_weights(path, export.model, net)
 
     figures = against_bicubic(path, held_out(count), SCALES, deterministic=True)
-    command = f"tools/export_e2diffsr.py --run {run.name} --model {model}"
-    command += "" if count is None else f" --images {count}"
-    manifest = write_manifest(path, model, sittings(saved, "tools/train_e2diffsr.py"), figures, command)
+    made, options = sittings(saved, "tools/train_e2diffsr.py"), "" if count is None else f"--images {count}"
+    manifest = export.write_manifest(path, made, figures, "tools/export_e2diffsr.py", options)
     click.echo(f"{path}: {manifest['bytes']} bytes")
 
 

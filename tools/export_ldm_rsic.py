@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -20,6 +21,7 @@ import torch
 import rscodec
 from rscodec.api import OpenScene
 from rscodec.cli.main import Tool
+from rscodec.cli.tool_options import export_options
 from rscodec.enhancers.apply import enhanced_raster
 from rscodec.enhancers.base import EnhanceSettings
 from rscodec.enhancers.ldm_rsic import LdmConfig, LdmRsic, write_weights
@@ -32,7 +34,7 @@ from rscodec.raster.reader import RasterReader
 from rscodec.raster.scene import Scene
 from rscodec.raster.window import Window
 from rscodec.training import checkpoint
-from rscodec.training.manifest import new_weights, sittings, write_manifest
+from rscodec.training.manifest import Export, sittings
 
 RATES = (0.1, 0.2, 0.4, 0.8, 1.6)
 RAW_BITS = 24
@@ -60,10 +62,8 @@ def of_jpeg2000(scene: Scene, rate: float, settings: EnhanceSettings) -> tuple[n
 def figures_of(original: np.ndarray, found: np.ndarray) -> dict[str, float]:
     error = float(np.square(original.astype(float) - found).mean())
     figures = {"psnr_db": psnr(error, 255.0)}
-    try:
+    with suppress(MetricUnavailable):
         figures["lpips"] = lpips_distance(original, found)
-    except MetricUnavailable:
-        pass
     return figures
 
 
@@ -82,15 +82,12 @@ def measure(scenes: list[Scene], points, both) -> list[dict]:
 
 
 @click.command(cls=Tool)
-@click.option("--run", type=click.Path(exists=True, path_type=Path), required=True, help="Folder with average.pt.")
-@click.option("--model", required=True, help="Name of the weights, as in the registry.")
+@export_options()
 @click.option("--codec", default="s", show_default=True, help="The codec whose shipped weights it is measured with.")
 @click.option("--times", default=1.0, show_default=True, help="What ships changes pixels so many times as much.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("rscodec/weights"), show_default=True)
-@click.option("--overwrite", is_flag=True)
-def main(run: Path, model: str, codec: str, times: float, out: Path, overwrite: bool) -> None:
-    path = new_weights(out, model, overwrite)
-    saved = checkpoint.load(run / "average.pt")
+def main(export: Export, codec: str, times: float) -> None:
+    path = export.new_weights()
+    saved = checkpoint.load(export.average)
     net = LdmRsic(LdmConfig.from_dict(saved["config"]))
     net.load_state_dict(saved["module"])
     with torch.no_grad():
@@ -98,7 +95,7 @@ def main(run: Path, model: str, codec: str, times: float, out: Path, overwrite: 
             parameter *= times
     streams = net.config.takes == "stream"
     codecs = (codec_for_encoding(codec).weights_hash.hex(),) if streams else ()
-    write_weights(path, model, net, codecs)
+    write_weights(path, export.model, net, codecs)
 
     settings = EnhanceSettings(path)
     data, figures = Path(os.environ["RSCODEC_DATA"]), {}
@@ -109,8 +106,8 @@ def main(run: Path, model: str, codec: str, times: float, out: Path, overwrite: 
             figures[pattern] = measure(scenes, range(1, 9), lambda scene, q: of_stream(scene, q, codec, settings))
         else:
             figures[pattern] = measure(scenes, RATES, lambda scene, rate: of_jpeg2000(scene, rate, settings))
-    command = f"tools/export_ldm_rsic.py --run {run.name} --model {model} --codec {codec} --times {times:g}"
-    manifest = write_manifest(path, model, sittings(saved, "tools/train_ldm_rsic.py", codecs=codecs), figures, command)
+    made, options = sittings(saved, "tools/train_ldm_rsic.py", codecs=codecs), f"--codec {codec} --times {times:g}"
+    manifest = export.write_manifest(path, made, figures, "tools/export_ldm_rsic.py", options)
     click.echo(f"{path}: {manifest['bytes']} bytes, made for {codecs or 'rasters'}")
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 import rscodec
 from rscodec.cli.main import Tool
+from rscodec.cli.tool_options import export_options
 from rscodec.codec.model import Codec, CodecConfig
 from rscodec.codec.portable import freeze, write_weights
 from rscodec.codec.weights_file import weights_hashes
@@ -24,7 +25,7 @@ from rscodec.eval.datasets import HELD_OUT
 from rscodec.metrics.pixels import Difference
 from rscodec.raster.scene import Scene
 from rscodec.training import checkpoint
-from rscodec.training.manifest import new_weights, sittings, write_manifest
+from rscodec.training.manifest import Export, sittings
 
 TRAINED_ON = [
     {"name": "UC Merced Land Use", "files": "48 of 00-79 of each class", "terms": "public domain (USGS)"},
@@ -55,19 +56,16 @@ def measure(weights: Path, codec: str, data: Path, pattern: str) -> list[dict]:
 
 
 @click.command(cls=Tool)
-@click.option("--run", type=click.Path(exists=True, path_type=Path), required=True, help="Folder with average.pt.")
-@click.option("--model", required=True, help="Name of the weights, as in bitstreams/wire.py.")
+@export_options()
 @click.option("--codec", default="s", show_default=True, help="Row of the registry that they are for.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("rscodec/weights"), show_default=True)
-@click.option("--overwrite", is_flag=True)
-def main(run: Path, model: str, codec: str, out: Path, overwrite: bool) -> None:
-    path = new_weights(out, model, overwrite)
-    saved = checkpoint.load(run / "average.pt")
+def main(export: Export, codec: str) -> None:
+    path = export.new_weights()
+    saved = checkpoint.load(export.average)
     config = CodecConfig.from_dict(saved["config"])
     trained = Codec(config)
     trained.load_state_dict(saved["module"])
     tensors = freeze(trained)
-    write_weights(path, model, config, tensors)
+    write_weights(path, export.model, config, tensors)
 
     data = Path(os.environ["RSCODEC_DATA"])
     made = sittings(
@@ -77,8 +75,7 @@ def main(run: Path, model: str, codec: str, out: Path, overwrite: bool) -> None:
         trained_on=TRAINED_ON,
     )  # fmt: skip
     figures = {pattern: measure(path, codec, data, pattern) for pattern in HELD_OUT}
-    command = f"tools/export_weights.py --run {run.name} --model {model} --codec {codec}"
-    manifest = write_manifest(path, model, made, figures, command)
+    manifest = export.write_manifest(path, made, figures, "tools/export_weights.py", f"--codec {codec}")
     click.echo(f"{path}: {manifest['bytes']} bytes, hashes {manifest['weights_hashes']}")
 
 

@@ -192,7 +192,8 @@ def outcome(one: Mutant, folder: Path) -> str:
         return f"{one.kind}: {type(problem).__name__}"
     bad = {tile[:2] for tile in decoder.bad}
     if one.kind in ("nothing", "removal", "weights"):
-        compared = [key for key in said if not bad or key in ("header", "metadata") or len(key) == 2 and key not in bad]
+        whole = ("header", "metadata")
+        compared = [key for key in said if not bad or key in whole or (len(key) == 2 and key not in bad)]
         if [said[key] for key in compared] != [honest(one.original)[key] for key in compared]:
             return f"{FINDING}: {one.kind}: other contents, and nothing said of it"
     return f"{one.kind}: decoded, {'bad tiles reported' if bad else 'all tiles good'}"

@@ -8,15 +8,10 @@ Loss: (bits per pixel + lambda(q) * 255^2 * MSE) / sqrt(lambda(q)), one random q
 high rates from owning the gradient. For the first tenth only the upper half of the qualities is drawn: good
 reconstructions first. `--fake` trains the last phase: the encoder is frozen, the exact path is rounded as it will be
 when it ships. `--decoder` trains what makes pixels of latents, and nothing else. A checkout is enough, with torch,
-numpy, pillow, safetensors and click. The run folder holds
-
-    checkpoint.pt    everything, for going on; every ten minutes
-    average16.pt     the moving average in float16, for --start elsewhere; every two minutes
-    average.pt       the moving average at the end, which `tools/export_weights.py` can ship
-    log.txt
+numpy, pillow, safetensors and click. The run folder is that of rscodec/training/run.py; `tools/export_weights.py` makes
+weights of it that can ship.
 """
 
-# ruff: noqa: E402
 from __future__ import annotations
 
 import json
@@ -29,6 +24,7 @@ import click
 import torch
 
 from rscodec.cli.main import Tool
+from rscodec.cli.tool_options import run_options
 from rscodec.codec import rate
 from rscodec.codec.model import CONFIGS, Codec, CodecConfig
 from rscodec.codec.portable import thaw
@@ -37,9 +33,8 @@ from rscodec.codec.weights_file import read_weights
 from rscodec.training import checkpoint
 from rscodec.training.data import Batch, Crops, load_shard
 from rscodec.training.grow import grow
-from rscodec.training.log import run_log
-from rscodec.training.loop import Plan, train
 from rscodec.training.pack import pack
+from rscodec.training.run import Run
 
 LINEAR_SHARE = 0.2
 
@@ -82,46 +77,16 @@ def warm_start(codec: Codec, start: Path) -> list[dict]:
     return history
 
 
-@click.command(cls=Tool)
-@click.option("--shard", type=click.Path(exists=True, path_type=Path), required=True,
-              help="What tools/pack_data.py made, or a folder of pictures (packed into the run folder).")  # fmt: skip
-@click.option("--model", type=click.Choice(sorted(CONFIGS)), default="s")
-@click.option("--run", type=click.Path(path_type=Path), required=True, help="Folder of this run.")
-@click.option("--start", type=click.Path(exists=True, path_type=Path), help="average.pt or .safetensors to start from.")
-@click.option("--steps", default=20000)
-@click.option("--decay", default=5000, help="Steps at the end over which the learning rate falls.")
-@click.option("--rate", "learning_rate", default=1e-3)
-@click.option("--batch", default=16)
-@click.option("--crop", default=128)
-@click.option("--together", default=1, help="Batches of a step, each on a thread of its own; with --threads 1.")
-@click.option("--average", default=0.999)
-@click.option("--quality", "only", type=click.FloatRange(rate.QUALITY_MIN, rate.QUALITY_MAX), help="No other one.")
-@click.option("--decoder", "decoder_only", is_flag=True, help="Pixels alone: what is written stays as it is.")
-@click.option("--fake", is_flag=True, help="Last phase: frozen encoder, rounded entropy path.")
-@click.option("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-@click.option("--threads", type=int)
-@click.option("--compile", "compiled", is_flag=True, help="torch.compile the transforms.")
-@click.option("--minutes", type=float, help="Stop (and save) after this long.")
-@click.option("--seed", default=0)
-def main(shard, model, run, start, steps, decay, learning_rate, batch, crop, together, average, only, decoder_only,
-         fake, device, threads, compiled, minutes, seed) -> None:  # fmt: skip
-    if threads:
-        torch.set_num_threads(threads)
-    torch.manual_seed(seed)
-    config = CONFIGS[model]
-    begun = {"--model": model, "--fake": fake, "--decoder": decoder_only, "config": config.as_dict()}
-    checkpoint.check_same(run / "checkpoint.pt", begun)
-    if shard.is_dir():
-        pack(shard, run / "shard.zip")
-        shard = run / "shard.zip"
-    seen, _ = load_shard(shard, seed)
-    crops = Crops(seen, batch, crop, seed)
-    codec = Codec(config)
-    history = warm_start(codec, start) if start else []
-    if not start:
-        codec.start_from_klt(*principal_components(crops, codec.config.latents))
-    codec.to(device, memory_format=torch.channels_last)
-    codec.set_fake(fake)
+def packed(shard: Path, run: Path) -> Path:
+    """The shard; a folder of pictures is packed into the run's folder."""
+    if not shard.is_dir():
+        return shard
+    pack(shard, run / "shard.zip")
+    return run / "shard.zip"
+
+
+def freeze(codec: Codec, fake: bool, decoder_only: bool) -> None:
+    """Leave only what is to be trained."""
     if decoder_only:
         codec.requires_grad_(False)
         for part in (codec.synthesis, codec.log_step, codec.log_trunk_out):
@@ -131,18 +96,47 @@ def main(shard, model, run, start, steps, decay, learning_rate, batch, crop, tog
             part.requires_grad_(False)
         for table in (codec.log_gain, codec.log_trunk_in):
             table.requires_grad_(False)
+
+
+@click.command(cls=Tool)
+@run_options(
+    decay=5000,
+    rate=1e-3,
+    shard="What tools/pack_data.py made, or a folder of pictures (packed into the run folder).",
+    start="average.pt or .safetensors to start from.",
+)
+@click.option("--model", type=click.Choice(sorted(CONFIGS)), default="s")
+@click.option("--crop", default=128, show_default=True, help="Edge of crops.")
+@click.option("--together", default=1, show_default=True, help="Batches of a step, on a thread each; with --threads 1.")
+@click.option("--quality", "only", type=click.FloatRange(rate.QUALITY_MIN, rate.QUALITY_MAX), help="No other one.")
+@click.option("--decoder", "decoder_only", is_flag=True, help="Pixels alone: what is written stays as it is.")
+@click.option("--fake", is_flag=True, help="Last phase: frozen encoder, rounded entropy path.")
+@click.option("--compile", "compiled", is_flag=True, help="torch.compile the transforms.")
+def main(settings, model, crop, together, only, decoder_only, fake, compiled) -> None:
+    settings.prepare()
+    codec, start, device = Codec(CONFIGS[model]), settings.start, settings.device
+    history = warm_start(codec, start) if start else []
+    begun = {"--model": model, "--fake": fake, "--decoder": decoder_only, "config": codec.config.as_dict()}
+    run = Run(settings, begun, history, click.echo)
+    seen, _ = load_shard(packed(settings.shard, settings.run), settings.seed)
+    crops = Crops(seen, settings.batch, crop, settings.seed)
+    if not start:
+        codec.start_from_klt(*principal_components(crops, codec.config.latents))
+    codec.to(device, memory_format=torch.channels_last)
+    codec.set_fake(fake)
+    freeze(codec, fake, decoder_only)
     if compiled:
         codec.analysis.compile()
         codec.synthesis.compile()
 
     def loss_of(batch: Batch, step: int) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         x = batch.shown(device)
-        lowest = 4.0 if step < together * steps // 10 and not (start or fake) else rate.QUALITY_MIN
-        generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
-        noise = torch.Generator(device).manual_seed(seed * 1_000_003 + step)
-        quality = (lowest + (rate.QUALITY_MAX - lowest) * torch.rand(len(x), generator=generator)).to(device)
+        lowest = 4.0 if step < together * settings.steps // 10 and not (start or fake) else rate.QUALITY_MIN
+        drawn = torch.rand(len(x), generator=settings.generator(step))
+        quality = (lowest + (rate.QUALITY_MAX - lowest) * drawn).to(device)
         if only is not None:
             quality.fill_(only)
+        noise = torch.Generator(device).manual_seed(1_000_003 * settings.seed + step)
         with fast(device, cache_enabled=False):  # threads would share the cache
             coded = codec(x, quality, noise)
         bpp = coded.bits / x[0, 0].numel()
@@ -158,24 +152,10 @@ def main(shard, model, run, start, steps, decay, learning_rate, batch, crop, tog
         }
         return loss, figures
 
-    log = run_log(run, click.echo)
-    plan = Plan(steps, decay, learning_rate, average=average, minutes=minutes, together=together)
-    sitting = {"model": model, "shard": shard.name, "batch": batch, "crop": crop, "fake": fake, "seed": seed}
-    sitting |= vars(plan)
-    sitting |= {"decoder_only": True} if decoder_only else {}
-    sitting |= {"quality": only} if only is not None else {}
-    log(json.dumps(sitting))
-
-    def result(averaged: checkpoint.Average, state: dict[str, torch.Tensor]) -> dict:
-        return {"module": state, "history": [*history, sitting | averaged.spent], "config": begun["config"]}
-
-    def share(averaged: checkpoint.Average) -> None:
-        checkpoint.save(run / "average16.pt", **result(averaged, checkpoint.halved(averaged.state)))
-
-    groups = parameter_groups(codec)
-    averaged = train(codec, groups, crops.stream, loss_of, plan, run / "checkpoint.pt", log, begun, share)
-    share(averaged)
-    checkpoint.save(run / "average.pt", **result(averaged, averaged.state))
+    about = {"model": model, "crop": crop, "fake": fake}
+    about |= {"decoder_only": True} if decoder_only else {}
+    about |= {"quality": only} if only is not None else {}
+    run.train(codec, parameter_groups(codec), crops.stream, loss_of, about, together)
 
 
 if __name__ == "__main__":

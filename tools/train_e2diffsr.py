@@ -8,13 +8,12 @@ Stage one learns the differential prior with everything that uses it, stage two 
 --alone steps nothing else is trained, then the pixels that it leads to as well. The twin is stage one without a prior,
 for comparison; --without leaves out other parts of the method. Every batch has its own scale from 1 to 8. With --codec
 half of the small images are what our codec decodes at a random quality. One ground of 40 is held out; at
-the end the gains over bicubic on it are logged for each kind of prior. The run folder holds checkpoint.pt (everything,
-for going on), average.pt (weights that `tools/export_e2diffsr.py` can ship) and log.txt.
+the end the gains over bicubic on it are logged for each kind of prior. The run folder is that of
+rscodec/training/run.py; `tools/export_e2diffsr.py` makes weights of it that can ship.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -23,14 +22,14 @@ import torch
 import torch.nn as nn
 
 from rscodec.cli.main import Tool
+from rscodec.cli.tool_options import EXISTING, gathered, run_options
 from rscodec.codec.precision import fast
 from rscodec.training import checkpoint, sr
 from rscodec.training.critic import Critic
 from rscodec.training.data import Crops, Pools, load_shard
 from rscodec.training.ldm import Loss
-from rscodec.training.log import run_log
-from rscodec.training.loop import Plan, train
 from rscodec.training.pairs import CodecPairs, frozen_codec
+from rscodec.training.run import Run
 from rscodec.upsamplers.e2diffsr import CONFIGS, E2DiffConfig, E2DiffSr
 
 CHECKED = (1.5, 2, 2.6, 4, 6, 8)
@@ -76,18 +75,13 @@ def report(net: E2DiffSr, pairs: sr.SrPairs, batches: int, log) -> None:
 
 
 @click.command(cls=Tool)
-@click.option("--shard", type=click.Path(exists=True, path_type=Path), required=True)
+@run_options()
+@gathered("terms", sr.Weights)
 @click.option("--stage", type=click.Choice(sr.STAGES), required=True)
-@click.option("--run", type=click.Path(path_type=Path), required=True, help="Folder of this run.")
-@click.option("--start", type=click.Path(exists=True, path_type=Path), help="average.pt to start from.")
 @click.option("--config", "widths", type=click.Choice(list(CONFIGS)), default="small", show_default=True)
-@click.option("--codec", "codec_weights", type=click.Path(exists=True, path_type=Path),
+@click.option("--codec", "codec_weights", type=EXISTING,
               help="Weights of the codec that decodes half of the small images.")
-@click.option("--steps", default=20000)
-@click.option("--decay", default=8000, help="Steps at the end over which the learning rate falls.")
 @click.option("--alone", default=0, help="Stage two: first steps in which only the prior is trained.")
-@click.option("--rate", "learning_rate", default=5e-4)
-@click.option("--batch", default=16)
 @click.option("--large", default=192, help="Longest edge of crops, a multiple of 8.")
 @click.option("--small", default=64, help="Longest edge of what is upsampled.")
 @click.option("--diffusion-steps", default=4, help="T, for a new stage two.")
@@ -97,41 +91,32 @@ def report(net: E2DiffSr, pairs: sr.SrPairs, batches: int, log) -> None:
 @click.option("--kl", default=1e-6, show_default=True, help="Weight of the KL term of stage one.")
 @click.option("--without", type=click.Choice(sr.ABLATIONS), multiple=True,
               help="What to leave out (rscodec/training/sr.py); modulation in both stages. May be repeated.")
-@click.option("--average", default=0.999)
-@click.option("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-@click.option("--threads", type=int)
-@click.option("--minutes", type=float, help="Stop (and save) after this long.")
 @click.option("--check", default=4, help="Batches of held-out crops for the gains at the end; 0: none.")
-@click.option("--seed", default=0)
-def main(shard, stage, run, start, widths, codec_weights, steps, decay, alone, learning_rate, batch, large, small,
-         diffusion_steps, betas, adversarial, critic_from, kl, without, average, device, threads, minutes, check,
-         seed) -> None:  # fmt: skip
-    if threads:
-        torch.set_num_threads(threads)
-    torch.manual_seed(seed)
+def main(settings, terms, stage, widths, codec_weights, alone, large, small, diffusion_steps, betas, without,
+         check) -> None:  # fmt: skip
+    settings.prepare()
+    device = settings.device
     config = replace(CONFIGS[widths], steps=diffusion_steps, betas=betas)
-    both, history = begin(stage, start, config)
+    both, history = begin(stage, settings.start, config)
     both.to(device, memory_format=torch.channels_last)
     net, critic = both.net, both.critic
-    begun = {"--stage": stage, "config": asdict(net.config)}
-    checkpoint.check_same(run / "checkpoint.pt", begun)
+    run = Run(settings, {"--stage": stage, "config": asdict(net.config)}, history, click.echo)
     if "modulation" in without:
         sr.forget_scale(net)
 
-    seen, apart = load_shard(shard, seed)
-    crops = Crops(seen, batch, large, seed)
+    seen, apart = load_shard(settings.shard, settings.seed)
+    crops = Crops(seen, settings.batch, large, settings.seed)
     codec, decoded_by = None, None
     if codec_weights:
         codec, decoded_by = frozen_codec(codec_weights)
         codec = CodecPairs(codec, crops, device)
     pairs = sr.SrPairs(crops, small, device, codec)
-    held_out = sr.SrPairs(Crops(Pools(apart.full, []), batch, large, seed + 1), small, device)
+    held_out = Crops(Pools(apart.full, []), settings.batch, large, settings.seed + 1)
     if stage == "two" and history[-1]["stage"] != "two":
         sr.measure_spread(net, [pairs.pair(crops.at(step), step) for step in range(SPREAD_BATCHES)])
-    terms = sr.Weights(adversarial, kl, critic_from)
 
     def loss_of(images, step: int) -> Loss:
-        pair, generator = pairs.pair(images, step), torch.Generator().manual_seed(1_000_003 * seed + step)
+        pair, generator = pairs.pair(images, step), settings.generator(step)
         with fast(device):
             if stage == "one":
                 return sr.stage_one(net, critic, pair, terms, step, generator)
@@ -139,20 +124,13 @@ def main(shard, stage, run, start, widths, codec_weights, steps, decay, alone, l
                 return sr.twin(net, critic, pair, terms, step)
             return sr.stage_two(net, critic, pair, terms, step, generator, alone=step < alone, without=without)
 
-    log = run_log(run, click.echo)
-    plan = Plan(steps, decay, learning_rate, average=average, minutes=minutes)
-    sitting = {"stage": stage, "shard": shard.name, "decoded_by": decoded_by, "batch": batch, "large": large,
-               "small": small, "seed": seed, "alone": alone} | asdict(terms) | vars(plan)  # fmt: skip
+    about = {"stage": stage, "decoded_by": decoded_by, "large": large, "small": small, "alone": alone} | asdict(terms)
     if without:
-        sitting["without"] = list(without)
-    log(json.dumps(sitting))
+        about["without"] = list(without)
     groups = [(1.0, sr.trained(net, stage)), (1.0, list(critic.parameters()))]
-    averaged = train(both, groups, pairs.stream, loss_of, plan, run / "checkpoint.pt", log, begun)
-    history = [*history, sitting | averaged.spent]
-    checkpoint.save(run / "average.pt", module=averaged.state, history=history, config=begun["config"])
-    both.load_state_dict(averaged.state)
+    run.train(both, groups, pairs.stream, loss_of, about)
     if check:
-        report(net, held_out, check, log)
+        report(net, sr.SrPairs(held_out, small, device), check, run.log)
 
 
 if __name__ == "__main__":

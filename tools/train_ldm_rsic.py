@@ -7,13 +7,12 @@
 
 Stage one trains the enhancement network with the learnt prior, stage two lets the prior be generated: for the first
 --alone steps only the prior is trained, then both. The twin is stage one without a prior, for comparison. One ground
-of 40 of the shard is held out; at the end the gains on it are logged for each kind of prior. The run folder holds
-checkpoint.pt (everything, for going on), average.pt (weights that `tools/export_ldm_rsic.py` can ship) and log.txt.
+of 40 of the shard is held out; at the end the gains on it are logged for each kind of prior. The run folder is that of
+rscodec/training/run.py; `tools/export_ldm_rsic.py` makes weights of it that can ship.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -22,14 +21,14 @@ import torch
 
 from rscodec.bitstreams.limits import QUALITY_MAX, QUALITY_MIN
 from rscodec.cli.main import Tool
+from rscodec.cli.tool_options import EXISTING, run_options
 from rscodec.codec.precision import fast
 from rscodec.enhancers.ldm_rsic import LdmConfig, LdmRsic
 from rscodec.generative.blending import ALIGN
 from rscodec.training import checkpoint, ldm
 from rscodec.training.data import Crops, Pools, load_shard
-from rscodec.training.log import run_log
-from rscodec.training.loop import Plan, train
 from rscodec.training.pairs import PICTURE, CodecPairs, Jpeg2000Crops, Pair, frozen_codec, through_jpeg2000
+from rscodec.training.run import Run
 
 RATES = (0.1, 0.2, 0.4, 0.8, 1.6)
 
@@ -77,45 +76,31 @@ def held_out_pair(source, pixels: torch.Tensor, point: float) -> Pair:
 
 
 @click.command(cls=Tool)
-@click.option("--shard", type=click.Path(exists=True, path_type=Path), required=True)
+@run_options()
 @click.option("--stage", type=click.Choice(ldm.STAGES), required=True)
-@click.option("--run", type=click.Path(path_type=Path), required=True, help="Folder of this run.")
-@click.option("--start", type=click.Path(exists=True, path_type=Path), help="average.pt to start from.")
-@click.option("--codec", "codec_weights", type=click.Path(exists=True, path_type=Path),
+@click.option("--codec", "codec_weights", type=EXISTING,
               default=Path("rscodec/weights/rsc-s-2.safetensors"), show_default=True, help="Decodes the crops.")
 @click.option("--jpeg2000", is_flag=True, help="Pairs from OpenJPEG.")
 @click.option("--workers", default=0, help="Processes that run OpenJPEG.")
-@click.option("--steps", default=20000)
-@click.option("--decay", default=8000, help="Steps at the end over which the learning rate falls.")
 @click.option("--alone", default=0, help="Stage two: first steps in which only the prior is trained.")
-@click.option("--rate", "learning_rate", default=5e-4)
-@click.option("--batch", default=16)
 @click.option("--together", default=1, help="Batches of a step, each on a thread of its own.")
 @click.option("--window", default=128, help="Edge of windows and crops: 32 times a power of two.")
 @click.option("--diffusion-steps", default=4, help="T, for a new stage two.")
-@click.option("--average", default=0.999)
-@click.option("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-@click.option("--threads", type=int)
-@click.option("--minutes", type=float, help="Stop (and save) after this long.")
 @click.option("--check", default=4, help="Batches of held-out crops for the gains at the end; 0: none.")
-@click.option("--seed", default=0)
-def main(shard, stage, run, start, codec_weights, jpeg2000, workers, steps, decay, alone, learning_rate, batch,
-         together, window, diffusion_steps, average, device, threads, minutes, check, seed) -> None:  # fmt: skip
+def main(settings, stage, codec_weights, jpeg2000, workers, alone, together, window, diffusion_steps, check) -> None:
     if jpeg2000 and window > PICTURE - ALIGN:
         raise click.UsageError(f"--window {window}: with --jpeg2000, windows are cut out of crops of {PICTURE}")
-    if threads:
-        torch.set_num_threads(threads)
-    torch.manual_seed(seed)
+    settings.prepare()
     config = replace(LdmConfig(), takes="raster" if jpeg2000 else "stream", window=window, steps=diffusion_steps)
-    net, history = begin(stage, start, config)
+    device, seed = settings.device, settings.seed
+    net, history = begin(stage, settings.start, config)
     net.to(device, memory_format=torch.channels_last)
-    begun = {"--stage": stage, "config": asdict(net.config)}
-    checkpoint.check_same(run / "checkpoint.pt", begun)
+    run = Run(settings, {"--stage": stage, "config": asdict(net.config)}, history, click.echo)
 
-    seen, apart = load_shard(shard, seed)
+    seen, apart = load_shard(settings.shard, seed)
     size = PICTURE if jpeg2000 else net.config.window
-    crops = Crops(seen, batch, size, seed)
-    held_out = Crops(Pools(apart.full, []), batch, size, seed + 1)
+    crops = Crops(seen, settings.batch, size, seed)
+    held_out = Crops(Pools(apart.full, []), settings.batch, size, seed + 1)
     if jpeg2000:
         source, made_by = Jpeg2000Crops(crops, net.config.window, device, workers), "OpenJPEG through Pillow"
     else:
@@ -129,21 +114,12 @@ def main(shard, stage, run, start, codec_weights, jpeg2000, workers, steps, deca
                 return ldm.stage_one(net, pair)
             if stage == "twin":
                 return ldm.twin(net, pair)
-            generator = torch.Generator().manual_seed(1_000_003 * seed + step)
-            return ldm.stage_two(net, pair, generator, alone=step < together * alone)
+            return ldm.stage_two(net, pair, settings.generator(step), alone=step < together * alone)
 
-    log = run_log(run, click.echo)
-    plan = Plan(steps, decay, learning_rate, average=average, minutes=minutes, together=together)
-    sitting = {"stage": stage, "shard": shard.name, "decoded_by": made_by, "batch": batch, "seed": seed, "alone": alone}
-    sitting |= vars(plan)
-    log(json.dumps(sitting))
-    groups = [(1.0, ldm.trained(net, stage))]
-    averaged = train(net, groups, source.stream, loss_of, plan, run / "checkpoint.pt", log, begun)
-    history = [*history, sitting | averaged.spent]
-    checkpoint.save(run / "average.pt", module=averaged.state, history=history, config=begun["config"])
-    net.load_state_dict(averaged.state)
+    about = {"stage": stage, "decoded_by": made_by, "alone": alone}
+    run.train(net, [(1.0, ldm.trained(net, stage))], source.stream, loss_of, about, together)
     if check:
-        report(net, source, held_out, check, log)
+        report(net, source, held_out, check, run.log)
 
 
 if __name__ == "__main__":

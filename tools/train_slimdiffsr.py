@@ -10,13 +10,12 @@ Each stage trains a part of the teacher (rscodec/training/slimdiff_teacher.py), 
 the student learns from pictures alone. Batches are degraded to a quarter and to an eighth in turn; with --codec half of
 the small images are what our codec decodes at a random quality. One ground of 40 is held out; at the end
 PSNR and LPIPS on it are logged beside those of bicubic interpolation. --teacher sd21:PATH takes Stable Diffusion 2.1 in
-the place of the first two stages (give it in every later stage). The run folder holds checkpoint.pt (everything, for
-going on), average.pt (for --start, and weights that `tools/export_slimdiffsr.py` can ship) and log.txt.
+the place of the first two stages (give it in every later stage). The run folder is that of rscodec/training/run.py;
+`tools/export_slimdiffsr.py` makes weights of the last one that can ship.
 """  # noqa: E501
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -25,16 +24,16 @@ import torch
 import torch.nn as nn
 
 from rscodec.cli.main import Tool
+from rscodec.cli.tool_options import EXISTING, gathered, run_options
 from rscodec.codec.precision import fast
 from rscodec.training import checkpoint, slimdiff
 from rscodec.training.critic import Critic
 from rscodec.training.data import Crops, Pools, load_shard
 from rscodec.training.degraded import DegradedPairs
 from rscodec.training.ldm import Loss
-from rscodec.training.log import run_log
-from rscodec.training.loop import Plan, train
 from rscodec.training.lora import merge
 from rscodec.training.pairs import CodecPairs, frozen_codec
+from rscodec.training.run import Run
 from rscodec.training.slimdiff_teacher import CONFIGS, FULL, Teacher, TeacherConfig
 from rscodec.training.stable_diffusion import stable_teacher
 from rscodec.upsamplers.slimdiffsr import SCALES, SlimConfig, SlimDiffSr
@@ -73,6 +72,19 @@ def taught_so_far(stage: str, start: Path | None, stable: str | None,
     return found, saved["history"]
 
 
+def student_of(teacher: Teacher | None, without: tuple[str, ...]) -> Trained:
+    """A new student, and its critic; the teacher is frozen."""
+    config = SlimConfig(**dict.fromkeys(set(without) - {"pruning", "tiny"}, False))
+    if "tiny" in without:
+        config = replace(config, width=FULL.width, encoder_blocks=FULL.blocks, fused=False)
+    if "pruning" in without:
+        config = replace(config, widths=(*config.widths, 192, 192))
+    if teacher:
+        merge(teacher.unet)
+        teacher.eval().requires_grad_(False)
+    return Trained(slimdiff.Student(SlimDiffSr(config), teacher.unet.widths[0] if teacher else 1))
+
+
 def report(stage: str, net, pairs: DegradedPairs, batches: int, lpips: bool, log) -> None:
     """Log how good the images of a stage are on held-out crops, beside bicubic interpolation."""
     teacher, student = (None, net) if stage == "student" else (net, None)
@@ -90,23 +102,18 @@ def report(stage: str, net, pairs: DegradedPairs, batches: int, lpips: bool, log
 
 
 @click.command(cls=Tool)
-@click.option("--shard", type=click.Path(exists=True, path_type=Path), required=True)
+@run_options(batch=8, start="average.pt of the stage before.")
+@gathered("terms", slimdiff.Weights)
 @click.option("--stage", type=click.Choice(slimdiff.STAGES), required=True)
-@click.option("--run", type=click.Path(path_type=Path), required=True, help="Folder of this run.")
-@click.option("--start", type=click.Path(exists=True, path_type=Path), help="average.pt of the stage before.")
 @click.option("--teacher", "stable", metavar="sd21:PATH", help="Stable Diffusion 2.1 as a teacher.")
 @click.option("--config", "widths", type=click.Choice(list(CONFIGS)), default="full", show_default=True,
               help="Of a new teacher.")
 @click.option("--timestep", type=float, help="Teacher: a fixed one, the ablation.")
 @click.option("--without", multiple=True, type=click.Choice(["pruning", "tiny", *SWITCHES]),
               help="Student: the ablations.")
-@click.option("--codec", "codec_weights", type=click.Path(exists=True, path_type=Path),
+@click.option("--codec", "codec_weights", type=EXISTING,
               help="Weights of the codec that decodes half of the small images.")
 @click.option("--workers", default=0, help="Processes that degrade.")
-@click.option("--steps", default=20000)
-@click.option("--decay", default=8000, help="Steps at the end over which the learning rate falls.")
-@click.option("--rate", "learning_rate", default=5e-4)
-@click.option("--batch", default=8)
 @click.option("--crop", default=128, help="Edge of crops, a multiple of 128.")
 @click.option("--perceptual", default=1.0, show_default=True, help="Weight of LPIPS; 0: none, nor is it reported.")
 @click.option("--adversarial", default=0.1, show_default=True, help="Weight of that term; 0: none.")
@@ -114,50 +121,34 @@ def report(stage: str, net, pairs: DegradedPairs, batches: int, lpips: bool, log
 @click.option("--variation", default=0.01, show_default=True, help="Teacher: weight of the variation of alpha.")
 @click.option("--features", default=0.1, show_default=True, help="Student: weight of the MSE of features.")
 @click.option("--mmd", default=0.1, show_default=True, help="Student: weight of MMD.")
-@click.option("--average", default=0.999)
-@click.option("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-@click.option("--threads", type=int)
-@click.option("--minutes", type=float, help="Stop (and save) after this long.")
 @click.option("--check", default=4, help="Batches of held-out crops for the figures at the end; 0: none.")
-@click.option("--seed", default=0)
-def main(shard, stage, run, start, stable, widths, timestep, without, codec_weights, workers, steps, decay,
-         learning_rate, batch, crop, perceptual, adversarial, critic_from, variation, features, mmd, average, device,
-         threads, minutes, check, seed) -> None:  # fmt: skip
-    if threads:
-        torch.set_num_threads(threads)
-    torch.manual_seed(seed)
+def main(settings, terms, stage, stable, widths, timestep, without, codec_weights, workers, crop,
+         check) -> None:  # fmt: skip
+    settings.prepare()
+    device, seed = settings.device, settings.seed
     teacher, history = None, []
-    if stage != "student" or start or stable:
-        trained, history = taught_so_far(stage, start, stable, replace(CONFIGS[widths], timestep=timestep))
+    if stage != "student" or settings.start or stable:
+        trained, history = taught_so_far(stage, settings.start, stable, replace(CONFIGS[widths], timestep=timestep))
         teacher = trained.net.to(device, memory_format=torch.channels_last)
     if stage == "student":
-        switched = SlimConfig(**dict.fromkeys(set(without) - {"pruning", "tiny"}, False))
-        if "tiny" in without:
-            switched = replace(switched, width=FULL.width, encoder_blocks=FULL.blocks, fused=False)
-        if "pruning" in without:
-            switched = replace(switched, widths=(*switched.widths, 192, 192))
-        if teacher:
-            merge(teacher.unet)
-            teacher.eval().requires_grad_(False)
-        trained = Trained(slimdiff.Student(SlimDiffSr(switched), teacher.unet.widths[0] if teacher else 1))
+        trained = student_of(teacher, without)
     trained.to(device, memory_format=torch.channels_last)
     net, critic = trained.net, trained.critic
-    begun = {"--stage": stage, "config": asdict((net.net if stage == "student" else net).config)}
-    checkpoint.check_same(run / "checkpoint.pt", begun)
+    config = (net.net if stage == "student" else net).config
+    run = Run(settings, {"--stage": stage, "config": asdict(config)}, history, click.echo)
 
-    seen, apart = load_shard(shard, seed)
-    crops, codec, decoded_by = Crops(seen, batch, crop, seed), None, None
+    seen, apart = load_shard(settings.shard, seed)
+    crops, codec, decoded_by = Crops(seen, settings.batch, crop, seed), None, None
     if codec_weights:
         codec, decoded_by = frozen_codec(codec_weights)
         codec = CodecPairs(codec, crops, device)
     pairs = DegradedPairs(crops, device, codec, workers)
-    held_out = DegradedPairs(Crops(Pools(apart.full, []), batch, crop, seed + 1), device)
+    held_out = DegradedPairs(Crops(Pools(apart.full, []), settings.batch, crop, seed + 1), device)
     if stage == "diffusion" and history[-1]["stage"] == "autoencoder":
         slimdiff.measure_spread(net, [pairs.at(step, SCALES[0]) for step in range(SPREAD_BATCHES)])
-    terms = slimdiff.Weights(perceptual, adversarial, critic_from, variation, features, mmd)
 
     def loss_of(images, step: int) -> Loss:
-        pair, generator = pairs.pair(images, step), torch.Generator().manual_seed(1_000_003 * seed + step)
+        pair, generator = pairs.pair(images, step), settings.generator(step)
         with fast(device):
             if stage == "autoencoder":
                 return slimdiff.autoencoder(net, critic, pair, terms, step)
@@ -169,20 +160,12 @@ def main(shard, stage, run, start, stable, widths, timestep, without, codec_weig
                 return slimdiff.teacher_step(net, critic, pair, terms, step)
             return slimdiff.student_step(net, teacher, critic, pair, terms, step)
 
-    log = run_log(run, click.echo)
-    plan = Plan(steps, decay, learning_rate, average=average, minutes=minutes)
-    about = {"stage": stage, "shard": shard.name, "teacher": stable or widths, "timestep": timestep,
-             "decoded_by": decoded_by, "batch": batch, "crop": crop, "seed": seed}  # fmt: skip
-    sitting = about | asdict(terms) | vars(plan)
-    log(json.dumps(sitting))
+    about = {"stage": stage, "teacher": stable or widths, "timestep": timestep, "decoded_by": decoded_by, "crop": crop}
     groups = [(1.0, slimdiff.trained(net, stage)), (1.0, list(critic.parameters()))]
-    averaged = train(trained, groups, pairs.stream, loss_of, plan, run / "checkpoint.pt", log, begun)
-    history = [*history, sitting | averaged.spent]
-    checkpoint.save(run / "average.pt", module=averaged.state, history=history, config=begun["config"])
-    trained.load_state_dict(averaged.state)
+    run.train(trained, groups, pairs.stream, loss_of, about | asdict(terms))
     if check:
         with fast(device):
-            report(stage, net.eval(), held_out, check, bool(perceptual), log)
+            report(stage, net.eval(), held_out, check, bool(terms.perceptual), run.log)
 
 
 if __name__ == "__main__":

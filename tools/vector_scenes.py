@@ -63,7 +63,7 @@ def with_rpcs() -> Scene:
     names = ("LINE_OFF", "SAMP_OFF", "LAT_OFF", "LONG_OFF", "HEIGHT_OFF",
              "LINE_SCALE", "SAMP_SCALE", "LAT_SCALE", "LONG_SCALE", "HEIGHT_SCALE")  # fmt: skip
     rpcs = {name: repr(10.5 + i) for i, name in enumerate(names)}
-    rpcs |= {name: numbers for name in ("LINE_NUM_COEFF", "LINE_DEN_COEFF", "SAMP_NUM_COEFF", "SAMP_DEN_COEFF")}
+    rpcs |= dict.fromkeys(("LINE_NUM_COEFF", "LINE_DEN_COEFF", "SAMP_NUM_COEFF", "SAMP_DEN_COEFF"), numbers)
     return earth(bands=1, metadata={"rpcs": rpcs})
 
 

@@ -27,7 +27,7 @@ def binary() -> str:
 @cache
 def version(encoder: str) -> str:
     """ffmpeg's version, once it has said that it holds the encoder."""
-    if not re.search(rf"^ V\S+ {encoder} ", run([binary(), "-hide_banner", "-encoders"]).decode(), re.M):
+    if not re.search(rf"^ V\S+ {encoder} ", run([binary(), "-hide_banner", "-encoders"]).decode(), re.MULTILINE):
         raise ToolMissing(f"{binary()} has no {encoder}; install the imageio-ffmpeg wheel for this platform")
     return "ffmpeg " + run([binary(), "-version"]).decode().split()[2]
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from rscodec.eval.anchors.base import Anchor, Shape, ToolMissing, bundle, unbund
 class Picture(Anchor):
     feature: str  # what Pillow calls the library
     format: str
-    options: dict
+    options: ClassVar[dict[str, Any]]
 
     def __init__(self) -> None:
         import PIL
@@ -54,7 +55,7 @@ class Picture(Anchor):
 class Jpeg(Picture):
     name, feature, format = "jpeg", "jpg", "JPEG"
     parameters = (5, 10, 20, 35, 50, 65, 80, 90, 95)
-    options = {"subsampling": 0, "optimize": True}
+    options: ClassVar = {"subsampling": 0, "optimize": True}
 
 
 class Webp(Picture):
@@ -62,7 +63,7 @@ class Webp(Picture):
 
     name, feature, format = "webp", "webp", "WEBP"
     parameters = (1, 5, 15, 30, 50, 70, 82, 90, 96)
-    options = {"method": 6}
+    options: ClassVar = {"method": 6}
 
     def ceiling(self, pixels: np.ndarray) -> np.ndarray:
         return self.decode(self.encode(pixels, 100), pixels.shape, "uint8")
@@ -71,7 +72,7 @@ class Webp(Picture):
 class Avif(Picture):
     name, feature, format = "avif", "avif", "AVIF"
     parameters = (10, 20, 30, 40, 50, 60, 70, 80, 90)
-    options = {"subsampling": "4:4:4", "speed": 4}
+    options: ClassVar = {"subsampling": "4:4:4", "speed": 4}
 
     def ceiling(self, pixels: np.ndarray) -> np.ndarray:
         return self.decode(self.encode(pixels, 100), pixels.shape, "uint8")

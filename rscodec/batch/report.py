@@ -84,11 +84,13 @@ class Journal:
             raise AtomicPath(self.path).error(problem) from problem
 
     def _rewrite(self) -> None:
-        with AtomicPath(self.path, overwrite=True) as temporary:
-            with temporary.open("x", newline="", encoding="utf-8") as file:
-                writer = csv.DictWriter(file, COLUMNS)
-                writer.writeheader()
-                writer.writerows(map(asdict, self.rows.values()))
+        with (
+            AtomicPath(self.path, overwrite=True) as temporary,
+            temporary.open("x", newline="", encoding="utf-8") as file,
+        ):
+            writer = csv.DictWriter(file, COLUMNS)
+            writer.writeheader()
+            writer.writerows(map(asdict, self.rows.values()))
 
 
 def _row(cells: dict) -> Row | None:

@@ -110,7 +110,7 @@ def run(
 
 def _journal(path: Path, verb: str, settings: str, resume: bool, overwrite: bool) -> Journal:
     """The report to go on with, or a new one."""
-    if not path.exists() or overwrite and not resume:
+    if not path.exists() or (overwrite and not resume):
         return Journal(path)
     if not resume:
         raise OutputError(f"{path} exists: add --resume to go on with it, --overwrite to begin again, or change --out")

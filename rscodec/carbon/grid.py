@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from rasterio import Affine
@@ -72,7 +73,7 @@ class Grid:
 
     def box(self, outline: dict) -> tuple[float, float, float, float]:
         """First column and row, last column and row of an outline in this grid's CRS, in pixels."""
-        rings = outline["coordinates"] if outline["type"] == "Polygon" else sum(outline["coordinates"], [])
+        rings = outline["coordinates"] if outline["type"] == "Polygon" else chain(*outline["coordinates"])
         columns, rows = ~Affine(*self.numbers) * np.concatenate([np.array(ring)[:, :2] for ring in rings]).T
         return columns.min(), rows.min(), columns.max(), rows.max()
 

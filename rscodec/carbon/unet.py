@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 import torch.nn as nn
@@ -94,7 +95,7 @@ class UNet(nn.Module):
         super().__init__()
         self.enter = nn.Conv2d(inputs, widths[0], 3, padding=1)
         self.inward = nn.ModuleList(Block(width, width, embedding) for width in widths)
-        pairs = list(zip(widths, widths[1:], strict=False))
+        pairs = list(pairwise(widths))
         self.coarser = nn.ModuleList(nn.Conv2d(fine, coarse, 3, stride=2, padding=1) for fine, coarse in pairs)
         double = CoordinateDouble if coordinates else Double
         self.finer = nn.ModuleList(double(coarse, fine) for fine, coarse in pairs)

@@ -3,7 +3,7 @@
     pixels (B, 3, H, W) --analyse--> y --encode--> [(payload, latents), ...]         one payload per item of the batch
     payloads --decode--> latents (h, w, N) --synthesise--> pixels (3, 16h, 16w)
 
-Contract (tests/laws.py holds every row of the registry to it):
+Contract (tests/helpers/laws.py holds every row of the registry to it):
 - H and W are multiples of `stride`; pixels are float32, about 0..1, and may go beyond.
 - `decode(encode(y))` gives latents equal to those `encode` returned; if `portable`, on every machine.
 - Latents are a numpy array of a fixed dtype; their checksum is over its little-endian bytes in C order.
@@ -72,7 +72,9 @@ class TileCodec(ABC):
         `dead_zone`: more of them are what was expected, which saves bits; only for those who know effort.
         """
 
-    def refine(self, y: np.ndarray, inside: tuple[slice, slice], aims: list[Aim], quality: float, effort: int):
+    def refine(
+        self, y: np.ndarray, inside: tuple[slice, slice], aims: list[Aim], quality: float, effort: int
+    ) -> np.ndarray:
         """y (B, h, w, N) of a tile and its surroundings -> y (B, h', w', N) of the tile, which is `inside`, that looks
         more like its `aims` for fewer bits once encoded. Only for those who know effort.
         """

@@ -73,7 +73,7 @@ class _Cost:
     def __init__(self, net: Codec, around: torch.Tensor, place: tuple, aim: Aim, quality: float):
         self.net, self.around, self.place = net, around, place
         self.quality = torch.tensor([quality], device=around.device)
-        self.aim = Aim(*(torch.tensor(part, dtype=torch.float32, device=around.device) for part in aim))
+        self.aim = {name: torch.tensor(part, device=around.device).float() for name, part in aim._asdict().items()}
         top, left = (transforms.STRIDE * part.start for part in place[1:])
         height, width = aim.weight.shape
         self.window = slice(None), slice(top, top + height), slice(left, left + width)
@@ -85,8 +85,8 @@ class _Cost:
             latents = self.around.clone()
             latents[self.place] = y_hat
             shown = self.net.synthesise(latents, self.quality)[0].float()
-        error = torch.einsum("ij,jhw->ihw", self.aim.visible, 255 * (shown[self.window] - self.aim.pixels))
-        return bits, (self.importance * self.aim.weight * error.square().sum(0)).sum(), leak
+        error = torch.einsum("ij,jhw->ihw", self.aim["visible"], 255 * (shown[self.window] - self.aim["pixels"]))
+        return bits, (self.importance * self.aim["weight"] * error.square().sum(0)).sum(), leak
 
     def _code(self, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """y^ as it will be coded, in units; its bits; the leak."""
@@ -95,7 +95,8 @@ class _Cost:
         z_scale = scale_of((BIAS_UNIT * rate.mix(entropy.z_index, self.quality)).clamp(0, SCALES - 1))
         bits = interval_bits(z - rate.mix(entropy.z_mu, self.quality), z_scale).sum()
         rows = dict(zip((True, False), split(y), strict=True))
-        walk, leak = entropy.walk(z, self.net.level(self.quality), *y.shape[1:3]), 0.0
+        walk = entropy.walk(z, self.net.level(self.quality), *y.shape[1:3])
+        leak = torch.zeros((), device=y.device)
         known = next(walk)
         while True:
             coded = known.index.detach() > 0.5

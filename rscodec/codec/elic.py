@@ -17,6 +17,7 @@ import struct
 import warnings
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any
 
 import numpy as np
 import torch
@@ -49,6 +50,7 @@ class ElicCodec(TileCodec):
 
     def __init__(self, path: Path, device: str = "cpu"):
         self.device = torch.device(device)
+        self._net: Any  # CompressAI has no types
         state = _read(path)
         try:
             self.model, self.groups, self._net = _rebuild(state)
@@ -106,7 +108,7 @@ class GuardedCoder:
     Lists of one symbol or none, on which the coder fails, do not occur: y comes in fours, and z has many channels.
     """
 
-    def __init__(self, coder):
+    def __init__(self, coder: Any):
         self._coder = coder
 
     def encode_with_indexes(self, symbols: list[int], indexes: list[int], *tables: list) -> bytes:
@@ -147,10 +149,11 @@ def _rebuild(state: dict[str, torch.Tensor]) -> tuple[str, list[int], torch.nn.M
     groups: list[int] = []
     while (key := f"latent_codec.y.latent_codec.y{len(groups)}.context_prediction.weight") in state:
         groups.append(state[key].shape[1])
+    rows, columns = state["latent_codec.hyper.h_s.4.weight"].shape[:2]
     model, kind = {
         (count * 3 // 2, count * 2): ("elic-official", Elic2022Official),  # the last layer of h_s, transposed
         (latents * 2, count * 3 // 2): ("elic-chandelier", Elic2022Chandelier),
-    }[tuple(state["latent_codec.hyper.h_s.4.weight"].shape[:2])]
+    }[rows, columns]
     net = kind(count, latents, groups)
     net.load_state_dict(state)
     net.update(force=True)  # tables that a checkpoint brings may be older than its weights

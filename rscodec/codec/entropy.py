@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn as nn
@@ -55,7 +56,10 @@ ANCHORS, OTHERS = ((0, 0), (1, 1)), ((0, 1), (1, 0))  # (row, column) phases of 
 
 def split(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """(B, H, W, C) -> the anchors (B, n, C) and the others (B, m, C), each as two interleaved grids in turn."""
-    return tuple(torch.cat([x[:, r::2, c::2].flatten(1, 2) for r, c in phases], 1) for phases in (ANCHORS, OTHERS))
+    anchors, others = (
+        torch.cat([x[:, r::2, c::2].flatten(1, 2) for r, c in phases], 1) for phases in (ANCHORS, OTHERS)
+    )
+    return anchors, others
 
 
 def place(grid: torch.Tensor, rows: torch.Tensor, anchors: bool) -> torch.Tensor:
@@ -177,8 +181,9 @@ class EntropyModel(nn.Module):
         `groups`: stop after so many.
         """
         h = self.hyper(z, level)[:, :height, :width]
-        known, seen = [], []
-        for group in self.groups[:groups]:
+        known: list[torch.Tensor] = []
+        seen: list[torch.Tensor] = []
+        for group in cast("list[Group]", self.groups[:groups]):
             channels = slice(group.known, group.known + group.count)
             u = group.spatial(group.mix(torch.cat([h, *seen], -1)))
             u_anchors, u_others = split(u)

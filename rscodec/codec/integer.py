@@ -19,6 +19,8 @@ encodes and decodes; only integers, made once by `freeze` when a model is export
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -43,13 +45,13 @@ class _Bounded(torch.autograd.Function):
     """clamp whose gradient still flows where it would bring the value back inside."""
 
     @staticmethod
-    def forward(ctx, x, low, high):
+    def forward(ctx: Any, x: torch.Tensor, low: float, high: float) -> torch.Tensor:
         ctx.save_for_backward(x)
         ctx.limits = low, high
         return x.clamp(low, high)
 
     @staticmethod
-    def backward(ctx, gradient):
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:
         (x,) = ctx.saved_tensors
         low, high = ctx.limits
         inward = ((x >= low) | (gradient < 0)) & ((x <= high) | (gradient > 0))
@@ -102,7 +104,8 @@ class IntegerLayer(nn.Module):
 
     def real_parameters(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Weight and bias in activation units; on the integer grid in the fake life."""
-        weight, bias = self.weight, self.bias * BIAS_UNIT
+        weight: torch.Tensor = self.weight
+        bias = self.bias * BIAS_UNIT
         if self.fake:
             grid = torch.exp2(self.shifts()).to(weight.dtype)
             shaped = grid.view(-1, *[1] * (weight.dim() - 1))
@@ -127,7 +130,14 @@ def check_bound(frozen: dict[str, torch.Tensor]) -> None:
 class Pointwise(IntegerLayer):
     """1x1 convolution as a matrix product over the last axis: (..., inputs) -> (..., outputs)."""
 
-    def __init__(self, inputs: int, outputs: int, activation: bool = True, limit: int = ACTIVATION_MAX, lowest=None):
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        activation: bool = True,
+        limit: int = ACTIVATION_MAX,
+        lowest: int | None = None,
+    ):
         super().__init__((outputs, inputs), activation, limit, lowest)
 
     def forward(self, x: torch.Tensor, extra_bias: torch.Tensor | None = None) -> torch.Tensor:
@@ -150,6 +160,10 @@ class Depthwise(IntegerLayer):
 
 class Exact(nn.Module):
     """A frozen layer: the third life of a Pointwise or Depthwise layer. No gradient, no real number."""
+
+    weight: torch.Tensor
+    bias: torch.Tensor
+    scale: torch.Tensor
 
     def __init__(self, layer: IntegerLayer, frozen: dict[str, torch.Tensor]):
         super().__init__()

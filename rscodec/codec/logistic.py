@@ -8,6 +8,7 @@ tables.py: the symbols -reach..reach, then the escape for all others; 2^16 toget
 from __future__ import annotations
 
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -37,13 +38,14 @@ def _table(index: int) -> tuple[np.ndarray, int]:
     """(frequencies, reach)."""
     one, above = 1 << FRACTION, THIRDS[index % 3] << index // 3
     h = (above << FRACTION) // (above + (THIRDS[0] << 11))
-    power, tails = h, []
+    power = h
+    tails: list[int] = []
     while len(tails) < 2 or tails[-1] > BEYOND:
         tails.append((power << FRACTION) // (one + power))
         power = power * (h * h >> FRACTION) >> FRACTION
     reach = len(tails) - 1
     room = TOTAL - (2 * reach + 2)  # each entry has 1, and its share of the rest
     tails = [tail * room >> FRACTION for tail in tails]
-    side = [1 + near - far for near, far in zip(tails, tails[1:], strict=False)]
+    side = [1 + near - far for near, far in pairwise(tails)]
     escape = 1 + 2 * tails[-1]
     return np.array([*side[::-1], TOTAL - escape - 2 * sum(side), *side, escape]), reach

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any, cast
 
 import torch
 import torch.nn as nn
@@ -22,6 +23,7 @@ from rscodec.codec.entropy import (
     UNIT,
     Z_LIMIT,
     EntropyModel,
+    Group,
     index_of,
     scale_of,
     split,
@@ -54,7 +56,7 @@ class CodecConfig:
     def latents(self) -> int:
         return sum(self.groups)
 
-    def as_dict(self) -> dict:
+    def as_dict(self) -> dict[str, Any]:
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
     @classmethod
@@ -107,6 +109,8 @@ class Coded:
 class Codec(nn.Module):
     """Trainable codec. `forward` is training only; files go through `rscodec.codec.coder`."""
 
+    spread: torch.Tensor
+
     def __init__(self, config: CodecConfig):
         super().__init__()
         self.config = config
@@ -137,7 +141,7 @@ class Codec(nn.Module):
             self.log_gain.copy_(torch.log(wiener / step))
             self.log_step.copy_(torch.log(step / wiener))
             middle = index_of(deviations / step[rate.LEVELS // 2]) / BIAS_UNIT
-            for group in self.entropy.groups:
+            for group in cast("list[Group]", self.entropy.groups):
                 for head in (group.anchor_index, group.other_index):
                     head.bias.copy_(middle[group.known : group.known + group.count])
 

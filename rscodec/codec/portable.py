@@ -12,10 +12,12 @@ from __future__ import annotations
 import copy
 import json
 import zlib
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -135,7 +137,7 @@ class PortableCodec(TileCodec):
             tensors[EXACT + key].float().to(self.device) for key in ("levels", "z_mu", "z_index")
         )
         self._coder = SymbolCoder(tensors[EXACT + "frequencies"].numpy(), tensors[EXACT + "reaches"].numpy())
-        return net.eval().requires_grad_(False).to(self.device, memory_format=torch.channels_last)
+        return net.eval().requires_grad_(False).to(self.device).to(memory_format=torch.channels_last)
 
     @torch.inference_mode()
     def analyse(self, pixels: np.ndarray, quality: float) -> np.ndarray:
@@ -165,9 +167,11 @@ class PortableCodec(TileCodec):
         """The networks once more, in the form that passes gradients on."""
         net = Codec(self.config)
         thaw(net, self._tensors)
-        return net.eval().requires_grad_(False).to(self.device, memory_format=torch.channels_last)
+        return net.eval().requires_grad_(False).to(self.device).to(memory_format=torch.channels_last)
 
-    def refine(self, y: np.ndarray, inside: tuple[slice, slice], aims: list[Aim], quality: float, effort: int):
+    def refine(
+        self, y: np.ndarray, inside: tuple[slice, slice], aims: list[Aim], quality: float, effort: int
+    ) -> np.ndarray:
         quality = rate.from_wire(rate.to_wire(quality))
         return np.stack([refine(self._trainable, *one, inside, quality, effort) for one in zip(y, aims, strict=True)])
 
@@ -189,7 +193,8 @@ class PortableCodec(TileCodec):
             coded.append(_Column(symbols.flatten(1), known.index.flatten(1)))
             return known.mu + UNIT * symbols
 
-        latents = self._walk(z, quality, *y.shape[1:3], answer)
+        height, width = y.shape[1:3]
+        latents = self._walk(z, quality, height, width, answer)
         return [
             (self._coder.encode(*_coded(coded, item)), latents[item]) for item in range(len(latents))
         ]
@@ -229,7 +234,15 @@ class PortableCodec(TileCodec):
             raise SymbolsDamaged("the payload holds side information that no encoder writes")
         return self._walk(z, quality, height, width, lambda known: known.mu + UNIT * read(known.index), groups)
 
-    def _walk(self, z: torch.Tensor, quality: float, height: int, width: int, answer, groups=None) -> np.ndarray:
+    def _walk(
+        self,
+        z: torch.Tensor,
+        quality: float,
+        height: int,
+        width: int,
+        answer: Callable[[Pass], torch.Tensor],
+        groups: int | None = None,
+    ) -> np.ndarray:
         """Take the exact path, answering each pass; the latents (B, h, w, N) int16."""
         level = rate.mix_exact(self._levels, rate.to_wire(quality)).expand(len(z), -1)
         with exactly(), torch.autocast(self.device.type, enabled=False):
@@ -266,7 +279,7 @@ def _coded(columns: list[_Column], item: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @contextmanager
-def exactly():
+def exactly() -> Iterator[None]:
     """Plain sums of products in full float32 inside, whatever the user asked of torch.
 
     TensorFloat-32 or bfloat16 would round what the exact path counts on, and cuDNN may choose algorithms for
@@ -276,16 +289,17 @@ def exactly():
         yield
 
 
-def full_precision():
+def full_precision() -> AbstractContextManager[None]:
     """Neither TensorFloat-32 nor bfloat16 inside."""
-    cuda, cudnn, mkldnn = torch.backends.cuda, torch.backends.cudnn, torch.backends.mkldnn
+    backends: Any = torch.backends
+    cuda, cudnn, mkldnn = backends.cuda, backends.cudnn, backends.mkldnn
     if hasattr(torch.backends, "fp32_precision"):  # torch 2.9 on; it refuses the older switches once these were used
         return _set([cuda.matmul, cudnn.conv, mkldnn.matmul, mkldnn.conv], "fp32_precision", "ieee")
     return _set([cuda.matmul, cudnn], "allow_tf32", False)
 
 
 @contextmanager
-def _set(switches: list, name: str, value):
+def _set(switches: list[Any], name: str, value: object) -> Iterator[None]:
     """`name` of every switch is `value` inside, and what it was afterwards."""
     before = [getattr(switch, name) for switch in switches]
     try:

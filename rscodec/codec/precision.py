@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import os
 from functools import cache
+from typing import Any
 
 import torch
 
@@ -36,12 +37,12 @@ def fast_type(device: str) -> torch.dtype:
 def _computes_bfloat16(device: str) -> bool:
     if device == "cuda":
         return torch.cuda.get_device_capability() >= (8, 0)
-    found = getattr(torch.cpu, "get_capabilities", dict)()
+    found: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     answer = any(known is True for name, known in found.items() if "bf16" in name)
     log.debug("fast networks run in %s on this CPU", "bfloat16" if answer else "float32")
     return answer
 
 
-def fast(device: str, enabled: bool = True, **options) -> torch.autocast:
+def fast(device: str, enabled: bool = True, **options: Any) -> torch.autocast:
     """A context in which the products of float networks have the fast type."""
     return torch.autocast(device, torch.bfloat16, enabled and fast_type(device) is torch.bfloat16, **options)

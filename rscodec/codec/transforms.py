@@ -23,6 +23,7 @@ deviation: it brings latents, which span three orders of magnitude, to a scale t
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 import torch.nn as nn
@@ -35,6 +36,8 @@ SLOPE = 0.05
 class Pointwise(nn.Conv2d):
     """1x1 convolution as one matrix product over channels_last memory: no im2col at any batch size."""
 
+    bias: nn.Parameter
+
     def __init__(self, inputs: int, outputs: int):
         super().__init__(inputs, outputs, 1)
 
@@ -46,13 +49,13 @@ class _Fold(torch.autograd.Function):
     """The sum of the two halves of act(x) (..., 2C) -> (..., C); its gradient is one pass over memory."""
 
     @staticmethod
-    def forward(ctx, x: torch.Tensor) -> torch.Tensor:
+    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
         ctx.save_for_backward(x)
         a, b = F.leaky_relu(x, SLOPE).chunk(2, -1)
         return a + b
 
     @staticmethod
-    def backward(ctx, gradient: torch.Tensor) -> torch.Tensor:
+    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
         (x,) = ctx.saved_tensors
         halves = x.unflatten(-1, (2, -1))
         return torch.ops.aten.leaky_relu_backward(gradient.unsqueeze(-2), halves, SLOPE, False).flatten(-2)

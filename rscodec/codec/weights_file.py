@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -119,7 +119,7 @@ def _config(text: str) -> CodecConfig:
         raise ValueError("its configuration is nested too deeply") from None
 
 
-def _misfit(file, wanted: dict[str, Wanted]) -> str | None:
+def _misfit(file: Any, wanted: dict[str, Wanted]) -> str | None:
     """What is wrong with the names, shapes and types of the tensors, in words."""
     found = set(file.keys())
     for names, what in ((wanted.keys() - found, "is missing"), (found - wanted.keys(), "does not belong there")):

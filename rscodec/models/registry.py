@@ -49,8 +49,14 @@ class EnhancerRow(Row):
 LDM_RSIC = "rscodec.enhancers.ldm_rsic:LdmEnhancer"
 ENHANCERS = (
     EnhancerRow("ldm", LDM_RSIC, ("ldm-rsic-2",), "ldm-rsic-2", "LDM-RSIC, for what our codec made"),
-    EnhancerRow("ldm-jpeg2000", LDM_RSIC, ("ldm-jpeg2000-4",), "ldm-jpeg2000-4", "LDM-RSIC, for what JPEG2000 made",
-                takes="raster"),  # fmt: skip
+    EnhancerRow(
+        "ldm-jpeg2000",
+        LDM_RSIC,
+        ("ldm-jpeg2000-4",),
+        "ldm-jpeg2000-4",
+        "LDM-RSIC, for what JPEG2000 made",
+        takes="raster",
+    ),
 )
 
 UPSAMPLERS = (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -15,7 +17,7 @@ class Critic(nn.Module):
     def __init__(self, width: int = 32):
         super().__init__()
         widths = (3, width, 2 * width, 4 * width)
-        pairs = zip(widths[:-1], widths[1:], strict=True)
+        pairs = pairwise(widths)
         self.layers = nn.ModuleList(nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in pairs)
         self.head = nn.Conv2d(widths[-1], 1, 3, padding=1)
 

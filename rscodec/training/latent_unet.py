@@ -9,6 +9,7 @@ Laid out as that of Stable Diffusion, but for text. Norms are those of groups: i
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import torch
 import torch.nn as nn
@@ -81,7 +82,7 @@ class LatentUnet(nn.Module):
         self.upward = nn.ModuleList(
             level([2 * widths[number]] + [widths[number]] * (blocks - 1), number) for number in reversed(numbers)
         )
-        steps = list(zip(widths[:-1], widths[1:], strict=True))
+        steps = list(pairwise(widths))
         self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 3, stride=2, padding=1) for fine, coarse in steps)
         self.up = nn.ModuleList(nn.Conv2d(coarse, fine, 3, padding=1) for fine, coarse in reversed(steps))
         deep = widths[-1]

@@ -33,7 +33,7 @@ WARM_UP = 500
 class Plan:
     """How a run goes: `decay` is the number of last steps over which the rate falls, `minutes` ends a sitting early.
     `together`: how many batches a step is of, each on a thread of its own. `share_seconds`: time between two calls of
-    `train`'s `share`.
+    `Record.share`.
     """
 
     steps: int
@@ -54,87 +54,115 @@ def learning_rate(step: int, plan: Plan) -> float:
     return plan.rate * min(1.0, (step + 1) / WARM_UP) * fall
 
 
+@dataclass(frozen=True)
+class Record:
+    """What a run leaves behind: its checkpoint at `path`, which keeps what the run is (`begun`, checkpoint.check_same),
+    lines in `log`, and every `plan.share_seconds` whatever `share(average)` makes.
+    """
+
+    path: Path
+    log: Callable[[str], None]
+    begun: dict
+    share: Callable[[checkpoint.Average], None] = lambda average: None
+
+
+class _State:
+    """What goes on from sitting to sitting: weights, optimizer, average, the number of steps and of seconds."""
+
+    def __init__(self, module: nn.Module, groups: list[tuple[float, list[nn.Parameter]]], plan: Plan):
+        self.module, self.plan, self.step = module, plan, 0
+        self.optimizer = torch.optim.Adam([{"params": parameters, "share": share} for share, parameters in groups])
+        self.parameters = [parameter for _, some in groups for parameter in some]
+        self.average = checkpoint.Average(module, plan.average)
+        self.started, self._seconds_before = time.monotonic(), 0.0
+
+    def resume(self, path: Path) -> None:
+        saved = checkpoint.load(path)
+        self.module.load_state_dict(saved["module"])
+        self.optimizer.load_state_dict(saved["optimizer"])
+        self.average.state, self.average.steps, self.step = saved["average"], saved["average_steps"], saved["step"]
+        self.started, self._seconds_before = time.monotonic(), saved.get("seconds", 0.0)
+        if "random" in saved:
+            torch.set_rng_state(saved["random"])
+
+    def save(self, path: Path, begun: dict) -> None:
+        checkpoint.save(
+            path,
+            module=self.module.state_dict(),
+            optimizer=self.optimizer.state_dict(),
+            average=self.average.state,
+            average_steps=self.average.steps,
+            step=self.step,
+            seconds=self._seconds(),
+            random=torch.get_rng_state(),
+            **begun,
+        )
+
+    def advance(self, gradients: list[torch.Tensor | None]) -> torch.Tensor:
+        """Take a step, unless gradients are not finite; returns their norm before clipping."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["share"] * learning_rate(self.step, self.plan)
+        for parameter, gradient in zip(self.parameters, gradients, strict=True):
+            parameter.grad = gradient
+        norm = nn.utils.clip_grad_norm_(self.parameters, self.plan.clip)
+        if torch.isfinite(norm):
+            self.optimizer.step()
+            self.average.update(self.module)
+        self.step += 1
+        return norm
+
+    def timed_average(self) -> checkpoint.Average:
+        self.average.seconds = self._seconds()
+        return self.average
+
+    def _seconds(self) -> float:
+        return self._seconds_before + time.monotonic() - self.started
+
+
 def train(
     module: nn.Module,
     groups: list[tuple[float, list[nn.Parameter]]],
     batches: Callable[[int, int], Iterator],
     loss_of: Callable[[object, int], tuple[torch.Tensor, dict[str, torch.Tensor]]],
     plan: Plan,
-    path: Path,
-    log: Callable[[str], None],
-    begun: dict,
-    share: Callable[[checkpoint.Average], None] = lambda average: None,
+    record: Record,
 ) -> checkpoint.Average:
-    """Train to plan.steps, going on from `path` where that exists; returns the average.
+    """Train to plan.steps, going on from `record.path` where that exists; returns the average.
 
     `groups` are parameters with the share of the learning rate that they get, `batches(first, last)` yields those of
-    these numbers, `loss_of(batch, number)` gives the loss and figures to log, `begun` says what the run is
-    (checkpoint.check_same) and is kept in the checkpoint. `share(average)` is called every `plan.share_seconds`.
+    these numbers, `loss_of(batch, number)` gives the loss and figures to log.
     """
-    optimizer = torch.optim.Adam([{"params": parameters, "share": share} for share, parameters in groups])
-    parameters = [parameter for _, some in groups for parameter in some]
-    average = checkpoint.Average(module, plan.average)
-    first, seconds = 0, 0.0
-    if path.exists():
-        saved = checkpoint.load(path)
-        module.load_state_dict(saved["module"])
-        optimizer.load_state_dict(saved["optimizer"])
-        average.state, average.steps, first = saved["average"], saved["average_steps"], saved["step"]
-        seconds = saved.get("seconds", 0.0)
-        if "random" in saved:
-            torch.set_rng_state(saved["random"])
-        log(f"resumed at step {first} from {path}")
-
-    def keep(step: int) -> None:
-        checkpoint.save(
-            path,
-            module=module.state_dict(),
-            optimizer=optimizer.state_dict(),
-            average=average.state,
-            average_steps=average.steps,
-            step=step,
-            seconds=seconds + time.monotonic() - started,
-            random=torch.get_rng_state(),
-            **begun,
-        )
-
-    step, skipped, sums, counted = first - 1, 0, {}, 0
-    started = saved_at = shared_at = time.monotonic()
+    state = _State(module, groups, plan)
+    if record.path.exists():
+        state.resume(record.path)
+        record.log(f"resumed at step {state.step} from {record.path}")
+    sums, counted, skipped = {}, 0, 0
+    saved_at = shared_at = state.started
     with _asked_to_stop() as asked:
-        for step, (figures, found) in enumerate(gradients(loss_of, parameters, batches, first, plan), first):
-            for group in optimizer.param_groups:
-                group["lr"] = group["share"] * learning_rate(step, plan)
-            for parameter, gradient in zip(parameters, found, strict=True):
-                parameter.grad = gradient
-            norm = nn.utils.clip_grad_norm_(parameters, plan.clip)
-            if torch.isfinite(norm):
-                optimizer.step()
-                average.update(module)
-            else:
-                skipped += 1
+        for figures, found in gradients(loss_of, state.parameters, batches, state.step, plan):
+            norm = state.advance(found)
+            skipped += not torch.isfinite(norm)
             for key, value in {"norm": norm, **figures}.items():
                 sums[key] = sums.get(key, 0.0) + value
             counted += 1
-            if (step + 1) % plan.log_every == 0:
-                now = time.monotonic()
+            now = time.monotonic()
+            if state.step % plan.log_every == 0:
                 means = " ".join(f"{key} {float(value) / counted:.4f}" for key, value in sums.items())
-                rate = learning_rate(step, plan)
-                log(f"step {step + 1} {now - started:.0f}s {means} lr {rate:.1e} skipped {skipped}")
+                rate = learning_rate(state.step - 1, plan)
+                record.log(f"step {state.step} {now - state.started:.0f}s {means} lr {rate:.1e} skipped {skipped}")
                 sums, counted = {}, 0
-            if time.monotonic() - saved_at > plan.save_seconds:
-                keep(step + 1)
-                saved_at = time.monotonic()
-            if time.monotonic() - shared_at > plan.share_seconds:
-                average.seconds = seconds + time.monotonic() - started
-                share(average)
-                shared_at = time.monotonic()
-            if asked or (plan.minutes and time.monotonic() - started > 60 * plan.minutes):
+            if now - saved_at > plan.save_seconds:
+                state.save(record.path, record.begun)
+                saved_at = now
+            if now - shared_at > plan.share_seconds:
+                record.share(state.timed_average())
+                shared_at = now
+            if asked or (plan.minutes and now - state.started > 60 * plan.minutes):
                 break
-    keep(step + 1)
+    state.save(record.path, record.begun)
     if signal.SIGINT in asked:
         raise KeyboardInterrupt
-    average.seconds = seconds + time.monotonic() - started
-    return average
+    return state.timed_average()
 
 
 @contextmanager

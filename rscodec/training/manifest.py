@@ -5,9 +5,32 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from rscodec.bitstreams.errors import OutputError
+
+
+@dataclass(frozen=True)
+class Export:
+    """The average of the run in the folder `run` is to become the weights `model` in the folder `out`."""
+
+    run: Path
+    model: str
+    out: Path
+    overwrite: bool
+
+    @property
+    def average(self) -> Path:
+        return self.run / "average.pt"
+
+    def new_weights(self) -> Path:
+        return new_weights(self.out, self.model, self.overwrite)
+
+    def write_manifest(self, weights: Path, made: dict, figures, script: str, options: str = "") -> dict:
+        """Describe weights that are written and measured. `options`: those of the script beside --run and --model."""
+        command = " ".join(f"{script} --run {self.run.name} --model {self.model} {options}".split())
+        return write_manifest(weights, self.model, made, figures, command)
 
 
 def new_weights(folder: Path, model: str, overwrite: bool) -> Path:

@@ -9,6 +9,8 @@ Equation 6. The last layer begins at zero: an untrained network leaves bicubic i
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 import torch.nn as nn
@@ -29,7 +31,7 @@ class Csum(nn.Module):
         self.pyramid = nn.ModuleList([enter, *[nn.Conv2d(width, 4 * width, 3, padding=1) for _ in range(levels - 1)]])
         self.attend = nn.Sequential(nn.Linear(1, hidden), nn.LeakyReLU(SLOPE), nn.Linear(hidden, levels))
         widths = [width, *[hidden] * (LAYERS - 1), 3]
-        self.mlp = nn.ModuleList(nn.Conv2d(a, b, 1) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.mlp = nn.ModuleList(nn.Conv2d(a, b, 1) for a, b in pairwise(widths))
         for layer in (*self.pyramid, *self.mlp):  # the default would let features fade from layer to layer
             nn.init.kaiming_normal_(layer.weight, SLOPE)
         nn.init.zeros_(self.mlp[-1].weight)

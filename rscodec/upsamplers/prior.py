@@ -7,6 +7,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -32,7 +34,7 @@ class DPEncoder(nn.Module):
         widths = [width * multiplier for multiplier in MULTIPLIERS]
         self.stem = nn.Conv2d(6, widths[0], 3, padding=1)
         self.groups = nn.ModuleList(group(channels, blocks) for channels in widths)
-        pairs = zip(widths[:-1], widths[1:], strict=True)
+        pairs = pairwise(widths)
         self.down = nn.ModuleList(nn.Conv2d(4 * fine, coarse, 1) for fine, coarse in pairs)
         self.head = nn.Conv2d(widths[-1], 2 * CHANNELS, 1)
 

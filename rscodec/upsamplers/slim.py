@@ -12,6 +12,8 @@ picture (the gates, QGAM) does so through rscodec/upsamplers/whole.py.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -164,7 +166,7 @@ class SlimUnet(nn.Module):
 
         self.downward = nn.ModuleList(level([width] * blocks, width) for width in widths)
         self.upward = nn.ModuleList(level([2 * width] + [width] * (blocks - 1), width) for width in reversed(widths))
-        steps = list(zip(widths[:-1], widths[1:], strict=True))
+        steps = list(pairwise(widths))
         self.down = nn.ModuleList(nn.Conv2d(4 * fine, coarse, 1) for fine, coarse in steps)
         self.up = nn.ModuleList(nn.Conv2d(coarse, 4 * fine, 1) for fine, coarse in reversed(steps))
         self.bottom = ResBlock(widths[-1], widths[-1], fsc, dsc)

@@ -107,9 +107,13 @@ def test_an_unreadable_file_is_an_input_error(tmp_path):
 def test_the_writer_insists_on_order_and_completeness(scene, tmp_path):
     header, _, _, tiles = scene()
     planes, groups = tiles[0, 0]
-    for misuse in (lambda w: w.add(0, 1, planes, groups), lambda w: w.add(0, 0, (b"p", 1), groups),
-                   lambda w: w.add(0, 0, None, groups * 2), lambda w: w.add(0, 0, None, groups)):
-        with pytest.raises(ValueError), StreamWriter(tmp_path / "scene.bin", header) as writer:
+    for misuse, words in (
+        (lambda w: w.add(0, 1, planes, groups), "out of order"),
+        (lambda w: w.add(0, 0, (b"p", 1), groups), "made without the flag `planes`"),
+        (lambda w: w.add(0, 0, None, groups * 2), "2 payloads, but a tile of this header has 1"),
+        (lambda w: w.add(0, 0, None, groups), "tiles were written"),
+    ):
+        with pytest.raises(ValueError, match=words), StreamWriter(tmp_path / "scene.bin", header) as writer:
             misuse(writer)
     assert not list(tmp_path.iterdir())
 

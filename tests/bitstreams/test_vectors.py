@@ -94,7 +94,7 @@ def test_residuals_as_the_specification_says(folder: Path):
         decoder = SceneDecoder(reader, codec_for_decoding(reader.header, WEIGHTS))
         for row, col, latents in decoder.tile_latents():
             payload = reader.residual(row, col)
-            if payload or reader.header.checks_empty and latents is not None:
+            if payload or (reader.header.checks_empty and latents is not None):
                 tile = decoder.grid.tile(row, col)
                 classes, _, _ = decoder.planes(tile)
                 valid = valid_pixels(classes, (tile.height, tile.width), len(decoder.radiometry.coded))

@@ -14,7 +14,7 @@ from rscodec.synthetic.sample import synthesize
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory) -> Path:
     """The tiny model under the name that the command line offers."""
-    from tests import models
+    from tests.helpers import models
 
     return models.write(tmp_path_factory.mktemp("weights") / "small.safetensors", models.SHIPPED, models.TINY)
 

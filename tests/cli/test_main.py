@@ -30,9 +30,9 @@ def test_help_lists_every_command_and_exit_code(rscodec):
     result = rscodec("--help")
     assert result.code == 0
     for name in NAMES:
-        assert re.search(rf"^  {name} ", result.out, re.M)
+        assert re.search(rf"^  {name} ", result.out, re.MULTILINE)
     for code in CODES:
-        assert re.search(rf"^  {code} ", result.out, re.M)
+        assert re.search(rf"^  {code} ", result.out, re.MULTILINE)
 
 
 def test_no_argument_shows_help(rscodec):
@@ -57,7 +57,7 @@ def test_every_error_has_a_listed_exit_code():
 def test_readme_lists_the_same_exit_codes(root):
     readme = (root / "README.md").read_text(encoding="utf-8")
     section = readme.partition("Exit codes:")[2].partition("\n## ")[0]
-    table = re.findall(r"^\| (\d+) \| (.+) \|$", section, re.M)
+    table = re.findall(r"^\| (\d+) \| (.+) \|$", section, re.MULTILINE)
     assert table == [(str(row.code), row.meaning) for row in EXIT_CODES]
 
 

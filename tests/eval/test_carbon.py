@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ def test_task_rate(small, tmp_path):
     rows = read(tmp_path / "carbon.csv", carbon.CarbonRow)
     points = result["curves"]["jpeg2000"]
     assert [point["parameter"] for point in points] == [200, 20, 2]
-    assert all(a["rate_bpp_file"] < b["rate_bpp_file"] for a, b in zip(points, points[1:], strict=False))
+    assert all(a["rate_bpp_file"] < b["rate_bpp_file"] for a, b in pairwise(points))
     assert points[0]["ndvi_mae"] > points[1]["ndvi_mae"] > points[2]["ndvi_mae"] > 0
     assert abs(points[2]["added_percent"]) < 1 < abs(points[0]["added_percent"])
     clear = result["uncompressed"]["rmse_mg_ha"]

@@ -16,7 +16,7 @@ from rscodec.eval.contenders import AnchorCodec, Enhanced, contender, pixels_onl
 from rscodec.eval.measure import measure
 from rscodec.raster.scene import Scene
 from rscodec.synthetic.sample import synthesize
-from tests.enhancers import Told
+from tests.helpers.enhancers import Told
 
 
 @pytest.fixture

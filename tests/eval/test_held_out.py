@@ -8,7 +8,7 @@ from rscodec.eval import sr
 from rscodec.eval.held_out import against_bicubic, held_out
 from rscodec.raster.scene import Scene
 from rscodec.synthetic.sample import synthesize
-from tests import upsamplers
+from tests.helpers import upsamplers
 
 
 @pytest.fixture(autouse=True)

@@ -13,8 +13,8 @@ from rscodec.bitstreams.errors import InputError, OutputError
 from rscodec.eval import anchors, contenders, datasets, rd, spectral, table
 from rscodec.eval.anchors.base import ToolMissing
 from rscodec.raster.scene import Scene
-from tests import models
 from tests.eval.conftest import Offset
+from tests.helpers import models
 
 
 class Other(Offset):

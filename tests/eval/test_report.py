@@ -103,7 +103,7 @@ def test_the_report_in_a_browser(result):
              "--disable-background-networking", "--disable-component-update", "--timeout=5000",
              "--enable-logging=stderr", f"--user-data-dir={folder / 'profile'}", "--dump-dom"]  # fmt: skip
     run = subprocess.run([browser, *flags, visit.as_uri()], capture_output=True, text=True, timeout=120)
-    seen = json.loads(re.search(r'<pre id="seen">(.*?)</pre>', run.stdout, re.S)[1].replace("&amp;", "&"))
+    seen = json.loads(re.search(r'<pre id="seen">(.*?)</pre>', run.stdout, re.DOTALL)[1].replace("&amp;", "&"))
     assert seen["errors"] == [] and "CONSOLE" not in run.stderr
     assert seen["below"] == 64
     assert seen["before"] == "inset(0px 50% 0px 0px)" and seen["after"] == "inset(0px 80% 0px 0px)"

@@ -17,7 +17,7 @@ from rscodec.eval import datasets, sr, sr_report
 from rscodec.eval.table import read
 from rscodec.raster.scene import Scene
 from rscodec.synthetic.sample import synthesize
-from tests import upsamplers
+from tests.helpers import upsamplers
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_another_degradation_is_another_measurement_with_its_own_report(images, 
         result = sr.sr(images[:1], (4.0,), ("bicubic",), tmp_path, degradation=degradation, resume=True)
         assert [row.degradation for row in result.rows] == [degradation]
         page = sr_report.write_sr_report(result, tmp_path, 1).read_text()
-        pages.append(json.loads(re.search(r'id="data">(.*?)</script>', page, re.S)[1]))
+        pages.append(json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1]))
     plain, degraded = pages
     assert "without aliasing" in plain["preface"] and "noise" in degraded["preface"]
     (before,), (after,) = plain["pictures"], degraded["pictures"]
@@ -169,7 +169,7 @@ def test_the_report_shows_every_model_beside_the_original(images, tmp_path, monk
     result = sr.sr(images, (2.6, 4.0), ("bicubic", model), tmp_path / "out")
     page = sr_report.write_sr_report(result, tmp_path / "out", 1).read_text()
     assert not re.findall(r"""(?:src|href)=["'](?!data:)|url\(|@import|fetch\(""", page) and "{{" not in page
-    data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.S)[1])
+    data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])
     (picture,) = data["pictures"]
     assert [choice["label"] for choice in picture["choices"]] == ["4"]
     assert [view["codec"] for view in picture["choices"][0]["views"]] == ["bicubic", model]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from rscodec.bitstreams import StreamReader, StreamWriter
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene
 from rscodec.synthetic.sample import synthesize
-from tests.models import TILE
+from tests.helpers.models import TILE
+from tests.helpers.site import Site, serving
 
 
 @pytest.fixture(scope="session")
@@ -85,3 +87,35 @@ def flip() -> Callable[..., bytes]:
         return bytes(damaged)
 
     return make
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """A web server that answers range requests and keeps count."""
+    with serving() as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def wide(make_scene, to_stream) -> bytes:
+    """A stream of 10 x 10 tiles and four bands, the last of which is called nir."""
+    return to_stream(make_scene((640, 640), bands=4, dtype="uint16"))
+
+
+@pytest.fixture(scope="session")
+def wide_file(wide, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("streams") / "wide.bin"
+    path.write_bytes(wide)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tile_bytes() -> Callable[[bytes, Iterable[tuple[int, int]]], int]:
+    """tile_bytes(stream, [(row, col), ...]): what these tiles take of it."""
+
+    def bytes_of(data: bytes, tiles: Iterable[tuple[int, int]]) -> int:
+        reader = StreamReader.from_bytes(data)
+        groups = [*[None] * reader.header.planes, *range(reader.header.groups)]
+        return sum(reader.entry(*tile, group).length for tile in tiles for group in groups)
+
+    return bytes_of

@@ -30,8 +30,8 @@ from rscodec.bitstreams.header import Header
 from rscodec.bitstreams.limits import MAX_TAGS, MAX_TILE
 from rscodec.raster.scene import Scene
 from rscodec.stream.encoder import FLAT, latents_crc
-from tests import models
-from tests.models import TILE
+from tests.helpers import models
+from tests.helpers.models import TILE
 
 
 @pytest.fixture

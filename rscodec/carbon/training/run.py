@@ -27,7 +27,7 @@ from rscodec.raster.fill import fill_invalid
 from rscodec.raster.scene import Scene
 from rscodec.training import checkpoint
 from rscodec.training.log import run_log
-from rscodec.training.loop import Plan, train
+from rscodec.training.loop import Plan, Record, train
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def learn(model: CarbonModel, crops: Crops, plan: CarbonPlan, path: Path, log: C
 
     steps = Plan(plan.steps, round(plan.decay * plan.steps), plan.rate, average=plan.average, minutes=plan.minutes)
     groups = [(1.0, list(model.parameters()))]
-    return train(model, groups, crops.stream, loss_of, steps, path, log, begun)
+    return train(model, groups, crops.stream, loss_of, steps, Record(path, log, begun))
 
 
 def train_model(name: str, ground: Ground, run: Path, plan: CarbonPlan, log: Callable[[str], None],

@@ -195,7 +195,7 @@ def test_a_report_from_before_there_was_a_setting(scenes, work, tmp_path, tiny_w
 
 
 def test_other_weights_are_other_settings(scenes, work, tmp_path):
-    from tests import models
+    from tests.helpers import models
 
     another = models.write(tmp_path / "vec-1.safetensors", seed=1)
     assert Work("encode", work.options | {"weights": another}).described() != work.described()

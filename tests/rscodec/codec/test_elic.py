@@ -19,8 +19,8 @@ from rscodec.codec.model import Codec
 from rscodec.codec.portable import freeze, write_weights
 from rscodec.codec.rans import Tables
 from rscodec.codec.tables import gaussian_frequencies
-from tests.laws import LAWS, pixels_come_back
-from tests.models import TINY
+from tests.helpers.laws import LAWS, pixels_come_back
+from tests.helpers.models import TINY
 
 KINDS = {"elic-official": Elic2022Official, "elic-chandelier": Elic2022Chandelier}
 

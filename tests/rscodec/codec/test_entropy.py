@@ -18,7 +18,7 @@ from rscodec.codec.entropy import (
     unshuffle,
 )
 from rscodec.codec.integer import ACTIVATION_MAX
-from tests import models
+from tests.helpers import models
 
 SIZES = [(1, 1), (1, 2), (2, 1), (3, 5), (4, 4), (9, 6), (1, 33)]
 

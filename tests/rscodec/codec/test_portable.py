@@ -14,7 +14,7 @@ from rscodec.codec.integer import Exact, IntegerLayer
 from rscodec.codec.model import Codec, CodecConfig
 from rscodec.codec.portable import PortableCodec, exactly, freeze, thaw, write_weights
 from rscodec.codec.weights_file import EXACT, read_weights, weights_hashes
-from tests import models
+from tests.helpers import models
 
 
 def damaged(tiny_weights, tmp_path, change) -> PortableCodec:

@@ -11,7 +11,7 @@ import torch
 from rscodec.bitstreams.errors import InputError
 from rscodec.codec import precision
 from rscodec.codec.base import Aim
-from tests import models
+from tests.helpers import models
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from rscodec.codec import transforms
-from tests import models
+from tests.helpers import models
 
 
 def codec(coarse: int, middle: int = 1, fine: int = 0):

@@ -20,7 +20,7 @@ from safetensors.torch import save, save_file
 from rscodec.bitstreams.errors import WrongWeights
 from rscodec.codec.portable import PortableCodec
 from rscodec.codec.weights_file import EXACT, read_weights, wanted_tensors
-from tests import models
+from tests.helpers import models
 
 MOST_BYTES, MOST_SECONDS = 2**30, 5
 CONFIG = models.TINY.as_dict()

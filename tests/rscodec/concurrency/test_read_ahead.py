@@ -36,8 +36,7 @@ def test_an_exception_comes_after_the_items_before_it():
 
     seen = []
     with pytest.raises(OSError, match="the disk is gone"):
-        for item in ahead(items()):
-            seen.append(item)
+        seen.extend(ahead(items()))
     assert seen == [1, 2]
 
 

@@ -15,7 +15,7 @@ from rscodec.enhancers.base import EnhanceSettings
 from rscodec.models.registry import ENHANCERS
 from rscodec.models.weights import enhancer_for, ships
 from rscodec.raster.scene import Scene
-from tests import enhancers
+from tests.helpers import enhancers
 
 
 @pytest.fixture(scope="module")

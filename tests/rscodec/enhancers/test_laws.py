@@ -14,7 +14,7 @@ from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene
 from rscodec.raster.window import Window
 from rscodec.synthetic.sample import synthesize
-from tests import enhancers
+from tests.helpers import enhancers
 
 
 @pytest.fixture(scope="module", params=ENHANCERS, ids=lambda row: row.name)
@@ -109,4 +109,4 @@ def test_no_pixel_changes_by_more_than_allowed(enhancer, dtype, limit):
     scene = scene_of(dtype=dtype)
     change = np.abs(enhanced(enhancer, scene, max_change=limit).astype(float) - scene.pixels).max()
     assert change <= limit + 1e-3 * (dtype == "float32")
-    assert change > 0 or limit < 1 and dtype == "uint8"
+    assert change > 0 or (limit < 1 and dtype == "uint8")

@@ -11,8 +11,8 @@ from safetensors.torch import save_file
 from rscodec.bitstreams.errors import WrongWeights
 from rscodec.enhancers.ldm_rsic import LdmConfig, LdmEnhancer, LdmRsic, write_weights
 from rscodec.enhancers.strength import remaining_detail
-from tests import enhancers
-from tests.enhancers import WINDOW
+from tests.helpers import enhancers
+from tests.helpers.enhancers import WINDOW
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from rscodec.raster.metadata_schema import stream_metadata
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene
 from rscodec.raster.window import Window
-from tests.enhancers import OVERLAP, WINDOW, Told
+from tests.helpers.enhancers import OVERLAP, WINDOW, Told
 
 
 def enhanced(scene: Scene, enhancer: Told, **settings) -> np.ndarray:

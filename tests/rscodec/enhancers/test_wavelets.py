@@ -14,7 +14,7 @@ from rscodec.raster.scene import Scene
 from rscodec.raster.window import Window
 from rscodec.synthetic.sample import synthesize
 from rscodec.training.pairs import through_jpeg2000
-from tests.enhancers import Told
+from tests.helpers.enhancers import Told
 
 CUTS = (0, 0), (1, 0), (6, 3), (5, 8), (13, 7)
 

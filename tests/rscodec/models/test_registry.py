@@ -14,7 +14,7 @@ from rscodec.bitstreams.wire import MODELS
 from rscodec.codec.base import TileCodec
 from rscodec.models import weights
 from rscodec.models.registry import CODECS, find, find_model
-from tests import models
+from tests.helpers import models
 
 
 def header(codec, **changes) -> Header:

@@ -15,7 +15,7 @@ from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene
 from rscodec.raster.window import Window
 from rscodec.stream.encoder import BLOCK_TILES, FLAT, SceneEncoder
-from tests.models import TILE
+from tests.helpers.models import TILE
 
 
 class Watched(SceneSource):

@@ -24,8 +24,8 @@ from rscodec.stream.encoder import SceneEncoder
 from rscodec.stream.error_bound import Bound, unrounded_base
 from rscodec.stream.rate_search import quality_for_bound
 from rscodec.stream.verify import verify
-from tests import models
-from tests.models import TILE
+from tests.helpers import models
+from tests.helpers.models import TILE
 
 
 @pytest.fixture(scope="module")

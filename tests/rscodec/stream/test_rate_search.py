@@ -14,7 +14,7 @@ from rscodec.raster.scene import Scene
 from rscodec.stream import rate_search as search
 from rscodec.stream.decoder import valid_pixels
 from rscodec.stream.encoder import FLAT, SceneEncoder
-from tests.models import TILE
+from tests.helpers.models import TILE
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,8 @@ from rscodec.bitstreams.errors import InputError, TileDamaged, Truncated
 from rscodec.bitstreams.source import FIRST_READ
 from rscodec.cli.main import main
 from rscodec.stream.remote import RemoteSource, open_stream
-from tests import models
-from tests.models import TILE
+from tests.helpers import models
+from tests.helpers.models import TILE
 
 fsspec = pytest.importorskip("fsspec")
 pytest.importorskip("aiohttp")

@@ -13,7 +13,7 @@ from rscodec.bitstreams.errors import CheckError, WrongWeights
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene
 from rscodec.stream.verify import verify
-from tests import models
+from tests.helpers import models
 
 
 @pytest.fixture(scope="module")

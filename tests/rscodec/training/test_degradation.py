@@ -16,7 +16,7 @@ from rscodec.training.degradation import FIRST, degrade, gaussian, sinc
 from rscodec.training.degraded import DegradedPairs
 from rscodec.training.pairs import CodecPairs
 from rscodec.upsamplers.maps import resize
-from tests import models
+from tests.helpers import models
 
 
 @pytest.fixture(scope="module")

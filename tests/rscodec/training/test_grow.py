@@ -8,7 +8,7 @@ import torch
 from rscodec.bitstreams.errors import InputError
 from rscodec.codec.model import CONFIGS, Codec
 from rscodec.training.grow import grow
-from tests.models import TINY, build
+from tests.helpers.models import TINY, build
 
 LARGER = replace(
     TINY, width=20, encoder_blocks=3, decoder_blocks=3, tail=12, features=24, narrow=12, tail_blocks=2, detail=8,

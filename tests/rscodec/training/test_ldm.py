@@ -7,8 +7,8 @@ import torch
 
 from rscodec.training import ldm
 from rscodec.training.pairs import Pair
-from tests import enhancers
-from tests.descent import descend
+from tests.helpers import enhancers
+from tests.helpers.descent import descend
 
 
 @pytest.fixture(scope="module")

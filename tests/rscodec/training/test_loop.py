@@ -12,7 +12,7 @@ from rscodec.codec import rate
 from rscodec.codec.model import Codec, CodecConfig
 from rscodec.training import checkpoint
 from rscodec.training.data import Crops, load_shard
-from rscodec.training.loop import WARM_UP, Plan, learning_rate, train
+from rscodec.training.loop import WARM_UP, Plan, Record, learning_rate, train
 
 TINY = CodecConfig(width=8, encoder_blocks=1, decoder_blocks=1, tail=8, groups=(4, 8), features=8, hyper=4, narrow=4)
 
@@ -35,7 +35,7 @@ def run(shard, path, steps, interrupt_at=None, by=signal.SIGTERM):
     lines = []
     plan = Plan(steps, decay=4, rate=3e-3, log_every=5)
     groups = [(1.0, list(codec.parameters()))]
-    average = train(codec, groups, crops.stream, loss_of, plan, path, lines.append, {"config": {}})
+    average = train(codec, groups, crops.stream, loss_of, plan, Record(path, lines.append, {"config": {}}))
     return codec, average, lines
 
 
@@ -80,7 +80,7 @@ def test_a_group_gets_its_share_of_the_rate(tmp_path):
     train(module, [(1.0, list(full.parameters())), (0.1, list(tenth.parameters()))],
           lambda first, last: iter([torch.ones(1, 1)] * (last - first)),
           lambda batch, step: (sum(layer(batch).sum() for layer in module), {}),
-          Plan(3, 0), tmp_path / "shares.pt", lambda line: None, {})  # fmt: skip
+          Plan(3, 0), Record(tmp_path / "shares.pt", lambda line: None, {}))  # fmt: skip
     moved = [abs(layer.weight.item()) for layer in module]
     assert moved[0] > 0 and moved[1] == pytest.approx(moved[0] / 10, rel=1e-3)
 
@@ -94,7 +94,7 @@ def test_a_step_that_is_not_finite_changes_nothing(tmp_path):
 
     groups = [(1.0, list(module.parameters()))]
     train(module, groups, batches, lambda batch, step: (module(batch).sum() * float("nan"), {}),
-          Plan(3, 0), tmp_path / "nan.pt", lambda line: None, {})  # fmt: skip
+          Plan(3, 0), Record(tmp_path / "nan.pt", lambda line: None, {}))  # fmt: skip
     assert all(torch.equal(value, before[key]) for key, value in module.state_dict().items())
 
 
@@ -110,8 +110,9 @@ def test_batches_together_are_one_large_batch(tmp_path):
             seen.append(number)
             return module(batch).square().mean(), {}
 
+        record = Record(tmp_path / f"{together}.pt", lambda line: None, {})
         train(module, [(1.0, list(module.parameters()))], lambda first, last: iter(batches[first:last]), loss_of,
-              Plan(3, 0, rate=0.1, together=together), tmp_path / f"{together}.pt", lambda line: None, {})  # fmt: skip
+              Plan(3, 0, rate=0.1, together=together), record)  # fmt: skip
         return module.weight.detach()
 
     torch.manual_seed(0)
@@ -129,6 +130,6 @@ def test_what_is_frozen_or_unused_stays(tmp_path, together):
     before = {name: layer.weight.detach().clone() for name, layer in layers.items()}
     train(layers, [(1.0, list(layers.parameters()))], lambda first, last: iter([torch.ones(1, 2)] * (last - first)),
           lambda batch, step: (layers["frozen"](layers["learns"](batch).expand(1, 2)).sum(), {}),
-          Plan(2, 0, together=together), tmp_path / "run.pt", lambda line: None, {})  # fmt: skip
+          Plan(2, 0, together=together), Record(tmp_path / "run.pt", lambda line: None, {}))  # fmt: skip
     moved = {name for name, layer in layers.items() if not torch.equal(layer.weight, before[name])}
     assert moved == {"learns"}

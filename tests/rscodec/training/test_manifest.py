@@ -8,7 +8,7 @@ import json
 import pytest
 
 from rscodec.bitstreams.errors import OutputError
-from rscodec.training.manifest import new_weights, sittings, write_manifest
+from rscodec.training.manifest import Export, new_weights, sittings, write_manifest
 
 
 def test_it_lies_beside_the_weights_and_describes_them(tmp_path):
@@ -31,3 +31,14 @@ def test_weights_are_replaced_only_if_that_is_wanted(tmp_path):
     with pytest.raises(OutputError, match="--overwrite"):
         new_weights(path.parent, "x-1", overwrite=False)
     assert new_weights(path.parent, "x-1", overwrite=True) == path
+
+
+def test_an_export_records_the_command_that_measured(tmp_path):
+    export = Export(tmp_path / "runs" / "x3", "x-1", tmp_path, overwrite=False)
+    path = export.new_weights()
+    path.write_bytes(b"weights")
+    assert export.write_manifest(path, {}, {}, "tools/export_x.py")["figures_command"] == (
+        "tools/export_x.py --run x3 --model x-1"
+    )
+    told = export.write_manifest(path, {}, {}, "tools/export_x.py", "--images 3")
+    assert told["figures_command"] == "tools/export_x.py --run x3 --model x-1 --images 3"

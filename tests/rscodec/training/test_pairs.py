@@ -19,7 +19,7 @@ from rscodec.synthetic.sample import synthesize
 from rscodec.training import pairs
 from rscodec.training.data import Crops
 from rscodec.training.pairs import CodecPairs, Jpeg2000Crops, through_jpeg2000
-from tests import models
+from tests.helpers import models
 
 
 @pytest.fixture(scope="module")

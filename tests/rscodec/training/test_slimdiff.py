@@ -16,8 +16,8 @@ from rscodec.training.latent_unet import LatentUnet, time_features
 from rscodec.training.lora import adapt, merge
 from rscodec.training.slimdiff_teacher import FULL, LEAST, MOST, TINY, Autoencoder, Pred, Teacher
 from rscodec.upsamplers.slimdiffsr import SlimConfig, SlimDiffSr
-from tests import upsamplers
-from tests.descent import descend
+from tests.helpers import upsamplers
+from tests.helpers.descent import descend
 
 PLAIN = slimdiff.Weights(perceptual=0.0)
 

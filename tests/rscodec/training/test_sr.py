@@ -13,8 +13,8 @@ from rscodec.training.critic import Critic, balanced, taken_for_real, told_apart
 from rscodec.training.data import Crops
 from rscodec.training.pairs import CodecPairs
 from rscodec.upsamplers.maps import resize
-from tests import models, upsamplers
-from tests.descent import descend
+from tests.helpers import models, upsamplers
+from tests.helpers.descent import descend
 
 PLAIN = sr.Weights(adversarial=0.0, kl=1e-6, critic_from=0)
 

@@ -17,7 +17,7 @@ from rscodec.models.registry import UPSAMPLERS
 from rscodec.models.weights import ships, upsampler_for
 from rscodec.raster.scene import Scene
 from rscodec.upsamplers.base import UpscaleSettings
-from tests import enhancers, upsamplers
+from tests.helpers import enhancers, upsamplers
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from rscodec.bitstreams.errors import WrongWeights
 from rscodec.raster.resample import centres
 from rscodec.upsamplers.e2diffsr import CONFIGS, E2DiffSr, E2DiffUpsampler, latents, write_weights
 from rscodec.upsamplers.maps import resize, sample
-from tests import upsamplers
+from tests.helpers import upsamplers
 
 AT = centres(0, 64, 32, 64)
 

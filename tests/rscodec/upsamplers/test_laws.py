@@ -18,7 +18,7 @@ from rscodec.raster.window import Window
 from rscodec.synthetic.sample import synthesize
 from rscodec.upsamplers.base import UpscaleSettings
 from rscodec.upsamplers.scene import UpscaledScene
-from tests import upsamplers
+from tests.helpers import upsamplers
 
 SCALES = (1, 1.5, 2.6, 3.999, 8)  # for those that take only some, the nearest of these
 

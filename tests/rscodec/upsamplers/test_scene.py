@@ -12,7 +12,7 @@ from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene
 from rscodec.upsamplers.base import UpscaleSettings
 from rscodec.upsamplers.scene import UpscaledScene
-from tests.upsamplers import OVERLAP, WINDOW, Told
+from tests.helpers.upsamplers import OVERLAP, WINDOW, Told
 
 
 def upscaled(scene: Scene, told: Told, scale: float = 3.0, seed: int = 0) -> UpscaledScene:

@@ -25,7 +25,7 @@ from rscodec.upsamplers.scene import UpscaledScene
 from rscodec.upsamplers.slim import Dsc, Fsc, Qgam, SlimUnet
 from rscodec.upsamplers.slimdiffsr import SlimConfig, SlimDiffSr, SlimDiffUpsampler, write_weights
 from rscodec.upsamplers.whole import Known, Measured
-from tests import upsamplers
+from tests.helpers import upsamplers
 
 AT = centres(0, 128, 32, 128)
 SWITCHES = ["fused", "fsc", "dsc", "qgam"]

@@ -1,18 +1,13 @@
-"""A web server on this machine that answers range requests and keeps count, and a stream for it to serve."""
+"""A web server on this machine that answers range requests and keeps count."""
 
 from __future__ import annotations
 
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-
-import pytest
-
-from rscodec.bitstreams import StreamReader
 
 
 @dataclass
@@ -67,36 +62,11 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def site() -> Iterator[Site]:
+@contextmanager
+def serving() -> Iterator[Site]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
         server.site = Site(f"http://127.0.0.1:{server.server_port}")
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server.site
         server.shutdown()
-
-
-@pytest.fixture(scope="session")
-def wide(make_scene, to_stream) -> bytes:
-    """A stream of 10 x 10 tiles and four bands, the last of which is called nir."""
-    return to_stream(make_scene((640, 640), bands=4, dtype="uint16"))
-
-
-@pytest.fixture(scope="session")
-def wide_file(wide, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("streams") / "wide.bin"
-    path.write_bytes(wide)
-    return path
-
-
-def bytes_of(data: bytes, tiles) -> int:
-    """What these (row, col) take of a stream."""
-    reader = StreamReader.from_bytes(data)
-    groups = [*[None] * reader.header.planes, *range(reader.header.groups)]
-    return sum(reader.entry(*tile, group).length for tile in tiles for group in groups)
-
-
-@pytest.fixture(scope="session")
-def tile_bytes():
-    return bytes_of

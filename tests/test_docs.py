@@ -1,0 +1,38 @@
+"""Docs name files that are there, versions that agree, and a set-up that is README's."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import rscodec
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+FOLDERS = ("bitstreams", "rscodec", "eval", "cli", "tests", "tools", "docs", ".ci")
+NAMED = re.compile(rf"(?<![\w/.$~-])(?:{'|'.join(map(re.escape, FOLDERS))})/[\w./*-]*[\w*/]")
+LINKED = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+def test_files_that_docs_name_are_there(path: Path):
+    text = path.read_text(encoding="utf-8")
+    missing = {name for name in NAMED.findall(text) if not [*ROOT.glob(name)]}
+    missing |= {link for link in LINKED.findall(text) if not (path.parent / link).exists()}
+    assert not missing
+
+
+def test_the_changelog_begins_with_what_is_not_released_and_knows_this_version():
+    headings = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert headings[0] == "Unreleased" or headings[0].startswith(rscodec.__version__)
+    assert any(heading.split()[0] == rscodec.__version__ for heading in headings)
+    pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert f'version = "{rscodec.__version__}"' in pyproject
+
+
+def test_contributing_sets_up_as_readme_does():
+    blocks = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert "".join(blocks[:2]) in contributing

@@ -1,0 +1,71 @@
+"""tools/train_e2diffsr.py: stage two from stage one, on from where it stopped, and exported, in a few steps each."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+from click import ClickException, UsageError
+from PIL import Image
+
+from rscodec.synthetic.sample import synthesize
+from rscodec.training import checkpoint
+from tests.helpers.tools import load
+
+
+@pytest.fixture(scope="module")
+def shard(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("shard") / "shard.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for seed in range(3):
+            buffer = io.BytesIO()
+            Image.fromarray(synthesize(128, seed=seed)[0].transpose(1, 2, 0)).save(buffer, "PNG")
+            archive.writestr(f"{seed}.png", buffer.getvalue())
+    return path
+
+
+@pytest.fixture(scope="module")
+def stage(shard, tmp_path_factory):
+    """Runs a stage for some steps; returns its folder."""
+    folder = tmp_path_factory.mktemp("runs")
+
+    def run(name: str, *args, steps: int = 2, to: str | None = None) -> Path:
+        args = ["--shard", shard, "--stage", name, "--run", folder / (to or name), "--large", 32, "--small", 16,
+                "--batch", 1, "--steps", steps, "--decay", 1, "--check", 1, "--device", "cpu", *args]  # fmt: skip
+        load("train_e2diffsr").main([str(arg) for arg in args], standalone_mode=False)
+        return folder / (to or name)
+
+    return run
+
+
+def test_stage_two_goes_on_from_stage_one(stage, tmp_path, monkeypatch):
+    one = stage("one", "--kl", 1e-5)
+    assert checkpoint.load(one / "average.pt")["history"][0]["kl"] == 1e-5
+    with pytest.raises(UsageError, match="average.pt"):
+        stage("two", to="nowhere")
+    two = stage("two", "--start", one / "average.pt", "--without", "distillation")
+    stage("two", "--start", one / "average.pt", "--without", "distillation", steps=3)
+    log = (two / "log.txt").read_text()
+    assert "resumed at step 2" in log and "held out, x2.00" in log
+    history = checkpoint.load(two / "average.pt")["history"]
+    assert [(part["stage"], part["steps_taken"]) for part in history] == [("one", 2), ("two", 3)]
+    assert history[1]["without"] == ["distillation"] and "without" not in history[0]
+
+    monkeypatch.setenv("RSCODEC_DATA", str(tmp_path))  # no images: nothing is measured
+    args = ["--run", two, "--model", "mine", "--out", tmp_path, "--images", 0]
+    load("export_e2diffsr").main([str(arg) for arg in args], standalone_mode=False)
+    manifest = json.loads((tmp_path / "mine.json").read_text())
+    assert manifest["figures_command"] == "tools/export_e2diffsr.py --run two --model mine --images 0"
+    with pytest.raises(ClickException, match="train stage two first"):
+        args[1], args[3] = one, "other"
+        load("export_e2diffsr").main([str(arg) for arg in args], standalone_mode=False)
+
+
+def test_the_twin_has_no_prior(stage):
+    twin = stage("twin")
+    assert "held out, x4.00: none" in (twin / "log.txt").read_text()
+    assert all(torch.isfinite(value).all() for value in checkpoint.load(twin / "average.pt")["module"].values())
