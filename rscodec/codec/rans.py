@@ -19,7 +19,7 @@ import numpy as np
 try:
     from rscodec.codec import _rans
 except ImportError:  # it was not built, for want of a C compiler
-    _rans = None
+    _rans = None  # type: ignore[assignment]
 
 TOTAL_BITS = 16
 TOTAL = 1 << TOTAL_BITS  # of the frequencies of a table
@@ -105,9 +105,9 @@ class Decoder:
                 symbol = self._escaped(reach, limit)
                 state = self._state
             symbols.append(symbol)
-        self._state, symbols = state, np.array(symbols, np.int64)
-        illegal = np.flatnonzero(np.abs(symbols) > limit)
-        return (symbols[: illegal[0]] if len(illegal) else symbols).astype(np.int32)
+        self._state, found = state, np.array(symbols, np.int64)
+        illegal = np.flatnonzero(np.abs(found) > limit)
+        return (found[: illegal[0]] if len(illegal) else found).astype(np.int32)
 
     def _escaped(self, reach: int, limit: int) -> int:
         """The symbol that follows an escape, or one beyond the limit if it has more nibbles than a legal one."""
@@ -134,7 +134,7 @@ def nibbles(limit: int) -> int:
 
 
 def _int32(values: np.ndarray) -> np.ndarray:
-    return np.require(values, np.int32, "CA")
+    return np.require(values, np.int32, ["C", "A"])
 
 
 def _encode(symbols: np.ndarray, indexes: np.ndarray, tables: Tables) -> bytes:
