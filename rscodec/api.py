@@ -30,13 +30,15 @@ from rscodec.bitstreams.limits import MAX_PIXELS_IN_FILE, MAX_PIXELS_IN_MEMORY
 from rscodec.concurrency.read_ahead import ahead
 from rscodec.concurrency.torch_lock import turn
 from rscodec.enhancers.base import EnhanceSettings
+from rscodec.raster.drivers import lossy_option
 from rscodec.raster.metadata import crop_metadata, nodata_value, scale_metadata, select_bands
 from rscodec.raster.metadata_schema import image_metadata, stream_metadata
 from rscodec.raster.pixel_source import open_source
-from rscodec.raster.reader import SIDECARS, RasterReader, RasterWriter, is_stream, lossy_option
+from rscodec.raster.reader import RasterReader, is_stream
 from rscodec.raster.scene import Scene, assemble
 from rscodec.raster.validity import MASKED, native
 from rscodec.raster.window import Window
+from rscodec.raster.writer import SIDECARS, RasterWriter
 from rscodec.stream.remote import is_url, open_stream
 from rscodec.stream.settings import DEFAULT_QUALITY, EncodeSettings, is_whole
 from rscodec.upsamplers.base import UpscaleSettings

@@ -26,7 +26,9 @@ TOOLS = sorted((ROOT / "tools").rglob("*.py"))
 SOLE_USERS = {
     "compressai": {"rscodec/codec/coder.py", "rscodec/codec/elic.py"},
     "rasterio": {
+        "rscodec/raster/gdal.py",
         "rscodec/raster/reader.py",
+        "rscodec/raster/writer.py",
         "rscodec/raster/metadata.py",
         "rscodec/raster/footprint.py",
         "rscodec/carbon/grid.py",
@@ -165,7 +167,7 @@ def test_only_rscodec_is_loaded_under_a_name_of_ours():
 
 
 def test_importing_raster_loads_no_torch():
-    assert "torch" not in loaded_after("import rscodec.raster.reader")
+    assert "torch" not in loaded_after("import rscodec.raster.reader, rscodec.raster.writer")
 
 
 COMMAND = "from rscodec.cli.main import main\nassert main(sys.argv[1:]) == 0"

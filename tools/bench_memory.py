@@ -25,7 +25,7 @@ def write_scene(path: Path, size: int, bands: int = 3) -> None:
     """Patches of a synthetic scene, no two alike."""
     import numpy as np
 
-    from rscodec.raster.reader import RasterWriter
+    from rscodec.raster.writer import RasterWriter
     from rscodec.synthetic.sample import synthesize
 
     patch, metadata = synthesize(PATCH, bands)

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from rscodec.raster.drivers import driver_for
 from rscodec.raster.metadata import alpha_bands, nodata_value
-from rscodec.raster.reader import BLOCK, RasterReader, RasterWriter, driver_for
+from rscodec.raster.reader import RasterReader
 from rscodec.raster.validity import MASKED, VALID
 from rscodec.raster.window import Window
+from rscodec.raster.writer import BLOCK, RasterWriter
 
 
 @dataclass
