@@ -63,7 +63,7 @@ def verify(reader: StreamReader, codec: TileCodec, against=None, progress: Progr
     difference, nodata_exact = Difference(reader.header.dtype), True
     windows = decoder.windows()
     for done, window in enumerate(windows, 1):
-        reach = _tiles_before(window.right, window.bottom, decoder.grid)
+        reach = max(seen, _tiles_before(window.right, window.bottom, decoder.grid))
         for _, _, latents in islice(tiles, reach - seen):
             if latents is not None:
                 latents_crc = zlib.crc32(latents.tobytes(), latents_crc)
