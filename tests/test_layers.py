@@ -213,3 +213,12 @@ def test_the_tree_in_readme_names_every_room():
     rooms = {f"{name(path.parent)}/" for path in SOURCES if path.parent.parent in (ROOT, ROOT / "rscodec")}
     drawn = set(readme_tree())
     assert rooms <= drawn and all((ROOT / path).exists() for path in drawn)
+
+
+def test_errors_are_defined_in_one_file_only():
+    known = {node.name for node in ast.parse((ROOT / "bitstreams/errors.py").read_text()).body
+             if isinstance(node, ast.ClassDef)} | {"Exception", "ValueError", "RuntimeError"}
+    elsewhere = {f"{name(path)}: {node.name}" for path in SOURCES if path.name != "errors.py"
+                 for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.ClassDef)
+                 if known & {ast.unparse(base).rpartition(".")[2] for base in node.bases}}
+    assert not elsewhere

@@ -19,13 +19,14 @@ import torch
 
 import rscodec
 from rscodec.api import OpenScene
+from rscodec.bitstreams.errors import MetricUnavailable
 from rscodec.cli.main import Tool
 from rscodec.enhancers.apply import enhanced_raster
 from rscodec.enhancers.base import EnhanceSettings
 from rscodec.enhancers.ldm_rsic import LdmConfig, LdmRsic, write_weights
 from rscodec.eval.anchors.jpeg2000 import Jpeg2000
 from rscodec.eval.datasets import HELD_OUT
-from rscodec.metrics.perceptual import MetricUnavailable, lpips_distance
+from rscodec.metrics.perceptual import lpips_distance
 from rscodec.metrics.pixels import psnr
 from rscodec.models.weights import codec_for_encoding
 from rscodec.raster.reader import RasterReader

@@ -10,7 +10,8 @@ import io
 
 import numpy as np
 
-from rscodec.eval.anchors.base import Anchor, Shape, ToolMissing, bundle, unbundle
+from rscodec.bitstreams.errors import ToolMissing
+from rscodec.eval.anchors.base import Anchor, Shape, bundle, unbundle
 
 
 class Picture(Anchor):

@@ -17,7 +17,7 @@ from importlib.machinery import PathFinder
 
 import numpy as np
 
-from rscodec.bitstreams.errors import BitstreamError, InputError
+from rscodec.bitstreams.errors import InputError, SymbolsDamaged
 
 SYMBOL_LIMIT = 1500  # |symbol|; with |mu| < 512 steps every latent then fits 16 bits
 STATE_BYTES = 8
@@ -26,10 +26,6 @@ TOTAL = 2**16  # of the frequencies of a table
 # nibble costs a word, each of the n (a word of 15) too; of any other a word lasts for eight nibbles, now and later.
 # What begins behind the end finds zeros there: about two words for a symbol.
 GUARD_PER_BYTE, GUARD_PER_SYMBOL, GUARD = 16, 8, 1024
-
-
-class SymbolsDamaged(BitstreamError):
-    """A payload holds symbols that no encoder writes."""
 
 
 def guarded(payload: bytes, most_symbols: int, limit: int) -> bytes:

@@ -18,9 +18,8 @@ import numpy as np
 
 from rscodec.bitstreams import StreamReader
 from rscodec.bitstreams.container import RESIDUAL
-from rscodec.bitstreams.errors import BadField, BitstreamError, InputError, TileDamaged
+from rscodec.bitstreams.errors import BadField, BitstreamError, InputError, SymbolsDamaged, TileDamaged
 from rscodec.codec.base import TileCodec
-from rscodec.codec.coder import SymbolsDamaged
 from rscodec.raster.metadata import nodata_value
 from rscodec.raster.metadata_schema import stream_metadata
 from rscodec.raster.validity import MASKED, VALID, native, protect_nodata
