@@ -90,7 +90,7 @@ class DecodeReport:
     @property
     def lost(self) -> str:
         """The damaged tiles in words."""
-        from rscodec.stream.decoder import lost_tiles
+        from rscodec.stream.tile_payload import lost_tiles
 
         return lost_tiles(self.tiles_bad)
 

@@ -55,7 +55,7 @@ def of_jpeg2000(scene: Scene, rate: float, settings: EnhanceSettings) -> tuple[n
         path.write_bytes(Jpeg2000().encode(scene.pixels, RAW_BITS / rate))
         with RasterReader(path) as reader:
             whole = Window(0, 0, reader.width, reader.height)
-            return reader.read(*whole)[0], enhanced_raster(reader, settings, "cpu").read(whole)[0]
+            return reader.read(whole)[0], enhanced_raster(reader, settings, "cpu").read(whole)[0]
 
 
 def figures_of(original: np.ndarray, found: np.ndarray) -> dict[str, float]:

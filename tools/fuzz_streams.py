@@ -57,7 +57,7 @@ from rscodec.models.weights import codec_for_decoding
 from rscodec.raster.metadata_schema import stream_metadata
 from rscodec.raster.scene import Scene
 from rscodec.stream.decoder import SceneDecoder
-from rscodec.stream.encoder import latents_crc
+from rscodec.stream.tile_payload import latents_crc
 
 FOLDER = Path(__file__).resolve().parent.parent / "bitstreams" / "vectors"
 WEIGHTS = FOLDER / "vec-1.safetensors"

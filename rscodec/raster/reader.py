@@ -1,6 +1,6 @@
 """The one file that opens images. Everything goes by window, so memory does not depend on the scene.
 
-    RasterReader(path).read(col, row, w, h) -> pixels (B,h,w), classes (P,h,w)    whatever GDAL can read
+    RasterReader(path).read(window) -> pixels (B,h,w), classes (P,h,w)            whatever GDAL can read
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import rasterio
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import RasterioError
-from rasterio.windows import Window
+from rasterio.windows import Window as GdalWindow
 
 from rscodec.bitstreams.errors import InputError
 from rscodec.bitstreams.limits import MAX_BANDS
@@ -22,10 +22,11 @@ from rscodec.bitstreams.wire import DTYPES, MAGIC
 from rscodec.raster.gdal import cause, gdal
 from rscodec.raster.metadata import alpha_bands, nodata_value, read_metadata
 from rscodec.raster.validity import check_nodata, classify, native
+from rscodec.raster.window import Window
 
 
 class RasterReader:
-    """An image as the codec wants it: one dtype, windows with pixel classes, all metadata. A context manager.
+    """An image as a PixelSource: one dtype, windows with pixel classes, all metadata. A context manager.
 
     bands: 1-based numbers of the bands to use, None for all. nodata: overrides the value that the file names.
     Raises InputError, in words a user understands, for whatever cannot be coded.
@@ -37,6 +38,7 @@ class RasterReader:
         try:
             self._bands = self._check(bands)
             self.width, self.height, self.count = self._dataset.width, self._dataset.height, len(self._bands)
+            self._whole = Window(0, 0, self.width, self.height)
             self.dtype = self._dataset.dtypes[self._bands[0] - 1]
             with gdal():
                 self.metadata = read_metadata(self._dataset, self._bands)
@@ -80,19 +82,17 @@ class RasterReader:
             return 1 if len(self.coded_bands) == 1 else 2
         return 1 if "masked" in self.metadata and self.coded_bands else 0
 
-    def read(self, col: int, row: int, width: int, height: int) -> tuple[np.ndarray, np.ndarray | None]:
-        """A window -> pixels (count,h,w), classes uint8 (P,h,w) of the coded bands, None if `planes` is 0."""
-        inside = 0 <= col < col + width <= self.width and 0 <= row < row + height <= self.height
-        where = f"window {col} {row} {width} {height} of {self.path}"
-        if not inside:
+    def read(self, window: Window) -> tuple[np.ndarray, np.ndarray | None]:
+        """Pixels (count,h,w) of a window, and classes uint8 (P,h,w) of the coded bands; None if `planes` is 0."""
+        where = f"window {' '.join(map(str, window))} of {self.path}"
+        if window.width < 1 or window.height < 1 or window.overlap(self._whole) != window:
             raise InputError(f"{where} is not inside its {self.width}x{self.height} pixels")
-        window = Window(col, row, width, height)
-        mask = None
+        within, mask = GdalWindow(*window), None
         try:
             with gdal():
-                pixels = self._dataset.read(self._bands, window=window)
+                pixels = self._dataset.read(self._bands, window=within)
                 if "masked" in self.metadata:
-                    mask = self._dataset.read_masks(self._bands[self.coded_bands[0]], window=window)
+                    mask = self._dataset.read_masks(self._bands[self.coded_bands[0]], window=within)
         except RasterioError as error:
             raise InputError(f"cannot read {where}: {cause(error)}") from error
         if not self.planes:

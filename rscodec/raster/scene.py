@@ -27,7 +27,7 @@ class Scene:
     def load(cls, path, bands: tuple[int, ...] | None = None, nodata: float | None = None) -> Scene:
         """A whole image file. bands (1-based) and nodata as for RasterReader."""
         with RasterReader(path, bands, nodata) as reader:
-            return cls(*reader.read(0, 0, reader.width, reader.height), reader.metadata)
+            return cls(*reader.read(Window(0, 0, reader.width, reader.height)), reader.metadata)
 
     def save(self, path, driver: str | None = None, overwrite: bool = False, **creation_options) -> None:
         """Write an image file; without a driver the suffix decides (.tif, .png, .jpg, .jp2)."""

@@ -24,11 +24,11 @@ from rscodec.raster.metadata import nodata_value
 from rscodec.raster.metadata_schema import stream_metadata
 from rscodec.raster.validity import MASKED, VALID, native, protect_nodata
 from rscodec.raster.window import Window
-from rscodec.stream.encoder import BLOCK_TILES, FLAT, latents_crc
 from rscodec.stream.error_bound import Bound, unrounded_base
 from rscodec.stream.geometry import Grid
 from rscodec.stream.lossless import Lossless
 from rscodec.stream.radiometry import Radiometry
+from rscodec.stream.tile_payload import FLAT, latents_crc, valid_pixels
 
 CACHE_BYTES = 2**28  # of decoded latents, at most
 BOUNDED_BYTES = 2**26  # of tiles within a bound, at most: windows of a few rows come back to them
@@ -76,8 +76,7 @@ class SceneDecoder:
 
     def pieces(self, window: Window) -> list[Window]:
         """A window in such pieces."""
-        parts = (block.overlap(window) for block in self.grid.blocks(BLOCK_TILES))
-        return [part for part in parts if part.width > 0 and part.height > 0]
+        return self.grid.pieces(window)
 
     def read(self, window: Window) -> tuple[np.ndarray, np.ndarray | None]:
         """Pixels (B, h, w) of a window, and class planes (P, h, w) where the scene has them."""
@@ -307,16 +306,3 @@ class SceneDecoder:
         if value is not None:
             return value
         return np.nan if np.issubdtype(dtype, np.floating) else 0
-
-
-def lost_tiles(bad) -> str:
-    """Damaged tiles, (row, col, group) each, in words."""
-    parts = ((row, col, "planes" if group is None else f"group {group}") for row, col, group in bad)
-    return ", ".join(f"tile ({row}, {col}) {part}" for row, col, part in parts)
-
-
-def valid_pixels(classes: np.ndarray | None, shape: tuple[int, int], coded: int) -> np.ndarray:
-    """bool (C, h, w): which pixels of the coded bands hold a measurement."""
-    if classes is None:
-        return np.ones((coded, *shape), bool)
-    return np.broadcast_to(classes == VALID, (coded, *shape))

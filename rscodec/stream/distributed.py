@@ -16,9 +16,10 @@ from itertools import islice
 from rscodec.concurrency.executors import in_order
 from rscodec.concurrency.torch_lock import turn
 from rscodec.raster.pixel_source import open_source
-from rscodec.stream.encoder import BLOCK_TILES, SceneEncoder, encoder_for
+from rscodec.stream.encoder import SceneEncoder, encoder_for
 from rscodec.stream.radiometry import Radiometry
 from rscodec.stream.settings import EncodeSettings
+from rscodec.stream.tile_payload import BLOCK_TILES
 
 PART_BLOCKS = 4  # blocks a task: seconds of work for a fraction of a second of opening and sending
 LEAD = 64  # tasks ahead of the writer: their payloads wait in memory

@@ -14,8 +14,7 @@ Bounded memory: what is held is a block of tiles, never the scene. Reading runs 
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 
 import numpy as np
@@ -30,20 +29,18 @@ from rscodec.metrics.pixels import peak
 from rscodec.models.weights import codec_for_encoding
 from rscodec.raster.fill import fill_invalid
 from rscodec.raster.metadata_schema import check_metadata
+from rscodec.raster.pixel_source import PixelSource
 from rscodec.raster.window import Window
 from rscodec.stream.closed_loop import Coded, TileView, analyse, closer
 from rscodec.stream.error_bound import Bound, unrounded_base
 from rscodec.stream.geometry import Grid
 from rscodec.stream.radiometry import Radiometry
-from rscodec.stream.settings import EncodeSettings
+from rscodec.stream.settings import EncodeSettings, Progress
 from rscodec.stream.statistics import Statistics
+from rscodec.stream.tile_payload import BLOCK_TILES, FLAT, latents_crc
 
-FLAT = b"\0"  # payload of a group whose latents are all 0: it is mid grey all over its tile
 FIRST_SEARCH = 2  # effort from which on a tile is refined
 MOST_FLAT = 1.5  # times the error that coding leaves may be what mid grey leaves
-BLOCK_TILES = 2  # tiles side by side that go through the network together
-
-Progress = Callable[[int, int], None]
 
 
 class SceneEncoder:
@@ -57,7 +54,7 @@ class SceneEncoder:
 
     peak: float | None = None
 
-    def __init__(self, source, codec: TileCodec, tile: int = 512, radiometry: Radiometry | None = None,
+    def __init__(self, source: PixelSource, codec: TileCodec, tile: int = 512, radiometry: Radiometry | None = None,
                  max_error: float | None = None, effort: int = 0, balance: bool = False):  # fmt: skip
         self.source, self.codec, self.max_error, self.effort = source, codec, max_error, effort
         self.grid = Grid(source.width, source.height, tile, codec.stride)
@@ -74,7 +71,7 @@ class SceneEncoder:
             return Radiometry.default(source.dtype, 1)
         statistics = Statistics(source.dtype, len(coded))
         if coded:
-            with closing(ahead(source.read(*window) for window in self.grid.blocks(BLOCK_TILES))) as windows:
+            with closing(ahead(source.read(window) for window in self.grid.blocks(BLOCK_TILES))) as windows:
                 for pixels, classes in windows:
                     statistics.add(pixels[coded], classes)
             self.peak = peak(source.dtype, statistics.low.min(), statistics.high.max())
@@ -140,7 +137,7 @@ class SceneEncoder:
 
     def _read(self, block: Window) -> tuple[Window, Window, np.ndarray, np.ndarray | None]:
         outer = block.grown(self.codec.border * self.codec.stride, self.grid.scene)
-        return block, outer, *self.source.read(*outer)
+        return block, outer, *self.source.read(outer)
 
     def _analyse(self, outer: Window, pixels: np.ndarray, classes: np.ndarray | None, quality: float):
         """Channels (G, 3, H, W) and y (G, h, w, N) of a block and its border; None where there is nothing to code."""
@@ -219,7 +216,7 @@ class SceneEncoder:
         return encode_planes(kept, exact), planes_crc(kept, exact)
 
 
-def encoder_for(source, settings: EncodeSettings, radiometry: Radiometry | None = None) -> SceneEncoder:
+def encoder_for(source: PixelSource, settings: EncodeSettings, radiometry: Radiometry | None = None) -> SceneEncoder:
     """The encoder of a source with these settings; `radiometry` as for SceneEncoder."""
     codec = codec_for_encoding(settings.model, settings.weights, settings.device)
     if codec.fixed_rate and settings.has_target:
@@ -241,8 +238,3 @@ def _cheap(payload: bytes, channels: np.ndarray, valid: np.ndarray, quality: flo
 def _error(visible: np.ndarray, channels: np.ndarray, shown: np.ndarray | float, valid: np.ndarray) -> float:
     """Mean squared error of valid pixels of a group (3,h,w), as far as the bands will have it."""
     return np.square(visible @ (channels - shown)[:, valid.any(0)]).mean()
-
-
-def latents_crc(latents: np.ndarray) -> int:
-    """crc_decoded of a group: over the little-endian bytes of its latents."""
-    return zlib.crc32(np.ascontiguousarray(latents, latents.dtype.newbyteorder("<")).tobytes())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
@@ -11,6 +12,8 @@ from rscodec.bitstreams.limits import MAX_TILE, QUALITY_MAX, QUALITY_MIN, TILE_U
 from rscodec.codec.base import MOST_EFFORT
 
 DEFAULT_QUALITY = 3.0
+
+Progress = Callable[[int, int], None]  # is told how much is done, and how much there is
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ def _opened(path: str | Path) -> Iterator[Kept]:
 
 
 def _of_raster(reader: RasterReader, part: Window) -> tuple[np.ndarray, np.ndarray]:
-    pixels, classes = reader.read(*part)
+    pixels, classes = reader.read(part)
     return _by_band(classes, part, reader.coded_bands), pixels[list(reader.exact_bands)]
 
 

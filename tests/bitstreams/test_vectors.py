@@ -18,8 +18,9 @@ from rscodec.bitstreams import StreamReader, errors
 from rscodec.bitstreams.container import RESIDUAL
 from rscodec.codec.coder import SYMBOL_LIMIT, SymbolCoder
 from rscodec.models.weights import codec_for_decoding
-from rscodec.stream.decoder import SceneDecoder, valid_pixels
+from rscodec.stream.decoder import SceneDecoder
 from rscodec.stream.error_bound import unrounded_base
+from rscodec.stream.tile_payload import valid_pixels
 from tests.bitstreams import residual_reference
 from tests.bitstreams.reference import Rans, Reference
 

@@ -19,6 +19,7 @@ from rscodec.raster.metadata import crop_metadata, differences
 from rscodec.raster.reader import RasterReader, is_stream
 from rscodec.raster.scene import Scene
 from rscodec.raster.validity import MASKED, NAN, NODATA
+from rscodec.raster.window import Window
 from rscodec.raster.writer import RasterWriter
 from tests.rscodec.raster.images import UTM, copy, describe, make, pixels
 
@@ -124,7 +125,7 @@ def test_plain_images_have_no_metadata(tmp_path: Path, driver: str, bands: int):
     source = make(tmp_path / "a", pixels(bands), driver=driver)
     with RasterReader(source) as reader:
         assert (reader.metadata, reader.planes, reader.exact_bands, reader.nodata) == ({}, 0, (), None)
-        data, classes = reader.read(0, 0, 40, 30)
+        data, classes = reader.read(Window(0, 0, 40, 30))
     assert classes is None and data.shape == (bands, 30, 40)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -136,11 +137,11 @@ def test_plain_images_have_no_metadata(tmp_path: Path, driver: str, bands: int):
 def test_windows_are_windows_of_the_whole(tmp_path: Path):
     data = pixels(2, "uint16")
     with RasterReader(make(tmp_path / "a.tif", data, nodata=0)) as reader:
-        window, classes = reader.read(7, 11, 13, 5)
+        window, classes = reader.read(Window(7, 11, 13, 5))
         assert np.array_equal(window, data[:, 11:16, 7:20]) and classes.shape == (2, 5, 13)
         for bad in [(-1, 0, 2, 2), (0, 0, 0, 2), (39, 0, 2, 2), (0, 29, 1, 2)]:
             with pytest.raises(InputError, match="is not inside its 40x30 pixels"):
-                reader.read(*bad)
+                reader.read(Window(*bad))
 
 
 def test_classes_of_nodata_nan_and_masks(tmp_path: Path):
@@ -148,7 +149,7 @@ def test_classes_of_nodata_nan_and_masks(tmp_path: Path):
     data[0, 3, 4], data[1, 5, 6] = np.nan, -9999
     with RasterReader(make(tmp_path / "a.tif", data, nodata=-9999)) as reader:
         assert reader.planes == 2
-        classes = reader.read(0, 0, 40, 30)[1]
+        classes = reader.read(Window(0, 0, 40, 30))[1]
     assert classes[0, 3, 4] == NAN and classes[1, 5, 6] == NODATA and np.count_nonzero(classes) == 2
 
     mask = np.full((30, 40), 255, np.uint8)
@@ -156,7 +157,7 @@ def test_classes_of_nodata_nan_and_masks(tmp_path: Path):
     source = make(tmp_path / "b.tif", pixels(), mask=mask)
     with RasterReader(source) as reader:
         assert reader.planes == 1 and reader.metadata["masked"]
-        classes = reader.read(0, 0, 40, 30)[1]
+        classes = reader.read(Window(0, 0, 40, 30))[1]
     assert np.array_equal(classes[0] == MASKED, mask == 0) and classes.shape[0] == 1
     scene = copy(source, tmp_path / "c.tif")
     assert np.array_equal(scene.dataset_mask, mask > 0) and np.array_equal(scene.mask[2], mask > 0)
@@ -170,7 +171,7 @@ def test_alpha_is_lossless_and_has_no_classes(tmp_path: Path):
     source = make(tmp_path / "a.tif", pixels(4, "float32"), set_colours("red", "green", "blue", "alpha"))
     with RasterReader(source) as reader:
         assert reader.exact_bands == (3,) and reader.coded_bands == (0, 1, 2)
-        assert reader.read(0, 0, 40, 30)[1].shape[0] == 3
+        assert reader.read(Window(0, 0, 40, 30))[1].shape[0] == 3
     scene = Scene.load(source)
     assert scene.mask.shape == (4, 30, 40) and scene.mask.all()
     with RasterReader(source, bands=(4,)) as reader:
@@ -188,7 +189,7 @@ def test_nodata_with_a_fraction_is_refused(tmp_path: Path, dtype: str, nodata: f
     with pytest.raises(InputError, match=words):
         RasterReader(source)
     with RasterReader(source, nodata=masked) as reader:
-        assert (reader.read(0, 0, 8, 8)[1] == 1).sum() == 2
+        assert (reader.read(Window(0, 0, 8, 8))[1] == 1).sum() == 2
 
 
 def test_bands_and_nodata_can_be_chosen(tmp_path: Path):
@@ -197,7 +198,7 @@ def test_bands_and_nodata_can_be_chosen(tmp_path: Path):
     source = make(tmp_path / "a.tif", data, lambda target: setattr(target, "descriptions", list("abcd")), **UTM)
     with RasterReader(source, bands=(3, 1), nodata=0) as reader:
         assert reader.metadata["descriptions"] == ["c", "a"] and reader.nodata == 0
-        window, classes = reader.read(0, 0, 40, 30)
+        window, classes = reader.read(Window(0, 0, 40, 30))
     assert np.array_equal(window, data[[2, 0]]) and np.array_equal(classes == NODATA, data[[2, 0]] == 0)
     for bands in [(0,), (5,), (1, 1), ()]:
         with pytest.raises(InputError, match="has bands 1 to 4, not"):
@@ -328,19 +329,19 @@ def test_infinite_and_unreadable_pixels(tmp_path: Path):
     data = pixels(1, "float32")
     data[0, 2, 2] = np.inf
     with RasterReader(make(tmp_path / "a.tif", data)) as reader, pytest.raises(InputError, match="a.tif.*infinite"):
-        reader.read(0, 0, 40, 30)
+        reader.read(Window(0, 0, 40, 30))
     with RasterReader(tmp_path / "a.tif", nodata=np.inf) as reader:
-        assert reader.read(0, 0, 40, 30)[1][0, 2, 2] == NODATA
+        assert reader.read(Window(0, 0, 40, 30))[1][0, 2, 2] == NODATA
     cut = make(tmp_path / "b.tif", pixels(3, "uint8", (200, 200)))
     cut.write_bytes(cut.read_bytes()[:60000])
     with RasterReader(cut) as reader, pytest.raises(InputError, match="cannot read window 0 150 200 50"):
-        reader.read(0, 150, 200, 50)
+        reader.read(Window(0, 150, 200, 50))
 
 
 def test_a_window_of_a_scene_lies_where_it_was(tmp_path: Path):
     source = make(tmp_path / "a.tif", pixels(), **UTM)
     with RasterReader(source) as reader:
-        window, _ = reader.read(8, 4, 16, 20)
+        window, _ = reader.read(Window(8, 4, 16, 20))
         Scene(window, metadata=crop_metadata(reader.metadata, 8, 4, 16, 20)).save(tmp_path / "b.tif")
     with rasterio.open(source) as a, rasterio.open(tmp_path / "b.tif") as b:
         assert b.xy(0, 0) == pytest.approx(a.xy(4, 8), abs=1e-6)
@@ -350,7 +351,7 @@ def test_sparse_scenes_are_read_by_window(tmp_path: Path):
     with RasterWriter(tmp_path / "a.tif", 4096, 4096, 3, "uint8", {}, creation_options={"sparse_ok": True}) as writer:
         writer.write(pixels(), 4000, 4000)
     with RasterReader(tmp_path / "a.tif") as reader:
-        assert np.array_equal(reader.read(4000, 4000, 40, 30)[0], pixels())
+        assert np.array_equal(reader.read(Window(4000, 4000, 40, 30))[0], pixels())
 
 
 def test_one_bit_a_pixel_is_called_what_it_is(tmp_path):

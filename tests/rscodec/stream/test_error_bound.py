@@ -136,7 +136,7 @@ def test_float_values_beside_nodata(bounded, tiny, nodata, max_error, sign):
     pixels = (nodata + sign * away).astype(np.float32)
     pixels[0, :9] = nodata
     scene = Scene(pixels, metadata={"nodata": repr(float(nodata))})
-    expected = SceneSource(scene).read(0, 0, 64, 64)[1]
+    expected = SceneSource(scene).read(Window(0, 0, 64, 64))[1]
     decoder = SceneDecoder(StreamReader.from_bytes(bounded(scene, max_error)), tiny)
     decoded, classes = decoder.read(decoder.grid.scene)
     assert np.array_equal(classes, expected) and np.array_equal(decoded == nodata, classes == NODATA)
