@@ -77,7 +77,7 @@ class OurCodec:
 
     def encode(self, scene: Scene, parameter: float) -> bytes:
         buffer = io.BytesIO()
-        encoder_for(SceneSource(scene), self._settings).write(buffer, parameter)
+        encoder_for(SceneSource(scene), self._settings, self._codec).write(buffer, parameter)
         return buffer.getvalue()
 
     def decode(self, data: bytes, scene: Scene) -> np.ndarray:

@@ -613,13 +613,15 @@ def _encode(
     spread(encoder, quality) gives the tiles where others make them.
     """
     from rscodec.codec.rate import from_wire, to_wire
+    from rscodec.models.weights import codec_for_encoding
     from rscodec.stream.encoder import encoder_for
     from rscodec.stream.rate_search import quality_for_bound, quality_for_bpp, quality_for_psnr
 
     if isinstance(target, (str, Path)):
         AtomicPath(target, overwrite).check()
     with turn(settings.threads):
-        encoder = encoder_for(source, settings)
+        codec = codec_for_encoding(settings.model, settings.weights, settings.device)
+        encoder = encoder_for(source, settings, codec)
         quality, psnr_db = settings.quality, None
         if settings.bpp is not None:
             quality, _ = quality_for_bpp(encoder, settings.bpp, search_progress)
