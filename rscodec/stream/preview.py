@@ -100,7 +100,7 @@ class _Canvas:
             pixels, _ = self.decoder.read(tile)
             return radiometry.split(pixels)[0], 1
         detail = max(1, stride // self.factor)
-        channels = self.decoder.sketch(row, col, detail)
+        channels = self.decoder.tiles.sketch(row, col, detail)
         return None if channels is None else radiometry.inverse(channels), stride // detail
 
     def finish(self) -> tuple[np.ndarray, np.ndarray | None]:

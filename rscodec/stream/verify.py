@@ -61,7 +61,7 @@ def verify(
     if against is not None:
         _check_comparable(reader, against)
     decoder = SceneDecoder(reader, codec, on_error="nodata")
-    tiles, seen, latents_crc, pixels_crc = decoder.tile_latents(), 0, 0, 0
+    tiles, seen, latents_crc, pixels_crc = decoder.tiles.in_order(), 0, 0, 0
     compared = against is not None
     coded = list(decoder.radiometry.coded)
     difference, nodata_exact = Difference(reader.header.dtype), True

@@ -94,7 +94,7 @@ def test_latents_as_the_specification_says(folder: Path, reference: Reference):
 def test_residuals_as_the_specification_says(folder: Path):
     with StreamReader.from_path(folder / "stream.bin") as reader:
         decoder = SceneDecoder(reader, codec_for_decoding(reader.header, WEIGHTS))
-        for row, col, latents in decoder.tile_latents():
+        for row, col, latents in decoder.tiles.in_order():
             payload = reader.residual(row, col)
             if payload or reader.header.checks_empty and latents is not None:
                 tile = decoder.grid.tile(row, col)

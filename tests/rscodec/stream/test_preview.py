@@ -7,10 +7,12 @@ import pytest
 import rasterio
 
 import rscodec
+from rscodec.bitstreams import StreamReader
 from rscodec.bitstreams.errors import TileDamaged
 from rscodec.metrics.pixels import psnr
 from rscodec.raster.scene import Scene
 from rscodec.raster.validity import MASKED
+from rscodec.stream.decoder import SceneDecoder
 from rscodec.stream.preview import factor_for, pieces, preview
 
 
@@ -101,11 +103,10 @@ def test_other_codecs_have_previews_too(make_scene, to_stream, to_decoder, tiny)
     class Plain(type(tiny)):
         sketch = TileCodec.sketch
 
-    decoder = to_decoder(to_stream(make_scene((200, 150))))
-    shorter, _ = preview(decoder, 16)
-    decoder.codec = Plain.__new__(Plain)
-    decoder.codec.__dict__ |= tiny.__dict__
-    longer, _ = preview(decoder, 16)
+    data, plain = to_stream(make_scene((200, 150))), Plain.__new__(Plain)
+    plain.__dict__ |= tiny.__dict__
+    shorter, _ = preview(to_decoder(data), 16)
+    longer, _ = preview(SceneDecoder(StreamReader.from_bytes(data), plain), 16)
     assert 0 < abs(shorter.astype(float) - longer).mean() < 4
 
 
