@@ -26,7 +26,7 @@ from rscodec.stream.damage import Damage, as_tile
 from rscodec.stream.error_bound import Bound
 from rscodec.stream.geometry import Grid
 from rscodec.stream.lossless import Lossless
-from rscodec.stream.radiometry import Radiometry
+from rscodec.stream.radiometry_section import unpack_radiometry
 from rscodec.stream.tile_reader import TileReader
 
 
@@ -41,7 +41,7 @@ class SceneDecoder:
     def __init__(self, reader: StreamReader, codec: TileCodec, on_error: str = "stop", fast: bool = False):
         header = reader.header
         self.reader, self.codec, self.fast = reader, codec, fast
-        self.radiometry = Radiometry.unpack(reader.radiometry, header.dtype, header.bands)
+        self.radiometry = unpack_radiometry(reader.radiometry, header.dtype, header.bands)
         if self.radiometry.groups != header.groups:
             raise BadField(
                 f"the header has {header.groups} network groups where its bands need {self.radiometry.groups}; "

@@ -23,6 +23,7 @@ from rscodec.raster.window import Window
 from rscodec.stream.error_bound import Bound
 from rscodec.stream.geometry import Grid
 from rscodec.stream.radiometry import Radiometry
+from rscodec.stream.radiometry_section import needs_section, section_of
 from rscodec.stream.settings import EncodeSettings, Progress
 from rscodec.stream.statistics import Statistics
 from rscodec.stream.tile_encoder import Block, TileEncoder
@@ -53,7 +54,7 @@ class SceneEncoder:
 
     def _radiometry(self, balance: bool) -> Radiometry:
         source, coded = self.source, list(self.source.coded_bands)
-        if source.count == len(coded) == 1 and not (source.planes or Radiometry.needs_section(source.dtype, 1)):
+        if source.count == len(coded) == 1 and not (source.planes or needs_section(source.dtype, 1)):
             return Radiometry.default(source.dtype, 1)
         statistics = Statistics(source.dtype, len(coded))
         if coded:
@@ -89,8 +90,7 @@ class SceneEncoder:
 
         `tiles`: what tiles(quality) yields, if others make it.
         """
-        radiometry = self.radiometry_at(quality)
-        radiometry = None if radiometry.is_default() else radiometry.pack()
+        radiometry = section_of(self.radiometry_at(quality))
         done, total = 0, self.grid.rows * self.grid.cols
         bound = self.bound and self.bound.largest
         writer = StreamWriter(target, self.header(quality), self.source.metadata, radiometry, overwrite, bound)
