@@ -86,6 +86,7 @@ ROOMS = (  # lowest first: a room may import those before it
     "upsamplers",
     "training",
     "synthetic",
+    "output",
     "api",
     "carbon",
     "batch",

@@ -13,7 +13,7 @@ from rscodec.metrics.pixels import psnr
 from rscodec.raster.scene import Scene
 from rscodec.raster.validity import MASKED
 from rscodec.stream.decoder import SceneDecoder
-from rscodec.stream.preview import factor_for, pieces, preview
+from rscodec.stream.preview import PreviewPicture, factor_for, preview
 
 
 def averaged(pixels: np.ndarray, factor: int, valid: np.ndarray | None = None) -> np.ndarray:
@@ -130,7 +130,8 @@ def test_a_preview_decodes_few_symbols(make_scene, to_stream, to_decoder, monkey
 def test_it_comes_in_pieces_no_larger_than_they_must_be(make_scene, to_stream, to_decoder, tile, factor, most):
     decoder = to_decoder(to_stream(make_scene((400, 300)), tile=tile))
     seen = np.zeros((-(-300 // factor), -(-400 // factor)), int)
-    for place, pixels, _ in pieces(decoder, factor):
+    small = PreviewPicture(decoder, factor)
+    for place, pixels in ((piece, small.read(piece)[0]) for piece in small.pieces(small.scene)):
         assert pixels.shape == (3, place.height, place.width) and max(place.height, place.width) <= most
         seen[place.row : place.bottom, place.col : place.right] += 1
     assert (seen == 1).all()
