@@ -83,7 +83,7 @@ def write_picture(part: Part, src, dst, output: OutputSettings, max_pixels: int 
     if max_pixels is not None:
         check_size(target.width, target.height, len(chosen), part.dtype, max_pixels)
     shape, metadata = (target.width, target.height, len(chosen), part.dtype), part.mark(metadata, chosen)
-    with RasterWriter(dst, *shape, metadata, output.driver, output.creation_options, output.overwrite) as writer:
+    with RasterWriter(dst, shape, metadata, output.driver, output.creation_options, output.overwrite) as writer:
         picture = part.picture()
         pieces = picture.pieces(target)
         with closing(ahead((piece, *picture.read(piece)) for piece in pieces)) as read:

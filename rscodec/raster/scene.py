@@ -32,8 +32,9 @@ class Scene:
     def save(self, path, driver: str | None = None, overwrite: bool = False, **creation_options) -> None:
         """Write an image file; without a driver the suffix decides (.tif, .png, .jpg, .jp2)."""
         count, height, width = self.pixels.shape
-        shape = (width, height, count, str(self.pixels.dtype), self.metadata)
-        with RasterWriter(path, *shape, driver or driver_for(path), creation_options, overwrite) as writer:
+        shape = width, height, count, str(self.pixels.dtype)
+        driver = driver or driver_for(path)
+        with RasterWriter(path, shape, self.metadata, driver, creation_options, overwrite) as writer:
             for row in range(0, height, BLOCK):
                 strip = slice(row, row + BLOCK)
                 if "masked" in self.metadata:

@@ -32,6 +32,7 @@ SIDECARS = (".aux.xml", ".msk", ".ovr")  # what GDAL would read together with th
 class RasterWriter:
     """A new image, written window by window. A context manager: at `path` on success, gone on failure.
 
+    `shape`: (width, height, bands, dtype).
     A GeoTIFF is deflated unless `creation_options` say how it is to be compressed.
     Drivers that cannot write windows (PNG, JPEG, COG, ...) are fed from a temporary GeoTIFF.
     """
@@ -39,10 +40,7 @@ class RasterWriter:
     def __init__(
         self,
         path,
-        width: int,
-        height: int,
-        count: int,
-        dtype: str,
+        shape: tuple[int, int, int, str],
         metadata: dict,
         driver: str = "GTiff",
         creation_options: dict | None = None,
@@ -53,7 +51,7 @@ class RasterWriter:
         self._options = {key.lower(): value for key, value in (creation_options or {}).items()}
         if driver == "COG":  # GDAL's cubic overviews overshoot, and spread NaN
             self._options.setdefault("overview_resampling", self._options.get("resampling", "AVERAGE"))
-        self._shape = {"width": width, "height": height, "count": count, "dtype": dtype}
+        self._shape = dict(zip(("width", "height", "count", "dtype"), shape, strict=True))
 
     def __enter__(self) -> RasterWriter:
         self._check_driver()

@@ -39,7 +39,7 @@ def test_what_changes_pixels_when_they_are_written(driver, options, lossy):
 @pytest.mark.parametrize("options", [{}, {"REVERSIBLE": "YES"}, {"REVERSIBLE": "YES", "QUALITY": "100"}], ids=str)
 def test_a_jp2_loses_pixels_where_it_is_said_to(tmp_path, options):
     pixels = synthesize(96)[0][:3]
-    with RasterWriter(tmp_path / "a.jp2", 96, 96, 3, "uint8", {}, "JP2OpenJPEG", options) as target:
+    with RasterWriter(tmp_path / "a.jp2", (96, 96, 3, "uint8"), {}, "JP2OpenJPEG", options) as target:
         target.write(pixels, 0, 0)
     with RasterReader(tmp_path / "a.jp2") as reader:
         kept = np.array_equal(reader.read(Window(0, 0, 96, 96))[0], pixels)

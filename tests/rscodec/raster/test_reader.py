@@ -348,7 +348,7 @@ def test_a_window_of_a_scene_lies_where_it_was(tmp_path: Path):
 
 
 def test_sparse_scenes_are_read_by_window(tmp_path: Path):
-    with RasterWriter(tmp_path / "a.tif", 4096, 4096, 3, "uint8", {}, creation_options={"sparse_ok": True}) as writer:
+    with RasterWriter(tmp_path / "a.tif", (4096, 4096, 3, "uint8"), {}, creation_options={"sparse_ok": True}) as writer:
         writer.write(pixels(), 4000, 4000)
     with RasterReader(tmp_path / "a.tif") as reader:
         assert np.array_equal(reader.read(Window(4000, 4000, 40, 30))[0], pixels())

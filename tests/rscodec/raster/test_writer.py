@@ -46,7 +46,7 @@ def test_creation_options(tmp_path: Path):
 
 def test_outputs_appear_whole_or_not_at_all(tmp_path: Path):
     target = tmp_path / "a.tif"
-    with pytest.raises(RuntimeError), RasterWriter(target, 40, 30, 3, "uint8", {}) as writer:
+    with pytest.raises(RuntimeError), RasterWriter(target, (40, 30, 3, "uint8"), {}) as writer:
         writer.write(pixels(), 0, 0)
         raise RuntimeError("stop")
     assert list(tmp_path.iterdir()) == []
@@ -54,7 +54,7 @@ def test_outputs_appear_whole_or_not_at_all(tmp_path: Path):
     before = target.read_bytes()
     with pytest.raises(OutputError, match="--overwrite"):
         Scene(pixels(1)).save(target)
-    with pytest.raises(RuntimeError), RasterWriter(target, 40, 30, 3, "uint8", {}, overwrite=True) as writer:
+    with pytest.raises(RuntimeError), RasterWriter(target, (40, 30, 3, "uint8"), {}, overwrite=True) as writer:
         raise RuntimeError("stop")
     assert target.read_bytes() == before
     with pytest.raises(OutputError, match="no folder"):
@@ -86,7 +86,7 @@ def test_the_blocks_of_a_large_scene_are_those_of_its_tiles(tmp_path: Path, monk
 def test_a_window_across_blocks_is_written_once(tmp_path: Path):
     """Every block is finished in GDAL's cache: one that leaves it half full is compressed twice, and the file grows."""
     data = np.random.default_rng(0).integers(0, 2**16, (4, 700, 1100), np.uint16)
-    with RasterWriter(tmp_path / "a.tif", 1100, 700, 4, "uint16", {}) as writer:
+    with RasterWriter(tmp_path / "a.tif", (1100, 700, 4, "uint16"), {}) as writer:
         for row in range(0, 700, 100):
             writer.write(data[:, row : row + 100], 0, row)
     assert (tmp_path / "a.tif").stat().st_size < 1.05 * data.nbytes
@@ -98,7 +98,7 @@ def test_a_window_across_blocks_is_written_once(tmp_path: Path):
     (1, "float32", "not float32"),
 ])
 def test_what_a_png_cannot_hold_is_refused_before_anything_is_written(tmp_path: Path, bands, dtype, words):
-    with pytest.raises(OutputError, match=words), RasterWriter(tmp_path / "a.png", 8, 8, bands, dtype, {}, "PNG"):
+    with pytest.raises(OutputError, match=words), RasterWriter(tmp_path / "a.png", (8, 8, bands, dtype), {}, "PNG"):
         pytest.fail("it was opened")
     assert not list(tmp_path.iterdir())
 
@@ -151,6 +151,6 @@ def test_points_without_a_reference_system(tmp_path: Path):
 def test_creation_options_that_gdal_does_not_know_are_refused(tmp_path, options: dict, driver: str):
     path = tmp_path / "out.tif"
     with pytest.raises(OutputError, match="creation option.*--co"):
-        with RasterWriter(path, 8, 8, 1, "uint8", {}, driver, options) as writer:
+        with RasterWriter(path, (8, 8, 1, "uint8"), {}, driver, options) as writer:
             writer.write(np.zeros((1, 8, 8), np.uint8), 0, 0)
     assert not list(tmp_path.iterdir())
