@@ -3,9 +3,13 @@
     RscodecError 1 ─┬─ InputError 3         the scene or the request cannot be used
                     ├─ BitstreamError 4     the stream is damaged, foreign or newer (SPEC.md names each leaf)
                     ├─ WeightsError 5       the weights are missing or are not the ones the stream names
+                    ├─ InexactModelError 5  a network could leave the range in which its arithmetic is exact
                     ├─ InexactArithmetic 5  the weights are right, but this machine rounds where it must not
                     ├─ CheckError 6         verify or validate found a difference
                     ├─ BatchFailed          some scenes of a batch failed, each with a number of its own
+                    ├─ ToolMissing 1        what an anchor needs is not installed; reports skip it by name
+                    ├─ ToolFailed 1         such a tool ended with an error
+                    ├─ MetricUnavailable 1  a metric needs a file that is not at hand; reports skip it by name
                     └─ OutputError 7        the result cannot be written
 
 The number is the exit code of the command line (0 is success, 1 unexpected, 2 wrong usage).
@@ -81,6 +85,10 @@ class RadiometryDamaged(BitstreamError):
     """The radiometry section does not describe a usable transform of the bands."""
 
 
+class SymbolsDamaged(BitstreamError):
+    """A payload holds symbols that no encoder writes. A decoder raises it as TileDamaged, which names the tile."""
+
+
 class TileDamaged(BitstreamError):
     """One entry of one tile is unusable; the other tiles are not affected.
 
@@ -110,6 +118,12 @@ class WrongWeights(WeightsError):
     """Weights were found, but their hash is not the one that was asked for."""
 
 
+class InexactModelError(RscodecError):
+    """A layer of a network could leave the range in which float32 is exact."""
+
+    exit_code = 5
+
+
 class InexactArithmetic(RscodecError):
     """The weights are the right ones, but this machine does not compute with them as every other does."""
 
@@ -134,6 +148,18 @@ class OutputError(RscodecError):
     """The output exists already, its folder is missing, or the disk is full."""
 
     exit_code = 7
+
+
+class ToolMissing(RscodecError):
+    """What an anchor needs is not installed. Reports skip the anchor by name."""
+
+
+class ToolFailed(RscodecError):
+    """A tool ended with an error; the message holds its last words."""
+
+
+class MetricUnavailable(RscodecError):
+    """A metric needs a file that is neither here nor to be had."""
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from rscodec.enhancers.base import EnhanceSettings
 from rscodec.enhancers.scene import EnhancedScene
 from rscodec.eval import anchors
 from rscodec.eval.anchors.base import Anchor
-from rscodec.generative.picture import band_colours, opened, said_colours
+from rscodec.generative.picture import SourcePicture, band_colours, said_colours
 from rscodec.models.registry import ENHANCERS
 from rscodec.models.weights import codec_for_encoding, enhancer_for
 from rscodec.raster.fill import fill_invalid
@@ -77,7 +77,7 @@ class OurCodec:
 
     def encode(self, scene: Scene, parameter: float) -> bytes:
         buffer = io.BytesIO()
-        encoder_for(SceneSource(scene), self._settings).write(buffer, parameter)
+        encoder_for(SceneSource(scene), self._settings, self._codec).write(buffer, parameter)
         return buffer.getvalue()
 
     def decode(self, data: bytes, scene: Scene) -> np.ndarray:
@@ -151,7 +151,8 @@ class Enhanced:
             colours = said_colours(band_colours(scene.metadata, len(every), str(scene.pixels.dtype)), tuple(every))
             return enhanced_stream(decoder.reader, decoder, self._settings, "cpu", colours).read(whole(scene))[0]
         found = Scene(self._base.decode(data, scene), scene.classes, scene.metadata)
-        return EnhancedScene(opened(SceneSource(found)), self._enhancer, self._settings, {}).read(whole(scene))[0]
+        picture = SourcePicture(SceneSource(found))
+        return EnhancedScene(picture, self._enhancer, self._settings, {}).read(whole(scene))[0]
 
 
 Contender = OurCodec | AnchorCodec | Enhanced

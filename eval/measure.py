@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rscodec.bitstreams.errors import CheckError
+from rscodec.bitstreams.errors import CheckError, MetricUnavailable
 from rscodec.eval import niqe, spectral
 from rscodec.metrics import perceptual
 from rscodec.metrics.perceptual import lpips_distance
@@ -142,6 +142,6 @@ def unavailable() -> dict[str, str]:
     for name, load in (("lpips", perceptual.network), ("niqe", niqe.model)):
         try:
             load()
-        except perceptual.MetricUnavailable as problem:
+        except MetricUnavailable as problem:
             reasons[name] = str(problem)
     return reasons

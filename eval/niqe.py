@@ -13,7 +13,8 @@ from functools import cache
 
 import numpy as np
 
-from rscodec.metrics.perceptual import MetricUnavailable, weights_folder
+from rscodec.bitstreams.errors import MetricUnavailable
+from rscodec.metrics.perceptual import weights_folder
 
 MODEL = "niqe_pris_params.npz"
 BLOCK = 96

@@ -18,9 +18,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from rscodec.bitstreams.atomic import AtomicPath
-from rscodec.bitstreams.errors import InputError, OutputError
+from rscodec.bitstreams.errors import InputError, OutputError, ToolMissing
 from rscodec.eval import published
-from rscodec.eval.anchors.base import ToolMissing
 from rscodec.eval.contenders import contender
 from rscodec.eval.datasets import Image
 from rscodec.eval.measure import Row, band_list, difference, is_picture, measure, unavailable

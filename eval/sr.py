@@ -31,8 +31,8 @@ from rscodec.eval.datasets import Image
 from rscodec.eval.measure import is_picture, unavailable
 from rscodec.eval.rd import load
 from rscodec.eval.table import Table, read
-from rscodec.generative.interpolated import resized
-from rscodec.generative.picture import opened
+from rscodec.generative.interpolated import InterpolatedPicture
+from rscodec.generative.picture import SourcePicture
 from rscodec.metrics.perceptual import lpips_distance
 from rscodec.metrics.pixels import psnr
 from rscodec.models.weights import upsampler_for
@@ -152,9 +152,10 @@ def weights_of(model: str, scales: tuple[float, ...], device: str) -> str:
 
 
 def upsampled(small: Scene, scale: float, by: Upsampler | None) -> np.ndarray:
-    settings, picture = UpscaleSettings(by.model if by else BICUBIC, scale), opened(SceneSource(small))
+    settings, picture = UpscaleSettings(by.model if by else BICUBIC, scale), SourcePicture(SceneSource(small))
     if by is None:
-        found = resized(picture, settings.target(picture.scene.width), settings.target(picture.scene.height))
+        size = settings.target(picture.scene.width), settings.target(picture.scene.height)
+        found = InterpolatedPicture(picture, *size)
         return found.read(found.scene)[0]
     found = UpscaledScene(picture, by, settings, {})
     return found.read(found.target)[0]

@@ -13,10 +13,10 @@ from __future__ import annotations
 import io
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Executor
-from contextlib import ExitStack, closing
-from dataclasses import dataclass, fields, replace
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -25,24 +25,29 @@ import numpy as np
 from rscodec.bitstreams import StreamReader
 from rscodec.bitstreams.atomic import AtomicPath
 from rscodec.bitstreams.dump import totals
-from rscodec.bitstreams.errors import InputError, LimitExceeded, OutputError, naming
+from rscodec.bitstreams.errors import InputError, naming
 from rscodec.bitstreams.limits import MAX_PIXELS_IN_FILE, MAX_PIXELS_IN_MEMORY
-from rscodec.concurrency.read_ahead import ahead
 from rscodec.concurrency.torch_lock import turn
 from rscodec.enhancers.base import EnhanceSettings
-from rscodec.raster.metadata import crop_metadata, nodata_value, scale_metadata, select_bands
+from rscodec.output import (
+    OutputSettings,
+    Part,
+    check_apart,
+    check_bands,
+    check_size,
+    check_window,
+    cropped,
+    write_picture,
+)
+from rscodec.raster.metadata import crop_metadata, scale_metadata, select_bands
 from rscodec.raster.metadata_schema import image_metadata, stream_metadata
 from rscodec.raster.pixel_source import open_source
-from rscodec.raster.reader import SIDECARS, RasterReader, RasterWriter, is_stream, lossy_option
+from rscodec.raster.reader import RasterReader, is_stream
 from rscodec.raster.scene import Scene, assemble
-from rscodec.raster.validity import MASKED, native
 from rscodec.raster.window import Window
 from rscodec.stream.remote import is_url, open_stream
-from rscodec.stream.settings import DEFAULT_QUALITY, EncodeSettings, is_whole
+from rscodec.stream.settings import DEFAULT_QUALITY, DecodeSettings, EncodeSettings, Progress, settings_of
 from rscodec.upsamplers.base import UpscaleSettings
-
-Progress = Callable[[int, int], None]
-MASKED_FORMATS = ("GTiff", "COG")  # that can be told which pixels are valid
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,7 @@ class DecodeReport:
     @property
     def lost(self) -> str:
         """The damaged tiles in words."""
-        from rscodec.stream.decoder import lost_tiles
+        from rscodec.stream.tile_payload import lost_tiles
 
         return lost_tiles(self.tiles_bad)
 
@@ -132,7 +137,7 @@ def encode(scene, quality: float | None = None, **settings) -> bytes:
     `settings` are those of EncodeSettings.
     """
     buffer = io.BytesIO()
-    wanted = _settings(quality=quality, **settings)
+    (wanted,) = settings_of({"quality": quality, **settings}, EncodeSettings)
     with open_source(scene) as source:
         _encode(source, buffer, wanted)
     return buffer.getvalue()
@@ -149,10 +154,10 @@ def encode_file(
     `progress` is told (tiles done, tiles in all), and `search_progress`, where a quality is sought, (tries, at most).
     """
     started = time.perf_counter()
-    wanted = _settings(**settings)
+    (wanted,) = settings_of(settings, EncodeSettings)
     spread = None if executor is None else partial(_spread, executor, src, bands, nodata, wanted)
     with open_source(src, bands, nodata) as source:
-        _check_apart(dst, source.files)
+        check_apart(dst, source.files)
         used, psnr_db = _encode(source, dst, wanted, overwrite, progress, search_progress, spread)
         alpha = tuple(bands[band] if bands else band + 1 for band in source.exact_bands)
     with StreamReader.from_path(dst) as reader:
@@ -171,32 +176,34 @@ def decode(data: bytes, *, weights=None, device: str = "cpu", fast: bool = False
     if not isinstance(data, (bytes, bytearray, memoryview)):
         raise InputError(f"decode takes the bytes of a stream, not {type(data).__name__}: "
                          "use rscodec.open(path).read() for a file, .read() or .getvalue() for a file object")
-    with OpenScene(StreamReader.from_bytes(data), weights, device, fast, on_error, max_pixels=max_pixels) as scene:
+    settings = DecodeSettings(weights, device, fast, on_error)
+    with OpenScene(StreamReader.from_bytes(data), settings, max_pixels=max_pixels) as scene:
         return scene.read()
 
 
-def open(source, *, size: int | None = None, weights=None, device: str = "cpu", fast: bool = False,
-         on_error: str = "stop", enhance: EnhanceSettings | None = None,
-         colours: tuple[int, ...] | None = None, max_pixels: int = MAX_PIXELS_IN_MEMORY) -> OpenScene:  # fmt: skip
+def open(source, *, size: int | None = None, enhance: EnhanceSettings | None = None,
+         colours: tuple[int, ...] | None = None, max_pixels: int = MAX_PIXELS_IN_MEMORY, **settings) -> OpenScene:
     """A stream to read windows from: a path, a URL, or a function get_bytes(offset, length) (with `size`, if known).
 
     `colours`: bands whose first three are taken for red, green and blue by `enhance` where the stream does not say.
-    `max_pixels`: what one call may read, width x height x bands; more is LimitExceeded.
+    `max_pixels`: what one call may read, width x height x bands; more is LimitExceeded. `settings` are those of
+    DecodeSettings: weights, device, fast, on_error.
     """
     if not callable(source) and not isinstance(source, (str, os.PathLike)):
         raise InputError("open takes a path, a URL or a function get_bytes(offset, length), "
                          f"not {type(source).__name__}: rscodec.decode takes the bytes of a stream")
+    (how,) = settings_of(settings, DecodeSettings)
     reader = StreamReader(source, size) if callable(source) else open_stream(source)
-    return OpenScene(reader, weights, device, fast, on_error, enhance, colours, max_pixels)
+    return OpenScene(reader, how, enhance, colours, max_pixels)
 
 
 class OpenScene:
     """An open stream. A context manager. Threads may share it, and take turns."""
 
-    def __init__(self, reader: StreamReader, weights=None, device: str = "cpu", fast: bool = False,
-                 on_error: str = "stop", enhance: EnhanceSettings | None = None,
-                 colours: tuple[int, ...] | None = None, max_pixels: int = MAX_PIXELS_IN_MEMORY):  # fmt: skip
-        self.reader, self._options, self._enhance = reader, (weights, device, fast, on_error), enhance
+    def __init__(self, reader: StreamReader, settings: DecodeSettings | None = None,
+                 enhance: EnhanceSettings | None = None, colours: tuple[int, ...] | None = None,
+                 max_pixels: int = MAX_PIXELS_IN_MEMORY):  # fmt: skip
+        self.reader, self._settings, self._enhance = reader, settings or DecodeSettings(), enhance
         self._colours, self._max_pixels = colours, max_pixels
         self._decoder = self._enhanced = None
         self.header = reader.header
@@ -207,8 +214,9 @@ class OpenScene:
             from rscodec.models.weights import codec_for_decoding
             from rscodec.stream.decoder import SceneDecoder
 
-            weights, device, fast, on_error = self._options
-            self._decoder = SceneDecoder(self.reader, codec_for_decoding(self.header, weights, device), on_error, fast)
+            how = self._settings
+            codec = codec_for_decoding(self.header, how.weights, how.device)
+            self._decoder = SceneDecoder(self.reader, codec, how.on_error, how.fast)
         return self._decoder
 
     @property
@@ -220,8 +228,7 @@ class OpenScene:
             from rscodec.enhancers.apply import enhanced_stream
 
             colours = check_bands(self._colours, self.header.bands, self.reader.path) if self._colours else ()
-            device = self._options[1]
-            self._enhanced = enhanced_stream(self.reader, self.decoder, self._enhance, device, colours)
+            self._enhanced = enhanced_stream(self.reader, self.decoder, self._enhance, self._settings.device, colours)
         return self._enhanced
 
     def mark(self, metadata: dict, chosen: list[int]) -> dict:
@@ -295,89 +302,34 @@ def decode_file(
     dst: str | Path,
     *,
     window: tuple[int, int, int, int] | None = None,
-    bands: tuple[int, ...] | None = None,
-    driver: str = "GTiff",
-    creation_options: dict | None = None,
-    on_error: str = "stop",
-    fast: bool = False,
-    weights: str | Path | None = None,
-    device: str = "cpu",
-    threads: int | None = None,
-    overwrite: bool = False,
-    progress: Progress | None = None,
     enhance: EnhanceSettings | None = None,
+    threads: int | None = None,
     max_pixels: int = MAX_PIXELS_IN_FILE,
+    **settings,
 ) -> DecodeReport:
     """Decode to an image file, window by window. Nothing appears at `dst` before it is complete.
 
     Where the scene does not say what is red, green and blue, `enhance` takes the first three of `bands`.
-    `max_pixels`: what the file may have, width x height x bands; more is LimitExceeded.
+    `max_pixels`: what the file may have, width x height x bands; more is LimitExceeded. `settings` are those of
+    DecodeSettings (weights, device, fast, on_error) and of OutputSettings (bands, driver, creation_options, overwrite,
+    progress). `threads`: of the CPU, all by default.
     """
     started = time.perf_counter()
-    _check_apart(dst, [src])
-    options = dict(weights=weights, device=device, fast=fast, on_error=on_error, enhance=enhance, colours=bands)
-    lossy = lossy_option(driver, creation_options or {})
-    with turn(threads), open(src, **options) as scene, naming(src):
+    how, output = settings_of(settings, DecodeSettings, OutputSettings)
+    check_apart(dst, [src])
+    with turn(threads), _opened(src, how, enhance, output.bands) as scene, naming(src):
         header, bound = scene.header, scene.reader.bound
-        if lossy and bound is not None:
-            raise InputError(f"the stream promises a largest error of {bound:g}, which {lossy} cannot keep; "
+        if output.lossy and bound is not None:
+            raise InputError(f"the stream promises a largest error of {bound:g}, which {output.lossy} cannot keep; "
                              "choose a lossless format")
         whole = Window(0, 0, header.width, header.height)
         target = check_window(window, whole, src)
-        metadata = image_metadata(scene.reader)
-        metadata = metadata if target == whole else crop_metadata(metadata, *target)
-        chosen, metadata = _select(header.bands, header.dtype, metadata, bands, src)
-        check_size(target.width, target.height, len(chosen), header.dtype, max_pixels)
-        shape, metadata = (target.width, target.height, len(chosen), header.dtype), scene.mark(metadata, chosen)
-        with RasterWriter(dst, *shape, metadata, driver, creation_options, overwrite) as writer:
-            _write_pieces(writer, scene.picture, target, chosen, metadata, progress)
-            if scene.bad and _needs_mask(driver, metadata, header.dtype):
-                lost = ((piece, scene.decoder.damage(piece)) for piece in scene.picture.pieces(target))
-                _mask_lost(writer, target, lost)
-        bad = sorted(scene.bad, key=str)
+        metadata = cropped(image_metadata(scene.reader), target, whole)
+        part = Part(lambda: scene.picture, target, header.bands, header.dtype, metadata, scene.mark, lambda: scene.bad)
+        chosen = write_picture(part, src, dst, output, max_pixels)
         changed, guessed = _generated(scene.picture, chosen) if enhance else ((), ())
     size, seconds = (target.width, target.height, len(chosen)), time.perf_counter() - started
-    return DecodeReport(str(dst), *size, seconds, bad, tuple(changed), guessed, lossy)
-
-
-def _select(count: int, dtype: str, metadata: dict, bands: tuple[int, ...] | None, src) -> tuple[list[int], dict]:
-    """The chosen ones of so many bands (0-based), and the metadata that goes with them."""
-    if not bands:
-        return list(range(count)), metadata
-    chosen = check_bands(bands, count, src)
-    return chosen, select_bands(metadata, chosen, count, dtype)
-
-
-def _write_pieces(writer: RasterWriter, scene, target: Window, chosen: list[int], metadata: dict,
-                  progress: Progress | None) -> None:  # fmt: skip
-    """The chosen bands of a part of a scene, which may be made only now, piece by piece."""
-    pieces = scene.pieces(target)
-    with closing(ahead((piece, *scene.read(piece)) for piece in pieces)) as read:
-        for done, (piece, pixels, classes) in enumerate(read, 1):
-            _write(writer, pixels[chosen], classes, metadata, piece.col - target.col, piece.row - target.row)
-            if progress:
-                progress(done, len(pieces))
-
-
-def _write(writer: RasterWriter, pixels: np.ndarray, classes: np.ndarray | None, metadata: dict, col: int, row: int):
-    """A piece, and its part of the dataset mask where the scene has one."""
-    writer.write(pixels, col, row)
-    if "masked" in metadata:
-        valid = np.ones(pixels.shape[1:], bool) if classes is None else classes[0] != MASKED
-        writer.write_mask(valid, col, row)
-
-
-def _needs_mask(driver: str, metadata: dict, dtype: str) -> bool:
-    """Is a mask what it takes for an image to say that a pixel is lost, and can it have one?"""
-    says = "masked" in metadata or dtype.startswith("float") or native(nodata_value(metadata), dtype) is not None
-    return driver in MASKED_FORMATS and not says
-
-
-def _mask_lost(writer: RasterWriter, target: Window, lost: Iterable[tuple[Window, np.ndarray | bool]]) -> None:
-    """A mask of what is lost of every piece of the target."""
-    for piece, gone in lost:
-        valid = ~np.broadcast_to(gone, (piece.height, piece.width))
-        writer.write_mask(valid, piece.col - target.col, piece.row - target.row)
+    return DecodeReport(str(dst), *size, seconds, sorted(scene.bad, key=str), tuple(changed), guessed, output.lossy)
 
 
 def enhance_file(
@@ -385,33 +337,30 @@ def enhance_file(
     dst: str | Path,
     enhance: EnhanceSettings,
     *,
-    bands: tuple[int, ...] | None = None,
-    driver: str = "GTiff",
-    creation_options: dict | None = None,
     device: str = "cpu",
     threads: int | None = None,
-    overwrite: bool = False,
-    progress: Progress | None = None,
+    **settings,
 ) -> EnhanceReport:
     """Enhance a raster, window by window. Nothing appears at `dst` before it is complete.
 
-    Where the raster does not say what is red, green and blue, the first three of `bands` are.
+    Where the raster does not say what is red, green and blue, the first three of `bands` are. `settings` are those of
+    OutputSettings: bands, driver, creation_options, overwrite, progress.
     """
     from rscodec.enhancers.apply import enhanced_raster
 
     started = time.perf_counter()
+    (output,) = settings_of(settings, OutputSettings)
     with turn(threads), RasterReader(src) as reader:
-        _check_apart(dst, reader.files)
-        AtomicPath(dst, overwrite).check()
-        chosen, metadata = _select(reader.count, reader.dtype, reader.metadata, bands, src)
-        scene = enhanced_raster(reader, enhance, device, chosen if bands else ())
+        check_apart(dst, reader.files)
+        AtomicPath(dst, output.overwrite).check()
+        colours = check_bands(output.bands, reader.count, src) if output.bands else ()
+        scene = enhanced_raster(reader, enhance, device, colours)
         whole = Window(0, 0, reader.width, reader.height)
-        shape, metadata = (reader.width, reader.height, len(chosen), reader.dtype), scene.mark(metadata, chosen)
-        with RasterWriter(dst, *shape, metadata, driver, creation_options, overwrite) as writer:
-            _write_pieces(writer, scene, whole, chosen, metadata, progress)
+        part = Part(lambda: scene, whole, reader.count, reader.dtype, reader.metadata, scene.mark)
+        chosen = write_picture(part, src, dst, output)
     changed, guessed = _generated(scene, chosen)
-    lossy, seconds = lossy_option(driver, creation_options or {}), time.perf_counter() - started
-    return EnhanceReport(str(dst), reader.width, reader.height, changed, seconds, guessed, lossy)
+    seconds = time.perf_counter() - started
+    return EnhanceReport(str(dst), whole.width, whole.height, changed, seconds, guessed, output.lossy)
 
 
 def upscale_file(
@@ -420,56 +369,55 @@ def upscale_file(
     upscale: UpscaleSettings,
     *,
     window: tuple[int, int, int, int] | None = None,
-    bands: tuple[int, ...] | None = None,
-    driver: str = "GTiff",
-    creation_options: dict | None = None,
-    on_error: str = "stop",
-    fast: bool = False,
-    weights: str | Path | None = None,
-    device: str = "cpu",
     threads: int | None = None,
-    overwrite: bool = False,
-    progress: Progress | None = None,
     max_pixels: int = MAX_PIXELS_IN_FILE,
+    **settings,
 ) -> UpscaleReport:
     """Upsample a raster, or what a stream decodes to, window by window. Nothing appears at `dst` before it is complete.
 
     A `window` counts pixels before, and looks as in the whole. Where the scene does not say what is red, green and
-    blue, the first three of `bands` are. `on_error`, `fast` and `weights` (the codec's) are for a stream.
-    `max_pixels`: what the file may have, width x height x bands; more is LimitExceeded.
+    blue, the first three of `bands` are. `max_pixels`: what the file may have, width x height x bands; more is
+    LimitExceeded. `settings` are those of decode_file; weights (the codec's), fast and on_error are for a stream.
     """
-    from rscodec.upsamplers.apply import upscaled_raster, upscaled_stream
-
     started = time.perf_counter()
+    how, output = settings_of(settings, DecodeSettings, OutputSettings)
     with turn(threads), ExitStack() as stack:
-        bad: dict = {}
-        if is_url(src) or is_stream(src):
-            opened = stack.enter_context(open(src, weights=weights, device=device, fast=fast, on_error=on_error))
-            stack.enter_context(naming(src))
-            _check_apart(dst, [src])
-            image_metadata(opened.reader)
-            make, bad = partial(upscaled_stream, opened.reader, opened.decoder), opened.bad
-            count, dtype = opened.header.bands, opened.header.dtype
-        else:
-            reader = stack.enter_context(RasterReader(src))
-            _check_apart(dst, reader.files)
-            make, count, dtype = partial(upscaled_raster, reader), reader.count, reader.dtype
-        AtomicPath(dst, overwrite).check()
-        scene = make(upscale, device, check_bands(bands, count, src) if bands else ())
-        part = check_window(window, scene.source, src)
-        target = scene.part(part)
-        metadata = scene.metadata if target == scene.target else crop_metadata(scene.metadata, *target)
-        chosen, metadata = _select(count, dtype, metadata, bands, src)
-        check_size(target.width, target.height, len(chosen), dtype, max_pixels)
-        shape, metadata = (target.width, target.height, len(chosen), dtype), scene.mark(metadata, chosen)
-        with RasterWriter(dst, *shape, metadata, driver, creation_options, overwrite) as writer:
-            _write_pieces(writer, scene, target, chosen, metadata, progress)
-            if bad and _needs_mask(driver, metadata, dtype):
-                _mask_lost(writer, target, ((piece, scene.damage(piece)) for piece in scene.pieces(target)))
+        scene, count, dtype, bad = _upscaled(stack, src, dst, upscale, how, output)
+        target = scene.part(check_window(window, scene.source, src))
+        metadata = cropped(scene.metadata, target, scene.target)
+        part = Part(lambda: scene, target, count, dtype, metadata, scene.mark, lambda: bad)
+        chosen = write_picture(part, src, dst, output, max_pixels)
     generated, guessed = _generated(scene, chosen)
     seconds, bad = time.perf_counter() - started, sorted(bad, key=str)
-    lossy = lossy_option(driver, creation_options or {})
-    return UpscaleReport(str(dst), target.width, target.height, generated, seconds, bad, guessed, lossy)
+    return UpscaleReport(str(dst), target.width, target.height, generated, seconds, bad, guessed, output.lossy)
+
+
+def _upscaled(
+    stack: ExitStack, src, dst, upscale: UpscaleSettings, how: DecodeSettings, output: OutputSettings
+) -> tuple:
+    """A raster or a stream, upsampled; its bands and their type, and its damaged tiles. `stack` closes it."""
+    from rscodec.upsamplers.apply import upscaled_raster, upscaled_stream
+
+    bad: dict = {}
+    if is_url(src) or is_stream(src):
+        opened = stack.enter_context(_opened(src, how))
+        stack.enter_context(naming(src))
+        check_apart(dst, [src])
+        image_metadata(opened.reader)
+        make, bad = partial(upscaled_stream, opened.reader, opened.decoder), opened.bad
+        count, dtype = opened.header.bands, opened.header.dtype
+    else:
+        reader = stack.enter_context(RasterReader(src))
+        check_apart(dst, reader.files)
+        make, count, dtype = partial(upscaled_raster, reader), reader.count, reader.dtype
+    AtomicPath(dst, output.overwrite).check()
+    colours = check_bands(output.bands, count, src) if output.bands else ()
+    return make(upscale, how.device, colours), count, dtype, bad
+
+
+def _opened(src, how: DecodeSettings, enhance: EnhanceSettings | None = None,
+            colours: tuple[int, ...] | None = None) -> OpenScene:  # fmt: skip
+    return open(src, enhance=enhance, colours=colours, **asdict(how))
 
 
 def _generated(scene, chosen: list[int]) -> tuple[list[int], tuple[int, ...]]:
@@ -487,45 +435,28 @@ def load(src: str | Path, bands: tuple[int, ...] | None = None, weights=None, de
 
 
 def preview_file(
-    src: str | Path,
-    dst: str | Path,
-    longest: int,
-    *,
-    bands: tuple[int, ...] | None = None,
-    driver: str = "GTiff",
-    creation_options: dict | None = None,
-    on_error: str = "stop",
-    weights: str | Path | None = None,
-    device: str = "cpu",
-    threads: int | None = None,
-    overwrite: bool = False,
-    max_pixels: int = MAX_PIXELS_IN_FILE,
+    src: str | Path, dst: str | Path, longest: int, *, threads: int | None = None,
+    max_pixels: int = MAX_PIXELS_IN_FILE, **settings,
 ) -> DecodeReport:
-    """Decode to a small picture in an image file, its longest side about so many pixels."""
-    from rscodec.stream.preview import factor_for, pieces, shrunk
+    """Decode to a small picture in an image file, its longest side about so many pixels.
+
+    `threads`, `max_pixels` and `settings` as for decode_file.
+    """
+    from rscodec.stream.preview import PreviewPicture, factor_for, shrunk
 
     started = time.perf_counter()
-    _check_apart(dst, [src])
-    options = dict(weights=weights, device=device, on_error=on_error)
-    with turn(threads), open(src, **options) as scene, naming(src):
+    how, output = settings_of(settings, DecodeSettings, OutputSettings)
+    check_apart(dst, [src])
+    with turn(threads), _opened(src, how) as scene, naming(src):
         header = scene.header
         factor = factor_for(header.width, header.height, longest)
+        metadata = scale_metadata(image_metadata(scene.reader), factor, factor)
         target = shrunk(Window(0, 0, header.width, header.height), factor)
-        scaled = scale_metadata(image_metadata(scene.reader), factor, factor)
-        chosen, metadata = _select(header.bands, header.dtype, scaled, bands, src)
-        check_size(target.width, target.height, len(chosen), header.dtype, max_pixels)
-        shape = target.width, target.height, len(chosen), header.dtype
-        with RasterWriter(dst, *shape, metadata, driver, creation_options, overwrite) as writer:
-            lost: dict[Window, np.ndarray | bool] = {}
-            for place, pixels, classes in pieces(scene.decoder, factor):
-                _write(writer, pixels[chosen], classes, metadata, place.col, place.row)
-                gone = classes is not None and (classes == MASKED).all(0)
-                lost[place] = gone if np.any(gone) else False
-            if scene.bad and _needs_mask(driver, metadata, header.dtype):
-                _mask_lost(writer, target, lost.items())
-        bad = sorted(scene.bad, key=str)
+        part = Part(lambda: PreviewPicture(scene.decoder, factor), target, header.bands, header.dtype, metadata,
+                    bad=lambda: scene.bad)  # fmt: skip
+        chosen = write_picture(part, src, dst, output, max_pixels)
     size, seconds = (target.width, target.height, len(chosen)), time.perf_counter() - started
-    return DecodeReport(str(dst), *size, seconds, bad, lossy=lossy_option(driver, creation_options or {}))
+    return DecodeReport(str(dst), *size, seconds, sorted(scene.bad, key=str), lossy=output.lossy)
 
 
 def verify_file(
@@ -566,43 +497,6 @@ def validate_files(scene: str | Path, other: str | Path) -> list[str]:
     return validate(scene, other)
 
 
-def check_bands(bands: tuple[int, ...], count: int, name: object = None) -> list[int]:
-    """1-based numbers -> 0-based indices, each there (in the stream `name`) and named once."""
-    if not isinstance(bands, Iterable) or not all(map(is_whole, bands)):
-        raise InputError(f"bands are whole numbers from 1 on, such as (3, 2, 1), not {bands!r:.80}")
-    if not bands or len(set(bands)) != len(bands) or any(not 1 <= band <= count for band in bands):
-        chosen = ", ".join(map(str, bands)) or "none"
-        raise InputError(f"{name or 'the stream'} has bands 1 to {count}, not {chosen}: name some of them, each once")
-    return [band - 1 for band in bands]
-
-
-def check_window(window, whole: Window, name: object = None) -> Window:
-    """(col, row, width, height) as a window inside the whole (of `name`), which it is by default."""
-    if window is None:
-        return whole
-    if not isinstance(window, Iterable) or len(window := tuple(window)) != 4 or not all(map(is_whole, window)):
-        raise InputError(f"a window is four whole numbers, (col, row, width, height), not {window!r:.80}")
-    found = Window(*map(int, window))
-    found.check_inside(whole, name)
-    return found
-
-
-def check_size(width: int, height: int, bands: int, dtype: str, limit: int) -> None:
-    """Raise LimitExceeded before anything is allocated for more pixels than the user allows."""
-    count = width * height * bands
-    if count > limit:
-        gigabytes = count * np.dtype(dtype).itemsize / 1e9
-        raise LimitExceeded(f"{width} x {height} pixels of {bands} bands take {gigabytes:.1f} GB; the limit is {limit} "
-                            f"pixels: decode a window, or allow {count} by max_pixels (--max-pixels)")
-
-
-def _settings(**settings) -> EncodeSettings:
-    known = [field.name for field in fields(EncodeSettings)]
-    for name in settings.keys() - set(known):
-        raise InputError(f"there is no setting {name}; there are {', '.join(known)}")
-    return EncodeSettings(**settings)
-
-
 def _encode(
     source, target, settings: EncodeSettings, overwrite=False, progress=None, search_progress=None, spread=None
 ) -> tuple:
@@ -611,13 +505,15 @@ def _encode(
     spread(encoder, quality) gives the tiles where others make them.
     """
     from rscodec.codec.rate import from_wire, to_wire
+    from rscodec.models.weights import codec_for_encoding
     from rscodec.stream.encoder import encoder_for
     from rscodec.stream.rate_search import quality_for_bound, quality_for_bpp, quality_for_psnr
 
     if isinstance(target, (str, Path)):
         AtomicPath(target, overwrite).check()
     with turn(settings.threads):
-        encoder = encoder_for(source, settings)
+        codec = codec_for_encoding(settings.model, settings.weights, settings.device)
+        encoder = encoder_for(source, settings, codec)
         quality, psnr_db = settings.quality, None
         if settings.bpp is not None:
             quality, _ = quality_for_bpp(encoder, settings.bpp, search_progress)
@@ -640,19 +536,3 @@ def _spread(executor, src, bands, nodata, settings: EncodeSettings, encoder, qua
     weights = settings.weights and Path(settings.weights).absolute()
     part = Part(scene, bands, nodata, replace(settings, weights=weights), encoder.radiometry, quality)
     return spread_tiles(executor, encoder, part)
-
-
-def _check_apart(dst: str | Path, files: Iterable[str | Path]) -> None:
-    """No file of the input is ever overwritten with what was made of it, nor removed with it, whatever was asked."""
-    made = [Path(dst), *(Path(f"{dst}{suffix}") for suffix in SIDECARS)]
-    for file in files:
-        if not is_url(file) and any(_is_same(file, path) for path in made):
-            raise OutputError(f"{dst} is the input itself, or goes with one of its files ({file}); "
-                              "choose another name for the output")
-
-
-def _is_same(one: str | Path, other: Path) -> bool:
-    try:
-        return other.samefile(one)
-    except (OSError, ValueError):  # one of them is not there
-        return False

@@ -26,7 +26,9 @@ TOOLS = sorted((ROOT / "tools").rglob("*.py"))
 SOLE_USERS = {
     "compressai": {"rscodec/codec/elic.py"},
     "rasterio": {
+        "rscodec/raster/gdal.py",
         "rscodec/raster/reader.py",
+        "rscodec/raster/writer.py",
         "rscodec/raster/metadata.py",
         "rscodec/raster/footprint.py",
         "rscodec/carbon/grid.py",
@@ -84,6 +86,7 @@ ROOMS = (  # lowest first: a room may import those before it
     "upsamplers",
     "training",
     "synthetic",
+    "output",
     "api",
     "carbon",
     "batch",
@@ -165,7 +168,7 @@ def test_only_rscodec_is_loaded_under_a_name_of_ours():
 
 
 def test_importing_raster_loads_no_torch():
-    assert "torch" not in loaded_after("import rscodec.raster.reader")
+    assert "torch" not in loaded_after("import rscodec.raster.reader, rscodec.raster.writer")
 
 
 COMMAND = "from rscodec.cli.main import main\nassert main(sys.argv[1:]) == 0"
@@ -211,3 +214,12 @@ def test_the_tree_in_readme_names_every_room():
     rooms = {f"{name(path.parent)}/" for path in SOURCES if path.parent.parent in (ROOT, ROOT / "rscodec")}
     drawn = set(readme_tree())
     assert rooms <= drawn and all((ROOT / path).exists() for path in drawn)
+
+
+def test_errors_are_defined_in_one_file_only():
+    known = {node.name for node in ast.parse((ROOT / "bitstreams/errors.py").read_text()).body
+             if isinstance(node, ast.ClassDef)} | {"Exception", "ValueError", "RuntimeError"}
+    elsewhere = {f"{name(path)}: {node.name}" for path in SOURCES if path.name != "errors.py"
+                 for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.ClassDef)
+                 if known & {ast.unparse(base).rpartition(".")[2] for base in node.bases}}
+    assert not elsewhere

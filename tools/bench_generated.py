@@ -29,7 +29,7 @@ from rscodec.enhancers import ldm_rsic
 from rscodec.enhancers.base import EnhanceSettings
 from rscodec.enhancers.scene import EnhancedScene
 from rscodec.eval.elic import UNIT, Elic, machine
-from rscodec.generative.picture import Picture, opened
+from rscodec.generative.picture import Picture, SourcePicture
 from rscodec.models.weights import enhancer_for, upsampler_for
 from rscodec.raster.dtypes import to_dtype
 from rscodec.raster.pixel_source import SceneSource
@@ -45,7 +45,7 @@ QUALITY = 3.0  # of a stream, as far as an enhancer asks
 
 
 def picture_of(pixels: np.ndarray) -> Picture:
-    return opened(SceneSource(Scene(pixels)))
+    return SourcePicture(SceneSource(Scene(pixels)))
 
 
 def enhancing(model: str, pixels: np.ndarray, folder: Path) -> dict[str, Callable[[], object]]:

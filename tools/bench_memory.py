@@ -25,12 +25,12 @@ def write_scene(path: Path, size: int, bands: int = 3) -> None:
     """Patches of a synthetic scene, no two alike."""
     import numpy as np
 
-    from rscodec.raster.reader import RasterWriter
+    from rscodec.raster.writer import RasterWriter
     from rscodec.synthetic.sample import synthesize
 
     patch, metadata = synthesize(PATCH, bands)
     rng = np.random.default_rng(0)
-    with RasterWriter(path, size, size, bands, "uint8", metadata) as writer:
+    with RasterWriter(path, (size, size, bands, "uint8"), metadata) as writer:
         for row in range(0, size, PATCH):
             for col in range(0, size, PATCH):
                 turned = np.rot90(np.roll(patch, rng.integers(0, PATCH, 2), (1, 2)), rng.integers(4), (1, 2))

@@ -17,8 +17,8 @@ import click
 import numpy as np
 
 import rscodec
+from rscodec.bitstreams.errors import ToolMissing
 from rscodec.eval import anchors
-from rscodec.eval.anchors.base import ToolMissing
 from rscodec.eval.datasets import images
 from rscodec.raster.scene import Scene
 

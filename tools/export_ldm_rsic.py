@@ -20,6 +20,7 @@ import torch
 
 import rscodec
 from rscodec.api import OpenScene
+from rscodec.bitstreams.errors import MetricUnavailable
 from rscodec.cli.main import Tool
 from rscodec.cli.tool_options import export_options
 from rscodec.enhancers.apply import enhanced_raster
@@ -27,7 +28,7 @@ from rscodec.enhancers.base import EnhanceSettings
 from rscodec.enhancers.ldm_rsic import LdmConfig, LdmRsic, write_weights
 from rscodec.eval.anchors.jpeg2000 import Jpeg2000
 from rscodec.eval.datasets import HELD_OUT
-from rscodec.metrics.perceptual import MetricUnavailable, lpips_distance
+from rscodec.metrics.perceptual import lpips_distance
 from rscodec.metrics.pixels import psnr
 from rscodec.models.weights import codec_for_encoding
 from rscodec.raster.reader import RasterReader
@@ -56,7 +57,7 @@ def of_jpeg2000(scene: Scene, rate: float, settings: EnhanceSettings) -> tuple[n
         path.write_bytes(Jpeg2000().encode(scene.pixels, RAW_BITS / rate))
         with RasterReader(path) as reader:
             whole = Window(0, 0, reader.width, reader.height)
-            return reader.read(*whole)[0], enhanced_raster(reader, settings, "cpu").read(whole)[0]
+            return reader.read(whole)[0], enhanced_raster(reader, settings, "cpu").read(whole)[0]
 
 
 def figures_of(original: np.ndarray, found: np.ndarray) -> dict[str, float]:

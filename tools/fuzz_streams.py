@@ -57,7 +57,7 @@ from rscodec.models.weights import codec_for_decoding
 from rscodec.raster.metadata_schema import stream_metadata
 from rscodec.raster.scene import Scene
 from rscodec.stream.decoder import SceneDecoder
-from rscodec.stream.encoder import latents_crc
+from rscodec.stream.tile_payload import latents_crc
 
 FOLDER = Path(__file__).resolve().parent.parent / "bitstreams" / "vectors"
 WEIGHTS = FOLDER / "vec-1.safetensors"
@@ -133,8 +133,8 @@ def with_right_results(data: bytes) -> bytes:
         try:
             if entry == header.planes + header.groups:
                 position = divmod(position, grid.cols)
-                known = decoder.tile(*position)
-                return None if known is None else decoder.with_residual(*position, tile, known, payload)[1]
+                known = decoder.tiles.latents([position])[position]
+                return None if known is None else decoder.bounded.with_residual(*position, tile, known, payload)[1]
             if entry < header.planes:
                 counts = radiometry.plane_count, len(radiometry.exact)
                 return planes_crc(*decode_planes(payload, *counts, tile.height, tile.width, header.dtype))
@@ -163,7 +163,7 @@ def opened(data: bytes, weights: Path = WEIGHTS) -> SceneDecoder:
 def contents(decoder: SceneDecoder) -> dict:
     """What a stream says: header, metadata, and checksums of the latents of tiles and of the pixels of windows."""
     said = {"header": decoder.reader.header, "metadata": stream_metadata(decoder.reader)}
-    for row, col, latents in decoder.tile_latents():
+    for row, col, latents in decoder.tiles.in_order():
         said[row, col] = None if latents is None else latents_crc(latents)
     for window in decoder.windows()[:MOST_WINDOWS]:
         pixels, classes = decoder.read(window)

@@ -26,7 +26,7 @@ from vector_scenes import SCENES
 import rscodec
 from rscodec.bitstreams import Header, StreamReader, errors
 from rscodec.models.weights import codec_for_decoding
-from rscodec.stream.radiometry import Radiometry
+from rscodec.stream.radiometry_section import unpack_radiometry
 from rscodec.stream.verify import verify
 
 FOLDER = Path(__file__).resolve().parent.parent / "bitstreams" / "vectors"
@@ -64,7 +64,7 @@ def tolerance(reader: StreamReader) -> float:
     header = reader.header
     if header.bounded:
         return 0
-    step = Radiometry.unpack(reader.radiometry, header.dtype, header.bands).scale / 255
+    step = unpack_radiometry(reader.radiometry, header.dtype, header.bands).scale / 255
     return step if header.dtype.startswith("float") else max(1, int(np.ceil(step)))
 
 

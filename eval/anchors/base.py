@@ -20,17 +20,9 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from rscodec.bitstreams.errors import RscodecError
+from rscodec.bitstreams.errors import ToolFailed, ToolMissing
 
 Shape = tuple[int, int, int]
-
-
-class ToolMissing(RscodecError):
-    """What an anchor needs is not installed. Reports skip the anchor by name."""
-
-
-class ToolFailed(RscodecError):
-    """A tool ended with an error; the message holds its last words."""
 
 
 class Anchor(ABC):

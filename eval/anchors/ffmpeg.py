@@ -11,7 +11,8 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from rscodec.eval.anchors.base import ToolMissing, run
+from rscodec.bitstreams.errors import ToolMissing
+from rscodec.eval.anchors.base import run
 
 
 @cache

@@ -16,7 +16,8 @@ from unittest import mock
 
 import numpy as np
 
-from rscodec.eval.anchors.base import Anchor, Shape, ToolMissing, bundle, unbundle
+from rscodec.bitstreams.errors import ToolMissing
+from rscodec.eval.anchors.base import Anchor, Shape, bundle, unbundle
 from rscodec.eval.anchors.klt import Klt
 
 WHEELS = ("rasterio", "pillow")  # both carry OpenJPEG in NAME.libs

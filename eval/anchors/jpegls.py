@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from rscodec.eval.anchors.base import Anchor, Shape, ToolMissing, bundle, unbundle
+from rscodec.bitstreams.errors import ToolMissing
+from rscodec.eval.anchors.base import Anchor, Shape, bundle, unbundle
 
 
 class JpegLs(Anchor):

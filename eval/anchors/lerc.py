@@ -6,7 +6,8 @@ import warnings
 
 import numpy as np
 
-from rscodec.eval.anchors.base import Anchor, Shape, ToolMissing
+from rscodec.bitstreams.errors import ToolMissing
+from rscodec.eval.anchors.base import Anchor, Shape
 
 
 class Lerc(Anchor):

@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from rscodec.eval.anchors.base import Anchor, Shape, ToolMissing, bundle, unbundle
+from rscodec.bitstreams.errors import ToolMissing
+from rscodec.eval.anchors.base import Anchor, Shape, bundle, unbundle
 
 
 class Picture(Anchor):

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from rscodec.bitstreams.errors import ToolMissing
 from rscodec.eval.anchors import ffmpeg, yuv
-from rscodec.eval.anchors.base import ToolMissing, run
+from rscodec.eval.anchors.base import run
 from rscodec.eval.anchors.video import Video, planes_of
 
 QUANTISERS = (50, 46, 42, 38, 35, 32, 28, 24, 20)

@@ -24,7 +24,7 @@ from rscodec.bitstreams.atomic import remove_leftovers
 from rscodec.bitstreams.digest import sha256
 from rscodec.bitstreams.errors import MissingWeights, OutputError, RscodecError, TileDamaged
 from rscodec.concurrency.executors import as_done
-from rscodec.stream.settings import EncodeSettings
+from rscodec.stream.settings import DecodeSettings, EncodeSettings
 
 Progress = Callable[[int, int], None]
 DRIVER_SUFFIX = {"GTiff": ".tif", "COG": ".tif", "PNG": ".png"}
@@ -67,9 +67,10 @@ class Work:
 def _defaults(verb: str) -> dict:
     """Settings that mean the same as none."""
     from rscodec.api import decode_file
+    from rscodec.output import OutputSettings
 
-    settings = signature(EncodeSettings if verb == "encode" else decode_file).parameters.values()
-    return {one.name: one.default for one in settings}
+    kinds = (EncodeSettings,) if verb == "encode" else (decode_file, DecodeSettings, OutputSettings)
+    return {one.name: one.default for kind in kinds for one in signature(kind).parameters.values()}
 
 
 def run(

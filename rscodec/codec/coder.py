@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from rscodec.bitstreams.errors import BitstreamError, InputError
+from rscodec.bitstreams.errors import InputError, SymbolsDamaged
 from rscodec.codec import rans
 
 SYMBOL_LIMIT = 1500  # |symbol|; with |mu| < 512 steps every latent then fits 16 bits
 STATE_BYTES = rans.STATE_BYTES
-
-
-class SymbolsDamaged(BitstreamError):
-    """A payload holds symbols that no encoder writes."""
 
 
 def longest(most_symbols: int, limit: int) -> int:

@@ -25,10 +25,10 @@ import torch.nn.functional as F
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from rscodec.bitstreams.errors import MissingWeights, WrongWeights
+from rscodec.bitstreams.errors import MissingWeights, SymbolsDamaged, WrongWeights
 from rscodec.codec import precision
 from rscodec.codec.base import TileCodec
-from rscodec.codec.coder import SymbolsDamaged, longest
+from rscodec.codec.coder import longest
 
 Z_STRIDE = 4  # y positions per z position, each way
 SYMBOL_LIMIT = 2**20  # CompressAI's coder hangs on symbols of more than 27 bits, which is what NaN becomes

@@ -25,15 +25,13 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+from rscodec.bitstreams.errors import InexactModelError
+
 ACTIVATION_MAX = 1023
 ACCUMULATOR_LIMIT = 2**24
 WEIGHT_LIMIT = 2**15 - 1
 SHIFT_MAX = 20
 BIAS_UNIT = 32.0  # a bias parameter of 1 is this many activation units, which is what activations typically are
-
-
-class InexactModelError(ValueError):
-    """A layer would leave the range in which float32 is exact."""
 
 
 def round_through(x: torch.Tensor) -> torch.Tensor:

@@ -23,13 +23,13 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from rscodec.bitstreams.errors import InexactArithmetic, WrongWeights
+from rscodec.bitstreams.errors import InexactArithmetic, InexactModelError, SymbolsDamaged, WrongWeights
 from rscodec.codec import precision, rate, transforms
 from rscodec.codec.base import MOST_EFFORT, Aim, TileCodec
-from rscodec.codec.coder import SYMBOL_LIMIT, SymbolCoder, SymbolsDamaged
+from rscodec.codec.coder import SYMBOL_LIMIT, SymbolCoder
 from rscodec.codec.effort import nearer_zero, refine
 from rscodec.codec.entropy import SCALES, UNIT, Z_LIMIT, Z_STRIDE, Pass, split
-from rscodec.codec.integer import BIAS_UNIT, Exact, InexactModelError, IntegerLayer
+from rscodec.codec.integer import BIAS_UNIT, Exact, IntegerLayer
 from rscodec.codec.model import Codec, CodecConfig
 from rscodec.codec.tables import gaussian_frequencies
 from rscodec.codec.weights_file import EXACT, becomes_integer, read_weights, weights_hashes

@@ -14,7 +14,7 @@ from rscodec.bitstreams import StreamReader
 from rscodec.bitstreams.errors import InputError, WrongWeights
 from rscodec.enhancers.base import Enhancer, EnhanceSettings
 from rscodec.enhancers.scene import EnhancedScene
-from rscodec.generative.picture import decoded, opened
+from rscodec.generative.picture import DecodedPicture, SourcePicture
 from rscodec.models.weights import enhancer_for
 from rscodec.raster.metadata_schema import stream_metadata
 from rscodec.raster.provenance import raster_crc32, stream_crc32
@@ -38,7 +38,7 @@ def enhanced_stream(
             "which made this stream; add --force to enhance all the same"
         )
     facts = _facts(enhancer, settings, stream_crc32(reader))
-    picture = decoded(decoder, stream_metadata(reader))
+    picture = DecodedPicture(decoder, stream_metadata(reader))
     return EnhancedScene(picture, enhancer, settings, facts, reader.header.quality, chosen)
 
 
@@ -49,7 +49,7 @@ def enhanced_raster(
     enhancer = enhancer_for(settings.model, device)
     _check_takes(enhancer, "raster")
     facts = _facts(enhancer, settings, raster_crc32(reader.path))
-    return EnhancedScene(opened(reader), enhancer, settings, facts, chosen=chosen)
+    return EnhancedScene(SourcePicture(reader), enhancer, settings, facts, chosen=chosen)
 
 
 def _check_takes(enhancer: Enhancer, what: str) -> None:

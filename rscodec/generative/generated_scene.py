@@ -1,4 +1,4 @@
-"""A scene whose red, green and blue are generated window by window, behind the same calls as a picture.
+"""A scene whose red, green and blue are generated window by window, as a ReadablePicture.
 
     source.read --red, green, blue--> fill invalid, scale to 0..1 --answer--> one change per window (kept for its
                                                                               neighbours)
@@ -37,7 +37,6 @@ class GeneratedScene(ABC):
 
     def __init__(self, source: Picture, base: Picture, windows: Windows, seed: int, chosen: Sequence[int] = ()):
         self._source, self._base, self._windows, self._seed = source, base, windows, seed
-        self.pieces, self.damage = base.pieces, base.damage
         said = said_colours(source.colours, source.coded, chosen)
         self.bands = () if 0 in (self.strength, self.max_change) else said or source.coded[:3]
         self.guessed = len(self.bands) == 3 and not said
@@ -47,6 +46,12 @@ class GeneratedScene(ABC):
     @abstractmethod
     def answer(self, pixels: np.ndarray, window: Window, seed: int) -> np.ndarray:
         """What to add to the base where a window of the source (3, W, W) of about 0..1 lies."""
+
+    def pieces(self, window: Window) -> list[Window]:
+        return self._base.pieces(window)
+
+    def damage(self, window: Window) -> np.ndarray:
+        return self._base.damage(window)
 
     def read(self, part: Window) -> tuple[np.ndarray, np.ndarray | None]:
         pixels, classes = self._base.read(part)

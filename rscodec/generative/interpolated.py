@@ -9,8 +9,6 @@ Read window by window; each pixel is the same whatever window is asked for.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from rscodec.generative.picture import PIECE, Picture
@@ -19,29 +17,30 @@ from rscodec.raster.metadata import scale_metadata
 from rscodec.raster.resample import Taps, centres, linear
 from rscodec.raster.validity import VALID, protect_nodata
 from rscodec.raster.window import Window
-from rscodec.stream.encoder import BLOCK_TILES
 from rscodec.stream.geometry import Grid
+from rscodec.stream.radiometry import Radiometry
 
 
-def resized(picture: Picture, width: int, height: int) -> Picture:
-    """Any size that is not smaller."""
-    source, grid = picture.scene, Grid(width, height, PIECE, 1)
+class InterpolatedPicture:
+    """A picture at any size that is not smaller."""
 
-    def pieces(part: Window) -> list[Window]:
-        parts = (block.overlap(part) for block in grid.blocks(BLOCK_TILES))
-        return [piece for piece in parts if piece.width > 0 and piece.height > 0]
+    def __init__(self, picture: Picture, width: int, height: int):
+        self._picture, self._grid = picture, Grid(width, height, PIECE, 1)
+        self._source, self.scene = picture.scene, self._grid.scene
+        self.metadata = scale_metadata(picture.metadata, self._source.width / width, self._source.height / height)
+        self.nodata, self.colours, self.coded = picture.nodata, picture.colours, picture.coded
 
-    def read(part: Window) -> tuple[np.ndarray, np.ndarray | None]:
-        at_rows = centres(part.row, part.bottom, source.height, height)
-        at_cols = centres(part.col, part.right, source.width, width)
+    def read(self, window: Window) -> tuple[np.ndarray, np.ndarray | None]:
+        source = self._source
+        at_rows, at_cols = self._centres(window)
         rows, cols = Taps.at(at_rows, source.height), Taps.at(at_cols, source.width)
         (top, bottom), (left, right) = rows.span, cols.span
         below = Window(left, top, right - left, bottom - top)
-        pixels, classes = picture.read(below)
+        pixels, classes = self._picture.read(below)
         nearest = np.ix_(_nearest(at_rows, source.height) - top, _nearest(at_cols, source.width) - left)
         found = pixels[(slice(None), *nearest)]
-        coded = list(picture.coded)
-        holes = picture.damage(below)[None]
+        coded, damage = list(self.coded), self._picture.damage(below)
+        holes = damage[None]
         if classes is not None:
             holes = holes | (classes != VALID)
             classes = classes[(slice(None), *nearest)]
@@ -50,19 +49,27 @@ def resized(picture: Picture, width: int, height: int) -> Picture:
             smooth = cols.along(rows.along(values, 1, top), 2, left)
             if holes.any():
                 smooth = _between_valid(smooth, values, holes, (rows, cols), (at_rows, at_cols), below, source)
-            lost = picture.damage(below)[nearest]
-            smooth = protect_nodata(to_dtype(smooth, pixels.dtype), classes, picture.nodata)
-            found[coded] = np.where(lost, found[coded], smooth)
+            smooth = protect_nodata(to_dtype(smooth, pixels.dtype), classes, self.nodata)
+            found[coded] = np.where(damage[nearest], found[coded], smooth)
         return found, classes
 
-    def damage(part: Window) -> np.ndarray:
-        rows = _nearest(centres(part.row, part.bottom, source.height, height), source.height)
-        cols = _nearest(centres(part.col, part.right, source.width, width), source.width)
-        below = Window(cols[0], rows[0], cols[-1] + 1 - cols[0], rows[-1] + 1 - rows[0])
-        return picture.damage(below)[np.ix_(rows - rows[0], cols - cols[0])]
+    def pieces(self, window: Window) -> list[Window]:
+        return self._grid.pieces(window)
 
-    metadata = scale_metadata(picture.metadata, source.width / width, source.height / height)
-    return replace(picture, scene=grid.scene, metadata=metadata, read=read, pieces=pieces, damage=damage)
+    def units(self, bands: tuple[int, ...]) -> Radiometry:
+        return self._picture.units(bands)
+
+    def damage(self, window: Window) -> np.ndarray:
+        at_rows, at_cols = self._centres(window)
+        rows, cols = _nearest(at_rows, self._source.height), _nearest(at_cols, self._source.width)
+        below = Window(cols[0], rows[0], cols[-1] + 1 - cols[0], rows[-1] + 1 - rows[0])
+        return self._picture.damage(below)[np.ix_(rows - rows[0], cols - cols[0])]
+
+    def _centres(self, window: Window) -> tuple[np.ndarray, np.ndarray]:
+        """Where rows and columns of a window have their centres in the picture that it is made of."""
+        source, scene = self._source, self.scene
+        return (centres(window.row, window.bottom, source.height, scene.height),
+                centres(window.col, window.right, source.width, scene.width))  # fmt: skip
 
 
 def _nearest(coordinates: np.ndarray, length: int) -> np.ndarray:

@@ -1,21 +1,20 @@
-"""A picture: what generated pixels are made of, whether a stream or a raster holds it, behind the same calls.
+"""A picture: what generated pixels are made of, whether a stream or a raster holds it, behind the same members.
 
-    stream  --decoded--> Picture.read(window) -> pixels (B, h, w), class planes
-    raster  --opened-->
+    stream             --DecodedPicture--> Picture.read(window) -> pixels (B, h, w), class planes
+    raster or array    --SourcePicture-->
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
 from rscodec.raster.metadata import default_colours
-from rscodec.raster.reader import RasterReader
+from rscodec.raster.pixel_source import PixelSource
 from rscodec.raster.window import Window
 from rscodec.stream.decoder import SceneDecoder
-from rscodec.stream.encoder import BLOCK_TILES
 from rscodec.stream.geometry import Grid
 from rscodec.stream.radiometry import Radiometry
 from rscodec.stream.statistics import Statistics
@@ -25,19 +24,30 @@ DESCRIBED = {"red": "red", "green": "green", "blue": "blue", "b04": "red", "b03"
 PIECE = 512
 
 
-@dataclass(frozen=True)
-class Picture:
-    """What pixels are generated from: `decoded` makes it of a stream, `opened` of a raster."""
+class ReadablePicture(Protocol):
+    """What can be read window by window without seams: a decoder, or what is generated."""
+
+    def read(self, window: Window) -> tuple[np.ndarray, np.ndarray | None]:
+        """Pixels (B, h, w), and class planes (P, h, w) if there are any."""
+
+    def pieces(self, window: Window) -> list[Window]:
+        """A window in the parts in which it is best read, row by row."""
+
+    def damage(self, window: Window) -> np.ndarray:
+        """bool (h, w): what a damaged stream has lost of a window."""
+
+
+class Picture(ReadablePicture, Protocol):
+    """What pixels are generated from. `colours`: what bands are called. `coded`: indices of those that are no alpha."""
 
     scene: Window
     metadata: dict
     nodata: float | None
-    colours: tuple[str, ...]  # what bands are called
-    coded: tuple[int, ...]  # indices of the bands that are no alpha
-    units: Callable[[tuple[int, ...]], Radiometry]  # of some of these bands
-    read: Callable[[Window], tuple[np.ndarray, np.ndarray | None]]  # pixels (B, h, w), class planes (P, h, w) if any
-    pieces: Callable[[Window], list[Window]]  # a window in the parts in which it is best read, row by row
-    damage: Callable[[Window], np.ndarray]  # bool (h, w): what a damaged stream has lost of a window
+    colours: tuple[str, ...]
+    coded: tuple[int, ...]
+
+    def units(self, bands: tuple[int, ...]) -> Radiometry:
+        """The units of some of these bands."""
 
 
 def said_colours(colours: Sequence[str], coded: tuple[int, ...], chosen: Sequence[int] = ()) -> tuple[int, ...]:
@@ -68,35 +78,51 @@ def plain_units(radiometry: Radiometry, places: Sequence[int]) -> Radiometry:
     return Radiometry(radiometry.dtype, len(places), scale=scale, offset=tuple(offsets))
 
 
-def decoded(decoder: SceneDecoder, metadata: dict) -> Picture:
+class DecodedPicture:
     """A stream as a picture. Units are those that its radiometry gives away, so it need not be decoded twice."""
-    radiometry = decoder.radiometry
 
-    def units(bands: tuple[int, ...]) -> Radiometry:
-        return plain_units(radiometry, [radiometry.coded.index(band) for band in bands])
+    def __init__(self, decoder: SceneDecoder, metadata: dict):
+        self._decoder, self._radiometry = decoder, decoder.radiometry
+        self.scene, self.metadata, self.nodata = decoder.grid.scene, metadata, decoder.nodata
+        self.colours = band_colours(metadata, self._radiometry.bands, self._radiometry.dtype)
+        self.coded = self._radiometry.coded
 
-    colours = band_colours(metadata, radiometry.bands, radiometry.dtype)
-    return Picture(decoder.grid.scene, metadata, decoder.nodata, colours, radiometry.coded, units, decoder.read,
-                   decoder.pieces, decoder.damage)  # fmt: skip
+    def read(self, window: Window) -> tuple[np.ndarray, np.ndarray | None]:
+        return self._decoder.read(window)
+
+    def pieces(self, window: Window) -> list[Window]:
+        return self._decoder.pieces(window)
+
+    def damage(self, window: Window) -> np.ndarray:
+        return self._decoder.damage(window)
+
+    def units(self, bands: tuple[int, ...]) -> Radiometry:
+        return plain_units(self._radiometry, [self.coded.index(band) for band in bands])
 
 
-def opened(reader: RasterReader) -> Picture:
-    """A raster as a picture; its units take a pass over it, unless it has eight bits."""
-    grid, coded = Grid(reader.width, reader.height, PIECE, 1), reader.coded_bands
+class SourcePicture:
+    """A raster or an array as a picture; its units take a pass over it, unless it has eight bits."""
 
-    def pieces(part: Window) -> list[Window]:
-        parts = (block.overlap(part) for block in grid.blocks(BLOCK_TILES))
-        return [piece for piece in parts if piece.width > 0 and piece.height > 0]
+    def __init__(self, source: PixelSource):
+        self._source, self._grid = source, Grid(source.width, source.height, PIECE, 1)
+        self.scene, self.metadata, self.nodata = self._grid.scene, source.metadata, source.nodata
+        self.colours = band_colours(source.metadata, source.count, source.dtype)
+        self.coded = source.coded_bands
 
-    def units(bands: tuple[int, ...]) -> Radiometry:
-        statistics = Statistics(reader.dtype, len(bands))
-        for piece in pieces(grid.scene) if reader.dtype != "uint8" else []:
-            pixels, classes = reader.read(*piece)
+    def read(self, window: Window) -> tuple[np.ndarray, np.ndarray | None]:
+        return self._source.read(window)
+
+    def pieces(self, window: Window) -> list[Window]:
+        return self._grid.pieces(window)
+
+    def damage(self, window: Window) -> np.ndarray:
+        return np.zeros((window.height, window.width), bool)
+
+    def units(self, bands: tuple[int, ...]) -> Radiometry:
+        statistics = Statistics(self._source.dtype, len(bands))
+        for piece in self.pieces(self.scene) if self._source.dtype != "uint8" else []:
+            pixels, classes = self.read(piece)
             if classes is not None and len(classes) > 1:
-                classes = classes[[coded.index(band) for band in bands]]
+                classes = classes[[self.coded.index(band) for band in bands]]
             statistics.add(pixels[list(bands)], classes)
         return plain_units(statistics.radiometry(len(bands)), range(len(bands)))
-
-    colours = band_colours(reader.metadata, reader.count, reader.dtype)
-    return Picture(grid.scene, reader.metadata, reader.nodata, colours, coded, units, lambda part: reader.read(*part),
-                   pieces, lambda part: np.zeros((part.height, part.width), bool))  # fmt: skip

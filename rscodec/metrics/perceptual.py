@@ -14,14 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from rscodec.bitstreams.errors import RscodecError
+from rscodec.bitstreams.errors import MetricUnavailable
 
 TRUNK = "alexnet_features.pth"
 EDGE = 64  # AlexNet's pooling leaves nothing of less
-
-
-class MetricUnavailable(RscodecError):
-    """A metric needs a file that is neither here nor to be had."""
 
 
 def weights_folder() -> Path | None:

@@ -1,13 +1,14 @@
-"""Where pixels come from: a file by windows, or an array in memory, behind the same few attributes.
+"""Where pixels come from: a file by windows, an array in memory, or a part of either, behind the same members.
 
-A source has width, height, count, dtype, metadata, nodata, exact_bands, coded_bands, planes, files and
-read(col, row, width, height) -> (pixels (count, h, w), class planes (P, h, w) or None); see raster.RasterReader.
+    RasterReader (a file)  SceneSource (an array)  SourcePart (a window of one of them)  --PixelSource--> encoder
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -18,12 +19,43 @@ from rscodec.raster.metadata import alpha_bands, nodata_value
 from rscodec.raster.reader import RasterReader
 from rscodec.raster.scene import Scene
 from rscodec.raster.validity import check_nodata, classify
+from rscodec.raster.window import Window
+
+
+class PixelSource(Protocol):
+    """Pixels of one type, read by window, and what is said of them.
+
+    `exact_bands` (0-based, alpha) are to be kept losslessly, `coded_bands` are the others. `planes`: class planes that
+    `read` gives, as in Radiometry: 0 none, 1 one shared by all coded bands, 2 one for each.
+    """
+
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def count(self) -> int: ...
+    @property
+    def dtype(self) -> str: ...
+    @property
+    def metadata(self) -> dict: ...
+    @property
+    def nodata(self) -> float | None: ...
+    @property
+    def exact_bands(self) -> tuple[int, ...]: ...
+    @property
+    def coded_bands(self) -> tuple[int, ...]: ...
+    @property
+    def planes(self) -> int: ...
+
+    def read(self, window: Window) -> tuple[np.ndarray, np.ndarray | None]:
+        """Pixels (count,h,w) of a window, and classes uint8 (P,h,w) of the coded bands; None if `planes` is 0."""
 
 
 class SceneSource:
     """A scene in memory as a source."""
 
-    files = ()
+    files: Sequence[str] = ()  # none that the output could replace
 
     def __init__(self, scene: Scene):
         pixels = scene.pixels
@@ -49,15 +81,31 @@ class SceneSource:
         else:
             self.planes = 1 if (self._classes == self._classes[:1]).all() else 2
 
-    def read(self, col: int, row: int, width: int, height: int) -> tuple[np.ndarray, np.ndarray | None]:
-        window = np.s_[:, row : row + height, col : col + width]
+    def read(self, window: Window) -> tuple[np.ndarray, np.ndarray | None]:
+        inside = np.s_[:, window.row : window.bottom, window.col : window.right]
         if not self.planes:
-            return self._pixels[window], None
-        return self._pixels[window], self._classes[window] if self.planes == 2 else self._classes[window][:1]
+            return self._pixels[inside], None
+        return self._pixels[inside], self._classes[inside] if self.planes == 2 else self._classes[inside][:1]
+
+
+class SourcePart:
+    """A window of a source, as a source."""
+
+    def __init__(self, source: PixelSource, window: Window):
+        self._source, self.window = source, window
+        self.width, self.height = window.width, window.height
+        self.count, self.dtype = source.count, source.dtype
+        self.metadata, self.nodata = source.metadata, source.nodata
+        self.exact_bands, self.coded_bands, self.planes = source.exact_bands, source.coded_bands, source.planes
+
+    def read(self, window: Window) -> tuple[np.ndarray, np.ndarray | None]:
+        return self._source.read(window.moved(self.window.row, self.window.col))
 
 
 @contextmanager
-def open_source(scene, bands: tuple[int, ...] | None = None, nodata: float | None = None):
+def open_source(
+    scene, bands: tuple[int, ...] | None = None, nodata: float | None = None
+) -> Iterator[RasterReader | SceneSource]:
     """A source from a path, a Scene, or an array (rows, columns) or (bands, rows, columns)."""
     if isinstance(scene, (str, Path)):
         with RasterReader(scene, bands, nodata) as reader:

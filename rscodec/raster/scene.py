@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from rscodec.raster.drivers import driver_for
 from rscodec.raster.metadata import alpha_bands, nodata_value
-from rscodec.raster.reader import BLOCK, RasterReader, RasterWriter, driver_for
+from rscodec.raster.reader import RasterReader
 from rscodec.raster.validity import MASKED, VALID
 from rscodec.raster.window import Window
+from rscodec.raster.writer import BLOCK, RasterWriter
 
 
 @dataclass
@@ -25,13 +27,14 @@ class Scene:
     def load(cls, path, bands: tuple[int, ...] | None = None, nodata: float | None = None) -> Scene:
         """A whole image file. bands (1-based) and nodata as for RasterReader."""
         with RasterReader(path, bands, nodata) as reader:
-            return cls(*reader.read(0, 0, reader.width, reader.height), reader.metadata)
+            return cls(*reader.read(Window(0, 0, reader.width, reader.height)), reader.metadata)
 
     def save(self, path, driver: str | None = None, overwrite: bool = False, **creation_options) -> None:
         """Write an image file; without a driver the suffix decides (.tif, .png, .jpg, .jp2)."""
         count, height, width = self.pixels.shape
-        shape = (width, height, count, str(self.pixels.dtype), self.metadata)
-        with RasterWriter(path, *shape, driver or driver_for(path), creation_options, overwrite) as writer:
+        shape = width, height, count, str(self.pixels.dtype)
+        driver = driver or driver_for(path)
+        with RasterWriter(path, shape, self.metadata, driver, creation_options, overwrite) as writer:
             for row in range(0, height, BLOCK):
                 strip = slice(row, row + BLOCK)
                 if "masked" in self.metadata:

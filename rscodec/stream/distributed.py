@@ -15,10 +15,12 @@ from itertools import islice
 
 from rscodec.concurrency.executors import in_order
 from rscodec.concurrency.torch_lock import turn
+from rscodec.models.weights import codec_for_encoding
 from rscodec.raster.pixel_source import open_source
-from rscodec.stream.encoder import BLOCK_TILES, SceneEncoder, encoder_for
+from rscodec.stream.encoder import SceneEncoder, encoder_for
 from rscodec.stream.radiometry import Radiometry
 from rscodec.stream.settings import EncodeSettings
+from rscodec.stream.tile_payload import BLOCK_TILES
 
 PART_BLOCKS = 4  # blocks a task: seconds of work for a fraction of a second of opening and sending
 LEAD = 64  # tasks ahead of the writer: their payloads wait in memory
@@ -50,7 +52,9 @@ def spread_tiles(executor: Executor, encoder: SceneEncoder, whole: Part) -> Iter
 def encode_part(part: Part) -> list[tuple]:
     """The tiles of a part, in a worker."""
     with turn(threads=1), open_source(part.scene, part.bands, part.nodata) as source:
-        encoder = encoder_for(source, part.settings, part.radiometry)
+        settings = part.settings
+        codec = codec_for_encoding(settings.model, settings.weights, settings.device)
+        encoder = encoder_for(source, settings, codec, part.radiometry)
         blocks = islice(encoder.grid.blocks(BLOCK_TILES), part.first, part.last)
         with closing(encoder.tiles(part.quality, blocks)) as tiles:
             return list(tiles)

@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rscodec.raster.window import Window
+from rscodec.stream.tile_payload import BLOCK_TILES
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,12 @@ class Grid:
         cols = range(latents.col // edge, -(-latents.right // edge))
         return [(row, col) for row in rows for col in cols]
 
-    def blocks(self, tiles: int):
+    def pieces(self, window: Window) -> list[Window]:
+        """A window in the parts in which it is best worked on: what it has of each block, row by row."""
+        parts = (block.overlap(window) for block in self.blocks(BLOCK_TILES))
+        return [part for part in parts if part.width > 0 and part.height > 0]
+
+    def blocks(self, tiles: int) -> Iterator[Window]:
         """Windows of up to `tiles` tiles side by side, row by row: what is worked on at once."""
         for row in range(self.rows):
             for first in range(0, self.cols, tiles):

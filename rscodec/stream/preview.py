@@ -11,7 +11,6 @@ Averages are over valid pixels; a pixel has the class (valid, nodata, outside th
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 
@@ -35,23 +34,44 @@ def shrunk(window: Window, factor: int) -> Window:
     return Window(col, row, -(-window.right // factor) - col, -(-window.bottom // factor) - row)
 
 
+class PreviewPicture:
+    """A scene made `factor` times smaller. A piece is a tile, or as many of them as it takes for its borders to be
+    those of pixels of the small picture; so memory does not depend on the scene.
+    """
+
+    def __init__(self, decoder: SceneDecoder, factor: int):
+        self._decoder, self._factor = decoder, factor
+        self.scene = shrunk(decoder.grid.scene, factor)
+        self._tiles = factor // math.gcd(factor, decoder.grid.edge)
+        self._edge = self._tiles * decoder.grid.edge // factor
+        self._lost: dict[Window, np.ndarray] = {}
+
+    def pieces(self, window: Window) -> list[Window]:
+        """Those of the whole scene, which is all that can be asked for."""
+        grid, tiles = self._decoder.grid, self._tiles
+        corners = (Window(col * grid.edge, row * grid.edge, tiles * grid.edge, tiles * grid.edge)
+                   for row in range(0, grid.rows, tiles) for col in range(0, grid.cols, tiles))  # fmt: skip
+        return [shrunk(corner.overlap(grid.scene), self._factor) for corner in corners]
+
+    def read(self, window: Window) -> tuple[np.ndarray, np.ndarray | None]:
+        """A piece."""
+        row, col = window.row // self._edge * self._tiles, window.col // self._edge * self._tiles
+        pixels, classes = _Canvas(self._decoder, self._factor, row, col, self._tiles).finish()
+        lost = classes is not None and (classes == MASKED).all(0)
+        if np.any(lost):
+            self._lost[window] = lost
+        return pixels, classes
+
+    def damage(self, window: Window) -> np.ndarray:
+        """Of a piece that was read."""
+        return self._lost.get(window, np.zeros((window.height, window.width), bool))
+
+
 def preview(decoder: SceneDecoder, factor: int) -> tuple[np.ndarray, np.ndarray | None]:
     """Pixels (B, h, w) and class planes (P, h, w), if there are any, of the scene made `factor` times smaller."""
-    header = decoder.reader.header
-    return assemble(pieces(decoder, factor), shrunk(decoder.grid.scene, factor), header.bands, header.dtype)
-
-
-def pieces(decoder: SceneDecoder, factor: int) -> Iterator[tuple[Window, np.ndarray, np.ndarray | None]]:
-    """The same piece by piece, with the place of each, so that memory does not depend on the scene.
-
-    A piece is a tile, or as many of them as it takes for its borders to be those of pixels of the small picture.
-    """
-    grid = decoder.grid
-    tiles = factor // math.gcd(factor, grid.edge)
-    for row in range(0, grid.rows, tiles):
-        for col in range(0, grid.cols, tiles):
-            canvas = _Canvas(decoder, factor, row, col, tiles)
-            yield canvas.place, *canvas.finish()
+    small, header = PreviewPicture(decoder, factor), decoder.reader.header
+    pieces = ((piece, *small.read(piece)) for piece in small.pieces(small.scene))
+    return assemble(pieces, small.scene, header.bands, header.dtype)
 
 
 class _Canvas:
@@ -100,7 +120,7 @@ class _Canvas:
             pixels, _ = self.decoder.read(tile)
             return radiometry.split(pixels)[0], 1
         detail = max(1, stride // self.factor)
-        channels = self.decoder.sketch(row, col, detail)
+        channels = self.decoder.tiles.sketch(row, col, detail)
         return None if channels is None else radiometry.inverse(channels), stride // detail
 
     def finish(self) -> tuple[np.ndarray, np.ndarray | None]:

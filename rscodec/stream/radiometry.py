@@ -18,29 +18,23 @@ the file and exact enough that both sides compute the same numbers:
 Behind the KLT the leading component of a group looks like luminance and the others like colour differences,
 as in the RGB imagery that the network was trained on. A strong component does better alone: the network keeps less
 detail of colour than of luminance. All rotations are orthonormal: squared errors stay.
-A `Radiometry` is made by `rscodec.stream.statistics.Statistics` from what a scene holds.
+`rscodec.stream.statistics.Statistics` makes a `Radiometry` of what a scene holds; `radiometry_section.py` stores it.
 """
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 import numpy as np
 
-from rscodec.bitstreams.errors import RadiometryDamaged
-from rscodec.bitstreams.limits import MAX_BANDS, MAX_GROUPS
+from rscodec.bitstreams.limits import MAX_GROUPS
 from rscodec.raster.dtypes import to_dtype
 
+DEFAULT_SCALE = 255.0  # of eight bits
 MATRIX_ONE = 2**14  # the KLT is stored as int16 in steps of 2**-14
-MATRIX_TOLERANCE = 0.01  # how far a stored KLT may be from orthonormal before it is called damaged
 ANGLE = np.pi / 128
 GREY_ROTATION = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]]) / np.sqrt([[3], [2], [6]])
-
-# Packed form: flags u8, exact bands u16 (a bit each), then only what the flags announce. Real numbers are
-# float32, for float64 scenes float64: any offset and scale will do, as long as both sides use the same.
-FLAG_PLANES, FLAG_SCALE, FLAG_OFFSET, FLAG_MATRIX, FLAG_SHORT, FLAG_ALONE, FLAG_WEIGHTS = 0b11, 4, 8, 16, 32, 64, 128
 
 
 @dataclass(frozen=True)
@@ -58,7 +52,7 @@ class Radiometry:
     bands: int
     exact: tuple[int, ...] = ()
     planes: int = 0
-    scale: float = 255.0
+    scale: float = DEFAULT_SCALE
     offset: tuple[float, ...] = ()
     matrix: np.ndarray | None = None
     angles: tuple[int, ...] = ()
@@ -70,14 +64,6 @@ class Radiometry:
     def default(cls, dtype: str, bands: int) -> Radiometry:
         """The one that needs no section in the file: one to three uint8 bands, every pixel valid."""
         return cls(dtype, bands, offset=(0.0,) * bands)
-
-    @staticmethod
-    def needs_section(dtype: str, bands: int) -> bool:
-        """Whether no default exists for such a scene, so that a file without this section is damaged."""
-        return dtype != "uint8" or bands > 3
-
-    def is_default(self) -> bool:
-        return not self.needs_section(self.dtype, self.bands) and self.pack() == bytes(3)
 
     @property
     def coded(self) -> tuple[int, ...]:
@@ -190,82 +176,6 @@ class Radiometry:
         rest = range(len(self.coded) - self.alone)
         return [3 * group for group in range(self.alone)] + [3 * self.alone + place for place in rest]
 
-    def pack(self) -> bytes:
-        """The radiometry section of a file; the width of a float follows the type of the scene."""
-        real = np.dtype(_real(self.dtype))
-        flags, tail = self.planes, b""
-        if self.scale != 255.0:
-            flags, tail = flags | FLAG_SCALE, tail + np.array([self.scale], real).tobytes()
-        if self.angles:
-            flags, tail = flags | FLAG_SHORT, tail + bytes(map(int, self.offset)) + bytes(self.angles)
-        elif any(self.offset):
-            flags, tail = flags | FLAG_OFFSET, tail + np.array(self.offset, real).tobytes()
-        if self.matrix is not None:
-            flags, tail = flags | FLAG_MATRIX, tail + self.matrix.astype("<i2").tobytes()
-        if self.alone:
-            flags, tail = flags | FLAG_ALONE, tail + bytes([self.alone])
-        if self.weights:
-            flags, tail = flags | FLAG_WEIGHTS, tail + np.array(self.weights, real).tobytes()
-        return struct.pack("<BH", flags, sum(1 << band for band in self.exact)) + tail
-
-    @classmethod
-    def unpack(cls, data: bytes | None, dtype: str, bands: int) -> Radiometry:
-        """Read a radiometry section (None: absent). Raises RadiometryDamaged for what `pack` cannot write."""
-        if data is None:
-            if cls.needs_section(dtype, bands):
-                raise RadiometryDamaged(f"the radiometry section is missing, {bands} {dtype} bands need it")
-            return cls.default(dtype, bands)
-        if len(data) < 3:
-            raise RadiometryDamaged(f"the radiometry section has {len(data)} bytes, at least 3 are needed")
-        flags, exact_bits = struct.unpack_from("<BH", data)
-        exact = tuple(band for band in range(MAX_BANDS) if exact_bits >> band & 1)
-        count = bands - len(exact)
-        if any(band >= bands for band in exact) or flags & FLAG_PLANES == 3:
-            raise RadiometryDamaged(f"the radiometry section has flags {flags:#x}, lossless bands {exact}")
-        if count < 2 if flags & FLAG_MATRIX else count > 3:
-            raise RadiometryDamaged(f"a spectral transform is for more than 3 coded bands, not for {count}")
-        if flags & FLAG_SHORT and (dtype != "uint8" or count < 2 or flags & (FLAG_SCALE | FLAG_OFFSET | FLAG_MATRIX)):
-            raise RadiometryDamaged(f"a short spectral transform is for 2 or 3 bands of uint8, not {count} of {dtype}")
-        if flags & FLAG_WEIGHTS and count < 2:
-            raise RadiometryDamaged(f"weights are for 2 and more coded bands, not for {count}")
-
-        real, parts = np.dtype(_real(dtype)), []
-        sizes = [
-            real.itemsize if flags & FLAG_SCALE else 0,
-            real.itemsize * count if flags & FLAG_OFFSET else 0,
-            2 * count * count if flags & FLAG_MATRIX else 0,
-            count + count * (count - 1) // 2 if flags & FLAG_SHORT else 0,
-            1 if flags & FLAG_ALONE else 0,
-            real.itemsize * count if flags & FLAG_WEIGHTS else 0,
-        ]
-        if len(data) != 3 + sum(sizes):
-            raise RadiometryDamaged(f"the radiometry section has {len(data)} bytes, not {3 + sum(sizes)}")
-        for size in sizes:
-            start = 3 + sum(map(len, parts))
-            parts.append(data[start : start + size])
-        scale = float(np.frombuffer(parts[0], real)[0]) if parts[0] else 255.0
-        offset = np.frombuffer(parts[1], real).astype(float) if parts[1] else np.zeros(count)
-        matrix = np.frombuffer(parts[2], "<i2").astype(np.int16).reshape(count, count) if parts[2] else None
-        if parts[3]:
-            offset = np.array(list(parts[3][:count]), float)
-        alone = parts[4][0] if parts[4] else 0
-        weights = np.frombuffer(parts[5], real).astype(float)
-
-        if not (np.isfinite(scale) and scale > 0 and np.isfinite(offset).all()):
-            raise RadiometryDamaged("the radiometry section has an impossible scale or offset")
-        if not (np.isfinite(weights) & (weights >= 1)).all():
-            raise RadiometryDamaged("the radiometry section has impossible weights of bands")
-        if matrix is not None:
-            klt = matrix.astype(np.float64) / MATRIX_ONE
-            if np.abs(klt @ klt.T - np.eye(count)).max() > MATRIX_TOLERANCE:
-                raise RadiometryDamaged("the spectral transform in the radiometry section is not orthonormal")
-        angles = tuple(parts[3][count:])
-        found = cls(dtype, bands, exact, flags & FLAG_PLANES, scale, tuple(offset.tolist()), matrix, angles, alone,
-                    tuple(weights.tolist()))  # fmt: skip
-        if parts[4] and not 1 <= alone <= found.most_alone:
-            raise RadiometryDamaged(f"the radiometry section gives {alone} of {count} components a group of their own")
-        return found
-
 
 # Which band each of the three channels shows, by number of coded bands.
 REPLICATION = {1: (0, 0, 0), 2: (0, 1, 1), 3: (0, 1, 2)}
@@ -296,8 +206,3 @@ def from_angles(angles: tuple[int, ...], count: int) -> np.ndarray:
 
 def _turn(angle: float) -> np.ndarray:
     return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-
-
-def _real(dtype: str) -> str:
-    """The stored type of scale and offset."""
-    return "<f8" if dtype == "float64" else "<f4"

@@ -18,11 +18,13 @@ from typing import NamedTuple
 from rscodec.bitstreams import StreamReader
 from rscodec.bitstreams.errors import InputError
 from rscodec.codec import rate
+from rscodec.codec.remembering import RememberingCodec
 from rscodec.metrics.pixels import Difference, psnr
-from rscodec.raster.window import Window
-from rscodec.stream.decoder import SceneDecoder, valid_pixels
-from rscodec.stream.encoder import Progress, SceneEncoder
-from rscodec.stream.settings import DEFAULT_QUALITY
+from rscodec.raster.pixel_source import SourcePart
+from rscodec.stream.decoder import SceneDecoder
+from rscodec.stream.encoder import SceneEncoder
+from rscodec.stream.settings import DEFAULT_QUALITY, Progress
+from rscodec.stream.tile_payload import valid_pixels
 
 SAMPLE_TILES, FEWEST_TILES = 12, 6  # of one group, and of any number
 BOUNDED_TILES = 3  # a residual takes longer, and hardly differs from tile to tile
@@ -64,12 +66,12 @@ def quality_for_psnr(encoder: SceneEncoder, target: float, progress: Progress | 
     def psnr_db(quality: float) -> float:
         difference = Difference(encoder.source.dtype)
         for part in parts:
-            memory = _Memory(part.codec)
+            memory = RememberingCodec(part.codec)
             again = SceneEncoder(part.source, memory, part.grid.edge, part.radiometry, effort=part.effort)
             stream = _encode(again, quality)
             decoder = SceneDecoder(stream, memory)
             for window in decoder.windows():
-                original, classes = part.source.read(*window)
+                original, classes = part.source.read(window)
                 decoded, _ = decoder.read(window)
                 valid = valid_pixels(classes, original.shape[1:], len(coded))
                 difference.add(original[coded], decoded[coded], valid)
@@ -125,37 +127,6 @@ def _guess(tried: dict[int, float], target: float, slope: float) -> float:
     return nearest + (target - tried[nearest]) * ((other[0] - nearest) / rise if rise else 1 / slope)
 
 
-class _Memory:
-    """A codec that knows what it has just encoded, so that decoding it takes no time."""
-
-    def __init__(self, codec):
-        self._codec, self._latents = codec, {}
-
-    def __getattr__(self, name: str):
-        return getattr(self._codec, name)
-
-    def encode(self, y, quality: float, dead_zone: bool = False) -> list:
-        coded = self._codec.encode(y, quality, dead_zone)
-        self._latents |= {(payload, *latents.shape[:2]): latents for payload, latents in coded}
-        return coded
-
-    def decode(self, payloads: list[bytes], height: int, width: int, quality: float) -> list:
-        return [self._latents[payload, height, width] for payload in payloads]
-
-
-class _Part:
-    """A window of a source, as a source."""
-
-    def __init__(self, source, window: Window):
-        self._source, self._window = source, window
-        self.width, self.height = window.width, window.height
-        for name in ("count", "dtype", "metadata", "nodata", "exact_bands", "coded_bands", "planes"):
-            setattr(self, name, getattr(source, name))
-
-    def read(self, col: int, row: int, width: int, height: int):
-        return self._source.read(self._window.col + col, self._window.row + row, width, height)
-
-
 def _sample(encoder: SceneEncoder, most: int | None = None) -> list[SceneEncoder]:
     """Encoders of what is tried: of the whole scene, or of some of its tiles."""
     grid = encoder.grid
@@ -163,7 +134,7 @@ def _sample(encoder: SceneEncoder, most: int | None = None) -> list[SceneEncoder
     if tiles <= most:
         return [encoder]
     chosen = [divmod(number * tiles // most, grid.cols) for number in range(most)]
-    parts = [_Part(encoder.source, grid.tile(row, col)) for row, col in chosen]
+    parts = [SourcePart(encoder.source, grid.tile(row, col)) for row, col in chosen]
     how = grid.edge, encoder.radiometry, encoder.max_error, encoder.effort
     return [SceneEncoder(part, encoder.codec, *how) for part in parts]
 

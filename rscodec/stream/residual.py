@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rscodec.codec.coder import SymbolsDamaged
+from rscodec.bitstreams.errors import SymbolsDamaged
 from rscodec.codec.logistic import TABLES, logistic_coder, symbol_bits
 
 STRIDES = (4, 2, 1)

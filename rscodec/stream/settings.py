@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from numbers import Integral, Real
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from rscodec.bitstreams.limits import MAX_TILE, QUALITY_MAX, QUALITY_MIN, TILE_U
 from rscodec.codec.base import MOST_EFFORT
 
 DEFAULT_QUALITY = 3.0
+
+Progress = Callable[[int, int], None]  # is told how much is done, and how much there is
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,29 @@ class EncodeSettings:
     @property
     def has_target(self) -> bool:
         return self.bpp is not None or self.psnr is not None
+
+
+@dataclass(frozen=True)
+class DecodeSettings:
+    """How a stream is decoded. `weights`: a file instead of the packaged ones. `fast`: synthesis in bfloat16.
+
+    `on_error`: "stop" at a damaged tile, or leave it empty ("nodata") and go on.
+    """
+
+    weights: str | Path | None = None
+    device: str = "cpu"
+    fast: bool = False
+    on_error: str = "stop"
+
+
+def settings_of(given: dict, *kinds: type) -> list:
+    """Keywords as the settings that they belong to, one object of each kind."""
+    names = [[field.name for field in fields(kind)] for kind in kinds]
+    known = [name for some in names for name in some]
+    for name in given.keys() - set(known):
+        raise InputError(f"there is no setting {name}; there are {', '.join(known)}")
+    return [kind(**{name: given[name] for name in some if name in given})
+            for kind, some in zip(kinds, names, strict=True)]  # fmt: skip
 
 
 def is_whole(value) -> bool:

@@ -22,6 +22,7 @@ from rscodec.raster.window import Window
 from rscodec.stream.geometry import Grid
 from rscodec.stream.lossless import Lossless
 from rscodec.stream.radiometry import Radiometry
+from rscodec.stream.radiometry_section import unpack_radiometry
 from rscodec.stream.verify import describe_source, describe_stream
 
 PIECE = 1024
@@ -66,13 +67,13 @@ def _opened(path: str | Path) -> Iterator[Kept]:
             yield Kept(describe_source(reader), reader.coded_bands, lambda part: _of_raster(reader, part))
         return
     with StreamReader.from_path(path) as reader, naming(path):
-        radiometry = Radiometry.unpack(reader.radiometry, reader.header.dtype, reader.header.bands)
+        radiometry = unpack_radiometry(reader.radiometry, reader.header.dtype, reader.header.bands)
         lossless = Lossless(reader, radiometry)
         yield Kept(describe_stream(reader), radiometry.coded, lambda part: _of_stream(lossless, radiometry, part))
 
 
 def _of_raster(reader: RasterReader, part: Window) -> tuple[np.ndarray, np.ndarray]:
-    pixels, classes = reader.read(*part)
+    pixels, classes = reader.read(part)
     return _by_band(classes, part, reader.coded_bands), pixels[list(reader.exact_bands)]
 
 

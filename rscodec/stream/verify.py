@@ -14,10 +14,12 @@ from rscodec.codec.base import TileCodec
 from rscodec.metrics.pixels import Difference
 from rscodec.raster.metadata import description, differences
 from rscodec.raster.metadata_schema import stream_metadata
+from rscodec.raster.pixel_source import PixelSource
 from rscodec.raster.validity import MASKED, same
-from rscodec.stream.decoder import SceneDecoder, lost_tiles, valid_pixels
-from rscodec.stream.encoder import Progress
+from rscodec.stream.decoder import SceneDecoder
 from rscodec.stream.geometry import Grid
+from rscodec.stream.settings import Progress
+from rscodec.stream.tile_payload import lost_tiles, valid_pixels
 
 
 @dataclass(frozen=True)
@@ -52,18 +54,20 @@ class VerifyReport:
         return self.max_abs_error <= self.max_error_bound if known else None
 
 
-def verify(reader: StreamReader, codec: TileCodec, against=None, progress: Progress | None = None) -> VerifyReport:
+def verify(
+    reader: StreamReader, codec: TileCodec, against: PixelSource | None = None, progress: Progress | None = None
+) -> VerifyReport:
     """Decode everything; `against` is the source to compare with. Raises CheckError if it has another shape."""
     if against is not None:
         _check_comparable(reader, against)
     decoder = SceneDecoder(reader, codec, on_error="nodata")
-    tiles, seen, latents_crc, pixels_crc = decoder.tile_latents(), 0, 0, 0
+    tiles, seen, latents_crc, pixels_crc = decoder.tiles.in_order(), 0, 0, 0
     compared = against is not None
     coded = list(decoder.radiometry.coded)
     difference, nodata_exact = Difference(reader.header.dtype), True
     windows = decoder.windows()
     for done, window in enumerate(windows, 1):
-        reach = _tiles_before(window.right, window.bottom, decoder.grid)
+        reach = max(seen, _tiles_before(window.right, window.bottom, decoder.grid))
         for _, _, latents in islice(tiles, reach - seen):
             if latents is not None:
                 latents_crc = zlib.crc32(latents.tobytes(), latents_crc)
@@ -71,7 +75,7 @@ def verify(reader: StreamReader, codec: TileCodec, against=None, progress: Progr
         pixels, classes = decoder.read(window)
         pixels_crc = zlib.crc32(np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<")).tobytes(), pixels_crc)
         if compared:
-            original, original_classes = against.read(*window)
+            original, original_classes = against.read(window)
             valid = valid_pixels(original_classes, original.shape[1:], len(coded))
             difference.add(original[coded], pixels[coded], valid)
             nodata_exact &= bool((valid == valid_pixels(classes, original.shape[1:], len(coded))).all())
@@ -102,7 +106,7 @@ def describe_stream(reader: StreamReader) -> dict:
     return description(header.width, header.height, header.bands, header.dtype, stream_metadata(reader))
 
 
-def describe_source(source) -> dict:
+def describe_source(source: PixelSource) -> dict:
     return description(source.width, source.height, source.count, source.dtype, source.metadata)
 
 
@@ -118,7 +122,7 @@ def _restored(classes: np.ndarray | None, valid: np.ndarray) -> np.ndarray:
     return ~valid & (np.broadcast_to(classes, valid.shape) != MASKED)
 
 
-def _check_comparable(reader: StreamReader, source) -> None:
+def _check_comparable(reader: StreamReader, source: PixelSource) -> None:
     header = reader.header
     held = _shape(header.width, header.height, header.bands, header.dtype)
     given = _shape(source.width, source.height, source.count, source.dtype)

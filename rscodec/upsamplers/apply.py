@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from rscodec.bitstreams import StreamReader
 from rscodec.bitstreams.errors import InputError
-from rscodec.generative.picture import Picture, decoded, opened
+from rscodec.generative.picture import DecodedPicture, Picture, SourcePicture
 from rscodec.models.weights import upsampler_for
 from rscodec.raster.metadata_schema import stream_metadata
 from rscodec.raster.provenance import raster_crc32, stream_crc32
@@ -26,14 +26,14 @@ def upscaled_stream(
     reader: StreamReader, decoder: SceneDecoder, settings: UpscaleSettings, device: str, chosen: Sequence[int] = ()
 ) -> UpscaledScene:
     """What a stream decodes to, upsampled."""
-    return _upscaled(decoded(decoder, stream_metadata(reader)), settings, device, chosen, stream_crc32(reader))
+    return _upscaled(DecodedPicture(decoder, stream_metadata(reader)), settings, device, chosen, stream_crc32(reader))
 
 
 def upscaled_raster(
     reader: RasterReader, settings: UpscaleSettings, device: str, chosen: Sequence[int] = ()
 ) -> UpscaledScene:
     """A raster, upsampled."""
-    return _upscaled(opened(reader), settings, device, chosen, raster_crc32(reader.path))
+    return _upscaled(SourcePicture(reader), settings, device, chosen, raster_crc32(reader.path))
 
 
 def _upscaled(

@@ -9,7 +9,7 @@ import numpy as np
 
 from rscodec.generative.blending import Windows
 from rscodec.generative.generated_scene import GeneratedScene
-from rscodec.generative.interpolated import resized
+from rscodec.generative.interpolated import InterpolatedPicture
 from rscodec.generative.picture import Picture
 from rscodec.raster.provenance import marked
 from rscodec.raster.window import Window
@@ -26,7 +26,7 @@ class UpscaledScene(GeneratedScene):
         upsampler.check(settings.scale)
         self._upsampler, self._scale, self._facts = upsampler, settings.scale, facts
         scene = picture.scene
-        base = resized(picture, settings.target(scene.width), settings.target(scene.height))
+        base = InterpolatedPicture(picture, settings.target(scene.width), settings.target(scene.height))
         needed = -(-max(scene.width, scene.height) // EDGE_UNIT) * EDGE_UNIT
         edge = max(min(upsampler.window(settings.scale), needed), 2 * upsampler.overlap)
         windows = Windows(scene, edge, upsampler.overlap, base.scene, align=1)

@@ -68,5 +68,6 @@ def test_the_specification_has_the_same_numbers():
 
 def test_the_specification_names_every_error():
     kinds = {kind for kind in vars(errors).values() if isinstance(kind, type)}
-    leaves = {kind for kind in kinds if issubclass(kind, errors.BitstreamError)} - {errors.BitstreamError}
+    leaves = {kind for kind in kinds if issubclass(kind, errors.BitstreamError)}
+    leaves -= {errors.BitstreamError, errors.SymbolsDamaged}  # the second becomes TileDamaged before anybody sees it
     assert leaves and all(f"\n| {kind.__name__}" in SPEC for kind in leaves)

@@ -18,8 +18,9 @@ from rscodec.bitstreams import StreamReader, errors
 from rscodec.bitstreams.container import RESIDUAL
 from rscodec.codec.coder import SYMBOL_LIMIT, SymbolCoder
 from rscodec.models.weights import codec_for_decoding
-from rscodec.stream.decoder import SceneDecoder, valid_pixels
+from rscodec.stream.decoder import SceneDecoder
 from rscodec.stream.error_bound import unrounded_base
+from rscodec.stream.tile_payload import valid_pixels
 from tests.bitstreams import residual_reference
 from tests.bitstreams.reference import Rans, Reference
 
@@ -57,7 +58,8 @@ def test_vectors_are_numbered_without_gaps(kind: list[Path], least: int):
 def test_every_error_of_a_stream_has_a_vector():
     leaves = {kind.__name__ for kind in vars(errors).values()
               if isinstance(kind, type) and issubclass(kind, (errors.BitstreamError, errors.WeightsError))}
-    assert leaves - {"BitstreamError", "WeightsError"} == {expected(folder)["error"] for folder in FAILED}
+    within = {"SymbolsDamaged"}  # which becomes TileDamaged before anybody sees it
+    assert leaves - {"BitstreamError", "WeightsError"} - within == {expected(folder)["error"] for folder in FAILED}
 
 
 @pytest.mark.parametrize("folder", PASSED, ids=name)
@@ -92,7 +94,7 @@ def test_latents_as_the_specification_says(folder: Path, reference: Reference):
 def test_residuals_as_the_specification_says(folder: Path):
     with StreamReader.from_path(folder / "stream.bin") as reader:
         decoder = SceneDecoder(reader, codec_for_decoding(reader.header, WEIGHTS))
-        for row, col, latents in decoder.tile_latents():
+        for row, col, latents in decoder.tiles.in_order():
             payload = reader.residual(row, col)
             if payload or (reader.header.checks_empty and latents is not None):
                 tile = decoder.grid.tile(row, col)

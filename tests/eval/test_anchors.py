@@ -8,10 +8,10 @@ import re
 import numpy as np
 import pytest
 
-from rscodec.bitstreams.errors import InputError
+from rscodec.bitstreams.errors import InputError, ToolMissing
 from rscodec.eval import anchors
 from rscodec.eval.anchors import ffmpeg, klt, yuv
-from rscodec.eval.anchors.base import Anchor, ToolMissing, bundle, unbundle
+from rscodec.eval.anchors.base import Anchor, bundle, unbundle
 from rscodec.eval.anchors.bpg import BpgTools
 from rscodec.eval.anchors.pillow import Webp
 from rscodec.eval.anchors.vvc import Vtm

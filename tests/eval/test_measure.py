@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rscodec.bitstreams.errors import RscodecError
+from rscodec.bitstreams.errors import MetricUnavailable, RscodecError
 from rscodec.eval import measure as measuring
 from rscodec.eval import spectral
 from rscodec.eval.measure import measure
@@ -140,7 +140,7 @@ def test_niqe_of_a_known_picture(monkeypatch, real_data):
 
 def test_a_metric_without_weights_is_named(monkeypatch, tmp_path):
     def fail():
-        raise perceptual.MetricUnavailable("no trunk")
+        raise MetricUnavailable("no trunk")
 
     monkeypatch.setattr(perceptual, "network", fail)
     monkeypatch.setattr(measuring.niqe, "model", fail)
@@ -154,5 +154,5 @@ def test_a_metric_without_weights_is_named(monkeypatch, tmp_path):
 def test_without_weights_niqe_says_so(monkeypatch, tmp_path):
     monkeypatch.setenv("RSCODEC_METRIC_WEIGHTS", str(tmp_path))
     measuring.niqe.model.cache_clear()
-    with pytest.raises(perceptual.MetricUnavailable, match="RSCODEC_METRIC_WEIGHTS"):
+    with pytest.raises(MetricUnavailable, match="RSCODEC_METRIC_WEIGHTS"):
         measuring.niqe.niqe(picture())

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from rscodec.bitstreams.errors import ToolMissing
 from rscodec.eval import datasets
-from rscodec.eval.anchors.base import ToolMissing
 from rscodec.eval.contenders import contender
 from rscodec.eval.measure import difference
 from rscodec.eval.rd import load

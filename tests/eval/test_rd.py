@@ -9,9 +9,8 @@ import math
 import numpy as np
 import pytest
 
-from rscodec.bitstreams.errors import InputError, OutputError
+from rscodec.bitstreams.errors import InputError, OutputError, ToolMissing
 from rscodec.eval import anchors, contenders, datasets, rd, spectral, table
-from rscodec.eval.anchors.base import ToolMissing
 from rscodec.raster.scene import Scene
 from tests.eval.conftest import Offset
 from tests.helpers import models

@@ -86,7 +86,7 @@ def decode(stream: str, pixels: str, weights: str, threads: int = 1, floats: boo
     reader = StreamReader.from_bytes(Path(stream).read_bytes())
     decoder = SceneDecoder(reader, codec(weights, floats, device), on_error="nodata")
     crc = 0
-    for _, _, latents in decoder.tile_latents():
+    for _, _, latents in decoder.tiles.in_order():
         crc = zlib.crc32(latents.tobytes(), crc) if latents is not None else crc
     if decoder.bad:
         return {"latents_crc32": crc, "tiles_bad": len(decoder.bad)}

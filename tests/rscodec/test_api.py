@@ -29,7 +29,7 @@ from rscodec.bitstreams.errors import (
 from rscodec.bitstreams.header import Header
 from rscodec.bitstreams.limits import MAX_TAGS, MAX_TILE
 from rscodec.raster.scene import Scene
-from rscodec.stream.encoder import FLAT, latents_crc
+from rscodec.stream.tile_payload import FLAT, latents_crc
 from tests.helpers import models
 from tests.helpers.models import TILE
 

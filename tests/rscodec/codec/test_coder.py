@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rscodec.bitstreams.errors import BitstreamError, InputError
-from rscodec.codec.coder import STATE_BYTES, SYMBOL_LIMIT, SymbolCoder, SymbolsDamaged
+from rscodec.bitstreams.errors import BitstreamError, InputError, SymbolsDamaged
+from rscodec.codec.coder import STATE_BYTES, SYMBOL_LIMIT, SymbolCoder
 from rscodec.codec.entropy import SCALES
 from rscodec.codec.tables import gaussian_frequencies
 

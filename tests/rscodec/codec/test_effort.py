@@ -14,7 +14,7 @@ from rscodec.codec.base import MOST_EFFORT, Aim
 from rscodec.codec.entropy import SCALES
 from rscodec.codec.portable import PortableCodec
 from rscodec.models.registry import CODECS, find
-from rscodec.models.weights import ships
+from rscodec.models.weights import codec_for_encoding, ships
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.stream.encoder import SceneEncoder, encoder_for
 from rscodec.stream.rate_search import quality_for_bpp
@@ -103,7 +103,7 @@ def test_a_dead_zone_saves_bits_of_every_scene(make_scene, bands, dtype, quality
     source, sizes = SceneSource(make_scene((128, 128), bands, dtype)), []
     for level in (0, 1):
         target = io.BytesIO()
-        encoder_for(source, EncodeSettings(effort=level)).write(target, quality)
+        encoder_for(source, EncodeSettings(effort=level), codec_for_encoding("s")).write(target, quality)
         sizes.append(len(target.getvalue()))
     assert sizes[1] < sizes[0]
 
@@ -154,7 +154,7 @@ def test_efforts_that_do_not_exist(level):
         EncodeSettings(effort=level)
 
 
-def test_a_codec_that_knows_no_effort(make_scene, tiny_weights, monkeypatch):
+def test_a_codec_that_knows_no_effort(make_scene, tiny, monkeypatch):
     monkeypatch.setattr(PortableCodec, "most_effort", 0)
     with pytest.raises(InputError, match="--effort 1: vec-1 knows no effort"):
-        encoder_for(SceneSource(make_scene()), EncodeSettings(model="vec", weights=tiny_weights, effort=1))
+        encoder_for(SceneSource(make_scene()), EncodeSettings(effort=1), tiny)

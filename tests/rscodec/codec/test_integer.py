@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from rscodec.bitstreams.errors import InexactModelError
 from rscodec.codec.integer import (
     ACCUMULATOR_LIMIT,
     ACTIVATION_MAX,
     WEIGHT_LIMIT,
     Depthwise,
     Exact,
-    InexactModelError,
     Pointwise,
     bounded,
     check_bound,

@@ -7,7 +7,7 @@ import pytest
 
 from rscodec.enhancers.base import EnhanceSettings
 from rscodec.enhancers.scene import EnhancedScene
-from rscodec.generative.picture import opened
+from rscodec.generative.picture import SourcePicture
 from rscodec.models.registry import ENHANCERS
 from rscodec.models.weights import shipped, ships
 from rscodec.raster.pixel_source import SceneSource
@@ -36,7 +36,7 @@ def scene_of(width=75, height=50, bands=3, dtype="uint8", nodata=None) -> Scene:
 
 
 def enhanced(enhancer, scene, part=None, **settings) -> np.ndarray:
-    picture = opened(SceneSource(scene))
+    picture = SourcePicture(SceneSource(scene))
     quality = 2.5 if enhancer.takes == "stream" else None
     found = EnhancedScene(picture, enhancer, EnhanceSettings("any", **settings), {}, quality)
     return found.read(part or picture.scene)[0]
@@ -83,7 +83,7 @@ def test_any_type(enhancer, dtype):
 @pytest.mark.parametrize("dtype,nodata", [("uint8", 0), ("uint16", 7), ("float32", -9999.0), ("float32", float("nan"))])
 def test_nodata_stays_and_nothing_else_becomes_it(enhancer, dtype, nodata):
     scene = scene_of(dtype=dtype, nodata=nodata)
-    invalid = ~Scene(scene.pixels, SceneSource(scene).read(0, 0, 75, 50)[1], scene.metadata).mask
+    invalid = ~Scene(scene.pixels, SceneSource(scene).read(Window(0, 0, 75, 50))[1], scene.metadata).mask
     assert invalid.any() and not invalid.all()
     found = enhanced(enhancer, scene)
     gone = np.isnan(found) if nodata != nodata else found == np.array(nodata, dtype)

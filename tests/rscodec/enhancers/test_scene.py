@@ -7,7 +7,7 @@ import pytest
 
 from rscodec.enhancers.base import EnhanceSettings
 from rscodec.enhancers.scene import EnhancedScene
-from rscodec.generative.picture import decoded, opened
+from rscodec.generative.picture import DecodedPicture, SourcePicture
 from rscodec.raster.metadata_schema import stream_metadata
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene
@@ -16,7 +16,7 @@ from tests.helpers.enhancers import OVERLAP, WINDOW, Told
 
 
 def enhanced(scene: Scene, enhancer: Told, **settings) -> np.ndarray:
-    picture = opened(SceneSource(scene))
+    picture = SourcePicture(SceneSource(scene))
     found = EnhancedScene(picture, enhancer, EnhanceSettings("any", **settings), {}, 2.5)
     return found.read(picture.scene)[0]
 
@@ -79,7 +79,7 @@ def test_with_one_band_the_three_channels_agree():
 @pytest.mark.parametrize("height, width", [(1100, 100), (1050, 1100)])
 def test_read_in_pieces_every_window_is_computed_once(height, width):
     told = Told(lambda *_: 0.1)
-    picture = opened(SceneSource(grey(height, width)))
+    picture = SourcePicture(SceneSource(grey(height, width)))
     scene = EnhancedScene(picture, told, EnhanceSettings("any"), {}, 2.5)
     for piece in scene.pieces(picture.scene):
         scene.read(piece)
@@ -98,7 +98,7 @@ def test_read_in_pieces_every_window_is_computed_once(height, width):
 ])  # fmt: skip
 def test_which_bands_are_the_colours(colours, count, dtype, bands, guessed):
     metadata = {"colorinterp": colours} if colours else {}
-    picture = opened(SceneSource(Scene(np.zeros((count, 8, 8), dtype), None, metadata)))
+    picture = SourcePicture(SceneSource(Scene(np.zeros((count, 8, 8), dtype), None, metadata)))
     scene = EnhancedScene(picture, Told(lambda *_: 0), EnhanceSettings("any"), {})
     assert (scene.bands, scene.guessed) == (bands, guessed)
 
@@ -106,7 +106,7 @@ def test_which_bands_are_the_colours(colours, count, dtype, bands, guessed):
 def test_tags_count_the_bands_of_the_output():
     pixels = np.zeros((5, 8, 8), np.uint8)
     metadata = {"colorinterp": ["undefined", "red", "green", "blue", "undefined"], "tags": {"": {"a": "b"}, "X": {}}}
-    picture = opened(SceneSource(Scene(pixels, None, metadata)))
+    picture = SourcePicture(SceneSource(Scene(pixels, None, metadata)))
     scene = EnhancedScene(picture, Told(lambda *_: 0), EnhanceSettings("any"), {"seed": 4})
     tags = scene.mark(metadata, [2, 4, 1])["tags"]
     assert tags == {"": {"a": "b", "synthetic": "yes", "synthetic_bands": "1,3", "synthetic_seed": "4"}, "X": {}}
@@ -118,7 +118,7 @@ def test_a_stream_has_the_units_of_its_scene(make_scene, to_stream, to_decoder):
     for bands in (3, 5):
         scene = make_scene(bands=bands, dtype="uint16")
         decoder = to_decoder(to_stream(scene))
-        picture = decoded(decoder, stream_metadata(decoder.reader))
+        picture = DecodedPicture(decoder, stream_metadata(decoder.reader))
         told = Told(lambda *_: 0)
         EnhancedScene(picture, told, EnhanceSettings("any"), {}, 5).read(Window(0, 0, 90, 90))
         seen = np.concatenate([call[0].ravel() for call in told.calls])
@@ -127,6 +127,6 @@ def test_a_stream_has_the_units_of_its_scene(make_scene, to_stream, to_decoder):
 
 def test_a_damaged_tile_is_not_painted_over(make_scene, to_stream, to_decoder, flip):
     decoder = to_decoder(flip(to_stream(make_scene()), 1, 1, 0), on_error="nodata")
-    picture = decoded(decoder, stream_metadata(decoder.reader))
+    picture = DecodedPicture(decoder, stream_metadata(decoder.reader))
     found, _ = EnhancedScene(picture, Told(lambda *_: 0.2), EnhanceSettings("any"), {}, 5).read(picture.scene)
     assert (found[:, 64:128, 64:128] == 0).all() and (found[:, :64, :64] > 0).all()

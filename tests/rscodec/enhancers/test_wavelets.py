@@ -8,7 +8,7 @@ import pytest
 from rscodec.enhancers.base import EnhanceSettings
 from rscodec.enhancers.scene import EnhancedScene
 from rscodec.enhancers.wavelets import LEAST, wavelets_begin
-from rscodec.generative.picture import opened
+from rscodec.generative.picture import SourcePicture
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene
 from rscodec.raster.window import Window
@@ -47,7 +47,7 @@ def test_windows_begin_where_they_do(decoded, cut):
     told = Told(lambda pixels, *_: (pixels > 0.5) * (40 / 255))
     told.takes = "raster"
     pixels = np.ascontiguousarray(decoded[:, cut[0] :, cut[1] :])
-    picture = opened(SceneSource(Scene(pixels)))
+    picture = SourcePicture(SceneSource(Scene(pixels)))
     scene = EnhancedScene(picture, told, EnhanceSettings("any"), {})
     assert scene.before == (cut[0] % 8, cut[1] % 8)
     found = scene.read(picture.scene)[0]

@@ -7,15 +7,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from rscodec.generative.interpolated import resized
-from rscodec.generative.picture import decoded, opened
+from rscodec.generative.interpolated import InterpolatedPicture
+from rscodec.generative.picture import DecodedPicture, SourcePicture
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene
 from rscodec.raster.window import Window
 
 
 def enlarged(scene: Scene, width: int, height: int, part: Window | None = None):
-    picture = resized(opened(SceneSource(scene)), width, height)
+    picture = InterpolatedPicture(SourcePicture(SceneSource(scene)), width, height)
     return picture.read(part or picture.scene)
 
 
@@ -64,7 +64,7 @@ def test_alpha_is_repeated():
 def test_the_transform_is_scaled_by_the_sizes(make_scene):
     scene = make_scene((40, 30))
     scene.metadata["transform"] = [2.0, 0.0, 100.0, 0.0, -2.0, 50.0]
-    picture = resized(opened(SceneSource(scene)), 107, 81)
+    picture = InterpolatedPicture(SourcePicture(SceneSource(scene)), 107, 81)
     assert picture.metadata["transform"] == [2 * 40 / 107, 0.0, 100.0, 0.0, -2 * 30 / 81, 50.0]
 
 
@@ -73,7 +73,7 @@ def test_damaged_tiles_stay_empty(make_scene, to_stream, to_decoder, flip):
 
     stream = flip(to_stream(make_scene((200, 150))), 1, 1, 0)
     decoder = to_decoder(stream, on_error="nodata")
-    picture = resized(decoded(decoder, stream_metadata(decoder.reader)), 400, 300)
+    picture = InterpolatedPicture(DecodedPicture(decoder, stream_metadata(decoder.reader)), 400, 300)
     found, _ = picture.read(picture.scene)
     lost = picture.damage(picture.scene)
     assert lost.sum() == 128 * 128 and lost[128:256, 128:256].all()

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from rscodec.bitstreams.errors import InputError
-from rscodec.raster.pixel_source import SceneSource, open_source
+from rscodec.raster.pixel_source import SceneSource, SourcePart, open_source
 from rscodec.raster.scene import Scene
 from rscodec.raster.validity import NAN, NODATA, VALID
+from rscodec.raster.window import Window
 
 ATTRIBUTES = ("width", "height", "count", "dtype", "metadata", "nodata", "exact_bands", "coded_bands", "planes")
 
@@ -21,8 +22,8 @@ def test_a_file_and_the_scene_in_it_are_the_same_source(make_scene, tmp_path, op
         for name in ATTRIBUTES[:-1]:
             assert getattr(file, name) == getattr(memory, name), name
         assert memory.planes <= file.planes  # a scene in memory knows that no pixel is invalid
-        pixels, classes = file.read(10, 5, 30, 20)
-        again, other = memory.read(10, 5, 30, 20)
+        pixels, classes = file.read(Window(10, 5, 30, 20))
+        again, other = memory.read(Window(10, 5, 30, 20))
         assert np.array_equal(pixels, again)
         assert classes is None or other is None or (classes == other).all()
 
@@ -42,7 +43,7 @@ def test_nan_and_nodata_are_found_in_an_array():
     pixels = np.ones((2, 3, 4), np.float32)
     pixels[0, 0, 0], pixels[1, 2, 3] = np.nan, -9999
     source = SceneSource(Scene(pixels, None, {"nodata": "-9999.0"}))
-    classes = source.read(0, 0, 4, 3)[1]
+    classes = source.read(Window(0, 0, 4, 3))[1]
     assert source.planes == 2 and classes.shape == (2, 3, 4)
     assert classes[0, 0, 0] == NAN and classes[1, 2, 3] == NODATA and (classes == VALID).sum() == 22
 
@@ -51,7 +52,7 @@ def test_planes_that_agree_are_shared():
     pixels = np.ones((2, 3, 4), np.float32)
     pixels[:, 1, 1] = np.nan
     source = SceneSource(Scene(pixels))
-    assert source.planes == 1 and source.read(0, 0, 4, 3)[1].shape == (1, 3, 4)
+    assert source.planes == 1 and source.read(Window(0, 0, 4, 3))[1].shape == (1, 3, 4)
 
 
 @pytest.mark.parametrize("pixels, words", [
@@ -74,3 +75,12 @@ def test_bands_and_nodata_go_with_files():
     with pytest.raises(InputError, match="go with a file"):
         with open_source(np.zeros((3, 4, 4), np.uint8), bands=(1,)):
             pass
+
+
+def test_a_part_of_a_source_is_a_source(make_scene):
+    source = SceneSource(make_scene((60, 40), nodata=0))
+    part = SourcePart(source, Window(10, 5, 30, 20))
+    assert (part.width, part.height) == (30, 20)
+    for name in ATTRIBUTES[2:]:
+        assert getattr(part, name) == getattr(source, name), name
+    assert np.array_equal(part.read(Window(3, 4, 8, 6))[0], source.read(Window(13, 9, 8, 6))[0])

@@ -82,9 +82,9 @@ def test_the_tile_size_makes_no_seam_either(make_scene, to_stream, to_decoder, t
 
 def test_a_small_memory_of_tiles_changes_nothing(stream, to_decoder):
     decoder = to_decoder(stream)
-    decoder._capacity = 1
+    decoder.tiles.cache.limit = 1
     assert steps_apart(in_pieces(decoder, decoder.windows()), whole(to_decoder(stream))[0]) <= 1
-    assert len(decoder._latents) <= 12
+    assert decoder.tiles.cache.total <= 12
 
 
 def test_a_window_reads_the_tiles_it_needs_and_nothing_else(stream, tiny):

@@ -14,7 +14,8 @@ from rscodec.bitstreams.errors import InputError
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene
 from rscodec.raster.window import Window
-from rscodec.stream.encoder import BLOCK_TILES, FLAT, SceneEncoder
+from rscodec.stream.encoder import SceneEncoder
+from rscodec.stream.tile_payload import BLOCK_TILES, FLAT
 from tests.helpers.models import TILE
 
 
@@ -25,11 +26,11 @@ class Watched(SceneSource):
         super().__init__(scene)
         self.windows, self._fail_at = [], fail_at
 
-    def read(self, *window):
+    def read(self, window):
         if len(self.windows) == self._fail_at:
             raise InputError("the scene ends here")
         self.windows.append(window)
-        return super().read(*window)
+        return super().read(window)
 
 
 def test_the_header_says_what_the_scene_is(make_scene, to_stream, tiny):

@@ -17,7 +17,7 @@ from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene
 from rscodec.raster.validity import MASKED, NODATA, VALID
 from rscodec.raster.window import Window
-from rscodec.stream import decoder as decoder_module
+from rscodec.stream import bounded_tiles
 from rscodec.stream import error_bound as bound_module
 from rscodec.stream.decoder import SceneDecoder
 from rscodec.stream.encoder import SceneEncoder
@@ -136,7 +136,7 @@ def test_float_values_beside_nodata(bounded, tiny, nodata, max_error, sign):
     pixels = (nodata + sign * away).astype(np.float32)
     pixels[0, :9] = nodata
     scene = Scene(pixels, metadata={"nodata": repr(float(nodata))})
-    expected = SceneSource(scene).read(0, 0, 64, 64)[1]
+    expected = SceneSource(scene).read(Window(0, 0, 64, 64))[1]
     decoder = SceneDecoder(StreamReader.from_bytes(bounded(scene, max_error)), tiny)
     decoded, classes = decoder.read(decoder.grid.scene)
     assert np.array_equal(classes, expected) and np.array_equal(decoded == nodata, classes == NODATA)
@@ -190,7 +190,7 @@ def test_a_window_is_the_crop(make_scene, bounded, tiny):
 def test_windows_of_a_few_rows_decode_no_tile_twice(make_scene, bounded, tiny, monkeypatch):
     data = bounded(make_scene((190, 64)), 3)
     whole, made = reading(data, tiny).pixels, []
-    monkeypatch.setattr(decoder_module, "unrounded_base", lambda *args: made.append(args[-1]) or unrounded_base(*args))
+    monkeypatch.setattr(bounded_tiles, "unrounded_base", lambda *args: made.append(args[-1]) or unrounded_base(*args))
     decoder = SceneDecoder(StreamReader.from_bytes(data), tiny)
     rows = [decoder.read(Window(0, row, 190, 8))[0] for row in range(0, 64, 8)]
     assert (np.concatenate(rows, 1) == whole).all() and len(made) == len(set(made)) == 3
@@ -198,11 +198,11 @@ def test_windows_of_a_few_rows_decode_no_tile_twice(make_scene, bounded, tiny, m
 
 def test_memory_for_tiles_within_a_bound_is_bounded(make_scene, bounded, tiny, monkeypatch):
     data = bounded(make_scene((190, 150)), 3)
-    monkeypatch.setattr(decoder_module, "BOUNDED_BYTES", 2 * 3 * TILE**2)
+    monkeypatch.setattr(bounded_tiles, "BOUNDED_BYTES", 2 * 3 * TILE**2)
     decoder = SceneDecoder(StreamReader.from_bytes(data), tiny)
     for window in decoder.windows():
         decoder.read(window)
-        assert sum(tile.nbytes for tile in decoder._bounded_tiles.values()) <= 2 * 3 * TILE**2
+        assert decoder.bounded.cache.total <= 2 * 3 * TILE**2
     assert (decoder.read(decoder.grid.scene)[0] == reading(data, tiny).pixels).all()
 
 

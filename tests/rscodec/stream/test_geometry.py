@@ -66,3 +66,13 @@ def test_a_window_touches_the_tiles_it_needs_and_no_others(window):
         if min(grid.to_latents(grid.tile(row, col)).overlap(latents)[2:]) > 0
     ]
     assert grid.touching(latents) == needed
+
+
+def test_a_window_in_pieces():
+    grid, window = Grid(300, 200, 64, 16), Window(50, 60, 210, 70)
+    pieces = grid.pieces(window)
+    covered = np.zeros((200, 300), int)
+    for piece in pieces:
+        covered[piece.row : piece.bottom, piece.col : piece.right] += 1
+    assert covered.sum() == 210 * 70 and (covered[60:130, 50:260] == 1).all()
+    assert pieces == sorted(pieces, key=lambda piece: (piece.row, piece.col)) and len(pieces) == 9

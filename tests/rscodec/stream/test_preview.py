@@ -7,11 +7,13 @@ import pytest
 import rasterio
 
 import rscodec
+from rscodec.bitstreams import StreamReader
 from rscodec.bitstreams.errors import TileDamaged
 from rscodec.metrics.pixels import psnr
 from rscodec.raster.scene import Scene
 from rscodec.raster.validity import MASKED
-from rscodec.stream.preview import factor_for, pieces, preview
+from rscodec.stream.decoder import SceneDecoder
+from rscodec.stream.preview import PreviewPicture, factor_for, preview
 
 
 def averaged(pixels: np.ndarray, factor: int, valid: np.ndarray | None = None) -> np.ndarray:
@@ -101,11 +103,10 @@ def test_other_codecs_have_previews_too(make_scene, to_stream, to_decoder, tiny)
     class Plain(type(tiny)):
         sketch = TileCodec.sketch
 
-    decoder = to_decoder(to_stream(make_scene((200, 150))))
-    shorter, _ = preview(decoder, 16)
-    decoder.codec = Plain.__new__(Plain)
-    decoder.codec.__dict__ |= tiny.__dict__
-    longer, _ = preview(decoder, 16)
+    data, plain = to_stream(make_scene((200, 150))), Plain.__new__(Plain)
+    plain.__dict__ |= tiny.__dict__
+    shorter, _ = preview(to_decoder(data), 16)
+    longer, _ = preview(SceneDecoder(StreamReader.from_bytes(data), plain), 16)
     assert 0 < abs(shorter.astype(float) - longer).mean() < 4
 
 
@@ -129,7 +130,8 @@ def test_a_preview_decodes_few_symbols(make_scene, to_stream, to_decoder, monkey
 def test_it_comes_in_pieces_no_larger_than_they_must_be(make_scene, to_stream, to_decoder, tile, factor, most):
     decoder = to_decoder(to_stream(make_scene((400, 300)), tile=tile))
     seen = np.zeros((-(-300 // factor), -(-400 // factor)), int)
-    for place, pixels, _ in pieces(decoder, factor):
+    small = PreviewPicture(decoder, factor)
+    for place, pixels in ((piece, small.read(piece)[0]) for piece in small.pieces(small.scene)):
         assert pixels.shape == (3, place.height, place.width) and max(place.height, place.width) <= most
         seen[place.row : place.bottom, place.col : place.right] += 1
     assert (seen == 1).all()

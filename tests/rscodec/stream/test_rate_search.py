@@ -11,9 +11,10 @@ from rscodec.bitstreams.limits import QUALITY_STEPS
 from rscodec.metrics.pixels import Difference
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene
+from rscodec.raster.window import Window
 from rscodec.stream import rate_search as search
-from rscodec.stream.decoder import valid_pixels
-from rscodec.stream.encoder import FLAT, SceneEncoder
+from rscodec.stream.encoder import SceneEncoder
+from rscodec.stream.tile_payload import FLAT, valid_pixels
 from tests.helpers.models import TILE
 
 
@@ -68,12 +69,12 @@ def test_a_large_scene_is_judged_by_a_sample(make_scene, tiny, monkeypatch):
     monkeypatch.setattr(search, "SAMPLE_TILES", 8)
     source = SceneSource(make_scene((8 * TILE, 5 * TILE)))
     parts = [part.source for part in search._sample(SceneEncoder(source, tiny, TILE))]
-    windows = [(part._window.col, part._window.row) for part in parts]
+    windows = [(part.window.col, part.window.row) for part in parts]
     assert len(set(windows)) == 8 and {part.width for part in parts} == {TILE}
     assert {row for _, row in windows} != {0}
-    pixels, _ = parts[2].read(3, 4, 10, 8)
+    pixels, _ = parts[2].read(Window(3, 4, 10, 8))
     col, row = windows[2]
-    assert np.array_equal(pixels, source.read(col + 3, row + 4, 10, 8)[0])
+    assert np.array_equal(pixels, source.read(Window(col + 3, row + 4, 10, 8))[0])
 
 
 def test_a_sample_is_coded_as_a_part_of_its_scene(make_scene, to_stream, to_decoder, tiny, monkeypatch):

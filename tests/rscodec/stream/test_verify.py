@@ -14,6 +14,7 @@ from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene
 from rscodec.stream.verify import verify
 from tests.helpers import models
+from tests.helpers.models import TILE
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,10 @@ def test_a_sound_stream(scene, stream, check):
     alone = check(stream)
     assert alone.ok and alone.psnr_db is alone.max_abs_error is alone.nodata_exact is alone.metadata_exact is None
     assert (alone.latents_crc32, alone.pixels_crc32) == (report.latents_crc32, report.pixels_crc32)
+
+
+def test_a_wide_scene_whose_last_tiles_are_cut(make_scene, to_stream, check):
+    assert check(to_stream(make_scene((5 * TILE, TILE + 6)))).ok
 
 
 def test_checksums_change_with_the_stream(scene, to_stream, stream, check):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from rscodec.bitstreams.errors import InputError
-from rscodec.generative.interpolated import resized
-from rscodec.generative.picture import opened
+from rscodec.generative.interpolated import InterpolatedPicture
+from rscodec.generative.picture import SourcePicture
 from rscodec.models.registry import UPSAMPLERS
 from rscodec.models.weights import shipped, ships
 from rscodec.raster.pixel_source import SceneSource
@@ -47,7 +47,7 @@ def known(upsampler, scale):
 
 def upscaled(upsampler, scene, scale=2.6, seed=0) -> UpscaledScene:
     scale = known(upsampler, scale)
-    return UpscaledScene(opened(SceneSource(scene)), upsampler, UpscaleSettings("any", scale, seed), {})
+    return UpscaledScene(SourcePicture(SceneSource(scene)), upsampler, UpscaleSettings("any", scale, seed), {})
 
 
 def pixels_of(upsampler, scene, scale=2.6, part=None, seed=0) -> np.ndarray:
@@ -56,7 +56,7 @@ def pixels_of(upsampler, scene, scale=2.6, part=None, seed=0) -> np.ndarray:
 
 
 def interpolated(scene: Scene, like: np.ndarray) -> np.ndarray:
-    picture = resized(opened(SceneSource(scene)), like.shape[2], like.shape[1])
+    picture = InterpolatedPicture(SourcePicture(SceneSource(scene)), like.shape[2], like.shape[1])
     return picture.read(picture.scene)[0]
 
 
@@ -106,7 +106,7 @@ def test_other_scales_are_refused(upsampler):
     if not upsampler.scales:
         pytest.skip("it takes any scale")
     with pytest.raises(InputError, match=r"--scale 2.6: .* by 4 or 8"):
-        UpscaledScene(opened(SceneSource(scene_of())), upsampler, UpscaleSettings("any", 2.6), {})
+        UpscaledScene(SourcePicture(SceneSource(scene_of())), upsampler, UpscaleSettings("any", 2.6), {})
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 30), (33, 7)])

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from rscodec.bitstreams.errors import InputError
-from rscodec.generative.interpolated import resized
-from rscodec.generative.picture import opened
+from rscodec.generative.interpolated import InterpolatedPicture
+from rscodec.generative.picture import SourcePicture
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene
 from rscodec.upsamplers.base import UpscaleSettings
@@ -16,7 +16,7 @@ from tests.helpers.upsamplers import OVERLAP, WINDOW, Told
 
 
 def upscaled(scene: Scene, told: Told, scale: float = 3.0, seed: int = 0) -> UpscaledScene:
-    return UpscaledScene(opened(SceneSource(scene)), told, UpscaleSettings("any", scale, seed), {})
+    return UpscaledScene(SourcePicture(SceneSource(scene)), told, UpscaleSettings("any", scale, seed), {})
 
 
 def pixels_of(*args, **settings) -> np.ndarray:
@@ -34,7 +34,7 @@ def test_one_answer_everywhere_is_one_change_everywhere():
 
 def test_nothing_to_add_is_bicubic(make_scene):
     scene = make_scene((50, 40))
-    base = resized(opened(SceneSource(scene)), 130, 104)
+    base = InterpolatedPicture(SourcePicture(SceneSource(scene)), 130, 104)
     assert np.array_equal(pixels_of(scene, Told(lambda *_: 0), 2.6), base.read(base.scene)[0])
 
 

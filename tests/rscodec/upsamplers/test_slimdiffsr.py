@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from safetensors import safe_open
 
 from rscodec.bitstreams.errors import WrongWeights
-from rscodec.generative.interpolated import resized
-from rscodec.generative.picture import opened
+from rscodec.generative.interpolated import InterpolatedPicture
+from rscodec.generative.picture import SourcePicture
 from rscodec.models.weights import upsampler_for
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.resample import centres
@@ -147,8 +147,8 @@ def test_there_is_no_seam_and_windows_agree_about_the_whole(upsampler):
     """A scene of three windows, dark on the left and bright on the right: columns change as smoothly as within one."""
     pixels = synthesize((90, 40), 3, "uint8", None)[0] // 4
     pixels += np.linspace(0, 180, 90).astype(np.uint8)
-    found = UpscaledScene(opened(SceneSource(Scene(pixels))), upsampler, UpscaleSettings("any", 4.0), {})
-    base = resized(opened(SceneSource(Scene(pixels))), 360, 160)
+    found = UpscaledScene(SourcePicture(SceneSource(Scene(pixels))), upsampler, UpscaleSettings("any", 4.0), {})
+    base = InterpolatedPicture(SourcePicture(SceneSource(Scene(pixels))), 360, 160)
     change = found.read(found.target)[0].astype(float) - base.read(base.scene)[0]
     steps = np.abs(np.diff(change, axis=2)).mean((0, 1))
     assert change.std() > 1 and steps.max() < 4 * np.median(steps) + 1

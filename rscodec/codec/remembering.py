@@ -1,0 +1,39 @@
+"""A codec that knows what it has just encoded, so that decoding it takes no time: for a search that tries qualities."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rscodec.codec.base import Aim, TileCodec
+
+
+class RememberingCodec(TileCodec):
+    """Another codec, all of whose work it is. It decodes only what it has encoded, from memory."""
+
+    def __init__(self, codec: TileCodec):
+        self._codec = codec
+        self._latents: dict[tuple[bytes, int, int], np.ndarray] = {}
+        self.model, self.weights_hashes, self.portable = codec.model, codec.weights_hashes, codec.portable
+        self.fixed_rate, self.most_effort = codec.fixed_rate, codec.most_effort
+        self.stride, self.halo, self.border = codec.stride, codec.halo, codec.border
+        self.channels, self.latent_dtype, self.latent_unit = codec.channels, codec.latent_dtype, codec.latent_unit
+
+    def analyse(self, pixels: np.ndarray, quality: float) -> np.ndarray:
+        return self._codec.analyse(pixels, quality)
+
+    def encode(self, y: np.ndarray, quality: float, dead_zone: bool = False) -> list[tuple[bytes, np.ndarray]]:
+        coded = self._codec.encode(y, quality, dead_zone)
+        self._latents |= {(payload, *latents.shape[:2]): latents for payload, latents in coded}
+        return coded
+
+    def refine(self, y: np.ndarray, inside: tuple[slice, slice], aims: list[Aim], quality: float, effort: int):
+        return self._codec.refine(y, inside, aims, quality, effort)
+
+    def decode(self, payloads: list[bytes], height: int, width: int, quality: float) -> list[np.ndarray]:
+        return [self._latents[payload, height, width] for payload in payloads]
+
+    def synthesise(self, latents: np.ndarray, quality: float, fast: bool = False) -> np.ndarray:
+        return self._codec.synthesise(latents, quality, fast)
+
+    def synthesise_closely(self, latents: np.ndarray, quality: float) -> np.ndarray:
+        return self._codec.synthesise_closely(latents, quality)

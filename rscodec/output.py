@@ -1,0 +1,162 @@
+"""An image file of what was decoded or generated: which part, which bands, and what the file says of lost pixels.
+
+    Part of a picture --select bands--> size within the limit? --> RasterWriter <--pieces-- read ahead
+                                                                       <--dataset mask, where pixels are lost and
+                                                                          nothing else could say so
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rscodec.bitstreams.errors import InputError, LimitExceeded, OutputError
+from rscodec.concurrency.read_ahead import ahead
+from rscodec.raster.drivers import lossy_option
+from rscodec.raster.metadata import crop_metadata, nodata_value, select_bands
+from rscodec.raster.validity import MASKED, native
+from rscodec.raster.window import Window
+from rscodec.raster.writer import SIDECARS, RasterWriter
+from rscodec.stream.remote import is_url
+from rscodec.stream.settings import Progress, is_whole
+
+if TYPE_CHECKING:
+    from rscodec.generative.picture import ReadablePicture
+
+MASKED_FORMATS = ("GTiff", "COG")  # that can be told which pixels are valid
+
+
+@dataclass(frozen=True)
+class OutputSettings:
+    """`bands`: those to write, counted from 1, all by default. `driver`: GDAL's, with its `creation_options`.
+
+    `progress` is told (pieces written, pieces in all).
+    """
+
+    bands: tuple[int, ...] | None = None
+    driver: str = "GTiff"
+    creation_options: dict | None = None
+    overwrite: bool = False
+    progress: Progress | None = None
+
+    @property
+    def lossy(self) -> str:
+        """What of the format changes pixels once more; nothing where nothing does."""
+        return lossy_option(self.driver, self.creation_options or {})
+
+
+def unmarked(metadata: dict, chosen: list[int]) -> dict:
+    """The metadata of an output that needs no tags of ours."""
+    return metadata
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is to be written: the pixels of `target` in a picture with so many bands of a type, and their metadata.
+
+    `picture` is called once the output can be written, so that no network is loaded for one that cannot.
+    `mark(metadata, chosen)` adds tags to the metadata of the `chosen` bands (0-based). `bad()` is what has
+    been met of damaged tiles.
+    """
+
+    picture: Callable[[], ReadablePicture]
+    target: Window
+    count: int
+    dtype: str
+    metadata: dict
+    mark: Callable[[dict, list[int]], dict] = unmarked
+    bad: Callable[[], dict] = dict
+
+
+def write_picture(part: Part, src, dst, output: OutputSettings, max_pixels: int | None = None) -> list[int]:
+    """Write a part of what is in `src`, piece by piece, and return the bands (0-based) that were chosen."""
+    target, metadata = part.target, part.metadata
+    chosen = list(range(part.count))
+    if output.bands:
+        chosen = check_bands(output.bands, part.count, src)
+        metadata = select_bands(metadata, chosen, part.count, part.dtype)
+    if max_pixels is not None:
+        check_size(target.width, target.height, len(chosen), part.dtype, max_pixels)
+    shape, metadata = (target.width, target.height, len(chosen), part.dtype), part.mark(metadata, chosen)
+    with RasterWriter(dst, shape, metadata, output.driver, output.creation_options, output.overwrite) as writer:
+        picture = part.picture()
+        pieces = picture.pieces(target)
+        with closing(ahead((piece, *picture.read(piece)) for piece in pieces)) as read:
+            for done, (piece, pixels, classes) in enumerate(read, 1):
+                place = piece.col - target.col, piece.row - target.row
+                writer.write(pixels[chosen], *place)
+                if "masked" in metadata:
+                    writer.write_mask(_inside_mask(classes, pixels.shape[1:]), *place)
+                if output.progress:
+                    output.progress(done, len(pieces))
+        if part.bad() and _needs_mask(output.driver, metadata, part.dtype):
+            for piece in pieces:
+                writer.write_mask(~picture.damage(piece), piece.col - target.col, piece.row - target.row)
+    return chosen
+
+
+def _inside_mask(classes: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
+    """bool (h, w): what is inside the dataset mask of a scene that has one."""
+    return np.ones(shape, bool) if classes is None else classes[0] != MASKED
+
+
+def _needs_mask(driver: str, metadata: dict, dtype: str) -> bool:
+    """Is a mask what it takes for an image to say that a pixel is lost, and can it have one?"""
+    says = "masked" in metadata or dtype.startswith("float") or native(nodata_value(metadata), dtype) is not None
+    return driver in MASKED_FORMATS and not says
+
+
+def cropped(metadata: dict, target: Window, whole: Window) -> dict:
+    """The metadata of a part of a scene."""
+    return metadata if target == whole else crop_metadata(metadata, *target)
+
+
+def check_bands(bands: tuple[int, ...], count: int, name: object = None) -> list[int]:
+    """1-based numbers -> 0-based indices, each there (in the stream `name`) and named once."""
+    if not isinstance(bands, Iterable) or not all(map(is_whole, bands)):
+        raise InputError(f"bands are whole numbers from 1 on, such as (3, 2, 1), not {bands!r:.80}")
+    if not bands or len(set(bands)) != len(bands) or any(not 1 <= band <= count for band in bands):
+        chosen = ", ".join(map(str, bands)) or "none"
+        raise InputError(f"{name or 'the stream'} has bands 1 to {count}, not {chosen}: name some of them, each once")
+    return [band - 1 for band in bands]
+
+
+def check_window(window, whole: Window, name: object = None) -> Window:
+    """(col, row, width, height) as a window inside the whole (of `name`), which it is by default."""
+    if window is None:
+        return whole
+    if not isinstance(window, Iterable) or len(window := tuple(window)) != 4 or not all(map(is_whole, window)):
+        raise InputError(f"a window is four whole numbers, (col, row, width, height), not {window!r:.80}")
+    found = Window(*map(int, window))
+    found.check_inside(whole, name)
+    return found
+
+
+def check_size(width: int, height: int, bands: int, dtype: str, limit: int) -> None:
+    """Raise LimitExceeded before anything is allocated for more pixels than the user allows."""
+    count = width * height * bands
+    if count > limit:
+        gigabytes = count * np.dtype(dtype).itemsize / 1e9
+        raise LimitExceeded(f"{width} x {height} pixels of {bands} bands take {gigabytes:.1f} GB; the limit is {limit} "
+                            f"pixels: decode a window, or allow {count} by max_pixels (--max-pixels)")
+
+
+def check_apart(dst: str | Path, files: Iterable[str | Path]) -> None:
+    """No file of the input is ever overwritten with what was made of it, nor removed with it, whatever was asked."""
+    made = [Path(dst), *(Path(f"{dst}{suffix}") for suffix in SIDECARS)]
+    for file in files:
+        if not is_url(file) and any(_is_same(file, path) for path in made):
+            raise OutputError(f"{dst} is the input itself, or goes with one of its files ({file}); "
+                              "choose another name for the output")
+
+
+def _is_same(one: str | Path, other: Path) -> bool:
+    try:
+        return other.samefile(one)
+    except (OSError, ValueError):  # one of them is not there
+        return False

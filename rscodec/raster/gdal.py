@@ -1,0 +1,73 @@
+"""How GDAL is used: a bounded cache, masks inside TIFFs, and what it says turned into errors or into nothing."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import warnings
+from contextlib import contextmanager
+
+import rasterio
+from rasterio.errors import NotGeoreferencedWarning
+
+CACHE_BYTES = 64 * 2**20  # of GDAL's blocks
+
+
+class OptionComplaints(logging.Handler):
+    """While it is entered, gathers GDAL's warnings about creation options: a misspelt one is otherwise ignored."""
+
+    def __init__(self):
+        super().__init__(logging.WARNING)
+        self.found: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "creation option" in record.getMessage():
+            self.found.append(re.sub(r"CPLE_\w+ in ", "", record.getMessage()))
+
+    def __enter__(self) -> None:
+        logging.getLogger("rasterio._env").addHandler(self)
+
+    def __exit__(self, *exception) -> None:
+        logging.getLogger("rasterio._env").removeHandler(self)
+
+
+class _Silence:
+    """No word about images without georeference. The filters of `warnings` are those of all threads: the first thread
+    that comes in sets them, and the last one that leaves puts them back.
+    """
+
+    def __init__(self):
+        self._lock, self._inside = threading.Lock(), 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._before = warnings.catch_warnings()
+                self._before.__enter__()
+                warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            self._inside += 1
+
+    def __exit__(self, *exception) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._before.__exit__(*exception)
+
+
+_silence = _Silence()
+
+
+@contextmanager
+def gdal():
+    """GDAL with a bounded block cache, masks inside TIFFs, and no word about images without georeference."""
+    options = {"GDAL_CACHEMAX": CACHE_BYTES, "GDAL_TIFF_INTERNAL_MASK": True}
+    with _silence, rasterio.Env(**options):
+        yield
+
+
+def cause(error: BaseException) -> str:
+    """The innermost message, on one line: GDAL's own words rather than 'see previous exception'."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return " ".join(str(error).split())

@@ -1,0 +1,190 @@
+"""The one file that writes images.
+
+    RasterWriter(path, ...).write(pixels, col, row)                               whatever GDAL can write
+
+A writer works on a temporary file beside its target and renames it at the end (bitstreams/atomic.py).
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import numpy as np
+import rasterio
+import rasterio.shutil
+from rasterio._err import CPLE_BaseError
+from rasterio.enums import Interleaving
+from rasterio.errors import RasterioError
+from rasterio.windows import Window
+
+from rscodec.bitstreams.atomic import AtomicPath
+from rscodec.bitstreams.errors import OutputError
+from rscodec.raster.gdal import CACHE_BYTES, OptionComplaints, cause, gdal
+from rscodec.raster.metadata import alpha_bands, nodata_value, write_metadata
+from rscodec.raster.validity import native
+
+BLOCK = 512
+PNG_DTYPES, PNG_BANDS = ("uint8", "uint16"), 4
+SIDECARS = (".aux.xml", ".msk", ".ovr")  # what GDAL would read together with the file
+
+
+class RasterWriter:
+    """A new image, written window by window. A context manager: at `path` on success, gone on failure.
+
+    `shape`: (width, height, bands, dtype).
+    A GeoTIFF is deflated unless `creation_options` say how it is to be compressed.
+    Drivers that cannot write windows (PNG, JPEG, COG, ...) are fed from a temporary GeoTIFF.
+    """
+
+    def __init__(
+        self,
+        path,
+        shape: tuple[int, int, int, str],
+        metadata: dict,
+        driver: str = "GTiff",
+        creation_options: dict | None = None,
+        overwrite: bool = False,
+    ):
+        self.path = Path(path)
+        self._metadata, self._driver, self._overwrite = metadata, driver, overwrite
+        self._options = {key.lower(): value for key, value in (creation_options or {}).items()}
+        if driver == "COG":  # GDAL's cubic overviews overshoot, and spread NaN
+            self._options.setdefault("overview_resampling", self._options.get("resampling", "AVERAGE"))
+        self._shape = dict(zip(("width", "height", "count", "dtype"), shape, strict=True))
+
+    def __enter__(self) -> RasterWriter:
+        self._check_driver()
+        with ExitStack() as stack:
+            self._output = AtomicPath(self.path, self._overwrite, SIDECARS)
+            self._temporary = stack.enter_context(self._output)
+            with self._report_errors():
+                self._dataset = self._create()
+                stack.push(self._finish)
+                write_metadata(self._dataset, self._metadata)
+            self._stack = stack.pop_all()
+        return self
+
+    def write(self, pixels: np.ndarray, col: int, row: int) -> None:
+        """pixels (B,h,w) to the window whose upper left corner is at (col, row)."""
+        with self._report_errors():
+            self._dataset.write(pixels, window=Window(col, row, pixels.shape[2], pixels.shape[1]))
+
+    def write_mask(self, mask: np.ndarray, col: int, row: int) -> None:
+        """mask (h,w), nonzero where valid, to the dataset mask."""
+        with self._report_errors():
+            self._dataset.write_mask(mask != 0, window=Window(col, row, mask.shape[1], mask.shape[0]))
+
+    def __exit__(self, *exception) -> None:
+        self._stack.__exit__(*exception)
+
+    def _check_driver(self) -> None:
+        """Raise OutputError where it is plain already that the format cannot hold the image."""
+        with rasterio.Env() as environment:
+            if self._driver not in environment.drivers():
+                raise OutputError(f"cannot write {self.path}: GDAL has no driver {self._driver}")
+        count, dtype = self._shape["count"], self._shape["dtype"]
+        problem = None
+        if self._driver == "PNG" and dtype not in PNG_DTYPES:
+            problem = f"holds {' or '.join(PNG_DTYPES)}, not {dtype}: write a GeoTIFF (.tif)"
+        elif self._driver == "PNG" and count > PNG_BANDS:
+            problem = f"has at most {PNG_BANDS} bands, not {count}: choose with --bands 1-3, or write a GeoTIFF (.tif)"
+        elif self._driver == "PNG" and count in (2, 4) and count - 1 not in alpha_bands(self._metadata):
+            fewer = "1-3" if count == 4 else "1"
+            problem = (f"would take band {count} for alpha, which it is not: choose with --bands {fewer}, "
+                       "or write a GeoTIFF (.tif)")  # fmt: skip
+        if problem:
+            raise OutputError(f"cannot write {self.path}: a PNG {problem}")
+
+    def _create(self):
+        nodata = nodata_value(self._metadata)
+        pixel = native(nodata, self._shape["dtype"])
+        options = {
+            "tiled": True,
+            **self._blocks(),
+            "bigtiff": "IF_SAFER",
+            "nodata": nodata if pixel is None else pixel,
+            **(self._compression() | self._options if self._windowed else {}),
+            **self._shape,
+        }
+        return rasterio.open(self._pixels_path, "w", driver="GTiff", **options)
+
+    def _compression(self) -> dict:
+        """Lossless, readable for every GDAL, and at a level that costs little time."""
+        if "compress" in self._options:
+            return {}
+        integer = np.issubdtype(self._shape["dtype"], np.integer)
+        return {"compress": "deflate", "zlevel": 1, "predictor": 2 if integer else 3}
+
+    def _blocks(self) -> dict:
+        """Blocks of BLOCK pixels, as tiles have by default; in a scene that the cache can hold, blocks that fit it."""
+        width, height = self._shape["width"], self._shape["height"]
+        if width * height * self._shape["count"] * np.dtype(self._shape["dtype"]).itemsize > CACHE_BYTES // 2:
+            width, height = min(width, BLOCK), min(height, BLOCK)
+        return {"blockxsize": _fitting(width), "blockysize": _fitting(height)}
+
+    @property
+    def _windowed(self) -> bool:
+        return self._driver == "GTiff"
+
+    @property
+    def _pixels_path(self) -> Path:
+        suffix = "" if self._windowed else ".pixels"
+        return self._temporary.with_name(self._temporary.name + suffix)
+
+    def _finish(self, kind, error, trace) -> None:
+        """Close, and on success finish the temporary file, which AtomicPath then renames."""
+        if kind is not None:
+            self._dataset.close()
+            return
+        with self._report_errors():
+            self._dataset.close()
+            if not self._windowed:
+                rasterio.shutil.copy(self._pixels_path, self._temporary, driver=self._driver, **self._options)
+                rasterio.shutil.delete(self._pixels_path, driver="GTiff")
+            if not self._complete():
+                self._output.check_space()
+                raise OutputError(f"cannot write {self.path}: not all of it reached the disk, which may be full")
+
+    def _complete(self) -> bool:
+        """Whether every block is in the file: GDAL keeps silent about a disk that is full when it closes a TIFF."""
+        size = self._temporary.stat().st_size
+        sparse = "sparse_ok" in self._options
+        try:
+            written = rasterio.open(self._temporary)
+        except RasterioError:  # its beginning is missing, too
+            return False
+        with written:
+            if written.driver != "GTiff":
+                written.read(window=Window(0, written.height - 1, written.width, 1))
+                return True
+            for band in (1,) if written.interleaving == Interleaving.pixel else written.indexes:
+                for (row, col), _ in written.block_windows(band):
+                    start, length = (
+                        written.get_tag_item(f"BLOCK_{item}_{col}_{row}", "TIFF", bidx=band)
+                        for item in ("OFFSET", "SIZE")
+                    )
+                    if start is None and not sparse or start is not None and int(start) + int(length) > size:
+                        return False
+        return True
+
+    @contextmanager
+    def _report_errors(self):
+        """Turn what GDAL raises into an OutputError, and what it says of creation options that it does not know.
+
+        It tells of a full disk in many ways, none of which names it.
+        """
+        complaints = OptionComplaints()
+        try:
+            with gdal(), complaints:
+                yield
+        except (RasterioError, CPLE_BaseError, ValueError) as error:
+            self._output.check_space()
+            raise OutputError(f"cannot write {self.path}: {cause(error)}") from error
+        if complaints.found:
+            raise OutputError(f"cannot write {self.path}: {complaints.found[0]}; see --co")
+
+
+def _fitting(edge: int) -> int:
+    """The edge of blocks, a multiple of 16: as few as blocks of BLOCK would be, and no larger than they need to be."""
+    return -(-edge // (16 * -(-edge // BLOCK))) * 16

@@ -1,0 +1,54 @@
+"""The tiles of a stream that promises a largest error: each by itself, its residual on what its own latents give."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rscodec.bitstreams import StreamReader
+from rscodec.bitstreams.container import RESIDUAL
+from rscodec.bitstreams.errors import SymbolsDamaged, TileDamaged
+from rscodec.codec.base import TileCodec
+from rscodec.raster.window import Window
+from rscodec.stream.error_bound import Bound, unrounded_base
+from rscodec.stream.lossless import Lossless
+from rscodec.stream.radiometry import Radiometry
+from rscodec.stream.tile_cache import TileCache
+from rscodec.stream.tile_payload import valid_pixels
+
+BOUNDED_BYTES = 2**26  # of tiles within a bound, at most: windows of a few rows come back to them
+
+
+class BoundedTiles:
+    """Coded bands of tiles, within the bound."""
+
+    def __init__(self, reader: StreamReader, codec: TileCodec, radiometry: Radiometry, bound: Bound):
+        self._reader, self._codec, self._radiometry, self._bound = reader, codec, radiometry, bound
+        self._lossless = Lossless(reader, radiometry)
+        self.cache: TileCache[np.ndarray] = TileCache(BOUNDED_BYTES, lambda pixels: pixels.nbytes)
+
+    def pixels(self, row: int, col: int, tile: Window, latents: np.ndarray) -> np.ndarray:
+        """The coded bands (C, h, w) of a tile, from memory or decoded now."""
+        if (row, col) in self.cache:
+            self.cache.used((row, col))
+            return self.cache[row, col]
+        residual, header = self._reader.residual(row, col), self._reader.header
+        try:
+            pixels, crc = self.with_residual(row, col, tile, latents, residual)
+            checked = residual or header.checks_empty
+            if checked and crc != self._reader.entry(row, col, RESIDUAL).crc_decoded:
+                raise SymbolsDamaged("the pixels are not those that were encoded")
+        except SymbolsDamaged as problem:
+            advice = "fetch the stream again"
+            if header.arithmetic == "integer-1":  # whose weights_hash says nothing of the synthesis
+                advice = "these may be other weights: check them, then fetch the stream again"
+            raise TileDamaged(f"tile ({row}, {col}): {problem}; {advice}", (row, col, RESIDUAL)) from None
+        self.cache.add({(row, col): pixels})
+        self.cache.trim()
+        return pixels
+
+    def with_residual(self, row: int, col: int, tile: Window, latents: np.ndarray, residual: bytes) -> tuple:
+        """The coded bands of a tile, and the checksum of what its residual makes of them."""
+        classes = self._lossless.tile(row, col)[0] if self._radiometry.plane_count else None
+        valid = valid_pixels(classes, (tile.height, tile.width), len(self._radiometry.coded))
+        base = unrounded_base(self._codec, self._radiometry, latents, self._reader.header.quality, tile)
+        return self._bound.decode(residual, base, valid)

@@ -1,0 +1,41 @@
+"""Damaged tiles: they stop a decoder, or it goes on and remembers them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rscodec.bitstreams.errors import BitstreamError, TileDamaged
+from rscodec.raster.window import Window
+from rscodec.stream.geometry import Grid
+
+
+class Damage:
+    """`bad`: (row, col, group) of each damaged tile met so far, and why; with `on_error="stop"` the first one stops."""
+
+    def __init__(self, grid: Grid, on_error: str):
+        self._grid, self._on_error = grid, on_error
+        self.bad: dict[tuple[int, int, int | None], str] = {}
+
+    def note(self, problem: TileDamaged) -> None:
+        if self._on_error == "stop":
+            raise problem
+        self.bad.setdefault(problem.tile, str(problem))
+
+    @property
+    def tiles(self) -> set[tuple[int, int]]:
+        """(row, col) of the bad tiles."""
+        return {tile[:2] for tile in self.bad}
+
+    def area(self, window: Window) -> np.ndarray:
+        """bool (h, w): where the pixels of a window belong to bad tiles."""
+        damaged = np.zeros((window.height, window.width), bool)
+        for tile in self.tiles:
+            part = self._grid.tile(*tile).overlap(window)
+            if part.width > 0 and part.height > 0:
+                damaged[part.within(window)] = True
+        return damaged
+
+
+def as_tile(problem: BitstreamError, tile: tuple[int, int], group: int | str = 0) -> TileDamaged:
+    """A problem met in a tile, as its own."""
+    return problem if isinstance(problem, TileDamaged) else TileDamaged(f"tile {tile}: {problem}", (*tile, group))

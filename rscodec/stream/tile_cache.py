@@ -1,0 +1,41 @@
+"""What was made of the tiles that were used last."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+Tile = tuple[int, int]  # row, column
+Made = TypeVar("Made")
+
+
+class TileCache(Generic[Made]):
+    """Holds as much as `limit` allows, and forgets first what has not been used for longest. `weight`: of one item."""
+
+    def __init__(self, limit: int, weight: Callable[[Made], int] = lambda _: 1):
+        self.limit = limit
+        self._weight = weight
+        self._held: OrderedDict[Tile, Made] = OrderedDict()
+
+    def __contains__(self, tile: Tile) -> bool:
+        return tile in self._held
+
+    def __getitem__(self, tile: Tile) -> Made:
+        return self._held[tile]
+
+    @property
+    def total(self) -> int:
+        """The weight of all that is held."""
+        return sum(map(self._weight, self._held.values()))
+
+    def used(self, tile: Tile) -> None:
+        self._held.move_to_end(tile)
+
+    def add(self, made: dict[Tile, Made]) -> None:
+        self._held |= made
+
+    def trim(self, least: int = 0) -> None:
+        """Forget down to the limit, or to `least` if that is more."""
+        while self.total > max(self.limit, least):
+            self._held.popitem(last=False)

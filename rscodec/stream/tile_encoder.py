@@ -1,0 +1,166 @@
+"""Blocks of tiles into payloads, at one quality.
+
+    Block --codec.analyse--> y --codec.refine, codec.encode--> payload and latents of each group of a tile
+          few valid pixels: what they lack is asked for again --> better ones (rscodec.stream.closed_loop)
+          dearer than it is worth                             --> FLAT
+          with a largest error: what the latents lack         --> the residual of the tile (rscodec.stream.error_bound)
+          classes and lossless bands                          --> the planes of the tile
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from rscodec.bitstreams.planes import encode_planes, planes_crc
+from rscodec.codec import rate
+from rscodec.codec.base import Aim, TileCodec
+from rscodec.raster.fill import fill_invalid
+from rscodec.raster.validity import VALID
+from rscodec.raster.window import Window
+from rscodec.stream.closed_loop import Coded, TileView, analyse, closer
+from rscodec.stream.error_bound import Bound, unrounded_base
+from rscodec.stream.geometry import Grid
+from rscodec.stream.radiometry import Radiometry
+from rscodec.stream.tile_payload import FLAT, latents_crc
+
+FIRST_SEARCH = 2  # effort from which on a tile is refined
+MOST_FLAT = 1.5  # times the error that coding leaves may be what mid grey leaves
+
+
+@dataclass(frozen=True)
+class Block:
+    """Tiles side by side, `window`, and their surroundings, `outer`, of which the pixels (B,H,W) and classes are."""
+
+    window: Window
+    outer: Window
+    pixels: np.ndarray
+    classes: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class AnalysedBlock:
+    """What the network sees of a block, channels (G,3,H,W), and what it makes of it, y (G,h,w,N)."""
+
+    outer: Window
+    classes: np.ndarray | None
+    channels: np.ndarray
+    y: np.ndarray
+
+    def seen(self, tile: Window) -> np.ndarray:
+        """The channels (G,3,h,w) of a tile."""
+        return self.channels[(..., *tile.within(self.outer))]
+
+    def valid(self, tile: Window) -> np.ndarray:
+        """bool (P,h,w), P being 1 where nothing is invalid: which pixels of a tile hold a measurement."""
+        if self.classes is None:
+            return np.ones((1, tile.height, tile.width), bool)
+        return self.classes[(slice(None), *tile.within(self.outer))] == VALID
+
+
+class TileEncoder:
+    """Encodes blocks of one scene at one quality. `radiometry` is that of this quality."""
+
+    def __init__(self, codec: TileCodec, grid: Grid, radiometry: Radiometry, quality: float, bound: Bound | None,
+                 effort: int):  # fmt: skip
+        self.codec, self.grid, self.radiometry, self.quality = codec, grid, radiometry, quality
+        self.bound, self.effort = bound, effort
+
+    def tiles(self, block: Block) -> Iterator[tuple]:
+        """(row, col, planes, groups, residual) of each tile of a block, for StreamWriter.add."""
+        edge, analysed = self.grid.edge, self._analysed(block)
+        row = block.window.row // edge
+        for col in range(block.window.col // edge, -(-block.window.right // edge)):
+            tile = self.grid.tile(row, col)
+            inside = (slice(None), *tile.within(block.outer))
+            pixels, classes = block.pixels[inside], None if block.classes is None else block.classes[inside]
+            groups, residual = [], (b"", 0)
+            if analysed is not None and (classes is None or (classes == VALID).any()):
+                groups, residual = self._coded(analysed, tile, pixels)
+            yield row, col, self._planes(pixels, classes), groups, residual
+
+    def _analysed(self, block: Block) -> AnalysedBlock | None:
+        """None where there is nothing to code."""
+        pixels, _ = self.radiometry.split(block.pixels)
+        classes = block.classes
+        if not len(pixels) or (classes is not None and (classes != VALID).all()):
+            return None
+        if classes is not None and classes.any():
+            pixels = fill_invalid(pixels, classes != VALID)
+        channels = self.radiometry.forward(pixels)
+        return AnalysedBlock(block.outer, classes, channels, analyse(self.codec, channels, self.quality))
+
+    def _coded(self, block: AnalysedBlock, tile: Window, pixels: np.ndarray) -> tuple[list, tuple[bytes, int]]:
+        """The payloads of a tile, and its residual, each with its checksum."""
+        coded = self._latents(block, tile)
+        groups = [(payload, latents_crc(values)) for payload, values in coded]
+        if not self.bound:
+            return groups, (b"", 0)
+        original, _ = self.radiometry.split(pixels)
+        latents = np.stack([values for _, values in coded])
+        base = unrounded_base(self.codec, self.radiometry, latents, self.quality, tile)
+        return groups, self.bound.encode(base, original, np.broadcast_to(block.valid(tile), original.shape))
+
+    def _latents(self, block: AnalysedBlock, tile: Window) -> Coded:
+        """Payload and latents of each group of a tile."""
+        valid, seen = block.valid(tile), block.seen(tile)
+        coded = self._encoded(block, tile)
+        if self.codec.fixed_rate:
+            return coded
+        if np.count_nonzero(valid.any(0)) <= self.codec.stride**2 and not self.bound:
+            coded = closer(self._view(block, tile), coded, valid, self.radiometry)
+        cheap = [group for group, (payload, _) in enumerate(coded) if self._cheap(payload, seen[group], valid)]
+        if cheap:
+            shown, visible = self._view(block, tile).shown(coded), self.radiometry.visible()
+            for group in cheap:
+                left, flat = (_error(visible[group], seen[group], other, valid) for other in (shown[group], 0.5))
+                if flat <= MOST_FLAT**2 * left:
+                    coded[group] = FLAT, np.zeros_like(coded[group][1])
+        return coded
+
+    def _encoded(self, block: AnalysedBlock, tile: Window) -> Coded:
+        """The same without another look at what the decoder will show."""
+        codec, y_window, own = self.codec, self.grid.to_latents(block.outer), self.grid.to_latents(tile)
+        if self.effort < FIRST_SEARCH:
+            return codec.encode(block.y[(slice(None), *own.within(y_window))], self.quality, self.effort > 0)
+        around, weight = own.grown(codec.halo, y_window), block.valid(tile).mean(0)
+        visible = self.radiometry.visible()
+        aims = [Aim(seen, weight, counts) for seen, counts in zip(block.seen(tile), visible, strict=True)]
+        known = block.y[(slice(None), *around.within(y_window))]
+        return codec.encode(codec.refine(known, own.within(around), aims, self.quality, self.effort), self.quality)
+
+    def _view(self, block: AnalysedBlock, tile: Window) -> TileView:
+        """A tile with as much around it as the decoder will have, and the network sees."""
+        grid, codec, y_window = self.grid, self.codec, self.grid.to_latents(block.outer)
+        own = grid.to_latents(tile)
+        around = own if self.bound else own.grown(codec.halo, y_window)
+        y = block.y[(slice(None), *around.within(y_window))]
+        latents = np.rint(y * codec.latent_unit).astype(codec.latent_dtype)
+        for neighbour in grid.touching(around) if block.classes is not None else ():
+            part = grid.to_latents(grid.tile(*neighbour)).overlap(around)
+            if not block.valid(grid.to_pixels(part).overlap(block.outer)).any():
+                latents[(slice(None), *part.within(around))] = 0  # probably absent
+        area = tile.grown(codec.border * codec.stride, block.outer)
+        return TileView(codec, self.quality, block.seen(area), tile.within(area), latents, own.within(around))
+
+    def _cheap(self, payload: bytes, channels: np.ndarray, valid: np.ndarray) -> bool:
+        """Would the error of mid grey cost less than the bits of this group of a tile, even if they left no error?"""
+        error = np.square(255 * (channels - 0.5)).mean(0)[valid.any(0)]
+        return rate.weight(self.quality) * error.sum() <= 8 * len(payload)
+
+    def _planes(self, pixels: np.ndarray, classes: np.ndarray | None) -> tuple[bytes, int] | None:
+        """The lossless side of a tile with its checksum; None where the stream has no such thing."""
+        if not (self.radiometry.planes or self.radiometry.exact):
+            return None
+        _, exact = self.radiometry.split(pixels)
+        count = self.radiometry.plane_count
+        shape = (count, *pixels.shape[1:])
+        kept = np.zeros(shape, np.uint8) if classes is None else np.broadcast_to(classes[:count], shape)
+        return encode_planes(kept, exact), planes_crc(kept, exact)
+
+
+def _error(visible: np.ndarray, channels: np.ndarray, shown: np.ndarray | float, valid: np.ndarray) -> float:
+    """Mean squared error of valid pixels of a group (3,h,w), as far as the bands will have it."""
+    return np.square(visible @ (channels - shown)[:, valid.any(0)]).mean()

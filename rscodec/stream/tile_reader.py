@@ -1,0 +1,117 @@
+"""The payloads of a stream into the latents of its tiles.
+
+    StreamReader --payloads--> codec.decode --checksum--> latents of each tile (kept for its neighbours)
+                               codec.sketch           --> about its pixels, averaged
+
+Tiles of one shape are decoded together; should that fail, one by one, so that each pays for itself only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from rscodec.bitstreams import StreamReader
+from rscodec.bitstreams.errors import BitstreamError, TileDamaged
+from rscodec.codec.base import TileCodec
+from rscodec.stream.damage import Damage, as_tile
+from rscodec.stream.geometry import Grid
+from rscodec.stream.tile_cache import Tile, TileCache
+from rscodec.stream.tile_payload import FLAT, latents_crc
+
+CACHE_BYTES = 2**28  # of decoded latents, at most
+ROWS_KEPT = 4  # of tiles: a window as high as a tile and its halo touch three, and the next row comes in meanwhile
+BATCH_TILES = 4
+
+Latents = np.ndarray | None  # (G, h, w, N) of a tile; None where it is empty or damaged
+
+
+class TileReader:
+    """Reads the latents of tiles, any number at once. What is damaged is told to `damage`."""
+
+    def __init__(self, reader: StreamReader, codec: TileCodec, grid: Grid, damage: Damage):
+        self.reader, self.codec, self.grid, self.damage = reader, codec, grid, damage
+        self._groups = range(reader.header.groups)
+        tile_bytes = grid.edge**2 // codec.stride**2 * codec.channels * codec.latent_dtype.itemsize
+        fitting = CACHE_BYTES // (tile_bytes * max(1, reader.header.groups))
+        self.cache: TileCache[Latents] = TileCache(max(16, min(fitting, ROWS_KEPT * grid.cols)))
+
+    def latents(self, tiles: list[Tile]) -> dict[Tile, Latents]:
+        """Latents of these tiles, from memory or decoded now."""
+        missing: dict[tuple[int, int], list[Tile]] = {}
+        for tile in tiles:
+            if tile in self.cache:
+                self.cache.used(tile)
+            else:
+                area = self.grid.to_latents(self.grid.tile(*tile))
+                missing.setdefault((area.height, area.width), []).append(tile)
+        for shape, alike in missing.items():
+            for start in range(0, len(alike), BATCH_TILES):
+                self.cache.add(self._decode(alike[start : start + BATCH_TILES], shape))
+        found = {tile: self.cache[tile] for tile in tiles}
+        self.cache.trim(len(tiles))
+        return found
+
+    def in_order(self) -> Iterator[tuple[int, int, Latents]]:
+        """(row, col, latents) of every tile, row by row."""
+        for row in range(self.grid.rows):
+            for first in range(0, self.grid.cols, BATCH_TILES):
+                tiles = [(row, col) for col in range(first, min(first + BATCH_TILES, self.grid.cols))]
+                self.reader.prefetch([(*tile, group) for tile in tiles for group in self._groups])
+                for tile, latents in self.latents(tiles).items():
+                    yield *tile, latents
+
+    def sketch(self, row: int, col: int, detail: int) -> np.ndarray | None:
+        """About the network channels (G, 3, detail h, detail w) of a tile; None where it is empty or damaged.
+
+        Latents are not all decoded, so only the checksum of the coded bytes speaks of damage.
+        """
+        area = self.grid.to_latents(self.grid.tile(row, col))
+        try:
+            payloads = [self.reader.payload(row, col, group) for group in self._groups]
+            coded = [payload for payload in payloads if payload != FLAT]
+            size, quality = (area.height, area.width), self.reader.header.quality
+            if not any(payloads):
+                return None
+            drawn = iter(self.codec.sketch(coded, *size, quality, detail) if coded else ())
+        except BitstreamError as problem:
+            self.damage.note(as_tile(problem, (row, col)))
+            return None
+        grey = np.full((3, detail * area.height, detail * area.width), 0.5, np.float32)
+        return np.stack([grey if payload == FLAT else next(drawn) for payload in payloads])
+
+    def _decode(self, tiles: list[Tile], shape: tuple[int, int]) -> dict[Tile, Latents]:
+        """Tiles of one shape."""
+        try:
+            return self._decode_together(tiles, shape)
+        except BitstreamError as problem:
+            if len(tiles) > 1:
+                return {tile: latents for one in tiles for tile, latents in self._decode([one], shape).items()}
+            (tile,) = tiles
+            self.damage.note(as_tile(problem, tile))
+            return {tile: None}
+
+    def _decode_together(self, tiles: list[Tile], shape: tuple[int, int]) -> dict[Tile, Latents]:
+        payloads = {tile: [self.reader.payload(*tile, group) for group in self._groups] for tile in tiles}
+        present = [tile for tile in tiles if any(payloads[tile])]
+        result: dict[Tile, Latents] = dict.fromkeys(tiles)
+        if not present:
+            return result
+        coded = [payload for tile in present for payload in payloads[tile] if payload != FLAT]
+        decoded = iter(self.codec.decode(coded, *shape, self.reader.header.quality) if coded else ())
+        flat = np.zeros((*shape, self.codec.channels), self.codec.latent_dtype)
+        for tile in present:
+            latents = np.stack([flat if payload == FLAT else next(decoded) for payload in payloads[tile]])
+            self._check(tile, latents)
+            result[tile] = latents
+        return result
+
+    def _check(self, tile: Tile, latents: np.ndarray) -> None:
+        for group, values in enumerate(latents):
+            if latents_crc(values) != self.reader.entry(*tile, group).crc_decoded:
+                model = f"{self.codec.model} is not portable: decode on the kind of machine that encoded"
+                advice = "fetch the stream again" if self.codec.portable else model
+                raise TileDamaged(
+                    f"tile {tile}, group {group}: the latents are not those that were encoded; {advice}", (*tile, group)
+                )
