@@ -23,10 +23,11 @@ class RememberingCodec(TileCodec):
 
     def encode(self, y: np.ndarray, quality: float, dead_zone: bool = False) -> list[tuple[bytes, np.ndarray]]:
         coded = self._codec.encode(y, quality, dead_zone)
-        self._latents |= {(payload, *latents.shape[:2]): latents for payload, latents in coded}
+        self._latents |= {(payload, latents.shape[0], latents.shape[1]): latents for payload, latents in coded}
         return coded
 
-    def refine(self, y: np.ndarray, inside: tuple[slice, slice], aims: list[Aim], quality: float, effort: int):
+    def refine(self, y: np.ndarray, inside: tuple[slice, slice], aims: list[Aim], quality: float,
+               effort: int) -> np.ndarray:  # fmt: skip
         return self._codec.refine(y, inside, aims, quality, effort)
 
     def decode(self, payloads: list[bytes], height: int, width: int, quality: float) -> list[np.ndarray]:

@@ -12,8 +12,8 @@ from compressai.models import Elic2022Chandelier, Elic2022Official
 from safetensors.torch import save_file
 
 import rscodec
-from rscodec.bitstreams.errors import InputError, MissingWeights, WrongWeights
-from rscodec.codec.coder import SymbolsDamaged, longest
+from rscodec.bitstreams.errors import InputError, MissingWeights, SymbolsDamaged, WrongWeights
+from rscodec.codec.coder import longest
 from rscodec.codec.elic import SYMBOL_LIMIT, ElicCodec, guarded
 from rscodec.codec.model import Codec
 from rscodec.codec.portable import freeze, write_weights

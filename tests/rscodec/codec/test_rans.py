@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rscodec.bitstreams.errors import SymbolsDamaged
 from rscodec.codec import rans
-from rscodec.codec.coder import SymbolCoder, SymbolsDamaged
+from rscodec.codec.coder import SymbolCoder
 from rscodec.codec.logistic import logistic_coder
 from rscodec.codec.tables import gaussian_frequencies, to_frequencies
 from tests.bitstreams import test_vectors as vectors
