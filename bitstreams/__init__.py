@@ -1,11 +1,11 @@
 """The format of rscodec streams. SPEC.md is the contract; this package is its one implementation.
 
-    wire.py       numbers          header.py     the fixed part, each field declared once
-    limits.py     limits           fields.py     kinds of fields
-    errors.py     errors           sections.py   the variable parts of the header
-    source.py     bytes come in    index.py      the tile index
-    atomic.py     bytes go out     container.py  StreamReader, StreamWriter
-    dump.py       in words         planes.py     the lossless side of a tile
+wire.py       numbers          header.py     the fixed part, each field declared once
+limits.py     limits           fields.py     kinds of fields
+errors.py     errors           sections.py   the variable parts of the header
+source.py     bytes come in    index.py      the tile index
+atomic.py     bytes go out     container.py  StreamReader, StreamWriter
+dump.py       in words         planes.py     the lossless side of a tile
 """
 
 from .container import StreamReader, StreamWriter

@@ -53,8 +53,10 @@ class AtomicPath:
     def check(self) -> None:
         """Raise OutputError where it is plain already that `path` cannot be written: before the work, not after it."""
         if NO_FILE.match(os.fspath(self.path)):
-            raise OutputError(f"cannot write {self.path}: name a file on disk; neither standard output, nor URLs, nor "
-                              "GDAL's /vsi paths can be written")
+            raise OutputError(
+                f"cannot write {self.path}: name a file on disk; neither standard output, nor URLs, nor "
+                "GDAL's /vsi paths can be written"
+            )
         folder = self._target.parent
         try:
             self.temporary.lstat()
@@ -117,7 +119,7 @@ class AtomicPath:
                 aside.append((old, self.temporary.with_name(f"{self.temporary.name}.{len(aside)}")))
                 os.replace(*aside[-1])
             for part in new:
-                placed.append(self._beside(part.name[len(self.temporary.name):]))
+                placed.append(self._beside(part.name[len(self.temporary.name) :]))
                 os.replace(part, placed[-1])
         except BaseException:
             for place in placed[:-1]:

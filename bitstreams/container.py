@@ -70,13 +70,15 @@ class StreamReader:
         self.end = start.at + int(index["length"].sum(dtype=np.int64))
         self.parts["payloads"] = (start.at, self.end - start.at)
         if size is not None and size > self.end:
-            raise TrailingBytes(f"{size - self.end} bytes follow the last payload, which ends at {self.end}; "
-                                "remove them or fetch the stream again")
+            raise TrailingBytes(
+                f"{size - self.end} bytes follow the last payload, which ends at {self.end}; "
+                "remove them or fetch the stream again"
+            )
 
     @classmethod
     def from_bytes(cls, data: bytes) -> StreamReader:
         data = bytes(data)
-        return cls(lambda offset, length: data[offset:offset + length], len(data))
+        return cls(lambda offset, length: data[offset : offset + length], len(data))
 
     @classmethod
     def from_path(cls, path: str | os.PathLike) -> StreamReader:
@@ -143,8 +145,11 @@ class StreamReader:
         names: dict[int | str | None, str] = {None: "the lossless planes", RESIDUAL: "the residual"}
         what = names.get(group, f"group {group}")
         why = "do not match their checksum" if len(data) == length else "are cut off by the end of the stream"
-        raise error(f"tile ({row}, {col}): the {length} bytes of {what} at byte {offset} {why}; fetch the "
-                    "stream again, or decode the other tiles with --on-error nodata", (row, col, group))
+        raise error(
+            f"tile ({row}, {col}): the {length} bytes of {what} at byte {offset} {why}; fetch the "
+            "stream again, or decode the other tiles with --on-error nodata",
+            (row, col, group),
+        )
 
 
 class StreamWriter:
@@ -154,10 +159,20 @@ class StreamWriter:
     The flags `metadata`, `radiometry` and `bound` of the header follow from what is given.
     """
 
-    def __init__(self, target: str | os.PathLike | BinaryIO, header: Header, metadata: dict | None = None,
-                 radiometry: bytes | None = None, overwrite: bool = False, bound: float | None = None):
-        given = {"metadata": pack_metadata(metadata) if metadata else None, "radiometry": radiometry,
-                 "bound": None if bound is None else pack_bound(bound, header.dtype)}
+    def __init__(
+        self,
+        target: str | os.PathLike | BinaryIO,
+        header: Header,
+        metadata: dict | None = None,
+        radiometry: bytes | None = None,
+        overwrite: bool = False,
+        bound: float | None = None,
+    ):
+        given = {
+            "metadata": pack_metadata(metadata) if metadata else None,
+            "radiometry": radiometry,
+            "bound": None if bound is None else pack_bound(bound, header.dtype),
+        }
         blobs = {name: data for name, data in given.items() if data}
         self.header = replace(header, flags=frozenset({"planes"} & set(header.flags) | set(blobs)))
         head = self.header.pack() + b"".join(pack_section(data) for data in blobs.values())
@@ -178,8 +193,14 @@ class StreamWriter:
             self._end(problem)
             raise
 
-    def add(self, row: int, col: int, planes: tuple[bytes, int] | None, groups: list[tuple[bytes, int]],
-            residual: tuple[bytes, int] = (b"", 0)) -> None:
+    def add(
+        self,
+        row: int,
+        col: int,
+        planes: tuple[bytes, int] | None,
+        groups: list[tuple[bytes, int]],
+        residual: tuple[bytes, int] = (b"", 0),
+    ) -> None:
         """The next tile: each payload with the checksum of what it decodes to. No groups: no valid pixel."""
         if divmod(self._done, self.header.grid[1]) != (row, col):
             raise ValueError(f"tile ({row}, {col}) is out of order: {self._done} tiles are written")
@@ -189,7 +210,7 @@ class StreamWriter:
         payloads += [residual] * self.header.bounded
         if len(payloads) != self._index.shape[1]:
             raise ValueError(f"{len(payloads)} payloads, but a tile of this header has {self._index.shape[1]}")
-        entries = self._index[self._done:self._done + 1]
+        entries = self._index[self._done : self._done + 1]
         told = self.header.checks_empty
         entries[0] = [(len(data), zlib.crc32(data), crc if data or told else 0) for data, crc in payloads]
         check_index(entries, self.header, self._done)

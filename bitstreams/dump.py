@@ -26,8 +26,10 @@ class Line(NamedTuple):
 def explain(reader: StreamReader) -> list[Line]:
     """Every field of the header and every part of the rest, in the order of the stream, without gaps."""
     header, parts = reader.header, reader.parts
-    lines = [Line(0, 4, "magic", wire.MAGIC.hex(" "), "an rscodec stream"),
-             Line(4, 1, "version", str(wire.VERSION), "version of the format")]
+    lines = [
+        Line(0, 4, "magic", wire.MAGIC.hex(" "), "an rscodec stream"),
+        Line(4, 1, "version", str(wire.VERSION), "version of the format"),
+    ]
     for f in fields(Header):
         size = struct.calcsize("<" + f.metadata["kind"].code)
         value = _words(getattr(header, f.name))
@@ -36,13 +38,20 @@ def explain(reader: StreamReader) -> list[Line]:
         lines.append(Line(*parts["metadata"], "metadata", ", ".join(reader.metadata), "about the scene"))
     if reader.radiometry is not None:
         balanced = ", balanced" if reader.radiometry[:1] >= WEIGHTS_BIT else ""
-        lines.append(Line(*parts["radiometry"], "radiometry", f"{len(reader.radiometry)} bytes{balanced}",
-                          "between pixels and network channels"))
+        lines.append(
+            Line(
+                *parts["radiometry"],
+                "radiometry",
+                f"{len(reader.radiometry)} bytes{balanced}",
+                "between pixels and network channels",
+            )
+        )
     if "bound" in parts:
         lines.append(Line(*parts["bound"], "bound", f"{reader.bound:g}", "largest error of a valid pixel"))
     rows, cols = reader.grid
-    per_tile = " and ".join(["planes"] * header.planes + [f"{header.groups} group(s)"] * (header.groups > 0)
-                            + ["residual"] * header.bounded)
+    per_tile = " and ".join(
+        ["planes"] * header.planes + [f"{header.groups} group(s)"] * (header.groups > 0) + ["residual"] * header.bounded
+    )
     index_at, index_size = parts["index"]
     lost = missing(reader)
     order = f"tile by tile; cut off, the last {lost} bytes are missing" if lost else "tile by tile"
@@ -66,7 +75,7 @@ MEANINGS = {"rate_bpp_file": "bits of the file for each pixel, valid or not"}
 def totals(reader: StreamReader) -> dict[str, float]:
     """Bytes of each part, a checksum with what it protects; the rate is over all pixels, valid or not."""
     header, parts, length = reader.header, reader.parts, reader.index["length"]
-    coded = length[:, header.planes:header.planes + header.groups]
+    coded = length[:, header.planes : header.planes + header.groups]
     groups, residual = int(coded.sum(dtype="int64")), int(length[:, -1].sum(dtype="int64")) * header.bounded
     sections = {name: parts.get(name, (0, 0))[1] for name in ("metadata", "radiometry", "bound")}
     return {

@@ -1,7 +1,7 @@
 """The kinds of header fields: how a value becomes a wire number, which are legal, and whose error it is.
 
-    to_wire(value) -> number          ValueError naming what is legal
-    from_wire(name, number) -> value  a BitstreamError naming the field
+to_wire(value) -> number          ValueError naming what is legal
+from_wire(name, number) -> value  a BitstreamError naming the field
 """
 
 from __future__ import annotations
@@ -30,8 +30,10 @@ class Number:
     def from_wire(self, name: str, number: int) -> float:
         if not self.low <= number <= self.high:
             error = LimitExceeded if self.limit and number > self.high else BadField
-            raise error(f"header field {name} is {number}, but the format allows {self.low} to {self.high}; "
-                        "the stream is not one that rscodec writes")
+            raise error(
+                f"header field {name} is {number}, but the format allows {self.low} to {self.high}; "
+                "the stream is not one that rscodec writes"
+            )
         return number * self.unit
 
 
@@ -51,8 +53,10 @@ class Name:
 
     def from_wire(self, name: str, number: int) -> str:
         if number not in self.table:
-            raise self.error(f"header field {name} is {number:#x}, which this rscodec does not know "
-                             f"(known: {', '.join(self.table.values())}); a newer release may")
+            raise self.error(
+                f"header field {name} is {number:#x}, which this rscodec does not know "
+                f"(known: {', '.join(self.table.values())}); a newer release may"
+            )
         return self.table[number]
 
 
@@ -72,8 +76,10 @@ class Bits:
     def from_wire(self, name: str, number: int) -> frozenset[str]:
         found = frozenset(bit for i, bit in enumerate(self.names) if number >> i & 1 and bit)
         if number != self.to_wire(found):
-            raise BadField(f"header field {name} is {number:#04x}, with bits that have no meaning; "
-                           "the stream is not one that rscodec writes")
+            raise BadField(
+                f"header field {name} is {number:#04x}, with bits that have no meaning; "
+                "the stream is not one that rscodec writes"
+            )
         return found
 
 

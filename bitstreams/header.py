@@ -1,9 +1,9 @@
 """The fixed part of a stream: every field is declared once, and pack and unpack both follow the declaration.
 
-    Header(model="rsc-s-1", quality=3.0, ...)    what the rest of the project sees
-        │ pack: value -> wire number                 ▲ from_wire: number -> value, or a named error
-        ▼                                            │
-    d2 52 53 43 │ 01 │ 01 │ 01 00 │ ...          31 bytes, little endian, in order of declaration
+Header(model="rsc-s-1", quality=3.0, ...)    what the rest of the project sees
+    │ pack: value -> wire number                 ▲ from_wire: number -> value, or a named error
+    ▼                                            │
+d2 52 53 43 │ 01 │ 01 │ 01 00 │ ...          31 bytes, little endian, in order of declaration
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ def _wire(kind: Number | Name | Bits | Raw, meaning: str, **default: Any) -> Any
 class Header:
     """What a decoder must know first. Order, wire type and legal values are declared here and only here."""
 
-    arithmetic: str = _wire(Name("B", wire.ARITHMETICS, FutureVersion), "arithmetic of the entropy path",
-                            default="integer-1")
+    arithmetic: str = _wire(
+        Name("B", wire.ARITHMETICS, FutureVersion), "arithmetic of the entropy path", default="integer-1"
+    )
     model: str = _wire(Name("H", wire.MODELS, UnknownModel), "model that made the stream")
     weights_hash: bytes = _wire(Raw(), "hash of the weights that the pixels depend on")
     quality: float = _wire(Number("H", 32, 256, 1 / 32), "quality, 1 to 8 in steps of 1/32")
@@ -43,8 +44,11 @@ class Header:
     height: int = _wire(Number("I", 1, limits.MAX_EDGE, limit=True), "rows, in pixels")
     bands: int = _wire(Number("B", 1, limits.MAX_BANDS, limit=True), "bands, the lossless ones included")
     dtype: str = _wire(Name("B", wire.DTYPES, BadField), "type of a pixel")
-    tile: int = _wire(Number("B", 1, limits.MAX_TILE // limits.TILE_UNIT, limits.TILE_UNIT, limit=True),
-                      "edge of a tile, in pixels", default=512)
+    tile: int = _wire(
+        Number("B", 1, limits.MAX_TILE // limits.TILE_UNIT, limits.TILE_UNIT, limit=True),
+        "edge of a tile, in pixels",
+        default=512,
+    )
     flags: frozenset[str] = _wire(Bits("B", wire.FLAGS), "parts that are present", default=frozenset())
     groups: int = _wire(Number("B", 0, limits.MAX_GROUPS, limit=True), "groups of three network channels")
 
@@ -103,8 +107,10 @@ class Header:
     def _check_together(self) -> None:
         rows, cols = self.grid
         if rows * cols > limits.MAX_TILES:
-            raise LimitExceeded(f"the scene has {rows} x {cols} tiles, above the limit of {limits.MAX_TILES} "
-                                "in all; encode with a larger tile")
+            raise LimitExceeded(
+                f"the scene has {rows} x {cols} tiles, above the limit of {limits.MAX_TILES} "
+                "in all; encode with a larger tile"
+            )
         if self.groups > self.bands:
             raise BadField(f"header field groups is {self.groups}, too many for {self.bands} bands")
         if self.bounded and not (self.groups and self.portable):
@@ -122,11 +128,13 @@ def wire_numbers(data: bytes) -> dict[str, Any]:
     Magic and version stand in the same five bytes in every version of the format, so they are judged here.
     """
     if data[:4] != wire.MAGIC:
-        raise NotAStream("not an rscodec stream: it does not begin with the bytes d2 52 53 43; "
-                         "give a .bin made by `rscodec encode`")
+        raise NotAStream(
+            "not an rscodec stream: it does not begin with the bytes d2 52 53 43; give a .bin made by `rscodec encode`"
+        )
     if data[4:5] > bytes([wire.VERSION]):
-        raise FutureVersion(f"the stream has version {data[4]}, this rscodec reads version {wire.VERSION}; "
-                            "install a newer release")
+        raise FutureVersion(
+            f"the stream has version {data[4]}, this rscodec reads version {wire.VERSION}; install a newer release"
+        )
     if data[4:5] == b"\0":
         raise BadField("header field version is 0, which never existed")
     if len(data) < FIXED.size:

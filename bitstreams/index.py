@@ -42,7 +42,7 @@ def index_size(header: Header) -> int:
 def check_index(index: np.ndarray, header: Header, first: int = 0) -> None:
     """Refuse what no writer writes. `first` is the number of the first tile of `index`, for the message."""
     length = index["length"]
-    groups = length[:, header.planes:header.planes + header.groups] > 0
+    groups = length[:, header.planes : header.planes + header.groups] > 0
     if header.bounded:
         _refuse((length[:, -1] > 0) & ~groups.any(axis=1), header, first, "a residual but no groups")
     if header.groups:
@@ -55,17 +55,19 @@ def check_index(index: np.ndarray, header: Header, first: int = 0) -> None:
     limit = np.array(payload_limits(header))
     if (length > limit).any():
         tile, entry = np.argwhere(length > limit)[0]
-        raise LimitExceeded(f"{_tile_name(header, first + int(tile))} has a payload of {length[tile, entry]} "
-                            f"bytes, above the limit of {limit[entry]}")
+        raise LimitExceeded(
+            f"{_tile_name(header, first + int(tile))} has a payload of {length[tile, entry]} "
+            f"bytes, above the limit of {limit[entry]}"
+        )
 
 
 def _checked_if_empty(index: np.ndarray, header: Header) -> np.ndarray:
     """(tiles, entries): which have a checksum of what they stand for even if their length is 0."""
     checked = np.zeros(index.shape, bool)
     if header.checks_empty:
-        checked[:, :header.planes] = True
+        checked[:, : header.planes] = True
     if header.checks_empty and header.bounded:
-        checked[:, -1] = (index["length"][:, header.planes:-1] > 0).any(axis=1)
+        checked[:, -1] = (index["length"][:, header.planes : -1] > 0).any(axis=1)
     return checked
 
 
@@ -87,8 +89,10 @@ def offsets(index: np.ndarray, start: int) -> np.ndarray:
 
 def _refuse(bad: np.ndarray, header: Header, first: int, what: str) -> None:
     if bad.any():
-        raise IndexDamaged(f"the index gives {_tile_name(header, first + int(bad.argmax()))} {what}; "
-                           "the stream is not one that rscodec writes")
+        raise IndexDamaged(
+            f"the index gives {_tile_name(header, first + int(bad.argmax()))} {what}; "
+            "the stream is not one that rscodec writes"
+        )
 
 
 def _tile_name(header: Header, number: int) -> str:

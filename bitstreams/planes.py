@@ -45,13 +45,16 @@ def encode_planes(classes: np.ndarray, exact: np.ndarray) -> bytes:
             stacks.append(rows)
     if not stacks:
         return bytes(head)
-    bodies = [bytes([PLAIN]) + zlib.compress(b"".join(s.tobytes() for s in stacks), 9),
-              bytes([ABOVE]) + zlib.compress(b"".join(_above(s).tobytes() for s in stacks), 9)]
+    bodies = [
+        bytes([PLAIN]) + zlib.compress(b"".join(s.tobytes() for s in stacks), 9),
+        bytes([ABOVE]) + zlib.compress(b"".join(_above(s).tobytes() for s in stacks), 9),
+    ]
     return bytes(head) + min(bodies, key=len)
 
 
-def decode_planes(data: bytes, planes: int, bands: int, height: int, width: int, dtype: str
-                  ) -> tuple[np.ndarray, np.ndarray]:
+def decode_planes(
+    data: bytes, planes: int, bands: int, height: int, width: int, dtype: str
+) -> tuple[np.ndarray, np.ndarray]:
     """(classes, exact) of a tile that has so many class planes and exact bands, or MaskDamaged."""
     kind = np.dtype(dtype).newbyteorder("<")
     classes = np.zeros((planes, height, width), np.uint8)
@@ -73,7 +76,8 @@ def decode_planes(data: bytes, planes: int, bands: int, height: int, width: int,
             plane[bits[:, :width].astype(bool)] = c
     for band, value in zip(exact, values, strict=True):
         band[:] = np.frombuffer(next(stacks) if value is None else value, kind).reshape(
-            (height, width) if value is None else ())
+            (height, width) if value is None else ()
+        )
     return classes, exact.astype(dtype)
 
 
@@ -103,7 +107,7 @@ class _Head:
         self._data, self._at = data, 0
 
     def _take(self, length: int) -> bytes:
-        data = self._data[self._at:self._at + length]
+        data = self._data[self._at : self._at + length]
         if len(data) < length:
             raise _damaged("are too short")
         self._at += length
@@ -125,7 +129,7 @@ class _Head:
     def body(self, widths: list[int], height: int) -> Iterator[np.ndarray]:
         """Arrays of (height, width) bytes for each of `widths`."""
         filtered = self._take(1)[0] if widths else PLAIN
-        rest, size = self._data[self._at:], sum(widths) * height
+        rest, size = self._data[self._at :], sum(widths) * height
         try:
             plain = inflate(rest, size) if widths else rest
         except ValueError as problem:

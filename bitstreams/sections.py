@@ -1,6 +1,6 @@
 """The variable parts of the header: a length, then that many bytes.
 
-    varint │ bytes      the length in groups of seven bits, lowest first, bit 7 set on all but the last byte
+varint │ bytes      the length in groups of seven bits, lowest first, bit 7 set on all but the last byte
 """
 
 from __future__ import annotations
@@ -32,8 +32,10 @@ def pack_metadata(metadata: dict) -> bytes:
         raise InputError(f"the metadata cannot be stored as JSON: {problem}") from None
     data = zlib.compress(text.encode(), 9)
     if max(len(text), len(data)) > MAX_METADATA_BYTES:
-        raise InputError(f"the metadata takes {len(text)} bytes, above the limit of {MAX_METADATA_BYTES}; "
-                         "remove the largest tags from the scene")
+        raise InputError(
+            f"the metadata takes {len(text)} bytes, above the limit of {MAX_METADATA_BYTES}; "
+            "remove the largest tags from the scene"
+        )
     return data
 
 
@@ -51,8 +53,10 @@ def unpack_metadata(data: bytes) -> dict:
 def pack_bound(largest: float, dtype: str) -> bytes:
     """The largest error of a pixel, in units of the scene."""
     if not _legal_bound(largest, dtype):
-        raise InputError(f"--max-error {largest:g}: give a whole number from 0 to {MAX_INTEGER_BOUND} for integers, "
-                         f"{MIN_FLOAT_BOUND:.0g} or more for floats")
+        raise InputError(
+            f"--max-error {largest:g}: give a whole number from 0 to {MAX_INTEGER_BOUND} for integers, "
+            f"{MIN_FLOAT_BOUND:.0g} or more for floats"
+        )
     return struct.pack("<d", largest)
 
 

@@ -18,8 +18,10 @@ def fetch(get_bytes: Callable[[int, int], bytes], offset: int, length: int) -> b
     """What get_bytes gives, which has to be bytes."""
     data = get_bytes(offset, length)
     if not isinstance(data, bytes):
-        raise InputError(f"get_bytes({offset}, {length}) returned {type(data).__name__}, not bytes: convert it, as by "
-                         "bytes(...) or .tobytes()")
+        raise InputError(
+            f"get_bytes({offset}, {length}) returned {type(data).__name__}, not bytes: convert it, as by "
+            "bytes(...) or .tobytes()"
+        )
     return data
 
 
@@ -64,7 +66,7 @@ class Start:
             self.data += fetch(self._get_bytes, len(self.data), end - len(self.data))
         if end > len(self.data):
             raise Truncated(f"the stream ends inside its {part}, which takes {end} bytes; fetch it again")
-        data, self.at = self.data[self.at:end], end
+        data, self.at = self.data[self.at : end], end
         return data
 
     def section(self, name: str, limit: int) -> bytes:
@@ -87,6 +89,6 @@ class Start:
     def take_checked(self, length: int, since: int, part: str, error: type[BitstreamError]) -> bytes:
         """The next bytes; after them must stand the CRC-32 of everything from `since` to their end."""
         data = self.take(length + 4, part)
-        if struct.unpack("<I", data[length:])[0] != zlib.crc32(self.data[since:self.at - 4]):
+        if struct.unpack("<I", data[length:])[0] != zlib.crc32(self.data[since : self.at - 4]):
             raise error(f"the {part} does not match its checksum: the stream is damaged; fetch it again")
         return data[:length]

@@ -11,8 +11,21 @@ from rscodec.cli import options
 from rscodec.cli.output import print_json
 from rscodec.cli.progress import bars
 
-ENCODE = ("quality", "bpp", "psnr", "max_error", "effort", "balance", "model", "weights", "tile", "bands", "nodata",
-          "device", "debug")  # fmt: skip
+ENCODE = (
+    "quality",
+    "bpp",
+    "psnr",
+    "max_error",
+    "effort",
+    "balance",
+    "model",
+    "weights",
+    "tile",
+    "bands",
+    "nodata",
+    "device",
+    "debug",
+)
 DECODE = ("bands", "driver", "creation_options", "on_error", "fast", "weights", "device", "max_pixels", "debug")
 
 
@@ -22,10 +35,15 @@ def settings_of(command: click.Command, names: tuple[str, ...]) -> list[click.Pa
 
 
 inputs_argument = click.argument("inputs", nargs=-1, required=True)
-out_option = click.option("--out", type=options.PATH, required=True, metavar="DEST",
-                          help="Folder for the outputs and the report.")
-asset_option = click.option("--asset", metavar="KEY", help="Asset to take of each STAC item.",
-                            show_default="the one with the role data, or the stream")
+out_option = click.option(
+    "--out", type=options.PATH, required=True, metavar="DEST", help="Folder for the outputs and the report."
+)
+asset_option = click.option(
+    "--asset",
+    metavar="KEY",
+    help="Asset to take of each STAC item.",
+    show_default="the one with the role data, or the stream",
+)
 resume_option = click.option("--resume", is_flag=True, help="Go on: keep what the report in DEST says is done.")
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
 
@@ -50,8 +68,14 @@ def command() -> None:
 @overwrite_option
 @options.quiet_option
 @options.json_option
-def encode(inputs: tuple[str, ...], quality: float | None, bpp: float | None, psnr: float | None,
-           max_error: float | None, **settings) -> None:
+def encode(
+    inputs: tuple[str, ...],
+    quality: float | None,
+    bpp: float | None,
+    psnr: float | None,
+    max_error: float | None,
+    **settings,
+) -> None:
     """Compress INPUTS, each into a .bin file of its name. The settings are those of `rscodec encode`."""
     run("encode", inputs, settings | encode_one.operating_point(quality, bpp, psnr, max_error))
 
@@ -82,8 +106,15 @@ def run(verb: str, inputs: tuple[str, ...], settings: dict) -> None:
     )
     found = find_inputs(inputs, asset, streams=verb == "decode")
     with crew(scheduler, workers) as executor, bars(quiet) as bar:
-        rows = batch.run(batch.Work(verb, settings), found, out, executor, resume=resume, overwrite=overwrite,
-                         progress=bar(verb, "scenes"))
+        rows = batch.run(
+            batch.Work(verb, settings),
+            found,
+            out,
+            executor,
+            resume=resume,
+            overwrite=overwrite,
+            progress=bar(verb, "scenes"),
+        )
     if as_json:
         print_json(rows)
     failed = [row for row in rows if row.status == batch.FAILED]
@@ -92,8 +123,12 @@ def run(verb: str, inputs: tuple[str, ...], settings: dict) -> None:
         click.echo(f"failed ({row.exit_code}): {where}{row.message}", err=True)
     if not quiet and not as_json:
         kept = sum(row.status == batch.KEPT for row in rows)
-        click.echo(f"{out}: {len(rows) - len(failed) - kept} done, {kept} kept, {len(failed)} failed, "
-                   f"{sum(row.bytes for row in rows)} bytes")
+        click.echo(
+            f"{out}: {len(rows) - len(failed) - kept} done, {kept} kept, {len(failed)} failed, "
+            f"{sum(row.bytes for row in rows)} bytes"
+        )
     if failed:
-        raise BatchFailed(f"{len(failed)} of {len(rows)} scenes failed; {verb}-report.csv in {out} has them",
-                          {row.exit_code for row in failed})
+        raise BatchFailed(
+            f"{len(failed)} of {len(rows)} scenes failed; {verb}-report.csv in {out} has them",
+            {row.exit_code for row in failed},
+        )

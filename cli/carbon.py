@@ -49,8 +49,9 @@ def simulate(output: Path, size: int, seed: int, overwrite: bool, quiet: bool) -
 @options.quiet_option
 @options.json_option
 @options.debug_option
-def prepare(image: Path, stands: Path, heights: Path, volume: str, output: Path, overwrite: bool, quiet: bool,
-            as_json: bool) -> None:
+def prepare(
+    image: Path, stands: Path, heights: Path, volume: str, output: Path, overwrite: bool, quiet: bool, as_json: bool
+) -> None:
     """Spread the timber of an inventory over the pixels of IMAGE, as carbon: density.tif (Mg/ha) and mask.tif.
 
     Inventory and canopy heights may be in any CRS; both come onto the pixels of IMAGE. What is left out is said.
@@ -71,8 +72,13 @@ def prepare(image: Path, stands: Path, heights: Path, volume: str, output: Path,
 @click.argument("image", type=options.PATH)
 @click.option("--target", type=options.PATH, required=True, help="What `rscodec carbon prepare` made of IMAGE.")
 @click.option("--region", type=options.PATH, show_default="everywhere", help="A raster that is 1 where to learn.")
-@click.option("--more", type=(options.PATH, options.PATH), multiple=True, metavar="IMAGE FOLDER",
-              help="Another image and its target, to be learnt from as well; may be repeated.")
+@click.option(
+    "--more",
+    type=(options.PATH, options.PATH),
+    multiple=True,
+    metavar="IMAGE FOLDER",
+    help="Another image and its target, to be learnt from as well; may be repeated.",
+)
 @click.option("--model", type=click.Choice(["iidm", "idm", "unet", "vae", "gan"]), default="iidm", show_default=True)
 @click.option("--run", type=options.PATH, required=True, help="Folder of this run; one that exists goes on.")
 @click.option("--start", type=options.PATH, help="Begin with average.pt of another run, or with a distilled start.pt.")
@@ -86,8 +92,18 @@ def prepare(image: Path, stands: Path, heights: Path, volume: str, output: Path,
 @options.threads_option
 @options.quiet_option
 @options.debug_option
-def train(image: Path, target: Path, region: Path | None, more: tuple[tuple[Path, Path], ...], model: str, run: Path,
-          start: Path | None, threads: int | None, quiet: bool, **plan) -> None:
+def train(
+    image: Path,
+    target: Path,
+    region: Path | None,
+    more: tuple[tuple[Path, Path], ...],
+    model: str,
+    run: Path,
+    start: Path | None,
+    threads: int | None,
+    quiet: bool,
+    **plan,
+) -> None:
     """Train a model on IMAGE and its density; RUN/weights.safetensors is then what `predict --model` takes.
 
     Interrupted, it goes on when started again.
@@ -99,8 +115,7 @@ def train(image: Path, target: Path, region: Path | None, more: tuple[tuple[Path
         ground = Ground.load(image, target, region)
         for other in more:
             ground = ground.beside(Ground.load(*other, None))
-        train_model(model, ground, run, CarbonPlan(**plan),
-                    (lambda line: None) if quiet else click.echo, start)
+        train_model(model, ground, run, CarbonPlan(**plan), (lambda line: None) if quiet else click.echo, start)
     if not quiet:
         click.echo(f"{run / 'weights.safetensors'}: what `rscodec carbon predict --model` takes")
 
@@ -108,8 +123,9 @@ def train(image: Path, target: Path, region: Path | None, more: tuple[tuple[Path
 @command.command()
 @click.argument("scene", type=options.PATH)
 @click.option("-o", "--output", type=options.PATH, required=True, help="The folder to write.")
-@click.option("--model", required=True, metavar="NAME|FILE",
-              help="Who draws the map: iidm, unet, vae, gan, or a weights file.")
+@click.option(
+    "--model", required=True, metavar="NAME|FILE", help="Who draws the map: iidm, unet, vae, gan, or a weights file."
+)
 @options.bands_option
 @click.option("--stands", type=options.PATH, help="Polygons of forest: the map is of them, and has totals of each.")
 @click.option("--draws", type=click.IntRange(1, 64), default=8, show_default=True, help="Maps that are averaged.")
@@ -136,8 +152,10 @@ def predict(scene: Path, output: Path, model: str, quiet: bool, as_json: bool, *
     elif not quiet:
         spread = "" if made.tonnes_spread is None else f" (maps differ by {made.tonnes_spread:.0f} t)"
         where = "the polygons" if made.totals else "whatever is valid"
-        click.echo(f"{made.path}: {made.tonnes:.0f} t of carbon{spread} on {made.hectares:.0f} ha of {where}, "
-                   f"by {made.model}, trained on {made.trained_on}")
+        click.echo(
+            f"{made.path}: {made.tonnes:.0f} t of carbon{spread} on {made.hectares:.0f} ha of {where}, "
+            f"by {made.model}, trained on {made.trained_on}"
+        )
         if made.far > FAR:
             click.echo(f"the imagery is {made.far:.0f} deviations away from that of the training: doubt this map")
 
@@ -168,8 +186,22 @@ def evaluate(simulated: bool, draws: int, maps: Path | None, threads: int | None
         print_json(found)
     elif not quiet:
         head = ("model", "RMSE", "MAE", "SSIM", "PSNR dB", "RMSE Mg/ha", "bias Mg/ha", "R2")
-        print_table([head, *(
-            (name, f"{one['rmse']:.4f}", f"{one['mae']:.4f}", f"{one['ssim']:.4f}", f"{one['psnr']:.2f}",
-             f"{one['rmse_mg_ha']:.1f}", f"{one['bias_mg_ha']:+.1f}", f"{one['r2']:.3f}")
-            for name, one in found["models"].items()
-        )], right=(1, 2, 3, 4, 5, 6, 7))
+        print_table(
+            [
+                head,
+                *(
+                    (
+                        name,
+                        f"{one['rmse']:.4f}",
+                        f"{one['mae']:.4f}",
+                        f"{one['ssim']:.4f}",
+                        f"{one['psnr']:.2f}",
+                        f"{one['rmse_mg_ha']:.1f}",
+                        f"{one['bias_mg_ha']:+.1f}",
+                        f"{one['r2']:.3f}",
+                    )
+                    for name, one in found["models"].items()
+                ),
+            ],
+            right=(1, 2, 3, 4, 5, 6, 7),
+        )

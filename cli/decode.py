@@ -25,20 +25,38 @@ GENERATED = " or ".join(name for name, offered in (("--enhance", ENHANCED), ("--
 @click.command()
 @click.argument("stream", type=options.INPUT)
 @options.output_option
-@click.option("--window", type=int, nargs=4, metavar="COL ROW WIDTH HEIGHT",
-              help="Decode these pixels only, and read only the tiles they need.")
-@click.option("--preview", type=click.IntRange(min=1), metavar="N",
-              help="A small picture instead, its longest side about N pixels, for a fraction of the work.")
+@click.option(
+    "--window",
+    type=int,
+    nargs=4,
+    metavar="COL ROW WIDTH HEIGHT",
+    help="Decode these pixels only, and read only the tiles they need.",
+)
+@click.option(
+    "--preview",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="A small picture instead, its longest side about N pixels, for a fraction of the work.",
+)
 @options.bands_option
 @options.format_option
 @options.creation_option
-@click.option("--on-error", type=click.Choice(["stop", "nodata"]), default="stop", show_default=True,
-              help="At a damaged tile: stop, or leave it empty (nodata, NaN or masked) and go on (exit code 4 "
-                   "all the same).")
+@click.option(
+    "--on-error",
+    type=click.Choice(["stop", "nodata"]),
+    default="stop",
+    show_default=True,
+    help="At a damaged tile: stop, or leave it empty (nodata, NaN or masked) and go on (exit code 4 all the same).",
+)
 @click.option("--fast", is_flag=True, help="Synthesis in bfloat16: a few grey levels of difference.")
 @enhancing.by_choice(hidden=not ENHANCED)
-@click.option("--upscale", type=upscale_scene.SCALE, metavar="SCALE", hidden=not UPSCALED,
-              help="Upsample what was decoded, as `rscodec upscale --scale` does; --window counts pixels before.")
+@click.option(
+    "--upscale",
+    type=upscale_scene.SCALE,
+    metavar="SCALE",
+    hidden=not UPSCALED,
+    help="Upsample what was decoded, as `rscodec upscale --scale` does; --window counts pixels before.",
+)
 @options.seed_option(None, f"With {GENERATED}: ", hidden=not GENERATED)
 @options.weights_option
 @options.device_option
@@ -47,9 +65,20 @@ GENERATED = " or ".join(name for name, offered in (("--enhance", ENHANCED), ("--
 @options.overwrite_option
 @options.quiet_option
 @options.debug_option
-def command(stream: str | Path, output: Path, driver: str | None, creation_options: tuple[tuple[str, str], ...],
-            quiet: bool, preview: int | None, window: tuple[int, int, int, int] | None, fast: bool,
-            enhance: EnhanceSettings | None, upscale: float | None, seed: int | None, **settings) -> None:
+def command(
+    stream: str | Path,
+    output: Path,
+    driver: str | None,
+    creation_options: tuple[tuple[str, str], ...],
+    quiet: bool,
+    preview: int | None,
+    window: tuple[int, int, int, int] | None,
+    fast: bool,
+    enhance: EnhanceSettings | None,
+    upscale: float | None,
+    seed: int | None,
+    **settings,
+) -> None:
     """Reconstruct the scene that STREAM holds."""
     for name, given in (("--window", window), ("--fast", fast), ("--enhance", enhance), ("--upscale", upscale)):
         if preview and given:
@@ -71,12 +100,10 @@ def command(stream: str | Path, output: Path, driver: str | None, creation_optio
         result = preview_file(stream, output, preview, **settings)
     else:
         with progress("decode", quiet) as report:
-            result = decode_file(stream, output, window=window, fast=fast, enhance=enhance, progress=report,
-                                 **settings)
+            result = decode_file(stream, output, window=window, fast=fast, enhance=enhance, progress=report, **settings)
     if not quiet:
         changed = f"bands enhanced: {', '.join(map(str, result.enhanced)) or 'none'}; " if enhance else ""
-        click.echo(f"{result.path}: {result.width} x {result.height} x {result.bands}, {changed}"
-                   f"{result.seconds:.1f} s")
+        click.echo(f"{result.path}: {result.width} x {result.height} x {result.bands}, {changed}{result.seconds:.1f} s")
     tell_guess(stream, result)
     tell_lossy(result)
     if result.tiles_bad:

@@ -22,40 +22,79 @@ MASK_BPP = 2  # of an alpha band: no mask takes as much, even if it is noise
 @click.command()
 @click.argument("scene", type=options.INPUT)
 @options.output_option
-@click.option("-q", "--quality", type=options.FiniteRange(1, 8), show_default="3",
-              help="Quality, continuous.")
+@click.option("-q", "--quality", type=options.FiniteRange(1, 8), show_default="3", help="Quality, continuous.")
 @click.option("--bpp", type=options.FiniteRange(0, min_open=True), help="Aim at so many bits per pixel, valid or not.")
-@click.option("--psnr", type=options.FiniteRange(0, min_open=True),
-              help="Aim at such a PSNR in dB, over all valid pixels of all bands. Its peak is the range of the type "
-                   "(255 for uint8, 65535 for uint16 and int16), for floats that of the scene.")
-@click.option("--max-error", type=options.FiniteRange(0), metavar="E",
-              help="No valid pixel is further off than E, in units of the scene, wherever it is decoded. 0, for "
-                   "integers: without loss. The quality is the one that takes the fewest bytes, unless it is given.")
-@click.option("--effort", type=click.IntRange(0, MOST_EFFORT), default=0, show_default=True,
-              help="Time to spend on fewer bits: from 2 on, each level takes twice as long. Decoding stays as it is.")
-@click.option("--balance", is_flag=True,
-              help="An error counts by how much its band varies: bands that vary little keep their detail, for models "
-                   "that scale each band by itself. The others lose some, PSNR falls, and a quality takes more bits.")
-@click.option("--model", type=click.Choice([row.name for row in CODECS if row.public]), default="s",
-              show_default=True, help="The codec.")
+@click.option(
+    "--psnr",
+    type=options.FiniteRange(0, min_open=True),
+    help="Aim at such a PSNR in dB, over all valid pixels of all bands. Its peak is the range of the type "
+    "(255 for uint8, 65535 for uint16 and int16), for floats that of the scene.",
+)
+@click.option(
+    "--max-error",
+    type=options.FiniteRange(0),
+    metavar="E",
+    help="No valid pixel is further off than E, in units of the scene, wherever it is decoded. 0, for "
+    "integers: without loss. The quality is the one that takes the fewest bytes, unless it is given.",
+)
+@click.option(
+    "--effort",
+    type=click.IntRange(0, MOST_EFFORT),
+    default=0,
+    show_default=True,
+    help="Time to spend on fewer bits: from 2 on, each level takes twice as long. Decoding stays as it is.",
+)
+@click.option(
+    "--balance",
+    is_flag=True,
+    help="An error counts by how much its band varies: bands that vary little keep their detail, for models "
+    "that scale each band by itself. The others lose some, PSNR falls, and a quality takes more bits.",
+)
+@click.option(
+    "--model",
+    type=click.Choice([row.name for row in CODECS if row.public]),
+    default="s",
+    show_default=True,
+    help="The codec.",
+)
 @options.weights_option
-@click.option("--tile", type=options.TileEdge(), default=512, show_default=True,
-              help=f"Tile edge in pixels, a multiple of {TILE_UNIT}.")
+@click.option(
+    "--tile",
+    type=options.TileEdge(),
+    default=512,
+    show_default=True,
+    help=f"Tile edge in pixels, a multiple of {TILE_UNIT}.",
+)
 @options.bands_option
 @click.option("--nodata", type=float, help="Value of invalid pixels, if the scene does not say; nan too.")
 @options.device_option
 @options.threads_option
-@click.option("--stac", type=options.PATH, metavar="ITEM.json",
-              help="Write a STAC item that describes the output, or update the one that is there.")
+@click.option(
+    "--stac",
+    type=options.PATH,
+    metavar="ITEM.json",
+    help="Write a STAC item that describes the output, or update the one that is there.",
+)
 @options.scheduler_option
 @options.workers_option
 @options.overwrite_option
 @options.quiet_option
 @options.json_option
 @options.debug_option
-def command(scene: str | Path, output: Path, quality: float | None, bpp: float | None, psnr: float | None,
-            max_error: float | None, stac: Path | None, scheduler: str, workers: int, quiet: bool, as_json: bool,
-            **settings) -> None:
+def command(
+    scene: str | Path,
+    output: Path,
+    quality: float | None,
+    bpp: float | None,
+    psnr: float | None,
+    max_error: float | None,
+    stac: Path | None,
+    scheduler: str,
+    workers: int,
+    quiet: bool,
+    as_json: bool,
+    **settings,
+) -> None:
     """Compress SCENE, any raster that GDAL reads, into a file.
 
     One of --quality, --bpp, --psnr and --max-error sets the operating point (the last and --quality go together).
@@ -74,8 +113,9 @@ def command(scene: str | Path, output: Path, quality: float | None, bpp: float |
         if (scheduler, workers) != (LOCAL, 1):
             settings["executor"] = stack.enter_context(crew(scheduler, workers))
         searching = bar("search", "tries") if quality is None and {*goal.values()} != {None} else None
-        result = encode_file(scene, output, progress=bar("encode", "tiles"), search_progress=searching, **goal,
-                             **settings)
+        result = encode_file(
+            scene, output, progress=bar("encode", "tiles"), search_progress=searching, **goal, **settings
+        )
     for note in write_item(stac, item, output) if stac else ():
         click.echo(f"note: {note}", err=True)
     remarks = remark(result, bpp, psnr), balance_remark(result, settings["balance"]), alpha_remark(result, scene)
@@ -87,8 +127,10 @@ def command(scene: str | Path, output: Path, quality: float | None, bpp: float |
         point = "fixed rate" if result.quality is None else f"quality {result.quality:g}"
         if result.psnr_db_estimated is not None:
             point += f", about {result.psnr_db_estimated:.2f} dB"
-        click.echo(f"{result.path}: {result.bytes} bytes, {result.bpp:.4f} bpp, {point}, "
-                   f"{result.width} x {result.height} x {result.bands}, {result.seconds:.1f} s")
+        click.echo(
+            f"{result.path}: {result.bytes} bytes, {result.bpp:.4f} bpp, {point}, "
+            f"{result.width} x {result.height} x {result.bands}, {result.seconds:.1f} s"
+        )
 
 
 def operating_point(quality: float | None, bpp: float | None, psnr: float | None, max_error: float | None) -> dict:
@@ -132,5 +174,7 @@ def alpha_remark(result, scene: str | Path) -> str | None:
     bands = ", ".join(map(str, result.alpha))
     roles = (word for band in result.alpha for word in (f"-colorinterp_{band}", "undefined"))
     edit = shlex.join(["gdal_edit.py", *roles, str(scene)])
-    return (f"alpha (band {bands}) is kept exactly and takes {100 * planes / result.bytes:.0f} % of the file; "
-            f"if it is a measurement, such as near infrared, say so by `{edit}` and encode it again")
+    return (
+        f"alpha (band {bands}) is kept exactly and takes {100 * planes / result.bytes:.0f} % of the file; "
+        f"if it is a measurement, such as near infrared, say so by `{edit}` and encode it again"
+    )

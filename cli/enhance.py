@@ -24,8 +24,15 @@ from rscodec.enhancers.base import EnhanceSettings
 @options.overwrite_option
 @options.quiet_option
 @options.debug_option
-def command(image: Path, output: Path, enhance: EnhanceSettings, driver: str | None,
-            creation_options: tuple[tuple[str, str], ...], quiet: bool, **settings) -> None:
+def command(
+    image: Path,
+    output: Path,
+    enhance: EnhanceSettings,
+    driver: str | None,
+    creation_options: tuple[tuple[str, str], ...],
+    quiet: bool,
+    **settings,
+) -> None:
     """Enhance red, green and blue of IMAGE, which JPEG2000, say, compressed.
 
     The pixels are generated, and tags of the output say so. Other bands, nodata and metadata are copied.

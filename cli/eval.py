@@ -39,15 +39,31 @@ class Scales(click.ParamType):
 
 
 images_argument = click.argument("images", nargs=-1, required=True)
-codecs_option = click.option("--codecs", type=Names(), default="rscodec:s", show_default=True,
-                             help="Ours: [ENHANCER:]rscodec:MODEL[:EFFORT][:balance][@WEIGHTS]; +1/2.5/4: qualities.")
-anchors_option = click.option("--anchors", type=Names(), default="jpeg2000,bpg,vvc,vtm", show_default=True,
-                              help="[ENHANCER:]NAME; +P/P/P: its parameters. An unknown name is answered with all.")
-eval_bands_option = click.option("--bands", type=Bands(), default="1-3", show_default=True,
-                                 help="Bands to code, counted from 1, or all.")
+codecs_option = click.option(
+    "--codecs",
+    type=Names(),
+    default="rscodec:s",
+    show_default=True,
+    help="Ours: [ENHANCER:]rscodec:MODEL[:EFFORT][:balance][@WEIGHTS]; +1/2.5/4: qualities.",
+)
+anchors_option = click.option(
+    "--anchors",
+    type=Names(),
+    default="jpeg2000,bpg,vvc,vtm",
+    show_default=True,
+    help="[ENHANCER:]NAME; +P/P/P: its parameters. An unknown name is answered with all.",
+)
+eval_bands_option = click.option(
+    "--bands", type=Bands(), default="1-3", show_default=True, help="Bands to code, counted from 1, or all."
+)
 
-pictures_option = click.option("--pictures", type=click.IntRange(min=0), default=4, show_default=True,
-                               help="How many images the report lets one look at.")
+pictures_option = click.option(
+    "--pictures",
+    type=click.IntRange(min=0),
+    default=4,
+    show_default=True,
+    help="How many images the report lets one look at.",
+)
 resume_option = click.option("--resume", is_flag=True, help="Go on with the results that --out holds.")
 
 
@@ -67,15 +83,30 @@ def command() -> None:
 @anchors_option
 @click.option("--out", type=options.PATH, required=True, help="Folder for results, curves and report.")
 @eval_bands_option
-@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True,
-              help="Processes. More than one disturbs the times that are measured.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Processes. More than one disturbs the times that are measured.",
+)
 @pictures_option
 @resume_option
 @options.quiet_option
 @options.json_option
 @options.debug_option
-def rd(images: tuple[str, ...], codecs: tuple[str, ...], anchors: tuple[str, ...], out: Path,
-       bands: tuple[int, ...] | str, jobs: int, pictures: int, resume: bool, quiet: bool, as_json: bool) -> None:
+def rd(
+    images: tuple[str, ...],
+    codecs: tuple[str, ...],
+    anchors: tuple[str, ...],
+    out: Path,
+    bands: tuple[int, ...] | str,
+    jobs: int,
+    pictures: int,
+    resume: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
     """Code IMAGES at every operating point, and say how many bits are saved at equal quality.
 
     Every row is on disk as soon as it is measured: an interrupted run goes on with --resume.
@@ -86,8 +117,16 @@ def rd(images: tuple[str, ...], codecs: tuple[str, ...], anchors: tuple[str, ...
     from rscodec.eval.report import write_report
 
     with progress("measure", quiet) as report:
-        result = measure_all(find_images(list(images)), codecs, anchors, out, bands=None if bands == "all" else bands,
-                             jobs=jobs, resume=resume, progress=report)
+        result = measure_all(
+            find_images(list(images)),
+            codecs,
+            anchors,
+            out,
+            bands=None if bands == "all" else bands,
+            jobs=jobs,
+            resume=resume,
+            progress=report,
+        )
     write_curves(result.summary, out)
     page = write_report(result, out, pictures)
     if as_json:
@@ -107,8 +146,16 @@ def rd(images: tuple[str, ...], codecs: tuple[str, ...], anchors: tuple[str, ...
 @options.quiet_option
 @options.json_option
 @options.debug_option
-def speed(image: str, codecs: tuple[str, ...], anchors: tuple[str, ...], bands: tuple[int, ...] | str, repeats: int,
-          threads: int, quiet: bool, as_json: bool) -> None:
+def speed(
+    image: str,
+    codecs: tuple[str, ...],
+    anchors: tuple[str, ...],
+    bands: tuple[int, ...] | str,
+    repeats: int,
+    threads: int,
+    quiet: bool,
+    as_json: bool,
+) -> None:
     """Time every codec on IMAGE: megapixels per second, peak memory, and ratios to the first one named.
 
     They run in turn, each in its own process. Take a scene of some megapixels, such as `rscodec sample` makes.
@@ -118,26 +165,56 @@ def speed(image: str, codecs: tuple[str, ...], anchors: tuple[str, ...], bands: 
 
     path = find_images([image])[0].path
     with progress("time", quiet) as report:
-        rows, skipped = measure_speed(path, [*codecs, *anchors], bands=None if bands == "all" else bands,
-                                      repeats=repeats, threads=threads, progress=report)
+        rows, skipped = measure_speed(
+            path,
+            [*codecs, *anchors],
+            bands=None if bands == "all" else bands,
+            repeats=repeats,
+            threads=threads,
+            progress=report,
+        )
     if as_json:
         print_json({"rows": rows, "skipped": skipped})
         return
     head = ("codec", "parameter", "encode Mpx/s", "decode Mpx/s", "encode time", "decode time", "peak MiB")
-    print_table([head, *(
-        (row.codec, f"{row.parameter:g}", f"{row.encode_mpx_s:.3f}", f"{row.decode_mpx_s:.3f}",
-         f"{row.encode_time_ratio:.2f} x", f"{row.decode_time_ratio:.2f} x", f"{row.peak_mib:.0f}") for row in rows
-    )], right=(1, 2, 3, 4, 5, 6))
+    print_table(
+        [
+            head,
+            *(
+                (
+                    row.codec,
+                    f"{row.parameter:g}",
+                    f"{row.encode_mpx_s:.3f}",
+                    f"{row.decode_mpx_s:.3f}",
+                    f"{row.encode_time_ratio:.2f} x",
+                    f"{row.decode_time_ratio:.2f} x",
+                    f"{row.peak_mib:.0f}",
+                )
+                for row in rows
+            ),
+        ],
+        right=(1, 2, 3, 4, 5, 6),
+    )
     print_skipped(skipped)
 
 
 @command.command()
 @images_argument
 @click.option("--scales", type=Scales(), default="2,2.6,3,3.4,4,6,8", show_default=True, help="Real numbers from 1.")
-@click.option("--models", type=Names(), default="bicubic", show_default=True,
-              help="bicubic, upsamplers, weights files of upsamplers; NAME:deterministic leaves out what is random.")
-@click.option("--degradation", type=click.Choice(["bicubic", "degraded"]), default="bicubic", show_default=True,
-              help="How images are shrunk; degraded: with blur, noise and JPEG of random strength, at fixed seeds.")
+@click.option(
+    "--models",
+    type=Names(),
+    default="bicubic",
+    show_default=True,
+    help="bicubic, upsamplers, weights files of upsamplers; NAME:deterministic leaves out what is random.",
+)
+@click.option(
+    "--degradation",
+    type=click.Choice(["bicubic", "degraded"]),
+    default="bicubic",
+    show_default=True,
+    help="How images are shrunk; degraded: with blur, noise and JPEG of random strength, at fixed seeds.",
+)
 @click.option("--out", type=options.PATH, required=True, help="Folder for table, curves and report.")
 @pictures_option
 @resume_option
@@ -145,8 +222,18 @@ def speed(image: str, codecs: tuple[str, ...], anchors: tuple[str, ...], bands: 
 @options.quiet_option
 @options.json_option
 @options.debug_option
-def sr(images: tuple[str, ...], scales: tuple[float, ...], models: tuple[str, ...], degradation: str, out: Path,
-       pictures: int, resume: bool, device: str, quiet: bool, as_json: bool) -> None:
+def sr(
+    images: tuple[str, ...],
+    scales: tuple[float, ...],
+    models: tuple[str, ...],
+    degradation: str,
+    out: Path,
+    pictures: int,
+    resume: bool,
+    device: str,
+    quiet: bool,
+    as_json: bool,
+) -> None:
     """Shrink IMAGES, upsample them again, and say how far from the original that is.
 
     Bands 1 to 3 of uint8. Shrinking is bicubic without aliasing unless --degradation says otherwise, to whole pixels.
@@ -158,20 +245,45 @@ def sr(images: tuple[str, ...], scales: tuple[float, ...], models: tuple[str, ..
     from rscodec.eval.sr_report import write_sr_report
 
     with progress("measure", quiet) as report:
-        result = measure_all(find_images(list(images)), scales, models, out, device=device, degradation=degradation,
-                             resume=resume, progress=report)
+        result = measure_all(
+            find_images(list(images)),
+            scales,
+            models,
+            out,
+            device=device,
+            degradation=degradation,
+            resume=resume,
+            progress=report,
+        )
     write_scale_curves(result.summary, out)
     page = write_sr_report(result, out, pictures)
     if as_json:
         print_json(result.summary)
     elif not quiet:
         head = ("set", "images", "model", "scale", "PSNR dB", "to bicubic", "LPIPS", "of bicubic", "NIQE", "seconds")
-        print_table([head, *(
-            (name, point["images"], model, f"{point['scale']:g}", _number(point["psnr_db"], ".2f"),
-             _number(point["psnr_db_gain"], "+.2f"), _number(point["lpips"], ".4f"),
-             _number(point["lpips_ratio"], ".2f"), _number(point["niqe"], ".2f"), _number(point["seconds"], ".2f"))
-            for name, found in result.summary["sets"].items() for model, points in found.items() for point in points
-        )], right=(1, 3, 4, 5, 6, 7, 8, 9))
+        print_table(
+            [
+                head,
+                *(
+                    (
+                        name,
+                        point["images"],
+                        model,
+                        f"{point['scale']:g}",
+                        _number(point["psnr_db"], ".2f"),
+                        _number(point["psnr_db_gain"], "+.2f"),
+                        _number(point["lpips"], ".4f"),
+                        _number(point["lpips_ratio"], ".2f"),
+                        _number(point["niqe"], ".2f"),
+                        _number(point["seconds"], ".2f"),
+                    )
+                    for name, found in result.summary["sets"].items()
+                    for model, points in found.items()
+                    for point in points
+                ),
+            ],
+            right=(1, 3, 4, 5, 6, 7, 8, 9),
+        )
         print_skipped(result.summary["skipped"])
         click.echo(f"the report is {page}")
 
@@ -179,15 +291,20 @@ def sr(images: tuple[str, ...], scales: tuple[float, ...], models: tuple[str, ..
 @command.command()
 @codecs_option
 @anchors_option
-@click.option("--model", required=True, metavar="NAME|FILE",
-              help="Who draws the map: a model that ships, its file, or ols, rf, svr, gbm.")
+@click.option(
+    "--model",
+    required=True,
+    metavar="NAME|FILE",
+    help="Who draws the map: a model that ships, its file, or ols, rf, svr, gbm.",
+)
 @click.option("--draws", type=click.IntRange(1, 64), default=8, show_default=True, help="Maps that are averaged.")
 @click.option("--out", type=options.PATH, required=True, help="Folder for table and curves.")
 @options.quiet_option
 @options.json_option
 @options.debug_option
-def carbon(codecs: tuple[str, ...], anchors: tuple[str, ...], model: str, draws: int, out: Path, quiet: bool,
-           as_json: bool) -> None:
+def carbon(
+    codecs: tuple[str, ...], anchors: tuple[str, ...], model: str, draws: int, out: Path, quiet: bool, as_json: bool
+) -> None:
     """Code imagery of the simulated county, map its carbon, and say what that costs the map at each rate."""
     from rscodec.eval.carbon import task_rate
     from rscodec.eval.plots import write_carbon_curves
@@ -199,11 +316,24 @@ def carbon(codecs: tuple[str, ...], anchors: tuple[str, ...], model: str, draws:
         print_json(result)
     elif not quiet:
         head = ("codec", "bpp", "RMSE Mg/ha", "added %", "bias Mg/ha", "NDVI error")
-        print_table([head, *(
-            (codec, f"{point['rate_bpp_file']:.3f}", f"{point['rmse_mg_ha']:.2f}", f"{point['added_percent']:+.2f}",
-             f"{point['bias_mg_ha']:+.2f}", f"{point['ndvi_mae']:.4f}")
-            for codec, points in result["curves"].items() for point in points
-        )], right=(1, 2, 3, 4, 5))
+        print_table(
+            [
+                head,
+                *(
+                    (
+                        codec,
+                        f"{point['rate_bpp_file']:.3f}",
+                        f"{point['rmse_mg_ha']:.2f}",
+                        f"{point['added_percent']:+.2f}",
+                        f"{point['bias_mg_ha']:+.2f}",
+                        f"{point['ndvi_mae']:.4f}",
+                    )
+                    for codec, points in result["curves"].items()
+                    for point in points
+                ),
+            ],
+            right=(1, 2, 3, 4, 5),
+        )
         at = result["at"]
         if at["rate_bpp_file"] is not None:
             shares = ", ".join(f"{codec} {added:+.2f} %" for codec, added in at["added_percent"].items())
@@ -214,9 +344,17 @@ def carbon(codecs: tuple[str, ...], anchors: tuple[str, ...], model: str, draws:
 def print_deltas(result: dict) -> None:
     head = ("set", "images", "codec", "against", "metric", "BD-rate %", "BD dB", "overlap", "least")
     rows = [
-        (name, delta["images"], delta["codec"], delta["anchor"], delta["metric"],
-         _number(delta["bd_rate_percent"], "+.2f"), _number(delta["bd_quality_db"], "+.3f"),
-         f"{delta['overlap_mean']:.2f}", f"{delta['overlap_min']:.2f}")
+        (
+            name,
+            delta["images"],
+            delta["codec"],
+            delta["anchor"],
+            delta["metric"],
+            _number(delta["bd_rate_percent"], "+.2f"),
+            _number(delta["bd_quality_db"], "+.3f"),
+            f"{delta['overlap_mean']:.2f}",
+            f"{delta['overlap_min']:.2f}",
+        )
         for name, one in result["sets"].items()
         for delta in one["deltas"]
     ]

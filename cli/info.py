@@ -26,8 +26,15 @@ def command(stream: str | Path, as_json: bool) -> None:
     else:
         print_table([Line._fields, *lines], right=(0, 1))
         click.echo()
-        print_table(((name, f"{value:.4f}" if isinstance(value, float) else value, MEANINGS.get(name, ""))
-                     for name, value in sums.items()), right=(1,))
+        print_table(
+            (
+                (name, f"{value:.4f}" if isinstance(value, float) else value, MEANINGS.get(name, ""))
+                for name, value in sums.items()
+            ),
+            right=(1,),
+        )
     if lost:
-        raise TileDamaged(f"{stream} is cut off: its last {lost} bytes are missing; fetch it again, or decode what is "
-                          "there with --on-error nodata")
+        raise TileDamaged(
+            f"{stream} is cut off: its last {lost} bytes are missing; fetch it again, or decode what is "
+            "there with --on-error nodata"
+        )

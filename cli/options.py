@@ -102,35 +102,73 @@ class InputPath(click.Path):
 PATH = click.Path(path_type=Path)
 INPUT = InputPath()
 
-debug_option = click.option("--debug", is_flag=True, is_eager=True, expose_value=False,
-                            callback=remember_debug, help="Show the traceback of an error.")
+debug_option = click.option(
+    "--debug",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=remember_debug,
+    help="Show the traceback of an error.",
+)
 output_option = click.option("-o", "--output", type=PATH, required=True, help="The file to write.")
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
-bands_option = click.option("--bands", type=BandList(), show_default="all",
-                            help="Bands to take, counted from 1: 4,3,2 or 1-3.")
+bands_option = click.option(
+    "--bands", type=BandList(), show_default="all", help="Bands to take, counted from 1: 4,3,2 or 1-3."
+)
 weights_option = click.option("--weights", type=PATH, help="Weights file, instead of the packaged one.")
-device_option = click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True,
-                             help="Where the networks run.")
-threads_option = click.option("--threads", type=click.IntRange(min=1), show_default="all cores",
-                              help="CPU threads.")
-max_pixels_option = click.option("--max-pixels", type=click.IntRange(min=1), default=MAX_PIXELS_IN_FILE,
-                                 show_default=True, metavar="N",
-                                 help="Refuse to write more pixels than N, width x height x bands.")
-format_option = click.option("--format", "driver", type=click.Choice(["GTiff", "COG", "PNG"], case_sensitive=False),
-                             metavar="[GTiff|COG|PNG]", show_default="PNG for .png, GTiff otherwise",
-                             help="Format of the output.")
-creation_option = click.option("--co", "creation_options", type=CreationOption(), multiple=True,
-                               help="Creation option of the format, such as COMPRESS=DEFLATE; may be repeated.")
-scheduler_option = click.option("--scheduler", default=LOCAL, show_default=True, metavar="local|tcp://HOST:PORT",
-                                help="Who does the work: this machine, or the workers of a Dask scheduler.")
-workers_option = click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True,
-                              help="Processes on this machine, a thread each; more than one need Dask.")
+device_option = click.option(
+    "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Where the networks run."
+)
+threads_option = click.option("--threads", type=click.IntRange(min=1), show_default="all cores", help="CPU threads.")
+max_pixels_option = click.option(
+    "--max-pixels",
+    type=click.IntRange(min=1),
+    default=MAX_PIXELS_IN_FILE,
+    show_default=True,
+    metavar="N",
+    help="Refuse to write more pixels than N, width x height x bands.",
+)
+format_option = click.option(
+    "--format",
+    "driver",
+    type=click.Choice(["GTiff", "COG", "PNG"], case_sensitive=False),
+    metavar="[GTiff|COG|PNG]",
+    show_default="PNG for .png, GTiff otherwise",
+    help="Format of the output.",
+)
+creation_option = click.option(
+    "--co",
+    "creation_options",
+    type=CreationOption(),
+    multiple=True,
+    help="Creation option of the format, such as COMPRESS=DEFLATE; may be repeated.",
+)
+scheduler_option = click.option(
+    "--scheduler",
+    default=LOCAL,
+    show_default=True,
+    metavar="local|tcp://HOST:PORT",
+    help="Who does the work: this machine, or the workers of a Dask scheduler.",
+)
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Processes on this machine, a thread each; more than one need Dask.",
+)
 
 
 def seed_option(default: int | None = 0, when: str = "", hidden: bool = False):
     """--seed of whatever generates; without a default it is seen whether the user gave one."""
-    return click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=default, hidden=hidden, show_default="0",
-                        help=f"{when}Another seed generates other detail.")
+    return click.option(
+        "--seed",
+        type=click.IntRange(0, 2**63 - 1),
+        default=default,
+        hidden=hidden,
+        show_default="0",
+        help=f"{when}Another seed generates other detail.",
+    )
 
 
 quiet_option = click.option("--quiet", is_flag=True, help="No progress bar, no summary.")

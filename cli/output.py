@@ -19,8 +19,11 @@ def print_json(result) -> None:
 def tell_guess(scene: str | PathLike, report) -> None:
     """A note on bands that were taken for red, green and blue of a scene that does not say which they are."""
     if report.guessed:
-        click.echo(f"note: {scene} does not say which bands are red, green and blue; "
-                   f"{','.join(map(str, report.guessed))} are taken: give --bands R,G,B,... for others", err=True)
+        click.echo(
+            f"note: {scene} does not say which bands are red, green and blue; "
+            f"{','.join(map(str, report.guessed))} are taken: give --bands R,G,B,... for others",
+            err=True,
+        )
 
 
 def tell_lossy(report) -> None:
@@ -50,6 +53,8 @@ def print_table(rows: Iterable[tuple], right: tuple[int, ...] = ()) -> None:
     cells = [[str(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
-        aligned = [cell.rjust(width) if at in right else cell.ljust(width)
-                   for at, (cell, width) in enumerate(zip(row, widths, strict=True))]
+        aligned = [
+            cell.rjust(width) if at in right else cell.ljust(width)
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
         click.echo("  ".join(aligned).rstrip())

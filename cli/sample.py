@@ -14,17 +14,18 @@ from rscodec.cli import options
 @click.command()
 @options.output_option
 @click.option("--size", type=click.IntRange(min=1), default=1024, show_default=True, help="Edge in pixels.")
-@click.option("--bands", type=click.IntRange(1, MAX_BANDS), default=3, show_default=True,
-              help="How many bands.")
-@click.option("--dtype", type=click.Choice(list(DTYPES.values())), default="uint8", show_default=True,
-              help="Type of the pixels.")
+@click.option("--bands", type=click.IntRange(1, MAX_BANDS), default=3, show_default=True, help="How many bands.")
+@click.option(
+    "--dtype", type=click.Choice(list(DTYPES.values())), default="uint8", show_default=True, help="Type of the pixels."
+)
 @click.option("--nodata", type=float, help="Surround the scene with a collar of this value; nan too.")
 @click.option("--seed", type=click.IntRange(min=0), default=42, show_default=True, help="Which scene.")
 @options.overwrite_option
 @options.quiet_option
 @options.debug_option
-def command(output: Path, size: int, bands: int, dtype: str, nodata: float | None, seed: int, overwrite: bool,
-            quiet: bool) -> None:
+def command(
+    output: Path, size: int, bands: int, dtype: str, nodata: float | None, seed: int, overwrite: bool, quiet: bool
+) -> None:
     """Write an image with terrain, water, fields, roads and roofs that never existed.
 
     The same options give the same scene.

@@ -44,8 +44,9 @@ def run_options(
         click.option("--run", type=FOLDER, required=True, help="Folder of this run."),
         click.option("--start", type=EXISTING, help=start),
         click.option("--steps", default=20000, show_default=True),
-        click.option("--decay", default=decay, show_default=True,
-                     help="Steps at the end over which the learning rate falls."),
+        click.option(
+            "--decay", default=decay, show_default=True, help="Steps at the end over which the learning rate falls."
+        ),
         click.option("--rate", default=rate, show_default=True, help="Learning rate."),
         click.option("--batch", default=batch, show_default=True, help="Crops of a batch."),
         click.option("--average", default=0.999, show_default=True, help="Decay of the moving average."),
@@ -54,7 +55,7 @@ def run_options(
         click.option("--minutes", type=float, help="Stop (and save) after this long."),
         click.option("--seed", default=0, show_default=True),
         gathered("settings", RunSettings),
-    )  # fmt: skip
+    )
 
 
 def export_options() -> Callable:

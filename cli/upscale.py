@@ -19,8 +19,13 @@ SCALE = options.FiniteRange(1, LARGEST_SCALE, min_open=True)
 @click.argument("scene", type=options.INPUT)
 @options.output_option
 @click.option("--scale", type=SCALE, required=True, help="How many pixels one becomes, either way: any real number.")
-@click.option("--model", default="e2diff", show_default=True, metavar="NAME|FILE",
-              help="The upsampler: e2diff, or slimdiff, in one step, for a scale of 4 or 8.")
+@click.option(
+    "--model",
+    default="e2diff",
+    show_default=True,
+    metavar="NAME|FILE",
+    help="The upsampler: e2diff, or slimdiff, in one step, for a scale of 4 or 8.",
+)
 @options.seed_option(None)
 @options.bands_option
 @click.option("--weights", type=options.PATH, help="Of a compressed SCENE: its weights, instead of the packaged ones.")
@@ -32,8 +37,17 @@ SCALE = options.FiniteRange(1, LARGEST_SCALE, min_open=True)
 @options.overwrite_option
 @options.quiet_option
 @options.debug_option
-def command(scene: str | Path, output: Path, scale: float, model: str, seed: int | None, driver: str | None,
-            creation_options: tuple[tuple[str, str], ...], quiet: bool, **settings) -> None:
+def command(
+    scene: str | Path,
+    output: Path,
+    scale: float,
+    model: str,
+    seed: int | None,
+    driver: str | None,
+    creation_options: tuple[tuple[str, str], ...],
+    quiet: bool,
+    **settings,
+) -> None:
     """Upsample SCENE, a raster or a compressed file.
 
     Red, green and blue are generated, and tags say so; other bands are bicubic. Nodata, masks and place are kept.

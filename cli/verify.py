@@ -15,18 +15,27 @@ from rscodec.cli.progress import progress
 
 @click.command()
 @click.argument("stream", type=options.INPUT)
-@click.option("--against", type=options.INPUT, metavar="SCENE",
-              help="Compare with the scene that it was made from.")
-@click.option("--bands", type=options.BandList(), show_default="all",
-              help="With --against: the bands of SCENE that were encoded, such as 4,3,2.")
+@click.option("--against", type=options.INPUT, metavar="SCENE", help="Compare with the scene that it was made from.")
+@click.option(
+    "--bands",
+    type=options.BandList(),
+    show_default="all",
+    help="With --against: the bands of SCENE that were encoded, such as 4,3,2.",
+)
 @options.weights_option
 @options.device_option
 @options.threads_option
 @options.quiet_option
 @options.json_option
 @options.debug_option
-def command(stream: str | Path, against: str | Path | None, bands: tuple[int, ...] | None, quiet: bool, as_json: bool,
-            **settings) -> None:
+def command(
+    stream: str | Path,
+    against: str | Path | None,
+    bands: tuple[int, ...] | None,
+    quiet: bool,
+    as_json: bool,
+    **settings,
+) -> None:
     """Decode all of STREAM, print its checksums, and fail unless every tile is sound.
 
     With --against also PSNR with its peak, and RMSE and the largest error in the units of the scene, over all
@@ -42,8 +51,11 @@ def command(stream: str | Path, against: str | Path | None, bands: tuple[int, ..
     if as_json:
         print_json(result)
     else:
-        print_table((field.name, text(field.name, getattr(result, field.name)))
-                    for field in dataclasses.fields(result) if field.name != "lost")
+        print_table(
+            (field.name, text(field.name, getattr(result, field.name)))
+            for field in dataclasses.fields(result)
+            if field.name != "lost"
+        )
     if not result.ok:
         raise CheckError(f"{stream}: {'; '.join(faults(result))}")
 

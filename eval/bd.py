@@ -83,7 +83,9 @@ def deltas(curves: dict[str, dict[str, list[tuple[float, float]]]], codec: str, 
     rates, qualities, shared = np.array(found).reshape(-1, 3).T
     reasons = {no_figure(frontier(curves[anchor][image]), frontier(curves[codec][image])) for image in images}
     return Delta(
-        codec, anchor, metric,
+        codec,
+        anchor,
+        metric,
         bd_rate_percent=float(rates.mean()) if found else None,
         bd_quality_db=float(qualities.mean()) if found else None,
         overlap_mean=float(shared.mean()) if found else 0.0,
@@ -91,4 +93,4 @@ def deltas(curves: dict[str, dict[str, list[tuple[float, float]]]], codec: str, 
         images=len(found),
         images_without_overlap=len(images) - len(found),
         reason=None if found else "; ".join(sorted(reasons)) or f"no image has {metric} of both",
-    )  # fmt: skip
+    )

@@ -115,8 +115,14 @@ class CarbonRow:
     ndvi_mae: float
 
 
-def task_rate(codecs: Iterable[str], anchors: Iterable[str], out: Path, model: str, draws: int,
-              progress: Callable[[int, int], None] | None = None) -> dict:  # fmt: skip
+def task_rate(
+    codecs: Iterable[str],
+    anchors: Iterable[str],
+    out: Path,
+    model: str,
+    draws: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict:
     """`model`: one that ships, a weights file, or a baseline, which then learns from pixels and their neighbours."""
     if (out / "carbon.csv").exists():
         raise OutputError(f"{out / 'carbon.csv'} exists; give another --out")
@@ -137,14 +143,25 @@ def task_rate(codecs: Iterable[str], anchors: Iterable[str], out: Path, model: s
                 data = one.encode(prepared, parameter)
                 decoded = one.decode(data, scene)
                 found = where.score(drawn(decoded))
-                rows.append(CarbonRow(
-                    codec=one.name, version=one.version, parameter=float(parameter),
-                    rate_bpp_file=8 * len(data) / where.mask.size, model=model,
-                    rmse_mg_ha=found["rmse_mg_ha"], bias_mg_ha=found["bias_mg_ha"],
-                    added_percent=100 * (found["rmse_mg_ha"] / clear["rmse_mg_ha"] - 1),
-                    ndvi_mae=spectral.ndvi_mae(where.east, decoded, np.broadcast_to(where.mask, decoded.shape),
-                                               BANDS.index("red"), BANDS.index("nir")),
-                ))  # fmt: skip
+                rows.append(
+                    CarbonRow(
+                        codec=one.name,
+                        version=one.version,
+                        parameter=float(parameter),
+                        rate_bpp_file=8 * len(data) / where.mask.size,
+                        model=model,
+                        rmse_mg_ha=found["rmse_mg_ha"],
+                        bias_mg_ha=found["bias_mg_ha"],
+                        added_percent=100 * (found["rmse_mg_ha"] / clear["rmse_mg_ha"] - 1),
+                        ndvi_mae=spectral.ndvi_mae(
+                            where.east,
+                            decoded,
+                            np.broadcast_to(where.mask, decoded.shape),
+                            BANDS.index("red"),
+                            BANDS.index("nir"),
+                        ),
+                    )
+                )
                 table.add(rows[-1])
                 if progress:
                     progress(len(rows), sum(len(one.parameters) for one in taking_part.values()))

@@ -1,7 +1,7 @@
 """Which images a measurement is of: a data set by name, checked against its committed list, or any files and folders.
 
-    "test/ucmerced" --eval/datasets/test_ucmerced.json (path, bytes, sha256, bands of files; origin; licence)-->
-    $RSCODEC_DATA/test/ucmerced/... , each file what the list says it is
+"test/ucmerced" --eval/datasets/test_ucmerced.json (path, bytes, sha256, bands of files; origin; licence)-->
+$RSCODEC_DATA/test/ucmerced/... , each file what the list says it is
 """
 
 from __future__ import annotations
@@ -86,8 +86,10 @@ def dataset(name: str, only: str | None = None) -> list[Image]:
     files = [entry for entry in listing["files"] if only in (None, entry["path"])]
     if not files:
         raise InputError(f"{name} has no file {only}")
-    return [Image(f"{name}/{entry['path']}", checked(folder / entry["path"], entry), tuple(entry.get("bands", ())))
-            for entry in files]  # fmt: skip
+    return [
+        Image(f"{name}/{entry['path']}", checked(folder / entry["path"], entry), tuple(entry.get("bands", ())))
+        for entry in files
+    ]
 
 
 def checked(path: Path, entry: dict) -> Path:

@@ -19,8 +19,13 @@ def held_out(count: int | None = None) -> list[datasets.Image]:
     return datasets.images(files)
 
 
-def against_bicubic(path: Path, images: list[datasets.Image], scales: tuple[float, ...], degradation: str = BICUBIC,
-                    deterministic: bool = False) -> dict:  # fmt: skip
+def against_bicubic(
+    path: Path,
+    images: list[datasets.Image],
+    scales: tuple[float, ...],
+    degradation: str = BICUBIC,
+    deterministic: bool = False,
+) -> dict:
     """Of an upsampler: {set: {"bicubic", "ours" and, if wanted, "deterministic": [a point for each scale]}}"""
     names = {BICUBIC: "bicubic", str(path): "ours"}
     if deterministic:

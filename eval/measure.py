@@ -71,8 +71,9 @@ def band_list(bands: tuple[int, ...] | None) -> str:
     return "all" if bands is None else " ".join(map(str, bands))
 
 
-def measure(scene: Scene, contender, parameter: float, image: str, ceiling_db: float,
-            bands: tuple[int, ...] | None = None) -> Row:  # fmt: skip
+def measure(
+    scene: Scene, contender, parameter: float, image: str, ceiling_db: float, bands: tuple[int, ...] | None = None
+) -> Row:
     prepared = contender.prepare(scene)
     started = time.perf_counter()
     data = contender.encode(prepared, parameter)
@@ -89,14 +90,28 @@ def measure(scene: Scene, contender, parameter: float, image: str, ceiling_db: f
     parts = contender.parts(data)
     pixels_valid = int(scene.mask.any(0).sum())
     return Row(
-        image=image, bands_asked=band_list(bands), bands=count, dtype=str(scene.pixels.dtype),
-        width=width, height=height, pixels_valid=pixels_valid,
-        codec=contender.name, kind=contender.kind, parameter=float(parameter),
-        bytes_file=size, bytes_header=parts.header, bytes_metadata=parts.metadata, bytes_mask=parts.mask,
-        rate_bpp_file=8 * size / pixels_valid, ceiling_psnr_db=ceiling_db,
-        seconds_encode=encoded - started, seconds_decode=seconds_decode,
-        version=contender.version, command=contender.command, **fidelity(scene, decoded),
-    )  # fmt: skip
+        image=image,
+        bands_asked=band_list(bands),
+        bands=count,
+        dtype=str(scene.pixels.dtype),
+        width=width,
+        height=height,
+        pixels_valid=pixels_valid,
+        codec=contender.name,
+        kind=contender.kind,
+        parameter=float(parameter),
+        bytes_file=size,
+        bytes_header=parts.header,
+        bytes_metadata=parts.metadata,
+        bytes_mask=parts.mask,
+        rate_bpp_file=8 * size / pixels_valid,
+        ceiling_psnr_db=ceiling_db,
+        seconds_encode=encoded - started,
+        seconds_decode=seconds_decode,
+        version=contender.version,
+        command=contender.command,
+        **fidelity(scene, decoded),
+    )
 
 
 def difference(original: np.ndarray, decoded: np.ndarray, valid: np.ndarray) -> Difference:

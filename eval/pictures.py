@@ -1,6 +1,6 @@
 """What the report lets people look at: a few images, each by every contender at nearly the same rate.
 
-    rows of an image --interpolate the parameter at the wanted bpp--> encode, decode --> PNG, kept in OUT/pictures
+rows of an image --interpolate the parameter at the wanted bpp--> encode, decode --> PNG, kept in OUT/pictures
 """
 
 from __future__ import annotations

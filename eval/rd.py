@@ -1,10 +1,10 @@
 """Rate and distortion of every contender on every image: plan, resume, run, summarise.
 
-    images x contenders x parameters  -  what results.csv holds already  =  points to measure
-                                                                               |  --jobs processes
-    results.csv, a row at a time  <--------------------------------------------+
-        |--> bd.json: mean curves, BD-rates, what was skipped and why
-        |--> rscodec.eval.plots, rscodec.eval.report
+images x contenders x parameters  -  what results.csv holds already  =  points to measure
+                                                                           |  --jobs processes
+results.csv, a row at a time  <--------------------------------------------+
+    |--> bd.json: mean curves, BD-rates, what was skipped and why
+    |--> rscodec.eval.plots, rscodec.eval.report
 """
 
 from __future__ import annotations
@@ -52,8 +52,15 @@ class Result:
 
 
 def rd(
-    images: list[Image], codecs: Iterable[str], anchors: Iterable[str], out: Path, *,
-    bands: tuple[int, ...] | None = (1, 2, 3), jobs: int = 1, resume: bool = False, progress: Progress | None = None,
+    images: list[Image],
+    codecs: Iterable[str],
+    anchors: Iterable[str],
+    out: Path,
+    *,
+    bands: tuple[int, ...] | None = (1, 2, 3),
+    jobs: int = 1,
+    resume: bool = False,
+    progress: Progress | None = None,
 ) -> Result:
     """Measure, and write results.csv and bd.json into `out`."""
     table_path = out / "results.csv"
@@ -72,8 +79,11 @@ def rd(
     contenders = {one.name: one for one in taking_part.values()}
     asked = {image.name: image for image in images}
     whose = {(one.name, one.version, one.command, band_list(bands)) for one in contenders.values()}
-    rows = [row for row in read(table_path)
-            if row.image in asked and (row.codec, row.version, row.command, row.bands_asked) in whose]  # fmt: skip
+    rows = [
+        row
+        for row in read(table_path)
+        if row.image in asked and (row.codec, row.version, row.command, row.bands_asked) in whose
+    ]
     rows += published.points(asked, bands)
     summary = summarise(rows)
     summary["skipped"] = skipped | refused | metrics_left_out(rows) | without_figure(summary["sets"])
@@ -124,8 +134,9 @@ def metrics_left_out(rows: list[Row]) -> dict[str, str]:
     nameless = list(dict.fromkeys(row.image for row in rows if row.bands > 3 and row.ndvi_mae is None))
     if nameless:
         more = f" and {len(nameless) - 1} more" if len(nameless) > 1 else ""
-        reasons["ndvi_mae"] = (f"neither descriptions nor colour interpretation of {nameless[0]}{more} name red and "
-                               "near infrared")
+        reasons["ndvi_mae"] = (
+            f"neither descriptions nor colour interpretation of {nameless[0]}{more} name red and near infrared"
+        )
     return reasons
 
 
@@ -178,5 +189,3 @@ def _one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
-
-

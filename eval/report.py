@@ -1,6 +1,6 @@
 """report.html: one file that opens from disk without a network.
 
-    curves, tables, skips, pictures --JSON--> page.html with page.css and page.js inside
+curves, tables, skips, pictures --JSON--> page.html with page.css and page.js inside
 """
 
 from __future__ import annotations
@@ -62,12 +62,18 @@ def write_report(result, out: Path, count: int) -> Path:
 
 def _set(one: dict) -> dict:
     """Curves and tables of a set of the summary."""
-    curves = {codec: {"dashed": curve["kind"] not in ("codec", "anchor"), "points": curve["points"]}
-              for codec, curve in one["curves"].items()}  # fmt: skip
-    times = [[codec, *(fmean(point[key] for point in curve["points"]) for key in ("seconds_encode", "seconds_decode"))]
-             for codec, curve in one["curves"].items()]  # fmt: skip
-    who = [[codec, curve["version"], curve["command"], curve["points"][0]["ceiling_psnr_db"] or "none"]
-           for codec, curve in one["curves"].items()]  # fmt: skip
+    curves = {
+        codec: {"dashed": curve["kind"] not in ("codec", "anchor"), "points": curve["points"]}
+        for codec, curve in one["curves"].items()
+    }
+    times = [
+        [codec, *(fmean(point[key] for point in curve["points"]) for key in ("seconds_encode", "seconds_decode"))]
+        for codec, curve in one["curves"].items()
+    ]
+    who = [
+        [codec, curve["version"], curve["command"], curve["points"][0]["ceiling_psnr_db"] or "none"]
+        for codec, curve in one["curves"].items()
+    ]
     deltas = [[row[key] for key in DELTAS] for row in one["deltas"]]
     return {
         "about": f"{one['images']} images, peak {', '.join(f'{peak:g}' for peak in one['peak'])}",

@@ -43,7 +43,12 @@ class Speed:
 
 
 def speed(
-    image: Path, specs: list[str], *, bands: tuple[int, ...] | None = (1, 2, 3), repeats: int = 3, threads: int = 1,
+    image: Path,
+    specs: list[str],
+    *,
+    bands: tuple[int, ...] | None = (1, 2, 3),
+    repeats: int = 3,
+    threads: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[list[Speed], dict[str, str]]:
     """(a row a contender, in their order; why others did not run). Each runs at the middle one of its parameters."""
@@ -99,10 +104,14 @@ def summarise(contender, runs: list[Run], first: list[Run], megapixels: float) -
         return statistics.median(pick(mine) / pick(other) for mine, other in zip(runs, first, strict=True))
 
     return Speed(
-        contender.name, middle(contender), megapixels,
+        contender.name,
+        middle(contender),
+        megapixels,
         encode_mpx_s=megapixels / median(lambda run: run.seconds_encode),
         decode_mpx_s=megapixels / median(lambda run: run.seconds_decode),
         encode_time_ratio=ratio(lambda run: run.seconds_encode),
         decode_time_ratio=ratio(lambda run: run.seconds_decode),
-        peak_mib=median(lambda run: run.peak_mib), repeats=len(runs), version=contender.version,
-    )  # fmt: skip
+        peak_mib=median(lambda run: run.peak_mib),
+        repeats=len(runs),
+        version=contender.version,
+    )

@@ -86,9 +86,17 @@ class Result:
     device: str
 
 
-def sr(images: list[Image], scales: tuple[float, ...], models: tuple[str, ...], out: Path, *, device: str = "cpu",
-       degradation: str = BICUBIC, resume: bool = False,
-       progress: Callable[[int, int], None] | None = None) -> Result:  # fmt: skip
+def sr(
+    images: list[Image],
+    scales: tuple[float, ...],
+    models: tuple[str, ...],
+    out: Path,
+    *,
+    device: str = "cpu",
+    degradation: str = BICUBIC,
+    resume: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Result:
     """Measure, and write sr.csv and sr.json into `out`. {"sets": {name: {model: [a point for each scale]}}}"""
     path = out / "sr.csv"
     if path.exists() and not resume:
@@ -168,14 +176,20 @@ def row_of(image: Image, model: str, weights: str, degradation: str, scale: floa
     seconds = time.perf_counter() - started
     judged = is_picture(*original.shape, "uint8")
     return SrRow(
-        image=image.name, model=model, weights=weights, degradation=degradation, scale=scale,
-        width_small=small.pixels.shape[2], height_small=small.pixels.shape[1],
-        width=original.shape[2], height=original.shape[1],
+        image=image.name,
+        model=model,
+        weights=weights,
+        degradation=degradation,
+        scale=scale,
+        width_small=small.pixels.shape[2],
+        height_small=small.pixels.shape[1],
+        width=original.shape[2],
+        height=original.shape[1],
         psnr_db=psnr(float(np.square(original.astype(float) - found).mean()), PEAK),
         lpips=lpips_distance(original, found) if judged and "lpips" not in unavailable() else None,
         niqe=niqe.niqe(found) if judged and "niqe" not in unavailable() else None,
         seconds=seconds,
-    )  # fmt: skip
+    )
 
 
 def summarise(rows: list[SrRow]) -> dict:

@@ -1,6 +1,6 @@
 """report.html of super-resolution: curves over the scale, every mean, and a few images by every model.
 
-    rscodec.eval.sr.Result --upsample again, once: kept in OUT/pictures--> PNGs --> rscodec.eval.report
+rscodec.eval.sr.Result --upsample again, once: kept in OUT/pictures--> PNGs --> rscodec.eval.report
 """
 
 from __future__ import annotations

@@ -17,8 +17,20 @@ from rscodec.eval.measure import Row
 from rscodec.eval.published import KIND
 from rscodec.metrics.pixels import psnr
 
-MEANS = ("rate_bpp_file", "psnr_db", "ms_ssim", "ms_ssim_db", "lpips", "niqe", "spectral_angle_deg", "ndvi_mae",
-         "max_abs_error", "ceiling_psnr_db", "seconds_encode", "seconds_decode")  # fmt: skip
+MEANS = (
+    "rate_bpp_file",
+    "psnr_db",
+    "ms_ssim",
+    "ms_ssim_db",
+    "lpips",
+    "niqe",
+    "spectral_angle_deg",
+    "ndvi_mae",
+    "max_abs_error",
+    "ceiling_psnr_db",
+    "seconds_encode",
+    "seconds_decode",
+)
 
 
 def sets(rows: list[Row]) -> dict[str, list[Row]]:
@@ -60,8 +72,12 @@ def curve(rows: list[Row]) -> dict:
         by_parameter[row.parameter].append(row)
     points = [_mean(parameter, members) for parameter, members in by_parameter.items()]
     first = rows[0]
-    return {"kind": first.kind, "version": first.version, "command": first.command,
-            "points": sorted(points, key=lambda point: point["rate_bpp_file"])}  # fmt: skip
+    return {
+        "kind": first.kind,
+        "version": first.version,
+        "command": first.command,
+        "points": sorted(points, key=lambda point: point["rate_bpp_file"]),
+    }
 
 
 def _mean(parameter: float, rows: list[Row]) -> dict:
@@ -86,9 +102,7 @@ def all_deltas(rows: list[Row]) -> list:
     pairs = [(codec, anchor) for codec in codecs for anchor in anchors + published]
     pairs += [(other, kind[0]) for kind in (codecs, anchors) for other in kind[1:]]
     pairs += [(name, base_of(name)) for name in enhanced if base_of(name) in codecs + anchors]
-    return [
-        deltas(curves_of(rows, metric), codec, anchor, metric) for metric in METRICS for codec, anchor in pairs
-    ]
+    return [deltas(curves_of(rows, metric), codec, anchor, metric) for metric in METRICS for codec, anchor in pairs]
 
 
 def without_figure(sets: dict[str, dict]) -> dict[str, str]:

@@ -1,10 +1,10 @@
 """rscodec: a learned codec for Earth-observation imagery.
 
-    import rscodec
-    data = rscodec.encode(pixels, quality=3)       # an array (bands, rows, columns), a Scene or the path of an image
-    scene = rscodec.decode(data)                   # scene.pixels, scene.mask, scene.metadata
-    with rscodec.open("scene.bin") as stream:
-        part = stream.read((2048, 2048, 512, 512))
+import rscodec
+data = rscodec.encode(pixels, quality=3)       # an array (bands, rows, columns), a Scene or the path of an image
+scene = rscodec.decode(data)                   # scene.pixels, scene.mask, scene.metadata
+with rscodec.open("scene.bin") as stream:
+    part = stream.read((2048, 2048, 512, 512))
 """
 
 from __future__ import annotations

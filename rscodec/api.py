@@ -144,9 +144,16 @@ def encode(scene, quality: float | None = None, **settings) -> bytes:
 
 
 def encode_file(
-    src: str | Path, dst: str | Path, *, bands: tuple[int, ...] | None = None, nodata: float | None = None,
-    overwrite: bool = False, progress: Progress | None = None, search_progress: Progress | None = None,
-    executor: Executor | None = None, **settings,
+    src: str | Path,
+    dst: str | Path,
+    *,
+    bands: tuple[int, ...] | None = None,
+    nodata: float | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    search_progress: Progress | None = None,
+    executor: Executor | None = None,
+    **settings,
 ) -> EncodeReport:
     """Encode an image file. Nothing appears at `dst` before it is complete. `settings` are those of EncodeSettings.
 
@@ -165,24 +172,50 @@ def encode_file(
     met = sections["rate_bpp_file"] <= wanted.bpp if wanted.bpp else psnr_db >= wanted.psnr if wanted.psnr else None
     seconds = time.perf_counter() - started
     return EncodeReport(
-        str(dst), sections["bytes_file"], sections["rate_bpp_file"], used,
-        header.width, header.height, header.bands, seconds, sections, psnr_db, met, alpha,
-    )  # fmt: skip
+        str(dst),
+        sections["bytes_file"],
+        sections["rate_bpp_file"],
+        used,
+        header.width,
+        header.height,
+        header.bands,
+        seconds,
+        sections,
+        psnr_db,
+        met,
+        alpha,
+    )
 
 
-def decode(data: bytes, *, weights=None, device: str = "cpu", fast: bool = False, on_error: str = "stop",
-           max_pixels: int = MAX_PIXELS_IN_MEMORY) -> Scene:  # fmt: skip
+def decode(
+    data: bytes,
+    *,
+    weights=None,
+    device: str = "cpu",
+    fast: bool = False,
+    on_error: str = "stop",
+    max_pixels: int = MAX_PIXELS_IN_MEMORY,
+) -> Scene:
     """The whole scene that a stream holds. `max_pixels` as for `open`."""
     if not isinstance(data, (bytes, bytearray, memoryview)):
-        raise InputError(f"decode takes the bytes of a stream, not {type(data).__name__}: "
-                         "use rscodec.open(path).read() for a file, .read() or .getvalue() for a file object")
+        raise InputError(
+            f"decode takes the bytes of a stream, not {type(data).__name__}: "
+            "use rscodec.open(path).read() for a file, .read() or .getvalue() for a file object"
+        )
     settings = DecodeSettings(weights, device, fast, on_error)
     with OpenScene(StreamReader.from_bytes(data), settings, max_pixels=max_pixels) as scene:
         return scene.read()
 
 
-def open(source, *, size: int | None = None, enhance: EnhanceSettings | None = None,
-         colours: tuple[int, ...] | None = None, max_pixels: int = MAX_PIXELS_IN_MEMORY, **settings) -> OpenScene:
+def open(
+    source,
+    *,
+    size: int | None = None,
+    enhance: EnhanceSettings | None = None,
+    colours: tuple[int, ...] | None = None,
+    max_pixels: int = MAX_PIXELS_IN_MEMORY,
+    **settings,
+) -> OpenScene:
     """A stream to read windows from: a path, a URL, or a function get_bytes(offset, length) (with `size`, if known).
 
     `colours`: bands whose first three are taken for red, green and blue by `enhance` where the stream does not say.
@@ -190,8 +223,10 @@ def open(source, *, size: int | None = None, enhance: EnhanceSettings | None = N
     DecodeSettings: weights, device, fast, on_error.
     """
     if not callable(source) and not isinstance(source, (str, os.PathLike)):
-        raise InputError("open takes a path, a URL or a function get_bytes(offset, length), "
-                         f"not {type(source).__name__}: rscodec.decode takes the bytes of a stream")
+        raise InputError(
+            "open takes a path, a URL or a function get_bytes(offset, length), "
+            f"not {type(source).__name__}: rscodec.decode takes the bytes of a stream"
+        )
     (how,) = settings_of(settings, DecodeSettings)
     reader = StreamReader(source, size) if callable(source) else open_stream(source)
     return OpenScene(reader, how, enhance, colours, max_pixels)
@@ -200,9 +235,14 @@ def open(source, *, size: int | None = None, enhance: EnhanceSettings | None = N
 class OpenScene:
     """An open stream. A context manager. Threads may share it, and take turns."""
 
-    def __init__(self, reader: StreamReader, settings: DecodeSettings | None = None,
-                 enhance: EnhanceSettings | None = None, colours: tuple[int, ...] | None = None,
-                 max_pixels: int = MAX_PIXELS_IN_MEMORY):  # fmt: skip
+    def __init__(
+        self,
+        reader: StreamReader,
+        settings: DecodeSettings | None = None,
+        enhance: EnhanceSettings | None = None,
+        colours: tuple[int, ...] | None = None,
+        max_pixels: int = MAX_PIXELS_IN_MEMORY,
+    ):
         self.reader, self._settings, self._enhance = reader, settings or DecodeSettings(), enhance
         self._colours, self._max_pixels = colours, max_pixels
         self._decoder = self._enhanced = None
@@ -320,8 +360,10 @@ def decode_file(
     with turn(threads), _opened(src, how, enhance, output.bands) as scene, naming(src):
         header, bound = scene.header, scene.reader.bound
         if output.lossy and bound is not None:
-            raise InputError(f"the stream promises a largest error of {bound:g}, which {output.lossy} cannot keep; "
-                             "choose a lossless format")
+            raise InputError(
+                f"the stream promises a largest error of {bound:g}, which {output.lossy} cannot keep; "
+                "choose a lossless format"
+            )
         whole = Window(0, 0, header.width, header.height)
         target = check_window(window, whole, src)
         metadata = cropped(image_metadata(scene.reader), target, whole)
@@ -415,8 +457,9 @@ def _upscaled(
     return make(upscale, how.device, colours), count, dtype, bad
 
 
-def _opened(src, how: DecodeSettings, enhance: EnhanceSettings | None = None,
-            colours: tuple[int, ...] | None = None) -> OpenScene:  # fmt: skip
+def _opened(
+    src, how: DecodeSettings, enhance: EnhanceSettings | None = None, colours: tuple[int, ...] | None = None
+) -> OpenScene:
     return open(src, enhance=enhance, colours=colours, **asdict(how))
 
 
@@ -435,8 +478,13 @@ def load(src: str | Path, bands: tuple[int, ...] | None = None, weights=None, de
 
 
 def preview_file(
-    src: str | Path, dst: str | Path, longest: int, *, threads: int | None = None,
-    max_pixels: int = MAX_PIXELS_IN_FILE, **settings,
+    src: str | Path,
+    dst: str | Path,
+    longest: int,
+    *,
+    threads: int | None = None,
+    max_pixels: int = MAX_PIXELS_IN_FILE,
+    **settings,
 ) -> DecodeReport:
     """Decode to a small picture in an image file, its longest side about so many pixels.
 
@@ -452,8 +500,14 @@ def preview_file(
         factor = factor_for(header.width, header.height, longest)
         metadata = scale_metadata(image_metadata(scene.reader), factor, factor)
         target = shrunk(Window(0, 0, header.width, header.height), factor)
-        part = Part(lambda: PreviewPicture(scene.decoder, factor), target, header.bands, header.dtype, metadata,
-                    bad=lambda: scene.bad)  # fmt: skip
+        part = Part(
+            lambda: PreviewPicture(scene.decoder, factor),
+            target,
+            header.bands,
+            header.dtype,
+            metadata,
+            bad=lambda: scene.bad,
+        )
         chosen = write_picture(part, src, dst, output, max_pixels)
     size, seconds = (target.width, target.height, len(chosen)), time.perf_counter() - started
     return DecodeReport(str(dst), *size, seconds, sorted(scene.bad, key=str), lossy=output.lossy)

@@ -1,8 +1,8 @@
 """An image file of what was decoded or generated: which part, which bands, and what the file says of lost pixels.
 
-    Part of a picture --select bands--> size within the limit? --> RasterWriter <--pieces-- read ahead
-                                                                       <--dataset mask, where pixels are lost and
-                                                                          nothing else could say so
+Part of a picture --select bands--> size within the limit? --> RasterWriter <--pieces-- read ahead
+                                                                   <--dataset mask, where pixels are lost and
+                                                                      nothing else could say so
 """
 
 from __future__ import annotations
@@ -142,8 +142,10 @@ def check_size(width: int, height: int, bands: int, dtype: str, limit: int) -> N
     count = width * height * bands
     if count > limit:
         gigabytes = count * np.dtype(dtype).itemsize / 1e9
-        raise LimitExceeded(f"{width} x {height} pixels of {bands} bands take {gigabytes:.1f} GB; the limit is {limit} "
-                            f"pixels: decode a window, or allow {count} by max_pixels (--max-pixels)")
+        raise LimitExceeded(
+            f"{width} x {height} pixels of {bands} bands take {gigabytes:.1f} GB; the limit is {limit} "
+            f"pixels: decode a window, or allow {count} by max_pixels (--max-pixels)"
+        )
 
 
 def check_apart(dst: str | Path, files: Iterable[str | Path]) -> None:
@@ -151,8 +153,9 @@ def check_apart(dst: str | Path, files: Iterable[str | Path]) -> None:
     made = [Path(dst), *(Path(f"{dst}{suffix}") for suffix in SIDECARS)]
     for file in files:
         if not is_url(file) and any(_is_same(file, path) for path in made):
-            raise OutputError(f"{dst} is the input itself, or goes with one of its files ({file}); "
-                              "choose another name for the output")
+            raise OutputError(
+                f"{dst} is the input itself, or goes with one of its files ({file}); choose another name for the output"
+            )
 
 
 def _is_same(one: str | Path, other: Path) -> bool:

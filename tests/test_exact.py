@@ -37,16 +37,19 @@ class Machine:
     """A process of tests/helpers/machine.py: `send` a request, `receive` its answer."""
 
     def __init__(self, root: Path, environment: str | None = None):
-        settings = {key: value for key, value in os.environ.items()
-                    if key not in ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_CBWR")}
+        settings = {
+            key: value
+            for key, value in os.environ.items()
+            if key not in ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_CBWR")
+        }
         settings |= {"OMP_NUM_THREADS": "2", "MKL_DYNAMIC": "FALSE", "OMP_WAIT_POLICY": "passive"}
         if environment:
             torch, onednn = environment.split("-")
-            settings |= {"ATEN_CPU_CAPABILITY": torch, "ONEDNN_MAX_CPU_ISA": onednn,
-                         "MKL_CBWR": INSTRUCTIONS[onednn]}
+            settings |= {"ATEN_CPU_CAPABILITY": torch, "ONEDNN_MAX_CPU_ISA": onednn, "MKL_CBWR": INSTRUCTIONS[onednn]}
         command = [sys.executable, "-m", "tests.helpers.machine"]
-        self._process = subprocess.Popen(command, cwd=root, env=settings, text=True, stdin=subprocess.PIPE,
-                                         stdout=subprocess.PIPE)
+        self._process = subprocess.Popen(
+            command, cwd=root, env=settings, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
 
     def send(self, do: str, **request) -> None:
         self._process.stdin.write(json.dumps({"do": do, **request}, default=str) + "\n")
@@ -79,8 +82,11 @@ def machines(root: Path, native: Machine):
     best = native.ask("capability").lower()
     best = CAPABILITIES.index(best) if best in CAPABILITIES else 0
     able = dict(zip(INSTRUCTIONS, CAPABILITIES, strict=True))
-    there = {name: Machine(root, name) for name in ENVIRONMENTS
-             if max(CAPABILITIES.index(name.split("-")[0]), CAPABILITIES.index(able[name.split("-")[1]])) <= best}
+    there = {
+        name: Machine(root, name)
+        for name in ENVIRONMENTS
+        if max(CAPABILITIES.index(name.split("-")[0]), CAPABILITIES.index(able[name.split("-")[1]])) <= best
+    }
     yield there
     for machine in there.values():
         machine.close()
@@ -131,8 +137,15 @@ def matrix(weights, folder, native, machines) -> tuple[list[dict], dict[str, lis
     """What the native machine, and then all of them, find in the small scene as each of them encoded it."""
     for name, machine in machines.items():
         for threads in THREADS:
-            machine.send("encode", scene=folder / "small.npy", stream=folder / f"{weights.stem}-{name}-{threads}.bin",
-                         weights=weights, quality=4, tile=64, threads=threads)
+            machine.send(
+                "encode",
+                scene=folder / "small.npy",
+                stream=folder / f"{weights.stem}-{name}-{threads}.bin",
+                weights=weights,
+                quality=4,
+                tile=64,
+                threads=threads,
+            )
     for machine in machines.values():
         assert [machine.receive() for _ in THREADS] == [None] * len(THREADS)
     different = {path.read_bytes(): path for path in folder.glob(f"{weights.stem}-*.bin")}.values()
@@ -224,7 +237,8 @@ def test_floats_on_the_entropy_path_would_be_noticed(folder, native, machines):
 @pytest.mark.parametrize("there, back", [("cpu", "cuda"), ("cuda", "cpu"), ("cuda", "cuda")])
 def test_a_gpu_is_a_machine_like_any_other(scene, there, back, weights, folder, native):
     stream = folder / f"{scene}-{there}-{back}.bin"
-    native.ask("encode", scene=folder / f"{scene}.npy", stream=stream, weights=weights, quality=5, tile=128,
-               device=there)
+    native.ask(
+        "encode", scene=folder / f"{scene}.npy", stream=stream, weights=weights, quality=5, tile=128, device=there
+    )
     home, away = decoding(stream, weights), decoding(stream, weights, device=back)
     assert_same([native.ask("decode", **home)], [native.ask("decode", **away)])

@@ -56,8 +56,13 @@ class Nursery:
     """Encodes in children that can be killed."""
 
     def __init__(self, root: Path, scene: Path, weights: Path):
-        self._process = subprocess.Popen([sys.executable, "-c", NURSERY, scene, weights], cwd=root, text=True,
-                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", NURSERY, scene, weights],
+            cwd=root,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
 
     def start(self, target: Path) -> int:
         return self._ask(target)
@@ -143,8 +148,9 @@ sys.exit(main(sys.argv[2:]))
 
 def limited(root: Path, limit: int, *arguments) -> subprocess.CompletedProcess:
     """The command line where no file can grow beyond `limit` bytes."""
-    return subprocess.run([sys.executable, "-c", LIMITED, str(limit), *map(str, arguments)], cwd=root, text=True,
-                          capture_output=True)
+    return subprocess.run(
+        [sys.executable, "-c", LIMITED, str(limit), *map(str, arguments)], cwd=root, text=True, capture_output=True
+    )
 
 
 @pytest.fixture(scope="module")
@@ -164,15 +170,28 @@ def test_encode_on_a_full_disk(root, scene, small_model, tmp_path, limit):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("driver, limit", [("GTiff", 0), ("GTiff", 1000), ("GTiff", 200_000), ("PNG", 0),
-                                           ("PNG", 200_000), ("COG", 200_000)])
+@pytest.mark.parametrize(
+    "driver, limit", [("GTiff", 0), ("GTiff", 1000), ("GTiff", 200_000), ("PNG", 0), ("PNG", 200_000), ("COG", 200_000)]
+)
 def test_decode_on_a_full_disk(root, scene, small_model, tmp_path, driver, limit):
     (tmp_path / "in").mkdir()
     (tmp_path / "out").mkdir()
     rscodec.encode_file(scene, tmp_path / "in" / "scene.bin", weights=small_model)
     target = tmp_path / "out" / "back"
-    result = limited(root, limit, "decode", tmp_path / "in" / "scene.bin", "-o", target, "--weights", small_model,
-                     "--format", driver, "--bands", "1-3")
+    result = limited(
+        root,
+        limit,
+        "decode",
+        tmp_path / "in" / "scene.bin",
+        "-o",
+        target,
+        "--weights",
+        small_model,
+        "--format",
+        driver,
+        "--bands",
+        "1-3",
+    )
     assert result.returncode == 7, result.stderr
     said = f"rscodec: error: cannot write {target}: no space left; free some or write to another disk"
     assert result.stderr.splitlines()[-1] == said  # libtiff has a line of its own before it

@@ -145,9 +145,12 @@ def run(code: str, *args: str) -> str:
 def test_training_and_codec_load_without_compressai_and_rasterio():
     files = [path for folder in ("training", "codec") for path in (ROOT / "rscodec" / folder).glob("*.py")]
     modules = [module_of(path) for path in files if name(path) not in SOLE_USERS["compressai"]]
-    run("import importlib, sys\n"
+    run(
+        "import importlib, sys\n"
         "sys.modules['compressai'] = sys.modules['rasterio'] = None\n"  # None: importing it fails
-        "for module in sys.argv[1:]: importlib.import_module(module)", *modules)
+        "for module in sys.argv[1:]: importlib.import_module(module)",
+        *modules,
+    )
 
 
 HEAVY = ("torch", "compressai", "rasterio", "numba", "scipy", "matplotlib")
@@ -184,8 +187,9 @@ def test_help_of_a_command_loads_nothing_heavy(command: str):
 
 
 def test_info_loads_nothing_heavy(tmp_path: Path):
-    header = Header(model="vec-1", weights_hash=bytes(8), quality=3.0, width=8, height=8, bands=1,
-                    dtype="uint8", groups=1)
+    header = Header(
+        model="vec-1", weights_hash=bytes(8), quality=3.0, width=8, height=8, bands=1, dtype="uint8", groups=1
+    )
     with StreamWriter(tmp_path / "a.bin", header) as writer:
         writer.add(0, 0, None, [(b"payload", 0)])
     assert not loaded_after(COMMAND, "info", str(tmp_path / "a.bin")) & set(HEAVY)
@@ -217,9 +221,17 @@ def test_the_tree_in_readme_names_every_room():
 
 
 def test_errors_are_defined_in_one_file_only():
-    known = {node.name for node in ast.parse((ROOT / "bitstreams/errors.py").read_text()).body
-             if isinstance(node, ast.ClassDef)} | {"Exception", "ValueError", "RuntimeError"}
-    elsewhere = {f"{name(path)}: {node.name}" for path in SOURCES if path.name != "errors.py"
-                 for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.ClassDef)
-                 if known & {ast.unparse(base).rpartition(".")[2] for base in node.bases}}
+    known = {
+        node.name
+        for node in ast.parse((ROOT / "bitstreams/errors.py").read_text()).body
+        if isinstance(node, ast.ClassDef)
+    } | {"Exception", "ValueError", "RuntimeError"}
+    elsewhere = {
+        f"{name(path)}: {node.name}"
+        for path in SOURCES
+        if path.name != "errors.py"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+        if known & {ast.unparse(base).rpartition(".")[2] for base in node.bases}
+    }
     assert not elsewhere

@@ -34,8 +34,29 @@ def stage(shard, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
 
     def run(name: str, *args, steps: int = 2, to: str | None = None) -> Path:
-        args = ["--shard", shard, "--stage", name, "--run", folder / (to or name), "--large", 32, "--small", 16,
-                "--batch", 1, "--steps", steps, "--decay", 1, "--check", 1, "--device", "cpu", *args]  # fmt: skip
+        args = [
+            "--shard",
+            shard,
+            "--stage",
+            name,
+            "--run",
+            folder / (to or name),
+            "--large",
+            32,
+            "--small",
+            16,
+            "--batch",
+            1,
+            "--steps",
+            steps,
+            "--decay",
+            1,
+            "--check",
+            1,
+            "--device",
+            "cpu",
+            *args,
+        ]
         load("train_e2diffsr").main([str(arg) for arg in args], standalone_mode=False)
         return folder / (to or name)
 

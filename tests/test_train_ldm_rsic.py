@@ -37,8 +37,27 @@ def stage(shard, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
 
     def run(name: str, *args, steps: int = 2, to: str | None = None) -> Path:
-        args = ["--shard", shard, "--stage", name, "--run", folder / (to or name), "--window", 32, "--batch", 1,
-                "--steps", steps, "--decay", 1, "--check", 1, "--device", "cpu", *args]  # fmt: skip
+        args = [
+            "--shard",
+            shard,
+            "--stage",
+            name,
+            "--run",
+            folder / (to or name),
+            "--window",
+            32,
+            "--batch",
+            1,
+            "--steps",
+            steps,
+            "--decay",
+            1,
+            "--check",
+            1,
+            "--device",
+            "cpu",
+            *args,
+        ]
         threads = torch.get_num_threads()
         load("train_ldm_rsic").main([str(arg) for arg in args], standalone_mode=False)
         torch.set_num_threads(threads)

@@ -38,8 +38,31 @@ def stage(shard, tmp_path_factory):
     script, folder = load("train_slimdiffsr"), tmp_path_factory.mktemp("runs")
 
     def run(name: str, *args, steps: int = 3, to: str | None = None) -> Path:
-        args = ["--shard", shard, "--stage", name, "--run", folder / (to or name), "--config", "tiny", "--steps", steps,
-                "--decay", 1, "--batch", 2, "--crop", 128, "--perceptual", 0, "--check", 1, "--device", "cpu", *args]
+        args = [
+            "--shard",
+            shard,
+            "--stage",
+            name,
+            "--run",
+            folder / (to or name),
+            "--config",
+            "tiny",
+            "--steps",
+            steps,
+            "--decay",
+            1,
+            "--batch",
+            2,
+            "--crop",
+            128,
+            "--perceptual",
+            0,
+            "--check",
+            1,
+            "--device",
+            "cpu",
+            *args,
+        ]
         before = torch.get_num_threads()
         script.main([str(arg) for arg in args], standalone_mode=False)
         torch.set_num_threads(before)

@@ -112,8 +112,16 @@ def judge(model: CarbonModel, units: Units, ground: Ground, edge: int, draws: in
 @click.option("--seed", default=0, show_default=True)
 @click.option("--draws", type=click.IntRange(2), default=DRAWS, show_default=True, help="Maps that are averaged.")
 @click.option("--runs", type=PATH, default=Path("local/ablation"), show_default=True)
-def main(county: Path, target: Path, rows: tuple[str, ...], start: tuple[tuple[str, Path], ...], steps: int, seed: int,
-         draws: int, runs: Path) -> None:  # fmt: skip
+def main(
+    county: Path,
+    target: Path,
+    rows: tuple[str, ...],
+    start: tuple[tuple[str, Path], ...],
+    steps: int,
+    seed: int,
+    draws: int,
+    runs: Path,
+) -> None:
     torch.set_num_threads(1)
     ground = Ground.load(county / "imagery.tif", target, county / "region.tif")
     plan = CarbonPlan(steps=steps, seed=seed)

@@ -55,8 +55,10 @@ def main(scenes: int, size: int, workers: tuple[int, ...]) -> None:
             first = first or (seconds, checksums)
             same = "same bytes" if checksums == first[1] else "OTHER BYTES"
             megapixels = scenes * size**2 / 1e6
-            click.echo(f"{count} worker(s): {scenes / seconds:.3f} scenes/s, {megapixels / seconds:.2f} MP/s, "
-                       f"{first[0] / seconds:.2f} x, {same}; load {load:.1f} on {os.cpu_count()} cores")
+            click.echo(
+                f"{count} worker(s): {scenes / seconds:.3f} scenes/s, {megapixels / seconds:.2f} MP/s, "
+                f"{first[0] / seconds:.2f} x, {same}; load {load:.1f} on {os.cpu_count()} cores"
+            )
             if checksums != first[1]:
                 sys.exit(1)
 

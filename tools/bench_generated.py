@@ -118,9 +118,7 @@ def main(upscale: str | None, enhance: str | None, scale: float, size: int, repe
     click.echo(f"{'':24}{'CPU':>8}{'ratio':>7}{'lowest':>7}{'highest':>8}{'wall':>10}{'ratio':>7}")
     theirs = list(times.values())[-1]
     for name, found in times.items():
-        cpu, wall = (
-            [one[at] / other[at] for one, other in zip(found, theirs, strict=True)] for at in (0, 1)
-        )
+        cpu, wall = ([one[at] / other[at] for one, other in zip(found, theirs, strict=True)] for at in (0, 1))
         seconds = [statistics.median(column) for column in zip(*found, strict=True)]
         click.echo(
             f"{name:24}{seconds[0]:6.2f} s{statistics.median(cpu):7.2f}{min(cpu):7.2f}{max(cpu):8.2f}"

@@ -52,8 +52,11 @@ def run(*arguments: object) -> tuple[float, float]:
 def measure(size: int, folder: Path, options: list[str]) -> dict[str, float]:
     """Peak MiB of each step with one scene."""
     scene, stream, back, seen = (folder / f"{size}{suffix}" for suffix in (".tif", ".bin", ".back.tif", ".seen.tif"))
-    steps = {"encode": ["encode", scene, "-o", stream], "decode": ["decode", stream, "-o", back],
-             "preview": ["decode", stream, "-o", seen, "--preview", size]}  # fmt: skip
+    steps = {
+        "encode": ["encode", scene, "-o", stream],
+        "decode": ["decode", stream, "-o", back],
+        "preview": ["decode", stream, "-o", seen, "--preview", size],
+    }
     run(__file__, "--write", scene, "--sizes", size)
     peaks = {}
     for name, arguments in steps.items():
@@ -85,8 +88,10 @@ def main() -> int:
         values = [peak[name] for peak in peaks]
         spread = max(values) / min(values) - 1
         failed |= max(values) > settings.limit or spread > settings.spread
-        print(f"{name}: at most {max(values):.0f} MiB (limit {settings.limit:.0f}), "
-              f"sizes differ by {spread:.1%} (limit {settings.spread:.0%})")
+        print(
+            f"{name}: at most {max(values):.0f} MiB (limit {settings.limit:.0f}), "
+            f"sizes differ by {spread:.1%} (limit {settings.spread:.0%})"
+        )
     return int(failed)
 
 

@@ -72,8 +72,14 @@ def measure(path: Path, window: tuple[int, int, int, int], way: str) -> dict:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("stream", type=Path)
-    parser.add_argument("--window", type=int, nargs=4, default=[3000, 4000, 2000, 2000], metavar="N",
-                        help="col row width height (default: 3000 4000 2000 2000)")
+    parser.add_argument(
+        "--window",
+        type=int,
+        nargs=4,
+        default=[3000, 4000, 2000, 2000],
+        metavar="N",
+        help="col row width height (default: 3000 4000 2000 2000)",
+    )
     parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
     settings = parser.parse_args()
     window = tuple(settings.window)
@@ -93,8 +99,11 @@ def main() -> int:
         found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
         ratio = found["bytes"] / touched
         failed |= ratio > MOST_RATIO or found["mib"] > MOST_MIB
-        print(f"{way:20} {found['bytes']:9d} bytes  {ratio:5.2f} x  {found['mib']:5.0f} MiB  "
-              f"{found['seconds']:6.1f} s  mean {found['ndvi']:.4f}", flush=True)
+        print(
+            f"{way:20} {found['bytes']:9d} bytes  {ratio:5.2f} x  {found['mib']:5.0f} MiB  "
+            f"{found['seconds']:6.1f} s  mean {found['ndvi']:.4f}",
+            flush=True,
+        )
     return int(failed)
 
 

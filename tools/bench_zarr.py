@@ -1,6 +1,6 @@
 """What a Zarr store of independent chunks loses against one stream of the whole scene: bytes, and PSNR at its borders.
 
-    python tools/bench_zarr.py SCENE --bands 1-4 --chunks 128 256 384
+python tools/bench_zarr.py SCENE --bands 1-4 --chunks 128 256 384
 """
 
 from __future__ import annotations
@@ -71,8 +71,11 @@ def main() -> None:
         whole, near = psnr(pixels, back, everywhere), near_borders((height, width), edge)
         alike = np.exp(np.interp(whole, list(curve), np.log(list(curve.values()))))
         there = psnr(pixels, back, near) - whole, psnr(pixels, native, near) - psnr(pixels, native, everywhere)
-        print(f"chunks of {edge:4d} {size:8d} bytes  {whole:.2f} dB, {size / alike - 1:+.1%} over one stream with this "
-              f"PSNR; near borders {there[0]:+.2f} dB (one stream there {there[1]:+.2f} dB)", flush=True)
+        print(
+            f"chunks of {edge:4d} {size:8d} bytes  {whole:.2f} dB, {size / alike - 1:+.1%} over one stream with this "
+            f"PSNR; near borders {there[0]:+.2f} dB (one stream there {there[1]:+.2f} dB)",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -56,20 +56,24 @@ def compare(layers: np.ndarray, density: np.ndarray, parts: list[tuple[np.ndarra
                 found = np.where(judge, fit(baseline, stack, density, learn).predict(stack, judge), found)
             one = score(density, found, judged, scale)
             models[f"{baseline.name}-{kind}"] = asdict(one)
-            click.echo(f"{baseline.name:7} {kind:6}  {one.rmse:.4f} {one.mae:.4f} {one.ssim:.4f} {one.psnr:6.2f}  "
-                       f"{one.rmse_mg_ha:10.2f} {one.mae_mg_ha:6.2f} {one.bias_mg_ha:6.2f} {one.r2:5.3f} "
-                       f"{time.monotonic() - started:6.0f}")  # fmt: skip
+            click.echo(
+                f"{baseline.name:7} {kind:6}  {one.rmse:.4f} {one.mae:.4f} {one.ssim:.4f} {one.psnr:6.2f}  "
+                f"{one.rmse_mg_ha:10.2f} {one.mae_mg_ha:6.2f} {one.bias_mg_ha:6.2f} {one.r2:5.3f} "
+                f"{time.monotonic() - started:6.0f}"
+            )
     return {"scale_mg_ha": scale, "pixels": int(judged.sum()), "models": models}
 
 
-def compare_learned(name: str, layers: np.ndarray, density: np.ndarray, folds: np.ndarray, origin: str, steps: int,
-                    runs: Path) -> dict:  # fmt: skip
+def compare_learned(
+    name: str, layers: np.ndarray, density: np.ndarray, folds: np.ndarray, origin: str, steps: int, runs: Path
+) -> dict:
     """A learned model sees the imagery of all, and the density of those folds that it is not judged on."""
     known, found = folds >= 0, np.full(density.shape, np.nan)
     for fold in range(FOLDS):
         learn = known & (folds != fold)
-        ground = Ground(layers, np.where(learn, density, np.nan), np.where(learn, TRAIN, NEITHER),
-                        np.zeros_like(known), origin)  # fmt: skip
+        ground = Ground(
+            layers, np.where(learn, density, np.nan), np.where(learn, TRAIN, NEITHER), np.zeros_like(known), origin
+        )
         plan = CarbonPlan(steps=steps, crop=CROP, seed=fold)
         train_model(name, ground, runs / str(fold), plan, lambda line: None)
         maps = CarbonMapper(runs / str(fold) / "weights.safetensors").maps(layers, known)
@@ -85,8 +89,16 @@ def keep(result: dict, path: Path | None) -> None:
         path.write_text(json.dumps(result, indent=1) + "\n")
 
 
-def cross_validate(layers: np.ndarray, density: np.ndarray, block: int, origin: str, learned: str | None, steps: int,
-                   runs: Path, to: Path | None) -> None:  # fmt: skip
+def cross_validate(
+    layers: np.ndarray,
+    density: np.ndarray,
+    block: int,
+    origin: str,
+    learned: str | None,
+    steps: int,
+    runs: Path,
+    to: Path | None,
+) -> None:
     known = density > 0
     folds = block_folds(known, block, FOLDS)
     if learned:
@@ -104,8 +116,9 @@ def halved(layers: np.ndarray) -> np.ndarray:
     return layers.reshape(count, height // 2, 2, width // 2, 2).mean((2, 4), dtype=np.float64)
 
 
-learned_option = click.option("--learned", type=click.Choice(list(TRAINED)),
-                              help="Judge this, trained anew on each fold, alone.")  # fmt: skip
+learned_option = click.option(
+    "--learned", type=click.Choice(list(TRAINED)), help="Judge this, trained anew on each fold, alone."
+)
 steps_option = click.option("--steps", default=1000, show_default=True, help="Of training on each fold.")
 runs_option = click.option("--runs", type=click.Path(path_type=Path), default=Path("local/folds"), show_default=True)
 json_option = click.option("--json", "to", type=click.Path(path_type=Path), help="Keep all figures here.")

@@ -93,8 +93,10 @@ def main(images, contenders, qualities, codec, limit, threads) -> None:
                 rows.setdefault(f"{prior} {run}", []).append(figures_of(scene.pixels, pixels))
         for name, figures in rows.items():
             decibel, similarity, distance = np.mean(figures, 0)
-            click.echo(f"q {quality:g} {name}: {decibel:.3f} dB, MS-SSIM {similarity:.4f}, LPIPS {distance:.4f}, "
-                       f"{len(figures)} images")  # fmt: skip
+            click.echo(
+                f"q {quality:g} {name}: {decibel:.3f} dB, MS-SSIM {similarity:.4f}, LPIPS {distance:.4f}, "
+                f"{len(figures)} images"
+            )
 
 
 if __name__ == "__main__":

@@ -55,8 +55,11 @@ def load_student(run: Path) -> SlimDiffSr:
 def draw_maps(teacher: Teacher, raised: torch.Tensor, path: Path) -> None:
     z = teacher.autoencoder.encode(raised)
     unsure = teacher.estimator(z)[1].mean(1)[0]
-    panels = (("input", raised[0].permute(1, 2, 0)), ("ln variance", unsure),
-              ("timestep", teacher.one_step(z).times[0, 0]))  # fmt: skip
+    panels = (
+        ("input", raised[0].permute(1, 2, 0)),
+        ("ln variance", unsure),
+        ("timestep", teacher.one_step(z).times[0, 0]),
+    )
     figure, axes = pyplot.subplots(1, 3, figsize=(12, 4))
     for axis, (title, values) in zip(axes, panels, strict=True):
         drawn = axis.imshow(values.clamp(0, 1) if title == "input" else values, cmap="viridis")
@@ -112,8 +115,10 @@ def main(images, diffusion_run, teacher_run, student_run, out, scale, limit, ste
     for name, found in sums.items():
         means = {figure: float(np.mean(values)) for figure, values in found.items()}
         result[name] = {"images": len(found["lpips"])} | means
-    result["parameters"] = {name: sum(parameter.numel() for parameter in net.parameters())
-                            for name, net in (("teacher", teacher), ("student", student))}  # fmt: skip
+    result["parameters"] = {
+        name: sum(parameter.numel() for parameter in net.parameters())
+        for name, net in (("teacher", teacher), ("student", student))
+    }
     (out / "compare.json").write_text(json.dumps(result, indent=1) + "\n")
     for name, figures in result.items():
         click.echo(f"{name}: " + ", ".join(f"{figure} {value:.4g}" for figure, value in figures.items()))

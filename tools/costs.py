@@ -57,8 +57,13 @@ def run(*arguments: object) -> tuple[float, float]:
 @click.option("--gsd", type=float, multiple=True, required=True, help="Metres per pixel; several for several rows.")
 @click.option("--bands", type=int, show_default="all", help="How many of the bands.")
 @click.option("--quality", default=3.0, show_default=True, help="As for rscodec encode.")
-@click.option("--size", type=click.IntRange(2048), default=4096, show_default=True,
-              help="Pixels each way of the scene that is measured; in fewer, starting hides what pixels take.")
+@click.option(
+    "--size",
+    type=click.IntRange(2048),
+    default=4096,
+    show_default=True,
+    help="Pixels each way of the scene that is measured; in fewer, starting hides what pixels take.",
+)
 def main(images: tuple[Path, ...], gsd: tuple[float, ...], bands: int | None, quality: float, size: int) -> None:
     """Print what was measured, and a table of what an area costs."""
     with tempfile.TemporaryDirectory() as name:
@@ -72,8 +77,10 @@ def main(images: tuple[Path, ...], gsd: tuple[float, ...], bands: int | None, qu
     for step in STEPS:
         per_pixel[step] = (large[step][0] - corner[step][0]) / (size**2 * 15 / 16)
         start = large[step][0] - per_pixel[step] * size**2
-        click.echo(f"{step:8}{1e-6 / per_pixel[step]:6.2f} MP per CPU second after {start:.1f} s of starting, "
-                   f"at most {large[step][1]:.0f} MiB")
+        click.echo(
+            f"{step:8}{1e-6 / per_pixel[step]:6.2f} MP per CPU second after {start:.1f} s of starting, "
+            f"at most {large[step][1]:.0f} MiB"
+        )
     click.echo(f"| GSD m | megapixels | raw GB | GB | {' | '.join(f'{step} CPU-h' for step in STEPS)} |")
     click.echo("|---|---|---|---|---|---|---|")
     for metres in gsd:

@@ -33,8 +33,11 @@ def main(export: Export) -> None:
 
     where = county_east()
     maps = np.maximum(CarbonMapper(path).maps(where.east, where.forest, DRAWS), 0)
-    made = {"command": "rscodec carbon train, with the options of about.plan", "about": about,
-            "seconds": saved["seconds"]}  # fmt: skip
+    made = {
+        "command": "rscodec carbon train, with the options of about.plan",
+        "about": about,
+        "seconds": saved["seconds"],
+    }
     figures = {"mean": where.score(maps.mean(0)), "one": where.score(maps[0])}
     manifest = export.write_manifest(path, made, figures, "tools/export_carbon.py")
     click.echo(f"{path}: {manifest['bytes']} bytes, RMSE {manifest['figures']['mean']['rmse']:.4f}")

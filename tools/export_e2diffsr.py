@@ -37,8 +37,13 @@ def trained(export: Export) -> tuple[E2DiffSr, dict]:
 
 @click.command(cls=Tool)
 @export_options()
-@click.option("--images", "count", type=click.IntRange(min=0), show_default="all",
-              help="How many images of each set are measured, spread over it.")
+@click.option(
+    "--images",
+    "count",
+    type=click.IntRange(min=0),
+    show_default="all",
+    help="How many images of each set are measured, spread over it.",
+)
 def main(export: Export, count: int | None) -> None:
     path = export.new_weights()
     net, saved = trained(export)

@@ -49,8 +49,14 @@ def measure(weights: Path, codec: str, data: Path, pattern: str) -> list[dict]:
             difference.add(scene.pixels, decoded, np.ones(decoded.shape, bool))
             rates.append(8 * len(stream) / decoded[0].size)
             psnrs.append(difference.psnr_db)
-        figures.append({"quality": quality, "rate_bpp_file": round(float(np.mean(rates)), 4),
-                        "psnr_db_mean_of_images": round(float(np.mean(psnrs)), 3), "images": len(scenes)})  # fmt: skip
+        figures.append(
+            {
+                "quality": quality,
+                "rate_bpp_file": round(float(np.mean(rates)), 4),
+                "psnr_db_mean_of_images": round(float(np.mean(psnrs)), 3),
+                "images": len(scenes),
+            }
+        )
         click.echo(f"{pattern} {figures[-1]}")
     return figures
 
@@ -69,11 +75,12 @@ def main(export: Export, codec: str) -> None:
 
     data = Path(os.environ["RSCODEC_DATA"])
     made = sittings(
-        saved, "tools/train_codec.py",
+        saved,
+        "tools/train_codec.py",
         weights_hashes={arithmetic: name.hex() for arithmetic, name in weights_hashes(tensors).items()},
         parameters=sum(parameter.numel() for parameter in trained.parameters()),
         trained_on=TRAINED_ON,
-    )  # fmt: skip
+    )
     figures = {pattern: measure(path, codec, data, pattern) for pattern in HELD_OUT}
     manifest = export.write_manifest(path, made, figures, "tools/export_weights.py", f"--codec {codec}")
     click.echo(f"{path}: {manifest['bytes']} bytes, hashes {manifest['weights_hashes']}")

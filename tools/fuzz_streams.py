@@ -309,8 +309,14 @@ def examined(seed: int, kinds: tuple[str, ...], numbers: list[int]) -> Iterator[
 @click.option("--count", default=20000, show_default=True, help="Streams.")
 @click.option("--seed", default=1, show_default=True)
 @click.option("--workers", default=2, show_default=True, help="Processes.")
-@click.option("--kind", "kinds", multiple=True, default=tuple(KINDS), type=click.Choice(tuple(KINDS)),
-              help="Kind of damage; may be repeated.  [default: all]")
+@click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    default=tuple(KINDS),
+    type=click.Choice(tuple(KINDS)),
+    help="Kind of damage; may be repeated.  [default: all]",
+)
 @click.option("--only", type=int, help="This stream alone.")
 def main(count: int, seed: int, workers: int, kinds: tuple[str, ...], only: int | None) -> None:
     if only is not None:

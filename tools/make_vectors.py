@@ -38,9 +38,14 @@ Files = dict[str, bytes]
 def passed(row) -> Files:
     """A stream, what its header and metadata say, and what it decodes to."""
     data = rscodec.encode(
-        row.scene, row.quality, model="vec", weights=WEIGHTS, tile=row.tile, max_error=row.max_error,
+        row.scene,
+        row.quality,
+        model="vec",
+        weights=WEIGHTS,
+        tile=row.tile,
+        max_error=row.max_error,
         balance=row.balance,
-    )  # fmt: skip
+    )
     reader = StreamReader.from_bytes(data)
     report = verify(reader, codec_for_decoding(reader.header, WEIGHTS))
     decoded = rscodec.decode(data, weights=WEIGHTS)

@@ -12,13 +12,51 @@ from rscodec.raster.metadata_schema import FORMS
 
 MOST_ENTRIES = 100_000
 TEXTS = (
-    "", " ", "0", "-1", "nan", "inf", "1e999", "300.5", "=", "a=b", "a\0b", "\n", "\ud800", "é", "<a>", "<a/>", "[]",
-    "EPSG:4326", "EPSG:999999", "GEOGCS[", "x" * 100_000, "1 " * 20, "1 " * 10_000,
-)  # fmt: skip
+    "",
+    " ",
+    "0",
+    "-1",
+    "nan",
+    "inf",
+    "1e999",
+    "300.5",
+    "=",
+    "a=b",
+    "a\0b",
+    "\n",
+    "\ud800",
+    "é",
+    "<a>",
+    "<a/>",
+    "[]",
+    "EPSG:4326",
+    "EPSG:999999",
+    "GEOGCS[",
+    "x" * 100_000,
+    "1 " * 20,
+    "1 " * 10_000,
+)
 NAMES = (
-    "", "a", "a=b", "a b", "a:b", "\0", "AREA_OR_POINT", "NODATA", "LINE_OFF", "xml:XMP", "xml:a", "json:a", "RPC",
-    "IMAGE_STRUCTURE", "GEOLOCATION", "SUBDATASETS", "COLOR_PROFILE", "DERIVED_SUBDATASETS", "TIFFTAG_SOFTWARE",
-)  # fmt: skip
+    "",
+    "a",
+    "a=b",
+    "a b",
+    "a:b",
+    "\0",
+    "AREA_OR_POINT",
+    "NODATA",
+    "LINE_OFF",
+    "xml:XMP",
+    "xml:a",
+    "json:a",
+    "RPC",
+    "IMAGE_STRUCTURE",
+    "GEOLOCATION",
+    "SUBDATASETS",
+    "COLOR_PROFILE",
+    "DERIVED_SUBDATASETS",
+    "TIFFTAG_SOFTWARE",
+)
 NUMBERS = (0, -1, 1, 0.5, 300.5, 1e-320, 1e308, -1e308, 2**63, 2**1000)
 LEAVES = (None, True, False, *NUMBERS, *TEXTS)
 

@@ -79,8 +79,9 @@ def report(net: E2DiffSr, pairs: sr.SrPairs, batches: int, log) -> None:
 @gathered("terms", sr.Weights)
 @click.option("--stage", type=click.Choice(sr.STAGES), required=True)
 @click.option("--config", "widths", type=click.Choice(list(CONFIGS)), default="small", show_default=True)
-@click.option("--codec", "codec_weights", type=EXISTING,
-              help="Weights of the codec that decodes half of the small images.")
+@click.option(
+    "--codec", "codec_weights", type=EXISTING, help="Weights of the codec that decodes half of the small images."
+)
 @click.option("--alone", default=0, help="Stage two: first steps in which only the prior is trained.")
 @click.option("--large", default=192, help="Longest edge of crops, a multiple of 8.")
 @click.option("--small", default=64, help="Longest edge of what is upsampled.")
@@ -89,11 +90,16 @@ def report(net: E2DiffSr, pairs: sr.SrPairs, batches: int, log) -> None:
 @click.option("--adversarial", default=0.5, show_default=True, help="Weight of that term; 0: none.")
 @click.option("--critic-from", default=0, help="First step with a discriminator.")
 @click.option("--kl", default=1e-6, show_default=True, help="Weight of the KL term of stage one.")
-@click.option("--without", type=click.Choice(sr.ABLATIONS), multiple=True,
-              help="What to leave out (rscodec/training/sr.py); modulation in both stages. May be repeated.")
+@click.option(
+    "--without",
+    type=click.Choice(sr.ABLATIONS),
+    multiple=True,
+    help="What to leave out (rscodec/training/sr.py); modulation in both stages. May be repeated.",
+)
 @click.option("--check", default=4, help="Batches of held-out crops for the gains at the end; 0: none.")
-def main(settings, terms, stage, widths, codec_weights, alone, large, small, diffusion_steps, betas, without,
-         check) -> None:  # fmt: skip
+def main(
+    settings, terms, stage, widths, codec_weights, alone, large, small, diffusion_steps, betas, without, check
+) -> None:
     settings.prepare()
     device = settings.device
     config = replace(CONFIGS[widths], steps=diffusion_steps, betas=betas)

@@ -62,8 +62,10 @@ def report(net: LdmRsic, source, crops: Crops, batches: int, log) -> None:
             pair = held_out_pair(source, crops.at(step).pixels, point)
             for prior in ldm.PRIORS:
                 gains[prior] += ldm.gain_of(net, pair, prior) / batches
-        log(f"held out, {'q' if net.config.takes == 'stream' else 'bpp'} {point}: "
-            + ", ".join(f"{prior} {gain:+.3f} dB" for prior, gain in gains.items()))  # fmt: skip
+        log(
+            f"held out, {'q' if net.config.takes == 'stream' else 'bpp'} {point}: "
+            + ", ".join(f"{prior} {gain:+.3f} dB" for prior, gain in gains.items())
+        )
 
 
 def held_out_pair(source, pixels: torch.Tensor, point: float) -> Pair:
@@ -78,8 +80,14 @@ def held_out_pair(source, pixels: torch.Tensor, point: float) -> Pair:
 @click.command(cls=Tool)
 @run_options()
 @click.option("--stage", type=click.Choice(ldm.STAGES), required=True)
-@click.option("--codec", "codec_weights", type=EXISTING,
-              default=Path("rscodec/weights/rsc-s-2.safetensors"), show_default=True, help="Decodes the crops.")
+@click.option(
+    "--codec",
+    "codec_weights",
+    type=EXISTING,
+    default=Path("rscodec/weights/rsc-s-2.safetensors"),
+    show_default=True,
+    help="Decodes the crops.",
+)
 @click.option("--jpeg2000", is_flag=True, help="Pairs from OpenJPEG.")
 @click.option("--workers", default=0, help="Processes that run OpenJPEG.")
 @click.option("--alone", default=0, help="Stage two: first steps in which only the prior is trained.")

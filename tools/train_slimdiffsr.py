@@ -52,8 +52,9 @@ class Trained(nn.Module):
         self.net, self.critic = net, Critic()
 
 
-def taught_so_far(stage: str, start: Path | None, stable: str | None,
-                  config: TeacherConfig) -> tuple[Trained, list[dict]]:  # fmt: skip
+def taught_so_far(
+    stage: str, start: Path | None, stable: str | None, config: TeacherConfig
+) -> tuple[Trained, list[dict]]:
     """The teacher with its critic, and how they were trained so far."""
     if stable and (stage in FIRST_STAGES or not stable.startswith(STABLE)):
         raise click.UsageError(f"--teacher is {STABLE}PATH, from --stage uncertainty on")
@@ -106,13 +107,16 @@ def report(stage: str, net, pairs: DegradedPairs, batches: int, lpips: bool, log
 @gathered("terms", slimdiff.Weights)
 @click.option("--stage", type=click.Choice(slimdiff.STAGES), required=True)
 @click.option("--teacher", "stable", metavar="sd21:PATH", help="Stable Diffusion 2.1 as a teacher.")
-@click.option("--config", "widths", type=click.Choice(list(CONFIGS)), default="full", show_default=True,
-              help="Of a new teacher.")
+@click.option(
+    "--config", "widths", type=click.Choice(list(CONFIGS)), default="full", show_default=True, help="Of a new teacher."
+)
 @click.option("--timestep", type=float, help="Teacher: a fixed one, the ablation.")
-@click.option("--without", multiple=True, type=click.Choice(["pruning", "tiny", *SWITCHES]),
-              help="Student: the ablations.")
-@click.option("--codec", "codec_weights", type=EXISTING,
-              help="Weights of the codec that decodes half of the small images.")
+@click.option(
+    "--without", multiple=True, type=click.Choice(["pruning", "tiny", *SWITCHES]), help="Student: the ablations."
+)
+@click.option(
+    "--codec", "codec_weights", type=EXISTING, help="Weights of the codec that decodes half of the small images."
+)
 @click.option("--workers", default=0, help="Processes that degrade.")
 @click.option("--crop", default=128, help="Edge of crops, a multiple of 128.")
 @click.option("--perceptual", default=1.0, show_default=True, help="Weight of LPIPS; 0: none, nor is it reported.")
@@ -122,8 +126,7 @@ def report(stage: str, net, pairs: DegradedPairs, batches: int, lpips: bool, log
 @click.option("--features", default=0.1, show_default=True, help="Student: weight of the MSE of features.")
 @click.option("--mmd", default=0.1, show_default=True, help="Student: weight of MMD.")
 @click.option("--check", default=4, help="Batches of held-out crops for the figures at the end; 0: none.")
-def main(settings, terms, stage, stable, widths, timestep, without, codec_weights, workers, crop,
-         check) -> None:  # fmt: skip
+def main(settings, terms, stage, stable, widths, timestep, without, codec_weights, workers, crop, check) -> None:
     settings.prepare()
     device, seed = settings.device, settings.seed
     teacher, history = None, []

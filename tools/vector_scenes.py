@@ -53,15 +53,29 @@ def georeferenced() -> Scene:
 
 
 def with_points() -> Scene:
-    points = [[0.5, 0.5, 12.25, 47.75, 310.0, "1", ""], [39.5, 0.5, 12.25, 47.5, 305.5, "2", "tower"],
-              [0.5, 47.5, 12.625, 47.75, 298.0, "3", ""], [39.5, 47.5, 12.625, 47.5, 0.0, "4", ""]]  # fmt: skip
+    points = [
+        [0.5, 0.5, 12.25, 47.75, 310.0, "1", ""],
+        [39.5, 0.5, 12.25, 47.5, 305.5, "2", "tower"],
+        [0.5, 47.5, 12.625, 47.75, 298.0, "3", ""],
+        [39.5, 47.5, 12.625, 47.5, 0.0, "4", ""],
+    ]
     return earth(metadata={"gcps": points, "gcps_crs": "EPSG:4326"})
 
 
 def with_rpcs() -> Scene:
     numbers = " ".join(repr(round(0.001 * i**2 - 0.05 * i, 6)) for i in range(20))
-    names = ("LINE_OFF", "SAMP_OFF", "LAT_OFF", "LONG_OFF", "HEIGHT_OFF",
-             "LINE_SCALE", "SAMP_SCALE", "LAT_SCALE", "LONG_SCALE", "HEIGHT_SCALE")  # fmt: skip
+    names = (
+        "LINE_OFF",
+        "SAMP_OFF",
+        "LAT_OFF",
+        "LONG_OFF",
+        "HEIGHT_OFF",
+        "LINE_SCALE",
+        "SAMP_SCALE",
+        "LAT_SCALE",
+        "LONG_SCALE",
+        "HEIGHT_SCALE",
+    )
     rpcs = {name: repr(10.5 + i) for i, name in enumerate(names)}
     rpcs |= dict.fromkeys(("LINE_NUM_COEFF", "LINE_DEN_COEFF", "SAMP_NUM_COEFF", "SAMP_DEN_COEFF"), numbers)
     return earth(bands=1, metadata={"rpcs": rpcs})

@@ -1,7 +1,7 @@
 """BPG: HEVC intra, 4:4:4, 10 bit.
 
-    bpgenc and bpgdec, where they are on PATH
-    else x265 through ffmpeg: the payload that a BPG file holds, as a bare HEVC stream, labelled so
+bpgenc and bpgdec, where they are on PATH
+else x265 through ffmpeg: the payload that a BPG file holds, as a bare HEVC stream, labelled so
 """
 
 from __future__ import annotations
@@ -30,8 +30,11 @@ class X265Payload(Video):
 
     name = "bpg (x265 payload)"
     parameters = QUANTISERS
-    command = ("ffmpeg -f rawvideo -pix_fmt yuv444p10le " + " ".join(X265)
-               + " -x265-params qp={parameter}:ipratio=1:info=0 -f hevc; BT.709 full range by our own rounding")
+    command = (
+        "ffmpeg -f rawvideo -pix_fmt yuv444p10le "
+        + " ".join(X265)
+        + " -x265-params qp={parameter}:ipratio=1:info=0 -f hevc; BT.709 full range by our own rounding"
+    )
 
     def __init__(self) -> None:
         self.version = f"libx265 in {ffmpeg.version('libx265')}"

@@ -1,8 +1,8 @@
 """JPEG 2000 by OpenJPEG through glymur: irreversible 9/7, one quality layer, one .jp2 file.
 
-    3 bands        multi-component transform (ICT)
-    other counts   jpeg2000: no transform, the rate allocation shared by all bands of one file
-                   jpeg2000-klt: the image's own KLT first, its matrix counted
+3 bands        multi-component transform (ICT)
+other counts   jpeg2000: no transform, the rate allocation shared by all bands of one file
+               jpeg2000-klt: the image's own KLT first, its matrix counted
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The spectral transform that a multi-band anchor gets to work with: the image's own KLT, as integers.
 
-    pixels (B, H, W) --mean, matrix (B, B) int16 / 2^14--> components (B, H, W) --offset, gain--> uint16
+pixels (B, H, W) --mean, matrix (B, B) int16 / 2^14--> components (B, H, W) --offset, gain--> uint16
 """
 
 from __future__ import annotations
@@ -45,12 +45,14 @@ class Klt:
         return to_dtype(values, dtype).reshape(components.shape)
 
     def pack(self) -> bytes:
-        return b"".join((
-            self.matrix.astype("<i2").tobytes(),
-            self.mean.astype("<f4").tobytes(),
-            self.offset.astype("<f4").tobytes(),
-            np.float32(self.gain).tobytes(),
-        ))  # fmt: skip
+        return b"".join(
+            (
+                self.matrix.astype("<i2").tobytes(),
+                self.mean.astype("<f4").tobytes(),
+                self.offset.astype("<f4").tobytes(),
+                np.float32(self.gain).tobytes(),
+            )
+        )
 
     @classmethod
     def unpack(cls, data: bytes, bands: int) -> Klt:

@@ -31,9 +31,18 @@ class Lerc(Anchor):
 
         count, height, width = pixels.shape
         error = parameter / 100 * (float(pixels.max()) - float(pixels.min()))
-        profile = {"driver": "GTiff", "width": width, "height": height, "count": count, "dtype": pixels.dtype,
-                   "compress": "LERC_ZSTD", "MAX_Z_ERROR": error, "ZSTD_LEVEL": 22, "interleave": "band",
-                   "blockysize": height}  # fmt: skip
+        profile = {
+            "driver": "GTiff",
+            "width": width,
+            "height": height,
+            "count": count,
+            "dtype": pixels.dtype,
+            "compress": "LERC_ZSTD",
+            "MAX_Z_ERROR": error,
+            "ZSTD_LEVEL": 22,
+            "interleave": "band",
+            "blockysize": height,
+        }
         with warnings.catch_warnings(), rasterio.MemoryFile() as memory:
             warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
             with memory.open(**profile) as file:

@@ -1,7 +1,7 @@
 """JPEG, WebP and AVIF, as Pillow writes them: formats of pictures, grey or RGB, 8 bits a sample.
 
-    1 or 3 bands    one picture
-    other counts    one grey picture a band
+1 or 3 bands    one picture
+other counts    one grey picture a band
 """
 
 from __future__ import annotations

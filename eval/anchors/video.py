@@ -1,7 +1,7 @@
 """What BPG and VVC share here: an image as one or more 10-bit frames.
 
-    3 bands of uint8    one frame, BT.709
-    anything else       one frame of luma a band, scaled linearly to 10 bits; the scales are part of the file
+3 bands of uint8    one frame, BT.709
+anything else       one frame of luma a band, scaled linearly to 10 bits; the scales are part of the file
 """
 
 from __future__ import annotations

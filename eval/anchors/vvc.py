@@ -1,7 +1,7 @@
 """VVC, intra, 10 bit.
 
-    vtm    the reference software (EncoderAppStatic, DecoderAppStatic on PATH), 4:4:4: what papers mean by VVC
-    vvc    libvvenc through ffmpeg, which takes 4:2:0 only: labelled so, its colour ceiling recorded
+vtm    the reference software (EncoderAppStatic, DecoderAppStatic on PATH), 4:4:4: what papers mean by VVC
+vvc    libvvenc through ffmpeg, which takes 4:2:0 only: labelled so, its colour ceiling recorded
 """
 
 from __future__ import annotations
@@ -30,8 +30,11 @@ class Vvenc(Video):
 
     name = "vvc (vvenc 4:2:0)"
     parameters = QUANTISERS
-    command = ("ffmpeg -f rawvideo -pix_fmt yuv420p10le " + " ".join(VVENC)
-               + " -qp {parameter} -qpa 0 -f vvc; BT.709 full range by our own rounding, chroma by 2 x 2 means")
+    command = (
+        "ffmpeg -f rawvideo -pix_fmt yuv420p10le "
+        + " ".join(VVENC)
+        + " -qp {parameter} -qpa 0 -f vvc; BT.709 full range by our own rounding, chroma by 2 x 2 means"
+    )
 
     def __init__(self) -> None:
         self.version = f"libvvenc in {ffmpeg.version('libvvenc')}"
@@ -65,8 +68,10 @@ class Vtm(Video):
 
     name = "vvc (VTM 4:4:4)"
     parameters = QUANTISERS
-    command = ("EncoderAppStatic -c encoder_intra_vtm.cfg --InputChromaFormat=444 --InputBitDepth=10 --QP={parameter} "
-               "--FramesToBeEncoded=1 --ConformanceWindowMode=1; BT.709 full range by our own rounding")
+    command = (
+        "EncoderAppStatic -c encoder_intra_vtm.cfg --InputChromaFormat=444 --InputBitDepth=10 --QP={parameter} "
+        "--FramesToBeEncoded=1 --ConformanceWindowMode=1; BT.709 full range by our own rounding"
+    )
 
     def __init__(self) -> None:
         found = [shutil.which(name) for name in ("EncoderAppStatic", "DecoderAppStatic")]

@@ -1,7 +1,7 @@
 """Pixels <-> the 10-bit planes that video coders take: BT.709, full range, rounded once.
 
-    RGB uint8 --matrix--> Y, Cb, Cr floats --(2 x 2 means for 4:2:0)--> round --> uint16 planes, 0..1023
-    a single band --linear, between its least and largest value--> Y
+RGB uint8 --matrix--> Y, Cb, Cr floats --(2 x 2 means for 4:2:0)--> round --> uint16 planes, 0..1023
+a single band --linear, between its least and largest value--> Y
 """
 
 from __future__ import annotations

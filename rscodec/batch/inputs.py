@@ -1,7 +1,7 @@
 """Which scenes a batch is about: what a user names on the command line, as one list.
 
-    scene.tif, https://...   itself                         "2024/*.tif"   what the pattern finds, ** for folders within
-    scenes.txt               a path or pattern a line       items.json     the assets of a STAC item or item collection
+scene.tif, https://...   itself                         "2024/*.tif"   what the pattern finds, ** for folders within
+scenes.txt               a path or pattern a line       items.json     the assets of a STAC item or item collection
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The report of a batch: a CSV with a row for each scene, from which an interrupted run goes on.
 
-    start    one row a scene: `planned`                  the file is rewritten whole
-    run      one more row when a scene is `done` or has `failed`; the last row of an output counts
-    end      one row a scene again, in order             the file is rewritten whole
+start    one row a scene: `planned`                  the file is rewritten whole
+run      one more row when a scene is `done` or has `failed`; the last row of an output counts
+end      one row a scene again, in order             the file is rewritten whole
 """
 
 from __future__ import annotations
@@ -41,8 +41,16 @@ class Row:
 
 
 COLUMNS = [field.name for field in fields(Row)]
-NUMBERS = {"exit_code": int, "width": int, "height": int, "bands": int, "quality": float, "bpp": float, "bytes": int,
-           "seconds": float}  # fmt: skip
+NUMBERS = {
+    "exit_code": int,
+    "width": int,
+    "height": int,
+    "bands": int,
+    "quality": float,
+    "bpp": float,
+    "bytes": int,
+    "seconds": float,
+}
 
 
 class Journal:

@@ -74,8 +74,14 @@ def _defaults(verb: str) -> dict:
 
 
 def run(
-    work: Work, inputs: Sequence[Input], folder: str | Path, executor: Executor, *, resume: bool = False,
-    overwrite: bool = False, progress: Progress | None = None,
+    work: Work,
+    inputs: Sequence[Input],
+    folder: str | Path,
+    executor: Executor,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
 ) -> list[Row]:
     """Do the work, and report one row for each input, in order.
 
@@ -92,8 +98,10 @@ def run(
     except OSError as problem:
         raise OutputError(f"cannot make the folder {folder}: {problem.strerror}; change --out") from None
     journal = _journal(folder / f"{work.verb}-report.csv", work.verb, settings, resume, overwrite)
-    rows = [Row(item.path, str(folder / (item.name + work.suffix)), PLANNED, stamp=_stamp(item.path), settings=settings)
-            for item in inputs]  # fmt: skip
+    rows = [
+        Row(item.path, str(folder / (item.name + work.suffix)), PLANNED, stamp=_stamp(item.path), settings=settings)
+        for item in inputs
+    ]
     rows = [_plan(row, journal.rows.get(row.output), overwrite) for row in rows]
     journal.rows |= {row.output: row for row in rows}
     planned = [row for row in rows if row.status == PLANNED]
@@ -168,10 +176,17 @@ def _do(work: Work, row: Row) -> Row:
     output = Path(row.output)
     size, checksum = output.stat().st_size, sha256(output)
     row = replace(
-        row, status=DONE, width=made.width, height=made.height, bands=made.bands, bytes=size, sha256=checksum,
-        quality=getattr(made, "quality", None), bpp=getattr(made, "bpp", None),
+        row,
+        status=DONE,
+        width=made.width,
+        height=made.height,
+        bands=made.bands,
+        bytes=size,
+        sha256=checksum,
+        quality=getattr(made, "quality", None),
+        bpp=getattr(made, "bpp", None),
         seconds=round(time.perf_counter() - started, 3),
-    )  # fmt: skip
+    )
     lost = getattr(made, "lost", "")
     return _failed(row, TileDamaged(f"left empty, because damaged: {lost}")) if lost else row
 
@@ -189,5 +204,3 @@ def _stamp(path: str) -> str:
     except OSError:
         return ""
     return f"{about.st_size}-{about.st_mtime_ns}"
-
-

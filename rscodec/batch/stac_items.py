@@ -25,8 +25,10 @@ def assets(path: Path, key: str | None, streams: bool = False) -> Iterator[tuple
             raise InputError(f"{path} is no STAC item or item collection")
         name = str(item["id"]).replace("/", "_")
         if "\0" in name:
-            raise InputError(f"{path}: the id {name!r} of an item holds a NUL, so no file can be called like it; "
-                             "give the item another")
+            raise InputError(
+                f"{path}: the id {name!r} of an item holds a NUL, so no file can be called like it; "
+                "give the item another"
+            )
         yield name, _href(path, item, key, streams)
 
 

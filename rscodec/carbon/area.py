@@ -23,8 +23,12 @@ def pixel_areas(grid: Grid) -> np.ndarray:
     columns, rows = np.meshgrid(np.arange(grid.width + 1.0), np.arange(grid.height + 1.0))
     longitude, latitude = grid.degrees(columns, rows)
     x, y = np.radians(longitude), _authalic(np.radians(latitude))
-    corners = [(slice(0, -1), slice(0, -1)), (slice(1, None), slice(0, -1)),
-               (slice(1, None), slice(1, None)), (slice(0, -1), slice(1, None))]  # fmt: skip
+    corners = [
+        (slice(0, -1), slice(0, -1)),
+        (slice(1, None), slice(0, -1)),
+        (slice(1, None), slice(1, None)),
+        (slice(0, -1), slice(1, None)),
+    ]
     twice = 0.0
     for here, there in zip(corners, [*corners[1:], corners[0]], strict=True):
         across = np.mod(x[there] - x[here] + np.pi, 2 * np.pi) - np.pi  # the antimeridian is no border

@@ -52,8 +52,16 @@ class Crops:
     """imagery (C,h,w), density (h,w) in Mg/ha with NaN outside of forest, region (h,w) of county.py; if there is
     something to keep back, a map of it (h,w)."""
 
-    def __init__(self, imagery: np.ndarray, density: np.ndarray, region: np.ndarray, batch: int, edge: int, seed: int,
-                 kept_back: np.ndarray | None = None):  # fmt: skip
+    def __init__(
+        self,
+        imagery: np.ndarray,
+        density: np.ndarray,
+        region: np.ndarray,
+        batch: int,
+        edge: int,
+        seed: int,
+        kept_back: np.ndarray | None = None,
+    ):
         learn = np.isfinite(density) & (region == TRAIN)
         if not learn.any():
             raise InputError("the training region has no forest of known carbon")
@@ -98,8 +106,9 @@ def north_of(region: np.ndarray) -> np.ndarray:
     return rows & np.ones_like(region, bool)
 
 
-def estimate_map(model: CarbonModel, units: Units, imagery: np.ndarray, forest: np.ndarray, edge: int, seed: int,
-                 device: str = "cpu") -> np.ndarray:  # fmt: skip
+def estimate_map(
+    model: CarbonModel, units: Units, imagery: np.ndarray, forest: np.ndarray, edge: int, seed: int, device: str = "cpu"
+) -> np.ndarray:
     """Mg/ha (h,w) of a raster of any size, right in its forest (h,w): windows as large as the crops of training, which
     are blended where they overlap. A window without forest is 0."""
     _, height, width = imagery.shape

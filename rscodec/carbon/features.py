@@ -1,7 +1,7 @@
 """What a model that looks at one pixel at a time is told: the pixel, or the pixel and the 5x5 pixels around it.
 
-    pixel     the layers                                            C numbers
-    window    the layers, and their mean and deviation in 5x5       3 C numbers
+pixel     the layers                                            C numbers
+window    the layers, and their mean and deviation in 5x5       3 C numbers
 """
 
 from __future__ import annotations

@@ -65,8 +65,9 @@ class Iidm(CarbonModel):
         """What the U-Net sees."""
         return torch.cat([y, f[0]], 1), self.embed(_waves(gamma.sqrt(), self.config.embedding)), f
 
-    def noisy(self, y: torch.Tensor, mask: torch.Tensor,
-              generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:  # fmt: skip
+    def noisy(
+        self, y: torch.Tensor, mask: torch.Tensor, generator: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """y_gamma, gamma (B,) and v."""
         kept = self.schedule.kept.float()
         step = torch.randint(1, len(kept), (len(y),), generator=generator)

@@ -34,8 +34,13 @@ class CarbonMapper:
         self.units = Units(**file.facts["units"])
         self._device, self._net = device, file.load_into(build(file.config), (), device)
 
-    def maps(self, imagery: np.ndarray, forest: np.ndarray, draws: int = DRAWS,
-             progress: Callable[[int, int], None] | None = None) -> np.ndarray:  # fmt: skip
+    def maps(
+        self,
+        imagery: np.ndarray,
+        forest: np.ndarray,
+        draws: int = DRAWS,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> np.ndarray:
         """Mg/ha (n,h,w) of imagery (C,h,w), NaN outside of its forest (h,w). One map where the model leaves nothing to
         chance."""
         draws, found = draws if self._net.chance else 1, []

@@ -66,10 +66,21 @@ class CarbonReport:
     totals: list[Total]
 
 
-def predict_file(src: str | Path, folder: Path, model: str | Path = "iidm", *, bands: tuple[int, ...] | None = None,
-                 stands: Path | None = None, draws: int = DRAWS, allow_synthetic: bool = False, weights=None,
-                 device: str = "cpu", threads: int | None = None, overwrite: bool = False,
-                 progress: Callable[[int, int], None] | None = None) -> CarbonReport:  # fmt: skip
+def predict_file(
+    src: str | Path,
+    folder: Path,
+    model: str | Path = "iidm",
+    *,
+    bands: tuple[int, ...] | None = None,
+    stands: Path | None = None,
+    draws: int = DRAWS,
+    allow_synthetic: bool = False,
+    weights=None,
+    device: str = "cpu",
+    threads: int | None = None,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> CarbonReport:
     """`weights`: of the codec, for a stream."""
     files = DENSITY, SPREAD, MASK, TOTALS
     check(folder, files, overwrite)
@@ -94,8 +105,13 @@ def predict_file(src: str | Path, folder: Path, model: str | Path = "iidm", *, b
         seen = fill_invalid(scene.pixels, ~scene.mask)  # a nodata value would spread over the windows that show it
         maps = np.maximum(mapper.maps(seen, forest, draws, progress), 0)
 
-    tags = {"carbon_model": mapper.model, "carbon_weights": mapper.weights_hash, "carbon_maps": str(len(maps)),
-            "carbon_trained_on": mapper.trained_on, "carbon_source_crc32": checksum}  # fmt: skip
+    tags = {
+        "carbon_model": mapper.model,
+        "carbon_weights": mapper.weights_hash,
+        "carbon_maps": str(len(maps)),
+        "carbon_trained_on": mapper.trained_on,
+        "carbon_source_crc32": checksum,
+    }
     tags |= synthetic(scene.metadata)
     make(folder, files, overwrite)
     _save(folder / DENSITY, maps.mean(0), "carbon density (Mg/ha)", grid, tags, overwrite)
@@ -114,8 +130,18 @@ def predict_file(src: str | Path, folder: Path, model: str | Path = "iidm", *, b
     units = mapper.units
     means = scene.pixels[:, forest].mean(1, dtype=np.float64)
     far = float(np.abs((means - units.mean) / np.array(units.spread)).max())
-    return CarbonReport(str(folder), mapper.model, mapper.trained_on, len(maps), whole.pixels, whole.hectares,
-                        whole.tonnes, whole.tonnes_spread, far, totals)  # fmt: skip
+    return CarbonReport(
+        str(folder),
+        mapper.model,
+        mapper.trained_on,
+        len(maps),
+        whole.pixels,
+        whole.hectares,
+        whole.tonnes,
+        whole.tonnes_spread,
+        far,
+        totals,
+    )
 
 
 def _label(grid: Grid, stands: Path) -> tuple[np.ndarray, list[int]]:
@@ -141,8 +167,9 @@ def _write_totals(path: Path, totals: list[Total], overwrite: bool) -> None:
     with AtomicPath(path, overwrite) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(field.name for field in fields(Total))
-        writer.writerows([f"{value:.3f}" if isinstance(value, float) else value for value in astuple(one)]
-                         for one in totals)  # fmt: skip
+        writer.writerows(
+            [f"{value:.3f}" if isinstance(value, float) else value for value in astuple(one)] for one in totals
+        )
 
 
 def _save(path: Path, values: np.ndarray, description: str, grid: Grid, tags: dict, overwrite: bool) -> None:

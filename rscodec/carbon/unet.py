@@ -1,11 +1,11 @@
 """The U-Net under every learned model of carbon, with what IIDM adds to it as options.
 
-    x --enter--> level 0 --half--> level 1 --half--> level 2 --half--> level 3
-                    |                 |                 |  (cross-attention to f(i) at the last two levels)
-    y <--leave-- level 0 <-double- level 1 <-double- level 2 <-double- level 3
+x --enter--> level 0 --half--> level 1 --half--> level 2 --half--> level 3
+                |                 |                 |  (cross-attention to f(i) at the last two levels)
+y <--leave-- level 0 <-double- level 1 <-double- level 2 <-double- level 3
 
-    double    nearest pixels and a convolution, or a coordinate MLP (equation 3)
-    embedded  a vector per picture that shifts every block: how much noise there is
+double    nearest pixels and a convolution, or a coordinate MLP (equation 3)
+embedded  a vector per picture that shifts every block: how much noise there is
 """
 
 from __future__ import annotations
@@ -90,8 +90,15 @@ class CoordinateDouble(nn.Module):
 class UNet(nn.Module):
     """`widths`: channels by level; `condition`: channels of f(i) by level, where there is attention."""
 
-    def __init__(self, inputs: int, outputs: int, widths: Sequence[int], embedding: int = 0,
-                 condition: Sequence[int] = (), coordinates: bool = False):  # fmt: skip
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        widths: Sequence[int],
+        embedding: int = 0,
+        condition: Sequence[int] = (),
+        coordinates: bool = False,
+    ):
         super().__init__()
         self.enter = nn.Conv2d(inputs, widths[0], 3, padding=1)
         self.inward = nn.ModuleList(Block(width, width, embedding) for width in widths)
@@ -106,8 +113,9 @@ class UNet(nn.Module):
             nn.GroupNorm(GROUPS, widths[0]), nn.SiLU(), nn.Conv2d(widths[0], outputs, 3, padding=1)
         )
 
-    def layers(self, x: torch.Tensor, embedded: torch.Tensor | None = None,
-               condition: Sequence[torch.Tensor] = ()) -> list[torch.Tensor]:  # fmt: skip
+    def layers(
+        self, x: torch.Tensor, embedded: torch.Tensor | None = None, condition: Sequence[torch.Tensor] = ()
+    ) -> list[torch.Tensor]:
         """What every block gives: inward from level 0, then outward to level 0."""
         found: list[torch.Tensor] = []
         for level, block in enumerate(self.inward):
@@ -132,6 +140,7 @@ class UNet(nn.Module):
     def _outward(self) -> range:
         return range(len(self.outward) - 1, -1, -1)
 
-    def forward(self, x: torch.Tensor, embedded: torch.Tensor | None = None,
-                condition: Sequence[torch.Tensor] = ()) -> torch.Tensor:  # fmt: skip
+    def forward(
+        self, x: torch.Tensor, embedded: torch.Tensor | None = None, condition: Sequence[torch.Tensor] = ()
+    ) -> torch.Tensor:
         return self.leave(self.layers(x, embedded, condition)[-1])

@@ -1,8 +1,8 @@
 """A conditional variational autoencoder: a code z says which of the maps that the imagery allows it is.
 
-    training    imagery, density --> mean, log variance --> z --+
-                imagery ---------------------------------------> U-Net --> density       L1 + KL(z | N(0, 1))
-    in use      z from N(0, 1)
+training    imagery, density --> mean, log variance --> z --+
+            imagery ---------------------------------------> U-Net --> density       L1 + KL(z | N(0, 1))
+in use      z from N(0, 1)
 """
 
 from __future__ import annotations

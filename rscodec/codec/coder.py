@@ -34,8 +34,10 @@ class SymbolCoder:
         """Symbols (n,) with the index of each one's table -> bytes."""
         most = max(int(symbols.max(initial=0)), -int(symbols.min(initial=0)))
         if most > self.limit:
-            raise InputError(f"a pixel is too far from what is expected of it: {most} steps, above the limit of "
-                             f"{self.limit}; if the scene has a value for missing data, name it with --nodata")
+            raise InputError(
+                f"a pixel is too far from what is expected of it: {most} steps, above the limit of "
+                f"{self.limit}; if the scene has a value for missing data, name it with --nodata"
+            )
         return rans.encode(symbols, indexes, self.tables)
 
     def decoder(self, payload: bytes, most_symbols: int) -> SymbolDecoder:

@@ -195,9 +195,7 @@ class PortableCodec(TileCodec):
 
         height, width = y.shape[1:3]
         latents = self._walk(z, quality, height, width, answer)
-        return [
-            (self._coder.encode(*_coded(coded, item)), latents[item]) for item in range(len(latents))
-        ]
+        return [(self._coder.encode(*_coded(coded, item)), latents[item]) for item in range(len(latents))]
 
     @torch.inference_mode()
     def decode(self, payloads: list[bytes], height: int, width: int, quality: float) -> list[np.ndarray]:

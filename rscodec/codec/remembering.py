@@ -26,8 +26,9 @@ class RememberingCodec(TileCodec):
         self._latents |= {(payload, latents.shape[0], latents.shape[1]): latents for payload, latents in coded}
         return coded
 
-    def refine(self, y: np.ndarray, inside: tuple[slice, slice], aims: list[Aim], quality: float,
-               effort: int) -> np.ndarray:  # fmt: skip
+    def refine(
+        self, y: np.ndarray, inside: tuple[slice, slice], aims: list[Aim], quality: float, effort: int
+    ) -> np.ndarray:
         return self._codec.refine(y, inside, aims, quality, effort)
 
     def decode(self, payloads: list[bytes], height: int, width: int, quality: float) -> list[np.ndarray]:

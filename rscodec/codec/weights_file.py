@@ -92,9 +92,7 @@ def wanted_tensors(config: CodecConfig) -> dict[str, Wanted]:
     with torch.device("meta"):
         codec = Codec(config)
     wanted = {
-        key: Wanted(tuple(value.shape), FLOATS)
-        for key, value in codec.state_dict().items()
-        if not becomes_integer(key)
+        key: Wanted(tuple(value.shape), FLOATS) for key, value in codec.state_dict().items() if not becomes_integer(key)
     }
     for name, layer in codec.entropy.named_modules():
         if isinstance(layer, IntegerLayer):

@@ -59,8 +59,9 @@ def _client(scheduler: str, workers: int):
         import dask
         from distributed import Client, LocalCluster
     except ImportError:
-        raise InputError(f"--scheduler {scheduler} with {workers} workers needs Dask; run pip install 'rscodec[dask]'"
-                         ) from None
+        raise InputError(
+            f"--scheduler {scheduler} with {workers} workers needs Dask; run pip install 'rscodec[dask]'"
+        ) from None
 
     if scheduler != LOCAL:
         try:
@@ -74,12 +75,19 @@ def _client(scheduler: str, workers: int):
     # have malloc give back every layer's memory at once and ask for it again, which takes longer than the network. What
     # fails comes back with its task; the rest of Dask's log is of no use, such as of a heartbeat that the end cut off.
     with (
-        dask.config.set({
-            "distributed.worker.multiprocessing-method": "spawn",
-            "distributed.nanny.pre-spawn-environ": ONE_THREAD,
-        }),
-        LocalCluster(workers, threads_per_worker=1, memory_limit=0, dashboard_address="127.0.0.1:0",
-                     silence_logs=logging.CRITICAL) as cluster,
+        dask.config.set(
+            {
+                "distributed.worker.multiprocessing-method": "spawn",
+                "distributed.nanny.pre-spawn-environ": ONE_THREAD,
+            }
+        ),
+        LocalCluster(
+            workers,
+            threads_per_worker=1,
+            memory_limit=0,
+            dashboard_address="127.0.0.1:0",
+            silence_logs=logging.CRITICAL,
+        ) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
         yield client

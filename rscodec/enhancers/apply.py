@@ -27,8 +27,9 @@ def enhanced_stream(
 ) -> EnhancedScene:
     """What a stream decodes to, enhanced. Raises WrongWeights for a codec that the model was not measured with."""
     if reader.bound is not None:
-        raise InputError(f"the stream promises a largest error of {reader.bound:g}, which --enhance cannot keep; "
-                         "leave it away")
+        raise InputError(
+            f"the stream promises a largest error of {reader.bound:g}, which --enhance cannot keep; leave it away"
+        )
     enhancer = enhancer_for(settings.model, device)
     _check_takes(enhancer, "stream")
     names = {name.hex() for name in decoder.codec.weights_hashes.values()}

@@ -130,8 +130,16 @@ class Level(nn.Module):
 class Men(nn.Module):
     """Pixels (B, 3, W, W) in 0..1, prior (B, N, 4, 4), features of the compression (B, E) -> change (B, 3, W, W)."""
 
-    def __init__(self, window: int, widths: tuple[int, int, int], blocks: tuple[int, int, int], heads: int,
-                 prior: int, raised: int, known: int):  # fmt: skip
+    def __init__(
+        self,
+        window: int,
+        widths: tuple[int, int, int],
+        blocks: tuple[int, int, int],
+        heads: int,
+        prior: int,
+        raised: int,
+        known: int,
+    ):
         super().__init__()
         fine, middle, coarse = widths
         self.up = Raise(prior, raised, window)

@@ -1,7 +1,7 @@
 """The distortion prior of LDM-RSIC: a grid of 4 x 4 vectors that says what compression did to a window.
 
-    stage I     F  = LRM(decoded, original)                      what the enhancer would like to know
-    stage II    D  = LRM_DM(decoded);  F^ <- denoiser(F_t, D, t)      what it can find out by itself
+stage I     F  = LRM(decoded, original)                      what the enhancer would like to know
+stage II    D  = LRM_DM(decoded);  F^ <- denoiser(F_t, D, t)      what it can find out by itself
 """
 
 from __future__ import annotations

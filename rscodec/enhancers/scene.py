@@ -25,8 +25,15 @@ class EnhancedScene(GeneratedScene):
     bands (0-based) of the output.
     """
 
-    def __init__(self, picture: Picture, enhancer: Enhancer, settings: EnhanceSettings, facts: dict[str, object],
-                 quality: float | None = None, chosen: Sequence[int] = ()):  # fmt: skip
+    def __init__(
+        self,
+        picture: Picture,
+        enhancer: Enhancer,
+        settings: EnhanceSettings,
+        facts: dict[str, object],
+        quality: float | None = None,
+        chosen: Sequence[int] = (),
+    ):
         self._enhancer, self._facts, self._quality = enhancer, facts, quality
         self.strength, self.max_change = settings.strength, settings.max_change
         scene = picture.scene

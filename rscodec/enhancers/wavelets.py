@@ -1,8 +1,8 @@
 """Where the wavelets of JPEG2000 stand in pixels: found in the pixels, since a part may have been cut out anywhere.
 
-    luminance --9/7 along rows, columns--> |detail| at even and at odd places: coefficients that were rounded to zero
-        ^                |                  are where there is less of it
-        +---- low -------+                 three times: where they begin, modulo 8
+luminance --9/7 along rows, columns--> |detail| at even and at odd places: coefficients that were rounded to zero
+    ^                |                  are where there is less of it
+    +---- low -------+                 three times: where they begin, modulo 8
 """
 
 from __future__ import annotations

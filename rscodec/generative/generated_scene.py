@@ -92,8 +92,11 @@ class GeneratedScene(ABC):
         """What the network sees of the source in a window (3, W, W), mirrored where it reaches beyond."""
         place = window.moved(-self.before[0], -self.before[1])
         inside = place.overlap(self._source.scene)
-        missing = ((0, 0), (inside.row - place.row, place.bottom - inside.bottom),
-                   (inside.col - place.col, place.right - inside.right))  # fmt: skip
+        missing = (
+            (0, 0),
+            (inside.row - place.row, place.bottom - inside.bottom),
+            (inside.col - place.col, place.right - inside.right),
+        )
         return np.ascontiguousarray(np.pad(self._channels(inside), missing, mode="symmetric"))
 
     def _channels(self, inside: Window) -> np.ndarray:

@@ -68,16 +68,25 @@ class InterpolatedPicture:
     def _centres(self, window: Window) -> tuple[np.ndarray, np.ndarray]:
         """Where rows and columns of a window have their centres in the picture that it is made of."""
         source, scene = self._source, self.scene
-        return (centres(window.row, window.bottom, source.height, scene.height),
-                centres(window.col, window.right, source.width, scene.width))  # fmt: skip
+        return (
+            centres(window.row, window.bottom, source.height, scene.height),
+            centres(window.col, window.right, source.width, scene.width),
+        )
 
 
 def _nearest(coordinates: np.ndarray, length: int) -> np.ndarray:
     return np.floor(coordinates + 0.5).astype(np.int64).clip(0, length - 1)
 
 
-def _between_valid(smooth: np.ndarray, values: np.ndarray, holes: np.ndarray, taps: tuple[Taps, Taps],
-                   at: tuple[np.ndarray, np.ndarray], below: Window, source: Window) -> np.ndarray:  # fmt: skip
+def _between_valid(
+    smooth: np.ndarray,
+    values: np.ndarray,
+    holes: np.ndarray,
+    taps: tuple[Taps, Taps],
+    at: tuple[np.ndarray, np.ndarray],
+    below: Window,
+    source: Window,
+) -> np.ndarray:
     """`smooth` with other values where taps meet a hole; the nearest pixel always has a quarter of the weight."""
     (rows, cols), (top, left) = taps, (below.row, below.col)
     some = Taps(rows.index, (rows.weight != 0) * 1.0), Taps(cols.index, (cols.weight != 0) * 1.0)

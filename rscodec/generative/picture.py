@@ -1,7 +1,7 @@
 """A picture: what generated pixels are made of, whether a stream or a raster holds it, behind the same members.
 
-    stream             --DecodedPicture--> Picture.read(window) -> pixels (B, h, w), class planes
-    raster or array    --SourcePicture-->
+stream             --DecodedPicture--> Picture.read(window) -> pixels (B, h, w), class planes
+raster or array    --SourcePicture-->
 """
 
 from __future__ import annotations

@@ -46,8 +46,10 @@ class ChunkCodec:
         check_chunk(chunk.shape, chunk.dtype)
         found = _names(self.model)
         if self.weights_hash not in found:
-            raise WrongWeights(f"these are other weights: the array was made with {self.model} with hash "
-                               f"{self.weights_hash}, this package has {found[0]}; write with the release that made it")
+            raise WrongWeights(
+                f"these are other weights: the array was made with {self.model} with hash "
+                f"{self.weights_hash}, this package has {found[0]}; write with the release that made it"
+            )
         metadata = {} if self.nodata is None else {"nodata": repr(float(self.nodata))}
         scene = rscodec.Scene(chunk.reshape(-1, *chunk.shape[-2:]), metadata=metadata)
         weights = shipped(self.model)
@@ -69,7 +71,9 @@ def check_chunk(shape: tuple[int, ...], dtype: np.dtype) -> None:
     if len(shape) < 2:
         raise InputError(f"chunks of shape {shape} have no rows and columns; give an array of at least two dimensions")
     if math.prod(shape[:-2]) > MAX_BANDS:
-        raise InputError(f"chunks of shape {shape} have {math.prod(shape[:-2])} bands before their rows and columns; "
-                         f"choose chunks of at most {MAX_BANDS}")
+        raise InputError(
+            f"chunks of shape {shape} have {math.prod(shape[:-2])} bands before their rows and columns; "
+            f"choose chunks of at most {MAX_BANDS}"
+        )
     if str(dtype) not in DTYPES.values():
         raise InputError(f"{dtype} pixels cannot be coded; convert to one of {', '.join(DTYPES.values())}")

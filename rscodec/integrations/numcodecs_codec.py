@@ -1,6 +1,6 @@
 """The codec `rscodec` of numcodecs: for Zarr 2 and whatever else keeps arrays with numcodecs.
 
-    zarr.create_array(store, ..., zarr_format=2, compressors=RscodecCodec(quality=3))
+zarr.create_array(store, ..., zarr_format=2, compressors=RscodecCodec(quality=3))
 """
 
 from __future__ import annotations

@@ -22,8 +22,10 @@ from rscodec.bitstreams.errors import InputError
 
 ASSET = "rscodec"  # the key of the asset that is a stream
 VERSION = "1.1.0"
-EXTENSIONS = {name: f"https://stac-extensions.github.io/{name}/{version}/schema.json" for name, version in (
-    ("file", "v2.1.0"), ("projection", "v2.0.0"), ("raster", "v1.1.0"), ("processing", "v1.1.0"))}  # fmt: skip
+EXTENSIONS = {
+    name: f"https://stac-extensions.github.io/{name}/{version}/schema.json"
+    for name, version in (("file", "v2.1.0"), ("projection", "v2.0.0"), ("raster", "v1.1.0"), ("processing", "v1.1.0"))
+}
 SHA256 = "1220"  # how a multihash begins: the code of SHA-256, then 32 bytes
 TAKEN = (("", "TIFFTAG_DATETIME"), ("IMAGERY", "ACQUISITIONDATETIME"))  # where a raster may say when it was taken
 FORMS = ("%Y:%m:%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f%z", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d %H:%M:%S")
@@ -61,7 +63,7 @@ def write_item(path: Path, item: dict | None, stream: Path) -> list[str]:
         "raster:bands": _bands(header, metadata),
         "processing:lineage": f"compressed with rscodec, model {header.model} "
         f"(weights {header.weights_hash.hex()}), quality {header.quality:g}",
-    } | _projection(header, metadata)  # fmt: skip
+    } | _projection(header, metadata)
     item["assets"] = item.get("assets", {}) | {ASSET: item.get("assets", {}).get(ASSET, {}) | asset}
     named = item.get("stac_extensions", [])
     missing = [url for name, url in EXTENSIONS.items() if not any(f"/{name}/" in one for one in named)]

@@ -32,8 +32,16 @@ class RscodecBackend(BackendEntrypoint):
     description = "Streams of rscodec, local or remote, read window by window"
     open_dataset_parameters = ("filename_or_obj", "drop_variables", "mask_and_scale", "weights", "device", "max_pixels")
 
-    def open_dataset(self, filename_or_obj, *, drop_variables=None, mask_and_scale=False, weights=None, device="cpu",
-                     max_pixels=MAX_PIXELS_IN_MEMORY):  # fmt: skip
+    def open_dataset(
+        self,
+        filename_or_obj,
+        *,
+        drop_variables=None,
+        mask_and_scale=False,
+        weights=None,
+        device="cpu",
+        max_pixels=MAX_PIXELS_IN_MEMORY,
+    ):
         options = {"weights": weights, "device": device, "max_pixels": max_pixels}
         files = CachingFileManager(rscodec.open, filename_or_obj, kwargs=options)
         scene = files.acquire()

@@ -1,6 +1,6 @@
 """The codec `rscodec` of Zarr 3: array to bytes, each chunk (or inner chunk of a shard) a stream of its own.
 
-    zarr.create_array(store, ..., serializer=RscodecCodec(quality=3), compressors=None)
+zarr.create_array(store, ..., serializer=RscodecCodec(quality=3), compressors=None)
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """LPIPS (AlexNet, version 0.1): the metric's own layers come with its package, the ImageNet trunk has to be found.
 
-    $RSCODEC_METRIC_WEIGHTS, or metric-weights beside $RSCODEC_DATA    alexnet_features.pth: no network needed
-    else                                                              the package's own download
-    else                                                              MetricUnavailable, which reports show by name
+$RSCODEC_METRIC_WEIGHTS, or metric-weights beside $RSCODEC_DATA    alexnet_features.pth: no network needed
+else                                                              the package's own download
+else                                                              MetricUnavailable, which reports show by name
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Fidelity, defined once. On the scene's own numbers, over valid pixels, with the peak said.
 
-    PSNR, mean squared and largest error    Difference, window by window
-    MS-SSIM, also in dB                     ms_ssim
-    LPIPS                                   rscodec.metrics.perceptual, which needs the weights of a network
+PSNR, mean squared and largest error    Difference, window by window
+MS-SSIM, also in dB                     ms_ssim
+LPIPS                                   rscodec.metrics.perceptual, which needs the weights of a network
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Weights files of generative models: float16 tensors, and with them all that it takes to rebuild the model.
 
-    tensors     what inference needs
-    metadata    "format", "model", "config" and facts, each as JSON but the first two
+tensors     what inference needs
+metadata    "format", "model", "config" and facts, each as JSON but the first two
 """
 
 from __future__ import annotations

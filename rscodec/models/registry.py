@@ -61,8 +61,13 @@ ENHANCERS = (
 
 UPSAMPLERS = (
     Row("e2diff", "rscodec.upsamplers.e2diffsr:E2DiffUpsampler", ("e2diff-1",), "e2diff-1", "E2DiffSR, for any scale"),
-    Row("slimdiff", "rscodec.upsamplers.slimdiffsr:SlimDiffUpsampler", ("slimdiff-1",), "slimdiff-1",
-        "SlimDiffSR, in one step, for 4 and 8 times"),
+    Row(
+        "slimdiff",
+        "rscodec.upsamplers.slimdiffsr:SlimDiffUpsampler",
+        ("slimdiff-1",),
+        "slimdiff-1",
+        "SlimDiffSR, in one step, for 4 and 8 times",
+    ),
 )
 
 

@@ -228,10 +228,15 @@ def _same(key: str, a, b) -> bool:
 def _same_crs(a: CRS, b: CRS) -> bool:
     """GDAL passes over small differences of parameters, and over the names of units."""
     (units, numbers), (other_units, other_numbers) = _measures(a), _measures(b)
-    return a == b and units == other_units and len(numbers) == len(other_numbers) and all(
-        kind == other and np.allclose(values, others, CRS_TOLERANCE, 0)
-        for (kind, values), (other, others) in zip(numbers, other_numbers, strict=True)
-    )  # fmt: skip
+    return (
+        a == b
+        and units == other_units
+        and len(numbers) == len(other_numbers)
+        and all(
+            kind == other and np.allclose(values, others, CRS_TOLERANCE, 0)
+            for (kind, values), (other, others) in zip(numbers, other_numbers, strict=True)
+        )
+    )
 
 
 def _measures(crs: CRS) -> tuple[set[str], list[tuple[str, list[float]]]]:
@@ -282,8 +287,10 @@ def _read_tags(source, band: int = 0) -> dict[str, dict[str, str]]:
     for name, items in tags.items():
         for key in RESERVED:
             if key in items:
-                raise InputError(f"{source.name} has a tag that is called {key}, which could not be written again: "
-                                 "give it another name")
+                raise InputError(
+                    f"{source.name} has a tag that is called {key}, which could not be written again: "
+                    "give it another name"
+                )
         for key in NOT_IN_TIFF.get(name, ()):
             items.pop(key, None)
     return {name: items for name, items in tags.items() if items}

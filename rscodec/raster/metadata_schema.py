@@ -19,8 +19,10 @@ def stream_metadata(reader: StreamReader) -> dict:
     for key in _impossible(reader.metadata, reader.header.bands):
         raise MetadataDamaged(f"the metadata have an impossible {key}; the stream is not one that rscodec writes")
     if _tags(reader.metadata) > MAX_TAGS:
-        raise LimitExceeded(f"the scene has {_tags(reader.metadata)} tags, above the limit of {MAX_TAGS}; "
-                            "the stream is not one that rscodec writes")
+        raise LimitExceeded(
+            f"the scene has {_tags(reader.metadata)} tags, above the limit of {MAX_TAGS}; "
+            "the stream is not one that rscodec writes"
+        )
     return reader.metadata
 
 
@@ -28,16 +30,20 @@ def image_metadata(reader: StreamReader) -> dict:
     """The same for whoever writes an image: MetadataDamaged where no image could hold it."""
     metadata = stream_metadata(reader)
     for key in unwritable(metadata, reader.header.dtype):
-        raise MetadataDamaged(f"no image can hold the {key} of the metadata, {metadata[key]!r:.160}; "
-                              "decode the pixels in Python, with rscodec.open")
+        raise MetadataDamaged(
+            f"no image can hold the {key} of the metadata, {metadata[key]!r:.160}; "
+            "decode the pixels in Python, with rscodec.open"
+        )
     return metadata
 
 
 def check_metadata(metadata: dict, bands: int) -> None:
     """Raise InputError where a stream of such metadata could not be read again."""
     for key in _impossible(metadata, bands):
-        raise InputError(f"the scene's metadata have an impossible {key}, {metadata[key]!r:.160}; "
-                         "rscodec/raster/metadata.py tells what it is to look like")
+        raise InputError(
+            f"the scene's metadata have an impossible {key}, {metadata[key]!r:.160}; "
+            "rscodec/raster/metadata.py tells what it is to look like"
+        )
     if _tags(metadata) > MAX_TAGS:
         raise InputError(f"the scene has {_tags(metadata)} tags, above the limit of {MAX_TAGS}; remove some")
 
@@ -108,8 +114,9 @@ def _are_rpcs(value, bands: int) -> bool:
 
 def _are_tags(value, bands: int = 0) -> bool:
     texts = isinstance(value, dict) and all(map(_is_text, value)) and all(map(_are_texts, value.values()))
-    return texts and all(_is_document(*one) if one[0].startswith(XML) else _can_be_written(one[1])
-                         for one in value.items())
+    return texts and all(
+        _is_document(*one) if one[0].startswith(XML) else _can_be_written(one[1]) for one in value.items()
+    )
 
 
 def _is_document(namespace: str, items: dict[str, str]) -> bool:

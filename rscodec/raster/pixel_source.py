@@ -1,6 +1,6 @@
 """Where pixels come from: a file by windows, an array in memory, or a part of either, behind the same members.
 
-    RasterReader (a file)  SceneSource (an array)  SourcePart (a window of one of them)  --PixelSource--> encoder
+RasterReader (a file)  SceneSource (an array)  SourcePart (a window of one of them)  --PixelSource--> encoder
 """
 
 from __future__ import annotations

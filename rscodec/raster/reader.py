@@ -1,6 +1,6 @@
 """The one file that opens images. Everything goes by window, so memory does not depend on the scene.
 
-    RasterReader(path).read(window) -> pixels (B,h,w), classes (P,h,w)            whatever GDAL can read
+RasterReader(path).read(window) -> pixels (B,h,w), classes (P,h,w)            whatever GDAL can read
 """
 
 from __future__ import annotations
@@ -47,16 +47,17 @@ class RasterReader:
             self.nodata = nodata_value(self.metadata)
             self._check_nodata()
             if "masked" in self.metadata and not self.coded_bands:
-                raise InputError(f"only alpha of {path} is chosen, but its mask goes with other bands: "
-                                 "choose one of these, too, with --bands")  # fmt: skip
+                raise InputError(
+                    f"only alpha of {path} is chosen, but its mask goes with other bands: "
+                    "choose one of these, too, with --bands"
+                )
         except BaseException:
             self.close()
             raise
 
     @property
     def files(self) -> list[str]:
-        """The files on disk that the image consists of, those of a VRT in a VRT too; of one in an archive, the archive.
-        """
+        """The files on disk that the image consists of, those of a VRT in a VRT too; for an archive, the archive."""
         names, found = [str(self.path), *self._dataset.files], []
         for name in names:
             found += [file for file in _on_disk(name) if file not in found]

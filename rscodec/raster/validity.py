@@ -22,8 +22,10 @@ VALID, NODATA, NAN, MASKED = range(4)
 
 # GDAL takes a float, or a double, that is relatively this close to the nodata value for the nodata value.
 FLOAT_TOLERANCE = 4 * 2.0**-23
-NOT_FINITE = ("the scene has infinite pixels: replace them with NaN, or with its nodata value; where it has no other, "
-              "encode takes --nodata inf")
+NOT_FINITE = (
+    "the scene has infinite pixels: replace them with NaN, or with its nodata value; where it has no other, "
+    "encode takes --nodata inf"
+)
 
 
 def check_nodata(nodata: float | None, dtype: str) -> None:
@@ -33,8 +35,10 @@ def check_nodata(nodata: float | None, dtype: str) -> None:
     if not possible_nodata(nodata, dtype):
         raise InputError(f"nodata {nodata:g} is beyond {dtype} pixels: give one within their range, or none")
     if nodata != int(nodata):
-        raise InputError(f"nodata {nodata:g} is no {dtype} pixel, and GDAL takes pixels of {int(nodata)} for it: set "
-                         f"it to a whole number (gdal_edit.py -a_nodata {int(nodata)} FILE, or --nodata {int(nodata)})")
+        raise InputError(
+            f"nodata {nodata:g} is no {dtype} pixel, and GDAL takes pixels of {int(nodata)} for it: set "
+            f"it to a whole number (gdal_edit.py -a_nodata {int(nodata)} FILE, or --nodata {int(nodata)})"
+        )
 
 
 def possible_nodata(nodata: float, dtype: str) -> bool:

@@ -91,8 +91,10 @@ class RasterWriter:
             problem = f"has at most {PNG_BANDS} bands, not {count}: choose with --bands 1-3, or write a GeoTIFF (.tif)"
         elif self._driver == "PNG" and count in (2, 4) and count - 1 not in alpha_bands(self._metadata):
             fewer = "1-3" if count == 4 else "1"
-            problem = (f"would take band {count} for alpha, which it is not: choose with --bands {fewer}, "
-                       "or write a GeoTIFF (.tif)")  # fmt: skip
+            problem = (
+                f"would take band {count} for alpha, which it is not: choose with --bands {fewer}, "
+                "or write a GeoTIFF (.tif)"
+            )
         if problem:
             raise OutputError(f"cannot write {self.path}: a PNG {problem}")
 

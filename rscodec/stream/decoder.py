@@ -57,8 +57,9 @@ class SceneDecoder:
 
     def _bounded_tiles(self, largest: float) -> BoundedTiles:
         if self.fast:
-            raise InputError(f"the stream promises a largest error of {largest:g}, which --fast cannot keep; "
-                             "leave it away")
+            raise InputError(
+                f"the stream promises a largest error of {largest:g}, which --fast cannot keep; leave it away"
+            )
         bound = Bound(largest, self.radiometry.dtype, self.radiometry.scale, self.nodata)
         return BoundedTiles(self.reader, self.codec, self.radiometry, bound)
 
@@ -169,8 +170,12 @@ class SceneDecoder:
             inside = self.grid.tile(*tile).overlap(window).within(window)
             if classes is None or (classes[(slice(None), *inside)] == VALID).any():
                 self._damage.note(
-                    TileDamaged(f"tile {tile}: nothing says what its valid pixels are; the stream is not one that "
-                                "rscodec writes", (*tile, 0)))  # fmt: skip
+                    TileDamaged(
+                        f"tile {tile}: nothing says what its valid pixels are; the stream is not one that "
+                        "rscodec writes",
+                        (*tile, 0),
+                    )
+                )
 
     def _region(self, window: Window) -> Window:
         """The latents that the pixels of a window are made of."""

@@ -41,8 +41,16 @@ class SceneEncoder:
 
     peak: float | None = None
 
-    def __init__(self, source: PixelSource, codec: TileCodec, tile: int = 512, radiometry: Radiometry | None = None,
-                 max_error: float | None = None, effort: int = 0, balance: bool = False):  # fmt: skip
+    def __init__(
+        self,
+        source: PixelSource,
+        codec: TileCodec,
+        tile: int = 512,
+        radiometry: Radiometry | None = None,
+        max_error: float | None = None,
+        effort: int = 0,
+        balance: bool = False,
+    ):
         self.source, self.codec, self.max_error, self.effort = source, codec, max_error, effort
         self.grid = Grid(source.width, source.height, tile, codec.stride)
         self.radiometry = radiometry or Radiometry(source.dtype, source.count, source.exact_bands)
@@ -84,8 +92,14 @@ class SceneEncoder:
             groups=self.radiometry_at(quality).groups,
         )
 
-    def write(self, target, quality: float, overwrite: bool = False, progress: Progress | None = None,
-              tiles: Iterator[tuple] | None = None) -> None:  # fmt: skip
+    def write(
+        self,
+        target,
+        quality: float,
+        overwrite: bool = False,
+        progress: Progress | None = None,
+        tiles: Iterator[tuple] | None = None,
+    ) -> None:
         """Encode to a path or a binary file. `progress` is told (tiles done, tiles in all).
 
         `tiles`: what tiles(quality) yields, if others make it.
@@ -124,5 +138,4 @@ def encoder_for(
         raise InputError(f"--max-error needs a model that is the same on every machine, which {codec.model} is not")
     if settings.effort > codec.most_effort:
         raise InputError(f"--effort {settings.effort}: {codec.model} knows no effort; leave it away")
-    return SceneEncoder(source, codec, settings.tile, radiometry, settings.max_error, settings.effort,
-                        settings.balance)  # fmt: skip
+    return SceneEncoder(source, codec, settings.tile, radiometry, settings.max_error, settings.effort, settings.balance)

@@ -35,8 +35,10 @@ class Bound:
         self.dtype, self.scale = np.dtype(dtype), scale
         self.integer = np.issubdtype(self.dtype, np.integer)
         if not (self.integer or largest >= MIN_FLOAT_BOUND):
-            raise InputError(f"--max-error {largest:g}: floats cannot be kept exactly; give a number above 0, "
-                             f"{MIN_FLOAT_BOUND:.0g} at least")
+            raise InputError(
+                f"--max-error {largest:g}: floats cannot be kept exactly; give a number above 0, "
+                f"{MIN_FLOAT_BOUND:.0g} at least"
+            )
         self.largest = float(min(int(largest), MAX_INTEGER_BOUND)) if self.integer else largest
         self.unit = 1.0 if self.integer else largest / (REACH_OF_FLOATS + 1)
         self.reach = int(self.largest) if self.integer else REACH_OF_FLOATS
@@ -52,8 +54,10 @@ class Bound:
         below = valid & (original < self.nodata) if self.legal.gap else np.zeros_like(valid)
         coded, decoded = encode_residual(np.where(valid, wanted, base), base, valid, below, self.reach, self.legal)
         if not self._keeps(decoded, original, valid):
-            raise InputError(f"--max-error {self.largest:g} is too fine for pixels of {self.dtype} as large as "
-                             f"{np.abs(original[valid]).max():g}; give a larger one")
+            raise InputError(
+                f"--max-error {self.largest:g} is too fine for pixels of {self.dtype} as large as "
+                f"{np.abs(original[valid]).max():g}; give a larger one"
+            )
         return nudges.tobytes() + coded, _crc(decoded, valid)
 
     def decode(self, payload: bytes, unrounded: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, int]:
@@ -80,9 +84,11 @@ class Bound:
             doubtful = nearest[np.abs(places - nearest) <= NUDGES * doubt].astype(np.int64)
             free = np.setdiff1d(np.arange(NUDGES), -doubtful % NUDGES)
             if not len(free):
-                raise InputError(f"--max-error {self.largest:g} is too fine: what machines make of a tile before it is "
-                                 f"rounded may differ by {doubt * self.unit:.1g}, and some of its {band.size} pixels "
-                                 "could be rounded another way; give a larger one, or a smaller --tile")
+                raise InputError(
+                    f"--max-error {self.largest:g} is too fine: what machines make of a tile before it is "
+                    f"rounded may differ by {doubt * self.unit:.1g}, and some of its {band.size} pixels "
+                    "could be rounded another way; give a larger one, or a smaller --tile"
+                )
             chosen.append(free[0])
         return np.array(chosen, np.uint8)
 
@@ -93,8 +99,10 @@ class Bound:
         with np.errstate(over="ignore"):
             units = np.rint(np.where(valid, original, 0).astype(np.float64) / self.unit)
         if np.abs(units).max() >= UNITS:
-            raise InputError(f"--max-error {self.largest:g} is too fine for pixels as large as "
-                             f"{np.abs(original[valid]).max():g}; give a larger one")
+            raise InputError(
+                f"--max-error {self.largest:g} is too fine for pixels as large as "
+                f"{np.abs(original[valid]).max():g}; give a larger one"
+            )
         return units.astype(np.int64)
 
     def _in_gap(self, values: np.ndarray, valid: np.ndarray) -> np.ndarray:

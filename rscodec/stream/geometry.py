@@ -1,7 +1,7 @@
 """Where tiles lie: in pixels, in latents, and which of them a window of pixels needs.
 
-    pixels   0 ......... 512 ......... 1024 ... width        tile (row, col) starts at pixel (512 row, 512 col)
-    latents  0 ......... 32 .......... 64 .... ceil(width / 16)
+pixels   0 ......... 512 ......... 1024 ... width        tile (row, col) starts at pixel (512 row, 512 col)
+latents  0 ......... 32 .......... 64 .... ceil(width / 16)
 """
 
 from __future__ import annotations

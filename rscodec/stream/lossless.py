@@ -1,6 +1,6 @@
 """What a stream keeps without loss, read without a network: the classes of its pixels, and its lossless bands.
 
-    StreamReader --planes of tiles under a window--> decode_planes, checksum --> classes (P, h, w), bands (E, h, w)
+StreamReader --planes of tiles under a window--> decode_planes, checksum --> classes (P, h, w), bands (E, h, w)
 """
 
 from __future__ import annotations

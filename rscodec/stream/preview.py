@@ -49,8 +49,11 @@ class PreviewPicture:
     def pieces(self, window: Window) -> list[Window]:
         """Those of the whole scene, which is all that can be asked for."""
         grid, tiles = self._decoder.grid, self._tiles
-        corners = (Window(col * grid.edge, row * grid.edge, tiles * grid.edge, tiles * grid.edge)
-                   for row in range(0, grid.rows, tiles) for col in range(0, grid.cols, tiles))  # fmt: skip
+        corners = (
+            Window(col * grid.edge, row * grid.edge, tiles * grid.edge, tiles * grid.edge)
+            for row in range(0, grid.rows, tiles)
+            for col in range(0, grid.cols, tiles)
+        )
         return [shrunk(corner.overlap(grid.scene), self._factor) for corner in corners]
 
     def read(self, window: Window) -> tuple[np.ndarray, np.ndarray | None]:

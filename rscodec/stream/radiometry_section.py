@@ -97,9 +97,7 @@ def _fields(data: bytes, flags: int, dtype: str, count: int) -> dict[int, bytes]
     return fields
 
 
-def _from_fields(
-    fields: dict[int, bytes], flags: int, exact: tuple[int, ...], dtype: str, bands: int
-) -> Radiometry:
+def _from_fields(fields: dict[int, bytes], flags: int, exact: tuple[int, ...], dtype: str, bands: int) -> Radiometry:
     real, count = np.dtype(_real(dtype)), bands - len(exact)
     short = fields[FLAG_SHORT]
     scale = float(np.frombuffer(fields[FLAG_SCALE], real)[0]) if fields[FLAG_SCALE] else DEFAULT_SCALE
@@ -112,12 +110,21 @@ def _from_fields(
     if not (np.isfinite(weights) & (weights >= 1)).all():
         raise RadiometryDamaged("the radiometry section has impossible weights of bands")
     found = Radiometry(
-        dtype, bands, exact, flags & FLAG_PLANES, scale, tuple(offset.tolist()), _matrix(fields[FLAG_MATRIX], count),
-        tuple(short[count:]), int.from_bytes(fields[FLAG_ALONE], "little"), tuple(weights.tolist()),
-    )  # fmt: skip
+        dtype,
+        bands,
+        exact,
+        flags & FLAG_PLANES,
+        scale,
+        tuple(offset.tolist()),
+        _matrix(fields[FLAG_MATRIX], count),
+        tuple(short[count:]),
+        int.from_bytes(fields[FLAG_ALONE], "little"),
+        tuple(weights.tolist()),
+    )
     if flags & FLAG_ALONE and not 1 <= found.alone <= found.most_alone:
-        raise RadiometryDamaged(f"the radiometry section gives {found.alone} of {count} components a group of their "
-                                "own")  # fmt: skip
+        raise RadiometryDamaged(
+            f"the radiometry section gives {found.alone} of {count} components a group of their own"
+        )
     return found
 
 

@@ -42,8 +42,9 @@ class RemoteSource:
             self._files, self._path = url_to_fs(url)
         except ImportError as problem:
             scheme = url.partition("://")[0]
-            raise InputError(f"{scheme}:// needs more than the core ({problem}); run pip install 'rscodec[remote]'"
-                             ) from None
+            raise InputError(
+                f"{scheme}:// needs more than the core ({problem}); run pip install 'rscodec[remote]'"
+            ) from None
         except ValueError as problem:
             raise InputError(f"cannot read {url}: {problem}") from None
         self.size = self._ask(self._files.info, self._path).get("size")
@@ -80,8 +81,10 @@ class RemoteSource:
         starts, ends = [start for start, _ in spans], [end for _, end in spans]
         parts = self._ask(self._files.cat_ranges, [self._path] * len(spans), starts, ends, on_error="raise")
         if any(len(data) > end - start for data, start, end in zip(parts, starts, ends, strict=True)):
-            raise InputError(f"{self._url}: the server answers with more than the bytes that it is asked for; "
-                             "fetch the whole file and use the copy")
+            raise InputError(
+                f"{self._url}: the server answers with more than the bytes that it is asked for; "
+                "fetch the whole file and use the copy"
+            )
         return parts
 
     def _check_ranges(self) -> None:
@@ -95,8 +98,9 @@ class RemoteSource:
             except InputError as problem:
                 if type(problem.__cause__) is not ValueError:
                     raise
-                raise InputError(f"{self._url}: the server does not know range requests; fetch the whole file and use "
-                                 "the copy") from None
+                raise InputError(
+                    f"{self._url}: the server does not know range requests; fetch the whole file and use the copy"
+                ) from None
 
     def _ask(self, question, *args, **kwargs):
         try:

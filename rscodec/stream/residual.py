@@ -91,8 +91,9 @@ class Band:
     amended: np.ndarray
 
 
-def encode_residual(wanted: np.ndarray, base: np.ndarray, valid: np.ndarray, below: np.ndarray, reach: int,
-                    legal: Range):  # fmt: skip
+def encode_residual(
+    wanted: np.ndarray, base: np.ndarray, valid: np.ndarray, below: np.ndarray, reach: int, legal: Range
+):
     """-> (payload, decoded (C, h, w)). `valid`, bool, says which values matter; the others come back as the base.
     `below`, bool: which go below the gap if they come to stand in it.
     """

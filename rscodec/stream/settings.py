@@ -87,8 +87,9 @@ def settings_of(given: dict, *kinds: type) -> list:
     known = [name for some in names for name in some]
     for name in given.keys() - set(known):
         raise InputError(f"there is no setting {name}; there are {', '.join(known)}")
-    return [kind(**{name: given[name] for name in some if name in given})
-            for kind, some in zip(kinds, names, strict=True)]  # fmt: skip
+    return [
+        kind(**{name: given[name] for name in some if name in given}) for kind, some in zip(kinds, names, strict=True)
+    ]
 
 
 def is_whole(value) -> bool:

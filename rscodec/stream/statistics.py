@@ -87,8 +87,9 @@ class Statistics:
         self.mean += step * (new / total)
         self.count = total
 
-    def radiometry(self, bands: int, exact: tuple[int, ...] = (), planes: int | None = None,
-                   balance: bool = False) -> Radiometry:  # fmt: skip
+    def radiometry(
+        self, bands: int, exact: tuple[int, ...] = (), planes: int | None = None, balance: bool = False
+    ) -> Radiometry:
         """The Radiometry of a scene of `bands` bands, `exact` of them lossless; planes None: the fewest. `balance`: an
         error counts by how much its band varies.
         """

@@ -1,10 +1,10 @@
 """Blocks of tiles into payloads, at one quality.
 
-    Block --codec.analyse--> y --codec.refine, codec.encode--> payload and latents of each group of a tile
-          few valid pixels: what they lack is asked for again --> better ones (rscodec.stream.closed_loop)
-          dearer than it is worth                             --> FLAT
-          with a largest error: what the latents lack         --> the residual of the tile (rscodec.stream.error_bound)
-          classes and lossless bands                          --> the planes of the tile
+Block --codec.analyse--> y --codec.refine, codec.encode--> payload and latents of each group of a tile
+      few valid pixels: what they lack is asked for again --> better ones (rscodec.stream.closed_loop)
+      dearer than it is worth                             --> FLAT
+      with a largest error: what the latents lack         --> the residual of the tile (rscodec.stream.error_bound)
+      classes and lossless bands                          --> the planes of the tile
 """
 
 from __future__ import annotations
@@ -63,8 +63,9 @@ class AnalysedBlock:
 class TileEncoder:
     """Encodes blocks of one scene at one quality. `radiometry` is that of this quality."""
 
-    def __init__(self, codec: TileCodec, grid: Grid, radiometry: Radiometry, quality: float, bound: Bound | None,
-                 effort: int):  # fmt: skip
+    def __init__(
+        self, codec: TileCodec, grid: Grid, radiometry: Radiometry, quality: float, bound: Bound | None, effort: int
+    ):
         self.codec, self.grid, self.radiometry, self.quality = codec, grid, radiometry, quality
         self.bound, self.effort = bound, effort
 

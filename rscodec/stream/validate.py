@@ -1,7 +1,7 @@
 """Everything about two scenes that compression does not change, compared.
 
-    raster --RasterReader--------------+--> description: size, bands, dtype, metadata    --differences--> lines
-    stream --header, sections, Lossless+--> classes of pixels, the lossless bands        --counted------> lines
+raster --RasterReader--------------+--> description: size, bands, dtype, metadata    --differences--> lines
+stream --header, sections, Lossless+--> classes of pixels, the lossless bands        --counted------> lines
 """
 
 from __future__ import annotations

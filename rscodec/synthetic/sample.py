@@ -21,10 +21,23 @@ LIGHT_SCALE = 0.35  # reflectance that becomes 255 in bytes
 
 # The order in which bands are added as more are asked for; above four they are sorted by wavelength (nm).
 BANDS = (
-    ("red", 665), ("green", 560), ("blue", 490), ("nir", 842), ("swir1", 1610), ("swir2", 2190),
-    ("rededge1", 705), ("rededge3", 783), ("coastal", 443), ("rededge2", 740), ("narrow nir", 865),
-    ("water vapour", 945), ("yellow", 605), ("cyan", 520), ("swir0", 1240), ("swir3", 2300),
-)  # fmt: skip
+    ("red", 665),
+    ("green", 560),
+    ("blue", 490),
+    ("nir", 842),
+    ("swir1", 1610),
+    ("swir2", 2190),
+    ("rededge1", 705),
+    ("rededge3", 783),
+    ("coastal", 443),
+    ("rededge2", 740),
+    ("narrow nir", 865),
+    ("water vapour", 945),
+    ("yellow", 605),
+    ("cyan", 520),
+    ("swir0", 1240),
+    ("swir3", 2300),
+)
 
 
 def synthesize(

@@ -39,8 +39,9 @@ def taken_for_real(critic: Critic, made: torch.Tensor) -> torch.Tensor:
     return -torch.func.functional_call(critic, frozen, (made,)).mean()
 
 
-def contested(main: torch.Tensor, made: torch.Tensor, real: torch.Tensor, critic: Critic, share: float,
-              layer: nn.Parameter) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:  # fmt: skip
+def contested(
+    main: torch.Tensor, made: torch.Tensor, real: torch.Tensor, critic: Critic, share: float, layer: nn.Parameter
+) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """A loss with a critic beside it, of both parties, and figures to log."""
     fooled, apart = taken_for_real(critic, made), told_apart(critic, real, made)
     return main + share * balanced(main, fooled, layer) + apart, {"fooled": fooled, "apart": apart}

@@ -68,8 +68,9 @@ def degrade(pixels: np.ndarray, height: int, width: int, rng: np.random.Generato
     return _levels(x)
 
 
-def gaussian(size: int, sigmas: tuple[float, float], angle: float, kind: str = "gaussian",
-             exponent: float = 1.0) -> np.ndarray:  # fmt: skip
+def gaussian(
+    size: int, sigmas: tuple[float, float], angle: float, kind: str = "gaussian", exponent: float = 1.0
+) -> np.ndarray:
     """A kernel (size, size) with these deviations along two axes; its sum is 1."""
     at = np.arange(size) - size // 2
     cols, rows = np.meshgrid(at, at)

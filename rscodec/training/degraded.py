@@ -1,6 +1,6 @@
 """What SlimDiffSR is trained on: crops, and what is left of them after the degradation of rscodec/training/degradation.
 
-    Crops --degrade, x4 or x8 for each batch, processes--> small --our codec, for some of them--> SrPair
+Crops --degrade, x4 or x8 for each batch, processes--> small --our codec, for some of them--> SrPair
 """
 
 from __future__ import annotations

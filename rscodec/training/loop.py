@@ -182,8 +182,9 @@ def _asked_to_stop() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def gradients(loss_of: Callable, parameters: list[nn.Parameter], batches: Callable[[int, int], Iterator], first: int,
-              plan: Plan) -> Iterator[tuple[dict[str, torch.Tensor], list[torch.Tensor | None]]]:  # fmt: skip
+def gradients(
+    loss_of: Callable, parameters: list[nn.Parameter], batches: Callable[[int, int], Iterator], first: int, plan: Plan
+) -> Iterator[tuple[dict[str, torch.Tensor], list[torch.Tensor | None]]]:
     """Figures and gradients of each step from `first` on: means over its batches, at the weights of the moment. What is
     frozen or unused has none.
     """

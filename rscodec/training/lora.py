@@ -1,6 +1,6 @@
 """Low-rank adaptation (Hu et al. 2021): weights stay as they were trained, a product of two thin matrices is added.
 
-    W  ->  W + up @ down         up begins at zero, so an adapted network is at first the one that it was
+W  ->  W + up @ down         up begins at zero, so an adapted network is at first the one that it was
 """
 
 from __future__ import annotations

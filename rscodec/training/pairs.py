@@ -163,9 +163,15 @@ def through_jpeg2000(pixels: np.ndarray, rate: float) -> np.ndarray:
     buffer = io.BytesIO()
     levels = min(6, min(pixels.shape[1:]).bit_length())
     Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0))).save(
-        buffer, "JPEG2000", no_jp2=True, irreversible=True, mct=1, num_resolutions=levels, quality_mode="rates",
+        buffer,
+        "JPEG2000",
+        no_jp2=True,
+        irreversible=True,
+        mct=1,
+        num_resolutions=levels,
+        quality_mode="rates",
         quality_layers=[RAW_BITS / rate],
-    )  # fmt: skip
+    )
     return np.array(Image.open(buffer)).transpose(2, 0, 1)
 
 

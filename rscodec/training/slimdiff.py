@@ -1,10 +1,10 @@
 """The losses of SlimDiffSR's stages, and how good each is.
 
-    autoencoder   decode(encode(I)) against I: L1 + LPIPS + adversarial
-    diffusion     the UNet's v of a noisy z_gt: MSE
-    uncertainty   1/2 mean(exp(-s) |z_gt - z_mean|^2 + 3 s)                                            equation 5
-    teacher       decode(one_step(z_lr)) against I: L1 + LPIPS + adversarial (20), + TV of alpha (21)
-    student       the same three for the student, + MSE and 0.1 MMD of its features to the teacher's   16 to 19
+autoencoder   decode(encode(I)) against I: L1 + LPIPS + adversarial
+diffusion     the UNet's v of a noisy z_gt: MSE
+uncertainty   1/2 mean(exp(-s) |z_gt - z_mean|^2 + 3 s)                                            equation 5
+teacher       decode(one_step(z_lr)) against I: L1 + LPIPS + adversarial (20), + TV of alpha (21)
+student       the same three for the student, + MSE and 0.1 MMD of its features to the teacher's   16 to 19
 """
 
 from __future__ import annotations
@@ -23,8 +23,13 @@ from rscodec.training.sr import SrPair
 from rscodec.upsamplers.slimdiffsr import SlimDiffSr
 from rscodec.upsamplers.whole import Measured
 
-PARTS = {"autoencoder": ("autoencoder",), "diffusion": ("unet",), "uncertainty": ("estimator",),
-         "teacher": ("unet", "pred"), "student": ("net", "adapter")}  # fmt: skip
+PARTS = {
+    "autoencoder": ("autoencoder",),
+    "diffusion": ("unet",),
+    "uncertainty": ("estimator",),
+    "teacher": ("unet", "pred"),
+    "student": ("net", "adapter"),
+}
 STAGES = tuple(PARTS)
 SAMPLES = 512  # of features, of which MMD is computed
 BANDWIDTHS = (0.5, 1.0, 2.0)  # of the RBF kernels, in mean squared distances
@@ -91,8 +96,9 @@ def teacher_step(teacher: Teacher, critic: Critic, pair: SrPair, weights: Weight
     return loss + weights.variation * smooth, figures | {"variation": smooth, "time": found.times.mean()}
 
 
-def student_step(student: Student, teacher: Teacher | None, critic: Critic, pair: SrPair, weights: Weights,
-                 step: int) -> Loss:  # fmt: skip
+def student_step(
+    student: Student, teacher: Teacher | None, critic: Critic, pair: SrPair, weights: Weights, step: int
+) -> Loss:
     """Without a teacher: no distillation."""
     features = student.net.features(pair.raised, Measured())
     made = pair.raised + student.net.change(features)
@@ -107,8 +113,9 @@ def student_step(student: Student, teacher: Teacher | None, critic: Critic, pair
     return loss + weights.features * near + weights.mmd * alike, figures | {"features": near, "mmd": alike}
 
 
-def reconstruction(made: torch.Tensor, pair: SrPair, critic: Critic, weights: Weights, step: int,
-                   layer: nn.Parameter) -> Loss:  # fmt: skip
+def reconstruction(
+    made: torch.Tensor, pair: SrPair, critic: Critic, weights: Weights, step: int, layer: nn.Parameter
+) -> Loss:
     """Equation 20."""
     l1 = (made - pair.original).abs().mean()
     loss, figures = l1, {"l1": l1}
@@ -157,8 +164,9 @@ def measure_spread(teacher: Teacher, pairs: list[SrPair]) -> None:
 
 
 @torch.no_grad()
-def made_by(stage: str, teacher: Teacher | None, student: Student | None, pair: SrPair,
-            generator: torch.Generator) -> torch.Tensor:  # fmt: skip
+def made_by(
+    stage: str, teacher: Teacher | None, student: Student | None, pair: SrPair, generator: torch.Generator
+) -> torch.Tensor:
     """The images that show what a stage has learnt; only the first one has seen the original."""
     if stage == "student":
         return pair.raised + student.net(pair.raised)

@@ -46,8 +46,9 @@ class TeacherConfig(Config):
 
 
 FULL = TeacherConfig()
-TINY = TeacherConfig(width=16, blocks=1, unet=(16, 24, 32, 32), unet_blocks=1, attended=1, estimator_width=16,
-                     estimator_blocks=1, rank=4)  # fmt: skip
+TINY = TeacherConfig(
+    width=16, blocks=1, unet=(16, 24, 32, 32), unet_blocks=1, attended=1, estimator_width=16, estimator_blocks=1, rank=4
+)
 CONFIGS = {"full": FULL, "tiny": TINY}
 
 
@@ -117,8 +118,14 @@ class Teacher(nn.Module):
     a noisy z, "v" or "epsilon".
     """
 
-    def __init__(self, config: TeacherConfig, autoencoder: nn.Module | None = None, unet: nn.Module | None = None,
-                 schedule: Schedule | None = None, prediction: str = "v"):  # fmt: skip
+    def __init__(
+        self,
+        config: TeacherConfig,
+        autoencoder: nn.Module | None = None,
+        unet: nn.Module | None = None,
+        schedule: Schedule | None = None,
+        prediction: str = "v",
+    ):
         super().__init__()
         self.config = config
         self.autoencoder = autoencoder or Autoencoder(config.width, config.blocks)

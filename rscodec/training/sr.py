@@ -106,8 +106,9 @@ def trained(net: E2DiffSr, stage: str) -> list[nn.Parameter]:
     return [parameter for part in parts for parameter in part.parameters()]
 
 
-def stage_one(net: E2DiffSr, critic: Critic, pair: SrPair, weights: Weights, step: int,
-              generator: torch.Generator) -> Loss:  # fmt: skip
+def stage_one(
+    net: E2DiffSr, critic: Critic, pair: SrPair, weights: Weights, step: int, generator: torch.Generator
+) -> Loss:
     mean, log_variance = net.encoder(pair.original, pair.raised)
     prior = mean + (log_variance / 2).exp() * normal(mean.shape, generator, mean.device)
     kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum() / pair.original.numel()
@@ -125,8 +126,16 @@ def forget_scale(net: E2DiffSr) -> None:
         modulation.weigh[0].weight.requires_grad_(False).zero_()
 
 
-def stage_two(net: E2DiffSr, critic: Critic, pair: SrPair, weights: Weights, step: int, generator: torch.Generator,
-              alone: bool, without: tuple[str, ...] = ()) -> Loss:  # fmt: skip
+def stage_two(
+    net: E2DiffSr,
+    critic: Critic,
+    pair: SrPair,
+    weights: Weights,
+    step: int,
+    generator: torch.Generator,
+    alone: bool,
+    without: tuple[str, ...] = (),
+) -> Loss:
     """`alone`: only the prior is learnt, as in the paper; else the pixels that it leads to as well."""
     with torch.no_grad():
         learnt = prior_of(net, pair, "learnt")

@@ -41,8 +41,10 @@ def _upscaled(
 ) -> UpscaledScene:
     width, height = picture.scene.width, picture.scene.height
     if (settings.target(width), settings.target(height)) == (width, height):
-        raise InputError(f"a scale of {settings.scale:g} leaves {width} x {height} pixels: there is nothing to "
-                         "upscale; give a larger one")
+        raise InputError(
+            f"a scale of {settings.scale:g} leaves {width} x {height} pixels: there is nothing to "
+            "upscale; give a larger one"
+        )
     upsampler = upsampler_for(settings.model, device)
     if settings.seed is not None and not upsampler.draws:
         raise InputError(f"--seed {settings.seed}: {upsampler.model} draws nothing at random; leave it away")

@@ -71,8 +71,9 @@ class Upsampler(ABC):
         raise InputError(f"{self.model} has no deterministic part")
 
     @abstractmethod
-    def detail(self, pixels: np.ndarray, rows: np.ndarray, cols: np.ndarray, scale: float, seed: int,
-               surveyed: object) -> np.ndarray:  # fmt: skip
+    def detail(
+        self, pixels: np.ndarray, rows: np.ndarray, cols: np.ndarray, scale: float, seed: int, surveyed: object
+    ) -> np.ndarray:
         """What to add to bicubic interpolation of pixels (3, W, W), float32 of about 0..1, at coordinates.
 
         A coordinate counts pixels of the window; 0 is the centre of the first one. `surveyed` is None where the window

@@ -1,6 +1,6 @@
 """The branch of E2DiffSR at the resolution of the small image, which lets the prior in, more or less of it by scale.
 
-    I_LR --3x3--> f --modulate h1--> FRU --modulate h2--> FRU --modulate h3--> FRU --modulate h4--> FRU --> + f
+I_LR --3x3--> f --modulate h1--> FRU --modulate h2--> FRU --modulate h3--> FRU --modulate h4--> FRU --> + f
 """
 
 from __future__ import annotations

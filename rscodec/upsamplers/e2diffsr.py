@@ -60,8 +60,16 @@ class E2DiffConfig(Config):
 
 
 SMALL = E2DiffConfig()
-PAPER = E2DiffConfig(blocks=6, prior_width=64, hidden=256, sampled=64, condition_width=320, condition_blocks=9,
-                     denoiser_width=448, denoiser_blocks=9)  # fmt: skip
+PAPER = E2DiffConfig(
+    blocks=6,
+    prior_width=64,
+    hidden=256,
+    sampled=64,
+    condition_width=320,
+    condition_blocks=9,
+    denoiser_width=448,
+    denoiser_blocks=9,
+)
 CONFIGS = {"small": SMALL, "paper": PAPER}
 
 
@@ -80,8 +88,9 @@ class E2DiffSr(nn.Module):
         self.schedule = linear(config.steps, *config.betas)
         self.register_buffer("spread", torch.ones(1, CHANNELS, 1, 1))  # of the encoder's means; stage two measures it
 
-    def generated(self, condition: torch.Tensor, scale: float, start: torch.Tensor,
-                  generator: torch.Generator | None) -> torch.Tensor:  # fmt: skip
+    def generated(
+        self, condition: torch.Tensor, scale: float, start: torch.Tensor, generator: torch.Generator | None
+    ) -> torch.Tensor:
         """z^ from z_T, through all steps."""
         about = self.scale_feature(scale)
 
@@ -90,8 +99,9 @@ class E2DiffSr(nn.Module):
 
         return ancestral(noise, start, self.schedule, generator)
 
-    def change(self, small: torch.Tensor, prior: torch.Tensor, rows: np.ndarray, cols: np.ndarray,
-               scale: float) -> torch.Tensor:  # fmt: skip
+    def change(
+        self, small: torch.Tensor, prior: torch.Tensor, rows: np.ndarray, cols: np.ndarray, scale: float
+    ) -> torch.Tensor:
         """What bicubic interpolation lacks at coordinates of small images, given their prior."""
         about = self.scale_feature(scale)
         features = self.branch(small, self.decoder(prior * self.spread), about)
@@ -127,8 +137,9 @@ class E2DiffUpsampler(Upsampler):
         return found
 
     @torch.inference_mode()
-    def detail(self, pixels: np.ndarray, rows: np.ndarray, cols: np.ndarray, scale: float, seed: int,
-               surveyed: None = None) -> np.ndarray:  # fmt: skip
+    def detail(
+        self, pixels: np.ndarray, rows: np.ndarray, cols: np.ndarray, scale: float, seed: int, surveyed: None = None
+    ) -> np.ndarray:
         net = self._net
         small = torch.from_numpy(pixels)[None].to(self.device, memory_format=torch.channels_last)
         long = latents(pixels.shape[1], scale)

@@ -21,8 +21,14 @@ class UpscaledScene(GeneratedScene):
     `chosen` bands (0-based) are those of the output.
     """
 
-    def __init__(self, picture: Picture, upsampler: Upsampler, settings: UpscaleSettings, facts: dict[str, object],
-                 chosen: Sequence[int] = ()):  # fmt: skip
+    def __init__(
+        self,
+        picture: Picture,
+        upsampler: Upsampler,
+        settings: UpscaleSettings,
+        facts: dict[str, object],
+        chosen: Sequence[int] = (),
+    ):
         upsampler.check(settings.scale)
         self._upsampler, self._scale, self._facts = upsampler, settings.scale, facts
         scene = picture.scene
@@ -40,8 +46,9 @@ class UpscaledScene(GeneratedScene):
 
     def mark(self, metadata: dict, chosen: list[int]) -> dict:
         """The metadata of an output that has the `chosen` bands (0-based), with the tags that it needs."""
-        generated, bicubic = ([place for place, band in enumerate(chosen, 1) if band in bands]
-                              for bands in (self.bands, self._bicubic))  # fmt: skip
+        generated, bicubic = (
+            [place for place, band in enumerate(chosen, 1) if band in bands] for bands in (self.bands, self._bicubic)
+        )
         told = {"bicubic_bands": ",".join(map(str, bicubic))} if bicubic else {}
         return marked(metadata, generated, self._facts | told) if generated else metadata
 

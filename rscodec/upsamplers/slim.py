@@ -41,8 +41,9 @@ class Gates(nn.Module):
 
     def __init__(self, channels: int, branches: int):
         super().__init__()
-        self.weigh = nn.Sequential(nn.Linear(channels, GATE_HIDDEN, bias=False), nn.ReLU(),
-                                   nn.Linear(GATE_HIDDEN, branches), nn.Sigmoid())  # fmt: skip
+        self.weigh = nn.Sequential(
+            nn.Linear(channels, GATE_HIDDEN, bias=False), nn.ReLU(), nn.Linear(GATE_HIDDEN, branches), nn.Sigmoid()
+        )
 
     def forward(self, x: torch.Tensor, whole: Whole) -> torch.Tensor:
         return whole(x, lambda pixels: self.weigh(pixels.mean(2)))[..., None, None, None]

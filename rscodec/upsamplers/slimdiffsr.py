@@ -105,8 +105,15 @@ class SlimDiffUpsampler(Upsampler):
         return whole.figures
 
     @torch.inference_mode()
-    def detail(self, pixels: np.ndarray, rows: np.ndarray, cols: np.ndarray, scale: float, seed: int,
-               surveyed: list[torch.Tensor] | None = None) -> np.ndarray:  # fmt: skip
+    def detail(
+        self,
+        pixels: np.ndarray,
+        rows: np.ndarray,
+        cols: np.ndarray,
+        scale: float,
+        seed: int,
+        surveyed: list[torch.Tensor] | None = None,
+    ) -> np.ndarray:
         """Coordinates are those of all pixels that the window becomes."""
         raised = resize(self._on_device(pixels[None]), len(rows), len(cols))
         whole = Measured() if surveyed is None else Known(surveyed)

@@ -11,8 +11,21 @@ from rscodec.bitstreams import Header, StreamReader, StreamWriter
 
 PLAIN = dict(model="vec-1", weights_hash=b"weights!", quality=3.0, bands=3, dtype="uint8", groups=1)
 LAYOUT = "<4sBBH8sHIIBBBBB"
-LEGAL = dict(magic=b"\xd2RSC", version=1, arithmetic=1, model=0x7F01, weights_hash=bytes(8), quality=96,
-             width=100, height=50, bands=3, dtype=1, tile=8, flags=0, groups=1)
+LEGAL = dict(
+    magic=b"\xd2RSC",
+    version=1,
+    arithmetic=1,
+    model=0x7F01,
+    weights_hash=bytes(8),
+    quality=96,
+    width=100,
+    height=50,
+    bands=3,
+    dtype=1,
+    tile=8,
+    flags=0,
+    groups=1,
+)
 
 
 def with_crc(data: bytes) -> bytes:
@@ -76,8 +89,11 @@ def contents():
         reader = StreamReader.from_bytes(data)
         rows, cols = reader.grid
         groups = range(reader.header.groups)
-        tiles = [(reader.planes(row, col), [reader.payload(row, col, group) for group in groups])
-                 for row in range(rows) for col in range(cols)]
+        tiles = [
+            (reader.planes(row, col), [reader.payload(row, col, group) for group in groups])
+            for row in range(rows)
+            for col in range(cols)
+        ]
         return reader.header, reader.metadata, reader.radiometry, reader.index.tobytes(), tiles
 
     return read

@@ -101,8 +101,12 @@ def test_one_that_appears_meanwhile_is_kept(tmp_path):
 def test_places_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     os.mkfifo(tmp_path / "pipe")
-    for path, words in ((tmp_path / "no" / "a.tif", "no folder"), (tmp_path / "file" / "a.tif", "is a file"),
-                        (tmp_path, "is a folder"), (tmp_path / "pipe", "regular file")):
+    for path, words in (
+        (tmp_path / "no" / "a.tif", "no folder"),
+        (tmp_path / "file" / "a.tif", "is a file"),
+        (tmp_path, "is a folder"),
+        (tmp_path / "pipe", "regular file"),
+    ):
         with pytest.raises(OutputError, match=words) as caught, AtomicPath(path, overwrite=True):
             pass
         assert caught.value.exit_code == 7 and "\n" not in str(caught.value)
@@ -136,8 +140,13 @@ with AtomicPath(sys.argv[1], overwrite=True) as temporary:
 
 def start(target, how: str) -> tuple[subprocess.Popen, str]:
     """A process that writes `target` and dies, or waits, and the name that its output has meanwhile."""
-    process = subprocess.Popen([sys.executable, "-c", KILLED, target, how], stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, target, how],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
     return process, process.stdout.readline().strip()
 
 
@@ -160,8 +169,18 @@ def test_what_a_killed_process_left_is_removed_by_the_next_one_that_writes_there
     assert target.read_bytes() == b"half"  # the one that waited has come to its end
 
 
-@pytest.mark.parametrize("name", ["-", "/vsistdout/", "/vsistdout", "/vsimem/a.tif", "/vsis3/bucket/a.tif",
-                                  "s3://bucket/a.tif", Path("https://example.com/a.tif")])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "-",
+        "/vsistdout/",
+        "/vsistdout",
+        "/vsimem/a.tif",
+        "/vsis3/bucket/a.tif",
+        "s3://bucket/a.tif",
+        Path("https://example.com/a.tif"),
+    ],
+)
 def test_what_is_no_file_on_disk_is_refused_by_name(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(OutputError, match="name a file on disk"), AtomicPath(name):

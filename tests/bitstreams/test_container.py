@@ -46,7 +46,7 @@ def test_a_window_touches_its_bytes_only(scene, write):
 
     def get_bytes(offset, length):
         calls.append((offset, length))
-        return data[offset:offset + length]
+        return data[offset : offset + length]
 
     reader = StreamReader(get_bytes)
     assert len(calls) == 2 and calls[0] == (0, FIRST_READ)
@@ -62,7 +62,7 @@ def test_a_window_touches_its_bytes_only(scene, write):
 
 def test_small_header_is_one_read(scene, write):
     data, calls = write(scene()), []
-    StreamReader(lambda offset, length: calls.append(offset) or data[offset:offset + length])
+    StreamReader(lambda offset, length: calls.append(offset) or data[offset : offset + length])
     assert calls == [0]
 
 

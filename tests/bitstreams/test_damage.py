@@ -76,8 +76,11 @@ def test_crafted(craft, contents, name, stream):
 
 def test_the_list_above_is_complete():
     from_elsewhere = {"RadiometryDamaged", "HeaderDamaged"}  # raised by rscodec.stream.radiometry; tested below
-    leaves = {name for name, kind in vars(errors).items()
-              if isinstance(kind, type) and issubclass(kind, errors.BitstreamError)}
+    leaves = {
+        name
+        for name, kind in vars(errors).items()
+        if isinstance(kind, type) and issubclass(kind, errors.BitstreamError)
+    }
     leaves -= {"BitstreamError", "SymbolsDamaged"}  # the second becomes TileDamaged before anybody sees it
     assert leaves == {name for name, _ in CRAFTED} | from_elsewhere
 
@@ -122,7 +125,7 @@ def test_a_length_is_not_believed_before_the_bytes_are_there(craft):
 
     def get_bytes(offset, length):
         calls.append(length)
-        return data[offset:offset + length]
+        return data[offset : offset + length]
 
     data = craft(width=2**19, height=2**19)
     with pytest.raises(errors.Truncated):
@@ -147,11 +150,11 @@ def test_mutations(scene, write, contents):
                 if kind == 0 and at < len(mutant):
                     mutant[at] ^= 1 << int(rng.integers(8))
                 elif kind == 1:
-                    del mutant[at:at + length]
+                    del mutant[at : at + length]
                 elif kind == 2:
                     mutant[at:at] = rng.bytes(length)
                 else:
-                    mutant[at:at + length] = mutant[:length]
+                    mutant[at : at + length] = mutant[:length]
             try:
                 assert contents(bytes(mutant)) == honest
             except errors.BitstreamError as problem:
@@ -165,8 +168,10 @@ def test_mutations_behind_right_checksums(craft, contents):
     for _ in range(3000):
         above = dict(width=3000, height=3000, bands=18, dtype=7, tile=35, flags=9, groups=10, quality=260)
         chosen = {name: int(rng.integers(end)) for name, end in above.items() if rng.random() < 0.2}
-        entries = [tuple(int(n) for n in rng.integers(0, 2**32, 3) >> rng.integers(0, 33, 3))
-                   for _ in range(rng.integers(1, 5))]
+        entries = [
+            tuple(int(n) for n in rng.integers(0, 2**32, 3) >> rng.integers(0, 33, 3))
+            for _ in range(rng.integers(1, 5))
+        ]
         try:
             contents(craft(sections=rng.bytes(int(rng.integers(0, 9))), entries=entries, **chosen))
         except errors.BitstreamError as problem:

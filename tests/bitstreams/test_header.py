@@ -12,9 +12,19 @@ import rscodec.bitstreams as bitstreams
 from rscodec.bitstreams import Header, errors, limits, wire
 from rscodec.bitstreams.header import FIXED, wire_numbers
 
-HEADER = Header(arithmetic="integer-1", model="rsc-s-1", weights_hash=b"weights!", quality=2.53125,
-                width=12345, height=678, bands=13, dtype="int16", tile=1024, groups=4,
-                flags=frozenset({"metadata", "planes"}))
+HEADER = Header(
+    arithmetic="integer-1",
+    model="rsc-s-1",
+    weights_hash=b"weights!",
+    quality=2.53125,
+    width=12345,
+    height=678,
+    bands=13,
+    dtype="int16",
+    tile=1024,
+    groups=4,
+    flags=frozenset({"metadata", "planes"}),
+)
 SPEC = (Path(bitstreams.__file__).parent / "SPEC.md").read_text()
 
 
@@ -24,12 +34,28 @@ def test_round_trip():
     assert Header.from_wire(wire_numbers(data)) == HEADER
 
 
-@pytest.mark.parametrize("field, value", [
-    ("quality", 0.5), ("quality", 8.5), ("quality", 3.01), ("quality", float("nan")),
-    ("width", 0), ("height", 2**20 + 1), ("bands", 17), ("bands", 0), ("dtype", "complex64"), ("tile", 500),
-    ("tile", 4096), ("flags", frozenset({"index"})), ("groups", 9), ("bands", 3), ("model", "rsc-xl-9"),
-    ("weights_hash", b"short"), ("arithmetic", "decimal"),
-])
+@pytest.mark.parametrize(
+    "field, value",
+    [
+        ("quality", 0.5),
+        ("quality", 8.5),
+        ("quality", 3.01),
+        ("quality", float("nan")),
+        ("width", 0),
+        ("height", 2**20 + 1),
+        ("bands", 17),
+        ("bands", 0),
+        ("dtype", "complex64"),
+        ("tile", 500),
+        ("tile", 4096),
+        ("flags", frozenset({"index"})),
+        ("groups", 9),
+        ("bands", 3),
+        ("model", "rsc-xl-9"),
+        ("weights_hash", b"short"),
+        ("arithmetic", "decimal"),
+    ],
+)
 def test_a_value_that_does_not_fit_is_an_input_error(field, value):
     with pytest.raises(errors.InputError) as caught:
         dataclasses.replace(HEADER, **{field: value}).pack()

@@ -74,8 +74,19 @@ def test_a_difference_is_reported(tmp_path: Path, kind: str, name: str, key: str
     assert [line.split()[1] for line in done.stdout.splitlines() if "MISMATCH" in line] == [f"{kind}/{name}"]
 
 
-DETAILED = CodecConfig(width=12, encoder_blocks=1, decoder_blocks=2, tail=9, groups=(3, 5), features=10, hyper=6,
-                       narrow=7, tail_blocks=2, detail=6, detail_blocks=2)  # fmt: skip
+DETAILED = CodecConfig(
+    width=12,
+    encoder_blocks=1,
+    decoder_blocks=2,
+    tail=9,
+    groups=(3, 5),
+    features=10,
+    hyper=6,
+    narrow=7,
+    tail_blocks=2,
+    detail=6,
+    detail_blocks=2,
+)
 
 
 @pytest.fixture(scope="module")

@@ -26,8 +26,10 @@ def same(data, classes, exact):
 
 
 @pytest.mark.parametrize("dtype", DTYPES.values())
-@pytest.mark.parametrize("planes, bands, height, width", [
-    (0, 1, 5, 7), (1, 0, 1, 1), (1, 1, 33, 65), (12, 0, 17, 9), (12, 4, 8, 8), (2, 14, 64, 1)])
+@pytest.mark.parametrize(
+    "planes, bands, height, width",
+    [(0, 1, 5, 7), (1, 0, 1, 1), (1, 1, 33, 65), (12, 0, 17, 9), (12, 4, 8, 8), (2, 14, 64, 1)],
+)
 def test_round_trip(planes, bands, height, width, dtype):
     classes = np.zeros((planes, height, width), np.uint8)
     for number, plane in enumerate(classes):
@@ -62,25 +64,28 @@ def test_a_straight_edge_is_cheap():
     same(data, classes, classes[:0])
 
 
-@pytest.mark.parametrize("data, planes, bands", [
-    (b"", 0, 1),  # a band is missing
-    (b"\x01", 0, 0),  # nothing was announced
-    (b"\x01", 2, 0),  # too short
-    (b"\x00", 1, 0),  # no class
-    (b"\x10", 1, 0),  # an unknown class
-    (b"\x01\x01", 1, 0),  # something follows
-    (b"\x02" * 9, 0, 1),  # an unknown kind of band
-    (b"\x03", 1, 0),  # no body
-    (b"\x03\x00", 1, 0),
-    (b"\x03\x00no zlib", 1, 0),
-    (b"\x03\x02" + zlib.compress(bytes(4)), 1, 0),  # an unknown filter
-    (b"\x03\x00" + zlib.compress(bytes(3)), 1, 0),
-    (b"\x03\x00" + zlib.compress(bytes(5)), 1, 0),
-    (b"\x03\x00" + zlib.compress(bytes(2**26), 9), 1, 0),  # a bomb
-    (b"\x03\x00" + zlib.compress(bytes(4)) + b"x", 1, 0),
-    (b"\x03\x00" + zlib.compress(b"\xff" * 4), 1, 0),  # padding that is not 0
-    (b"\x07\x00" + zlib.compress(b"\xf0" * 8), 1, 0),  # a pixel of two classes
-])
+@pytest.mark.parametrize(
+    "data, planes, bands",
+    [
+        (b"", 0, 1),  # a band is missing
+        (b"\x01", 0, 0),  # nothing was announced
+        (b"\x01", 2, 0),  # too short
+        (b"\x00", 1, 0),  # no class
+        (b"\x10", 1, 0),  # an unknown class
+        (b"\x01\x01", 1, 0),  # something follows
+        (b"\x02" * 9, 0, 1),  # an unknown kind of band
+        (b"\x03", 1, 0),  # no body
+        (b"\x03\x00", 1, 0),
+        (b"\x03\x00no zlib", 1, 0),
+        (b"\x03\x02" + zlib.compress(bytes(4)), 1, 0),  # an unknown filter
+        (b"\x03\x00" + zlib.compress(bytes(3)), 1, 0),
+        (b"\x03\x00" + zlib.compress(bytes(5)), 1, 0),
+        (b"\x03\x00" + zlib.compress(bytes(2**26), 9), 1, 0),  # a bomb
+        (b"\x03\x00" + zlib.compress(bytes(4)) + b"x", 1, 0),
+        (b"\x03\x00" + zlib.compress(b"\xff" * 4), 1, 0),  # padding that is not 0
+        (b"\x07\x00" + zlib.compress(b"\xf0" * 8), 1, 0),  # a pixel of two classes
+    ],
+)
 def test_damage_is_named(data, planes, bands):
     with pytest.raises(MaskDamaged, match="lossless planes") as caught:
         decode_planes(data, planes, bands, 4, 5, "uint8")
@@ -96,7 +101,7 @@ def test_mutations():
         mutant = bytearray(data)
         mutant[rng.integers(len(mutant))] ^= 1 << int(rng.integers(8))
         try:
-            back = decode_planes(bytes(mutant[:rng.integers(1, 2 * len(mutant))]), 1, 1, 30, 21, "uint16")
+            back = decode_planes(bytes(mutant[: rng.integers(1, 2 * len(mutant))]), 1, 1, 30, 21, "uint16")
         except MaskDamaged:
             continue
         assert back[0].max() <= 3 and back[1].shape == exact.shape

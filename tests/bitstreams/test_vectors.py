@@ -56,8 +56,11 @@ def test_vectors_are_numbered_without_gaps(kind: list[Path], least: int):
 
 
 def test_every_error_of_a_stream_has_a_vector():
-    leaves = {kind.__name__ for kind in vars(errors).values()
-              if isinstance(kind, type) and issubclass(kind, (errors.BitstreamError, errors.WeightsError))}
+    leaves = {
+        kind.__name__
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and issubclass(kind, (errors.BitstreamError, errors.WeightsError))
+    }
     within = {"SymbolsDamaged"}  # which becomes TileDamaged before anybody sees it
     assert leaves - {"BitstreamError", "WeightsError"} - within == {expected(folder)["error"] for folder in FAILED}
 

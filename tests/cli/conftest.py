@@ -27,22 +27,35 @@ class FakeApi:
             if isinstance(result, BaseException):
                 raise result
             return result
+
         return call
 
 
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> FakeApi:
-    fake = FakeApi(results={
-        "encode_file": EncodeReport(path="out.bin", bytes=410, bpp=0.05, quality=2.5, width=256, height=256, bands=3,
-                                    seconds=0.25, sections={"bytes_file": 410}),
-        "decode_file": DecodeReport(path="out.tif", width=256, height=256, bands=3, seconds=0.5, tiles_bad=[]),
-        "enhance_file": EnhanceReport(path="out.tif", width=256, height=256, bands=[1, 2, 3], seconds=0.5),
-        "preview_file": DecodeReport(path="out.tif", width=64, height=64, bands=3, seconds=0.5, tiles_bad=[]),
-        "upscale_file": UpscaleReport(path="out.tif", width=666, height=666, bands=[1, 2, 3], seconds=0.5,
-                                      tiles_bad=[]),
-        "verify_file": VerifyReport(tiles=4, tiles_bad=0, latents_crc32=0x0BADCAFE, pixels_crc32=7),
-        "validate_files": [],
-    })
+    fake = FakeApi(
+        results={
+            "encode_file": EncodeReport(
+                path="out.bin",
+                bytes=410,
+                bpp=0.05,
+                quality=2.5,
+                width=256,
+                height=256,
+                bands=3,
+                seconds=0.25,
+                sections={"bytes_file": 410},
+            ),
+            "decode_file": DecodeReport(path="out.tif", width=256, height=256, bands=3, seconds=0.5, tiles_bad=[]),
+            "enhance_file": EnhanceReport(path="out.tif", width=256, height=256, bands=[1, 2, 3], seconds=0.5),
+            "preview_file": DecodeReport(path="out.tif", width=64, height=64, bands=3, seconds=0.5, tiles_bad=[]),
+            "upscale_file": UpscaleReport(
+                path="out.tif", width=666, height=666, bands=[1, 2, 3], seconds=0.5, tiles_bad=[]
+            ),
+            "verify_file": VerifyReport(tiles=4, tiles_bad=0, latents_crc32=0x0BADCAFE, pixels_crc32=7),
+            "validate_files": [],
+        }
+    )
     module = ModuleType("rscodec.api")
     for name in fake.results:
         setattr(module, name, fake.function(name))

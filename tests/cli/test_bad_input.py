@@ -16,8 +16,15 @@ from rscodec.models.weights import FOLDER
 
 
 def raster(path: Path, count: int = 3, dtype: str = "uint8", fill: float = 7) -> Path:
-    profile = dict(driver="GTiff", width=64, height=48, count=count, dtype=dtype, crs="EPSG:32632",
-                   transform=from_origin(500000, 5600000, 10, 10))
+    profile = dict(
+        driver="GTiff",
+        width=64,
+        height=48,
+        count=count,
+        dtype=dtype,
+        crs="EPSG:32632",
+        transform=from_origin(500000, 5600000, 10, 10),
+    )
     with rasterio.open(path, "w", **profile) as scene:
         scene.write(np.full((count, 48, 64), fill, dtype))
     return path
@@ -53,10 +60,19 @@ def infinite_pixels(folder: Path) -> Path:
     return raster(folder / "infinite.tif", dtype="float32", fill=np.inf)
 
 
-@pytest.mark.parametrize("make, words", [
-    (missing, "nowhere.tif"), (empty, "empty.tif"), (not_an_image, "notes.tif"), (a_folder, ""),
-    (too_many_bands, "17"), (complex_pixels, "complex64"), (infinite_pixels, "infinit"),
-], ids=lambda value: getattr(value, "__name__", ""))
+@pytest.mark.parametrize(
+    "make, words",
+    [
+        (missing, "nowhere.tif"),
+        (empty, "empty.tif"),
+        (not_an_image, "notes.tif"),
+        (a_folder, ""),
+        (too_many_bands, "17"),
+        (complex_pixels, "complex64"),
+        (infinite_pixels, "infinit"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
 def test_a_scene_that_cannot_be_coded_is_3(rscodec, tmp_path, make, words):
     out = tmp_path / "out.bin"
     result = rscodec("encode", make(tmp_path), "-o", out)
@@ -84,9 +100,11 @@ def test_an_output_without_a_folder_is_7(rscodec, tmp_path, folder):
 
 
 @pytest.mark.parametrize("command", ["decode", "verify", "info"])
-@pytest.mark.parametrize("content, code", [(None, 3), (b"", 4), (os.urandom(200), 4),
-                                           (b"\xd2RSC\xff" + bytes(80), 4)],
-                         ids=["missing", "empty", "foreign", "future"])
+@pytest.mark.parametrize(
+    "content, code",
+    [(None, 3), (b"", 4), (os.urandom(200), 4), (b"\xd2RSC\xff" + bytes(80), 4)],
+    ids=["missing", "empty", "foreign", "future"],
+)
 def test_what_is_not_a_stream_is_named(rscodec, tmp_path, command, content, code):
     path = tmp_path / "a.bin"
     if content is not None:
@@ -121,10 +139,16 @@ def test_a_window_outside_the_scene_is_3(rscodec, tmp_path, window):
 SHIPPED = FOLDER / f"{find(CODECS, 's').default_model}.safetensors"
 
 
-@pytest.mark.parametrize("weights, words", [
-    (None, "vec-1 with hash"), (SHIPPED, "vec-1 with hash"), (STREAM, "no rscodec weights"),
-    (Path("nowhere.safetensors"), "nowhere.safetensors"),
-], ids=["not_shipped", "of_another_model", "no_weights", "missing"])
+@pytest.mark.parametrize(
+    "weights, words",
+    [
+        (None, "vec-1 with hash"),
+        (SHIPPED, "vec-1 with hash"),
+        (STREAM, "no rscodec weights"),
+        (Path("nowhere.safetensors"), "nowhere.safetensors"),
+    ],
+    ids=["not_shipped", "of_another_model", "no_weights", "missing"],
+)
 @pytest.mark.parametrize("command", ["decode", "verify"])
 def test_missing_or_other_weights_are_5(rscodec, tmp_path, command, weights, words):
     output = ["-o", tmp_path / "a.tif"] if command == "decode" else []
@@ -157,12 +181,16 @@ def test_validate_takes_stream_and_raster_in_any_order(rscodec, tmp_path):
     assert rscodec("validate", STREAM, raster(tmp_path / "b.tif")).code == 6
 
 
-@pytest.mark.parametrize("text, words", [
-    (("encode", "a.tif", "-o", "a.bin", "--bands", "1,4"), "a.tif has bands 1 to 3, not 1, 4: name"),
-    (("decode", "STREAM", "-o", "b.tif", "--co", "COMPRESS=NIX", "--weights", TINY), "NIX"),
-    (("decode", "STREAM", "-o", "b.tif", "--co", "NONSENSE=1", "--weights", TINY), "NONSENSE"),
-    (("decode", "STREAM", "-o", "b.tif", "--bands", "9", "--weights", TINY), "has bands 1 to 3, not 9: name"),
-], ids=lambda value: value[-3] if isinstance(value, tuple) else "")
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        (("encode", "a.tif", "-o", "a.bin", "--bands", "1,4"), "a.tif has bands 1 to 3, not 1, 4: name"),
+        (("decode", "STREAM", "-o", "b.tif", "--co", "COMPRESS=NIX", "--weights", TINY), "NIX"),
+        (("decode", "STREAM", "-o", "b.tif", "--co", "NONSENSE=1", "--weights", TINY), "NONSENSE"),
+        (("decode", "STREAM", "-o", "b.tif", "--bands", "9", "--weights", TINY), "has bands 1 to 3, not 9: name"),
+    ],
+    ids=lambda value: value[-3] if isinstance(value, tuple) else "",
+)
 def test_messages_are_words_and_not_notation(rscodec, tmp_path, monkeypatch, text, words):
     monkeypatch.chdir(tmp_path)
     raster(tmp_path / "a.tif")
@@ -179,11 +207,20 @@ def test_what_a_png_cannot_hold_is_refused_before_anything_is_decoded(rscodec, t
     assert result.code == 7 and "a.png" in result.err and ".tif" in result.err and not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("line", [
-    ("encode", "-", "-o", "a.bin"), ("decode", "-", "-o", "a.tif"), ("info", "-"), ("verify", "-"),
-    ("validate", "-", "a.tif"), ("enhance", "-", "-o", "b.tif", "--model", "ldm-jpeg2000"),
-    ("upscale", "-", "-o", "b.tif", "--scale", "2"), ("batch", "encode", "-", "--out", "folder"),
-], ids=" ".join)  # fmt: skip
+@pytest.mark.parametrize(
+    "line",
+    [
+        ("encode", "-", "-o", "a.bin"),
+        ("decode", "-", "-o", "a.tif"),
+        ("info", "-"),
+        ("verify", "-"),
+        ("validate", "-", "a.tif"),
+        ("enhance", "-", "-o", "b.tif", "--model", "ldm-jpeg2000"),
+        ("upscale", "-", "-o", "b.tif", "--scale", "2"),
+        ("batch", "encode", "-", "--out", "folder"),
+    ],
+    ids=" ".join,
+)
 def test_standard_input_is_refused_by_name(rscodec, tmp_path, monkeypatch, line):
     monkeypatch.chdir(tmp_path)
     raster(tmp_path / "a.tif")

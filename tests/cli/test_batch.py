@@ -99,8 +99,14 @@ def test_a_wrong_item_is_known_before_the_work(rscodec, scenes, weights):
 
 
 def test_items_name_the_scenes_and_then_the_streams(rscodec, scenes, weights):
-    item = {"type": "Feature", "stac_version": "1.0.0", "id": "one", "properties": {"datetime": None}, "links": [],
-            "assets": {"image": {"href": "a.tif", "roles": ["data"]}}}  # fmt: skip
+    item = {
+        "type": "Feature",
+        "stac_version": "1.0.0",
+        "id": "one",
+        "properties": {"datetime": None},
+        "links": [],
+        "assets": {"image": {"href": "a.tif", "roles": ["data"]}},
+    }
     Path("one.json").write_text(json.dumps(item))
     assert rscodec("encode", "a.tif", "-o", "a.bin", "--weights", weights, "--stac", "one.json").code == 0
     assert rscodec("batch", "encode", "one.json", "--out", "out", "--weights", weights).code == 0

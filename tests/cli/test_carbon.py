@@ -28,8 +28,15 @@ def test_prepare(rscodec, tmp_path):
     pytest.importorskip("pyogrio")
     folder = tmp_path / "county"
     rscodec("carbon", "simulate", "-o", folder, "--size", 64)
-    command = ["carbon", "prepare", folder / "imagery.tif", "--stands", folder / "forest.geojson",
-               "--heights", folder / "canopy_height.tif"]  # fmt: skip
+    command = [
+        "carbon",
+        "prepare",
+        folder / "imagery.tif",
+        "--stands",
+        folder / "forest.geojson",
+        "--heights",
+        folder / "canopy_height.tif",
+    ]
     made = rscodec(*command, "-o", tmp_path / "out")
     assert made.code == 0 and made.err == "" and made.out.startswith(f"{tmp_path / 'out'}: carbon of ")
     assert rscodec(*command, "-o", tmp_path / "out").code == 7
@@ -43,13 +50,46 @@ def test_train_and_predict(rscodec, tmp_path):
     pytest.importorskip("pyogrio")
     county, run = tmp_path / "county", tmp_path / "run"
     rscodec("carbon", "simulate", "-o", county, "--size", 64)
-    rscodec("carbon", "prepare", county / "imagery.tif", "--stands", county / "forest.geojson", "--heights",
-            county / "canopy_height.tif", "-o", county / "target")  # fmt: skip
-    trained = rscodec("carbon", "train", county / "imagery.tif", "--target", county / "target", "--model", "unet",
-                      "--run", run, "--steps", 2, "--batch", 1, "--crop", 32, "--threads", 1)  # fmt: skip
+    rscodec(
+        "carbon",
+        "prepare",
+        county / "imagery.tif",
+        "--stands",
+        county / "forest.geojson",
+        "--heights",
+        county / "canopy_height.tif",
+        "-o",
+        county / "target",
+    )
+    trained = rscodec(
+        "carbon",
+        "train",
+        county / "imagery.tif",
+        "--target",
+        county / "target",
+        "--model",
+        "unet",
+        "--run",
+        run,
+        "--steps",
+        2,
+        "--batch",
+        1,
+        "--crop",
+        32,
+        "--threads",
+        1,
+    )
     assert trained.code == 0 and '"trained_on": "simulated by rscodec' in trained.out
-    command = ["carbon", "predict", county / "imagery.tif", "--model", run / "weights.safetensors",
-               "--stands", county / "forest.geojson"]  # fmt: skip
+    command = [
+        "carbon",
+        "predict",
+        county / "imagery.tif",
+        "--model",
+        run / "weights.safetensors",
+        "--stands",
+        county / "forest.geojson",
+    ]
     made = rscodec(*command, "-o", tmp_path / "map")
     assert made.code == 0 and "trained on simulated by rscodec carbon simulate" in made.out
     again = json.loads(rscodec(*command, "-o", tmp_path / "map", "--overwrite", "--json").out)

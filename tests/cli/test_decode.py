@@ -13,9 +13,21 @@ from rscodec.models.registry import ENHANCERS, UPSAMPLERS
 from rscodec.models.weights import ships
 from rscodec.upsamplers.base import UpscaleSettings
 
-DEFAULTS = dict(window=None, bands=None, driver="GTiff", creation_options={}, on_error="stop", fast=False,
-                weights=None, device="cpu", threads=None, overwrite=False, progress=None,
-                enhance=None, max_pixels=MAX_PIXELS_IN_FILE)
+DEFAULTS = dict(
+    window=None,
+    bands=None,
+    driver="GTiff",
+    creation_options={},
+    on_error="stop",
+    fast=False,
+    weights=None,
+    device="cpu",
+    threads=None,
+    overwrite=False,
+    progress=None,
+    enhance=None,
+    max_pixels=MAX_PIXELS_IN_FILE,
+)
 
 
 def test_defaults(rscodec, api):
@@ -32,30 +44,39 @@ def test_a_preview_is_made_another_way(rscodec, api):
     assert options["bands"] == (3,) and options["driver"] == "PNG"
 
 
-@pytest.mark.parametrize("args", [["--window", "0", "0", "9", "9"], ["--fast"], ["--enhance", "ldm"],
-                                  ["--upscale", "2"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "args", [["--window", "0", "0", "9", "9"], ["--fast"], ["--enhance", "ldm"], ["--upscale", "2"]], ids=" ".join
+)
 def test_a_preview_is_of_the_whole_and_rough(rscodec, api, args):
     result = rscodec("decode", "a.bin", "-o", "a.tif", "--preview", "64", *args)
     assert result.code == 2 and "--preview" in result.err and not api.calls
 
 
-@pytest.mark.parametrize("args, changes", [
-    (["--window", "2048", "1024", "512", "256"], dict(window=(2048, 1024, 512, 256))),
-    (["--bands", "3,1"], dict(bands=(3, 1))),
-    (["--format", "png"], dict(driver="PNG")),
-    (["--co", "compress=deflate", "--co", "PREDICTOR=2"],
-     dict(creation_options={"COMPRESS": "deflate", "PREDICTOR": "2"})),
-    (["--on-error", "nodata"], dict(on_error="nodata")),
-    (["--fast"], dict(fast=True)),
-    (["--weights", "w.safetensors"], dict(weights=Path("w.safetensors"))),
-    (["--device", "cuda", "--threads", "1"], dict(device="cuda", threads=1)),
-    (["--overwrite"], dict(overwrite=True)),
-    (["--max-pixels", "7"], dict(max_pixels=7)),
-    (["--enhance", "ldm"], dict(enhance=EnhanceSettings("ldm"))),
-    (["--enhance", "a.safetensors", "--seed", "7", "--strength", "0.5", "--max-change", "3", "--force"],
-     dict(enhance=EnhanceSettings("a.safetensors", seed=7, strength=0.5, max_change=3.0, force=True))),
-    (["--enhance", "ldm", "--strength", "0"], dict(enhance=EnhanceSettings("ldm", strength=0.0))),
-], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+@pytest.mark.parametrize(
+    "args, changes",
+    [
+        (["--window", "2048", "1024", "512", "256"], dict(window=(2048, 1024, 512, 256))),
+        (["--bands", "3,1"], dict(bands=(3, 1))),
+        (["--format", "png"], dict(driver="PNG")),
+        (
+            ["--co", "compress=deflate", "--co", "PREDICTOR=2"],
+            dict(creation_options={"COMPRESS": "deflate", "PREDICTOR": "2"}),
+        ),
+        (["--on-error", "nodata"], dict(on_error="nodata")),
+        (["--fast"], dict(fast=True)),
+        (["--weights", "w.safetensors"], dict(weights=Path("w.safetensors"))),
+        (["--device", "cuda", "--threads", "1"], dict(device="cuda", threads=1)),
+        (["--overwrite"], dict(overwrite=True)),
+        (["--max-pixels", "7"], dict(max_pixels=7)),
+        (["--enhance", "ldm"], dict(enhance=EnhanceSettings("ldm"))),
+        (
+            ["--enhance", "a.safetensors", "--seed", "7", "--strength", "0.5", "--max-change", "3", "--force"],
+            dict(enhance=EnhanceSettings("a.safetensors", seed=7, strength=0.5, max_change=3.0, force=True)),
+        ),
+        (["--enhance", "ldm", "--strength", "0"], dict(enhance=EnhanceSettings("ldm", strength=0.0))),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
 def test_options(rscodec, api, args, changes):
     assert rscodec("decode", "a.bin", "-o", "a.tif", *args).code == 0
     assert api.calls[0][2] == {**DEFAULTS, **changes}
@@ -73,11 +94,22 @@ def test_a_name_that_promises_another_format_is_a_usage_error(rscodec, api):
     assert rscodec("decode", "a.bin", "-o", "a.JP2", "--format", "GTiff").code == 0
 
 
-@pytest.mark.parametrize("args", [
-    ["--window", "0", "0", "1", "x"], ["--format", "JPEG"], ["--co", "COMPRESS"], ["--on-error", "ignore"],
-    ["--strength", "1.5", "--enhance", "ldm"], ["--seed", "-1", "--enhance", "ldm"],
-    ["--seed", "7"], ["--strength", "0"], ["--force"], ["--max-change", "2"],
-], ids=" ".join)
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["--window", "0", "0", "1", "x"],
+        ["--format", "JPEG"],
+        ["--co", "COMPRESS"],
+        ["--on-error", "ignore"],
+        ["--strength", "1.5", "--enhance", "ldm"],
+        ["--seed", "-1", "--enhance", "ldm"],
+        ["--seed", "7"],
+        ["--strength", "0"],
+        ["--force"],
+        ["--max-change", "2"],
+    ],
+    ids=" ".join,
+)
 def test_values_out_of_range_are_usage_errors(rscodec, api, args):
     result = rscodec("decode", "a.bin", "-o", "a.tif", *args)
     assert result.code == 2 and args[0] in result.err and not api.calls
@@ -100,12 +132,41 @@ def test_upscaling_is_offered_when_a_model_ships(rscodec):
 
 
 def test_upscaling_is_that_of_the_command(rscodec, api):
-    result = rscodec("decode", "a.bin", "-o", "a.tif", "--upscale", "2.6", "--seed", "7", "--fast", "--on-error",
-                     "nodata", "--window", "4", "5", "90", "80", "--bands", "1-3")
+    result = rscodec(
+        "decode",
+        "a.bin",
+        "-o",
+        "a.tif",
+        "--upscale",
+        "2.6",
+        "--seed",
+        "7",
+        "--fast",
+        "--on-error",
+        "nodata",
+        "--window",
+        "4",
+        "5",
+        "90",
+        "80",
+        "--bands",
+        "1-3",
+    )
     assert result.code == 0 and result.out == "out.tif: 666 x 666, bands 1,2,3 generated, 0.5 s\n"
-    options = dict(window=(4, 5, 90, 80), bands=(1, 2, 3), driver="GTiff", creation_options={}, on_error="nodata",
-                   fast=True, weights=None, device="cpu", threads=None, overwrite=False, progress=None,
-                   max_pixels=MAX_PIXELS_IN_FILE)
+    options = dict(
+        window=(4, 5, 90, 80),
+        bands=(1, 2, 3),
+        driver="GTiff",
+        creation_options={},
+        on_error="nodata",
+        fast=True,
+        weights=None,
+        device="cpu",
+        threads=None,
+        overwrite=False,
+        progress=None,
+        max_pixels=MAX_PIXELS_IN_FILE,
+    )
     settings = UpscaleSettings("e2diff", 2.6, seed=7)
     assert api.calls == [("upscale_file", (Path("a.bin"), Path("a.tif"), settings), options)]
 
@@ -114,7 +175,8 @@ def test_upscaling_is_that_of_the_command(rscodec, api):
 def test_bands_that_are_enhanced_are_named(rscodec, api, bands, said):
     api.results["decode_file"] = dataclasses.replace(api.results["decode_file"], enhanced=bands)
     assert rscodec("decode", "a.bin", "-o", "a.tif", "--enhance", "ldm").out.endswith(
-        f"out.tif: 256 x 256 x 3, bands enhanced: {said}; 0.5 s\n")  # fmt: skip
+        f"out.tif: 256 x 256 x 3, bands enhanced: {said}; 0.5 s\n"
+    )
 
 
 def test_colours_that_are_guessed_are_a_note(rscodec, api):

@@ -10,9 +10,24 @@ from pathlib import Path
 
 import pytest
 
-DEFAULTS = dict(quality=None, bpp=None, psnr=None, max_error=None, effort=0, balance=False, model="s", weights=None,
-                tile=512, bands=None, nodata=None, device="cpu", threads=None, overwrite=False, progress=None,
-                search_progress=None)
+DEFAULTS = dict(
+    quality=None,
+    bpp=None,
+    psnr=None,
+    max_error=None,
+    effort=0,
+    balance=False,
+    model="s",
+    weights=None,
+    tile=512,
+    bands=None,
+    nodata=None,
+    device="cpu",
+    threads=None,
+    overwrite=False,
+    progress=None,
+    search_progress=None,
+)
 
 
 def test_defaults(rscodec, api):
@@ -21,31 +36,43 @@ def test_defaults(rscodec, api):
     assert api.calls == [("encode_file", (Path("a.tif"), Path("a.bin")), DEFAULTS)]
 
 
-@pytest.mark.parametrize("args, changes", [
-    (["-q", "7.25"], dict(quality=7.25)),
-    (["--bpp", "0.4"], dict(bpp=0.4)),
-    (["--psnr", "34"], dict(psnr=34.0)),
-    (["--max-error", "2"], dict(max_error=2.0)),
-    (["--max-error", "0", "-q", "4"], dict(max_error=0.0, quality=4.0)),
-    (["--model", "elic", "--weights", "w.pth"], dict(model="elic", weights=Path("w.pth"))),
-    (["--effort", "6"], dict(effort=6)),
-    (["--balance"], dict(balance=True)),
-    (["--tile", "256"], dict(tile=256)),
-    (["--bands", "4,3,2"], dict(bands=(4, 3, 2))),
-    (["--bands", "1-3,8"], dict(bands=(1, 2, 3, 8))),
-    (["--nodata", "-9999"], dict(nodata=-9999.0)),
-    (["--device", "cuda", "--threads", "2"], dict(device="cuda", threads=2)),
-    (["--overwrite"], dict(overwrite=True)),
-], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+@pytest.mark.parametrize(
+    "args, changes",
+    [
+        (["-q", "7.25"], dict(quality=7.25)),
+        (["--bpp", "0.4"], dict(bpp=0.4)),
+        (["--psnr", "34"], dict(psnr=34.0)),
+        (["--max-error", "2"], dict(max_error=2.0)),
+        (["--max-error", "0", "-q", "4"], dict(max_error=0.0, quality=4.0)),
+        (["--model", "elic", "--weights", "w.pth"], dict(model="elic", weights=Path("w.pth"))),
+        (["--effort", "6"], dict(effort=6)),
+        (["--balance"], dict(balance=True)),
+        (["--tile", "256"], dict(tile=256)),
+        (["--bands", "4,3,2"], dict(bands=(4, 3, 2))),
+        (["--bands", "1-3,8"], dict(bands=(1, 2, 3, 8))),
+        (["--nodata", "-9999"], dict(nodata=-9999.0)),
+        (["--device", "cuda", "--threads", "2"], dict(device="cuda", threads=2)),
+        (["--overwrite"], dict(overwrite=True)),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
 def test_options(rscodec, api, args, changes):
     assert rscodec("encode", "a.tif", "-o", "a.bin", *args).code == 0
     assert api.calls[0][2] == {**DEFAULTS, **changes}
 
 
-@pytest.mark.parametrize("args, searches", [
-    ([], False), (["-q", "3"], False), (["--bpp", "0.4"], True), (["--psnr", "34"], True), (["--max-error", "0"], True),
-    (["--max-error", "0", "-q", "4"], False),
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "args, searches",
+    [
+        ([], False),
+        (["-q", "3"], False),
+        (["--bpp", "0.4"], True),
+        (["--psnr", "34"], True),
+        (["--max-error", "0"], True),
+        (["--max-error", "0", "-q", "4"], False),
+    ],
+    ids=str,
+)
 def test_a_search_has_a_bar_of_its_own(rscodec, api, monkeypatch, args, searches):
     shown = []
     bar = nullcontext(lambda label, unit: shown.append((label, unit)))
@@ -59,12 +86,33 @@ def test_nodata_may_be_nan(rscodec, api):
     assert math.isnan(api.calls[0][2]["nodata"])
 
 
-@pytest.mark.parametrize("args", [
-    ["-q", "0.5"], ["-q", "8.1"], ["-q", "nan"], ["-q", "high"], ["--bpp", "0"], ["--bpp", "inf"],
-    ["--psnr", "-1"], ["-q", "3", "--bpp", "1"], ["--bpp", "1", "--psnr", "30"], ["--model", "jpeg"],
-    ["--effort", "10"], ["--tile", "500"], ["--tile", "0"], ["--tile", "4096"], ["--bands", "0"], ["--bands", "3-1"],
-    ["--bands", "1,1"], ["--bands", "1,"], ["--bands", "red"], ["--threads", "0"], ["--device", "tpu"],
-], ids=" ".join)
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["-q", "0.5"],
+        ["-q", "8.1"],
+        ["-q", "nan"],
+        ["-q", "high"],
+        ["--bpp", "0"],
+        ["--bpp", "inf"],
+        ["--psnr", "-1"],
+        ["-q", "3", "--bpp", "1"],
+        ["--bpp", "1", "--psnr", "30"],
+        ["--model", "jpeg"],
+        ["--effort", "10"],
+        ["--tile", "500"],
+        ["--tile", "0"],
+        ["--tile", "4096"],
+        ["--bands", "0"],
+        ["--bands", "3-1"],
+        ["--bands", "1,1"],
+        ["--bands", "1,"],
+        ["--bands", "red"],
+        ["--threads", "0"],
+        ["--device", "tpu"],
+    ],
+    ids=" ".join,
+)
 def test_values_out_of_range_are_usage_errors(rscodec, api, args):
     result = rscodec("encode", "a.tif", "-o", "a.bin", *args)
     assert result.code == 2 and args[0] in result.err and not api.calls
@@ -80,7 +128,8 @@ def test_an_item_in_place_of_scene_or_output_is_a_usage_error(rscodec, api, item
 
 def test_the_summary_names_file_size_and_rate(rscodec, api):
     assert rscodec("encode", "a.tif", "-o", "a.bin").out == (
-        "out.bin: 410 bytes, 0.0500 bpp, quality 2.5, 256 x 256 x 3, 0.2 s\n")
+        "out.bin: 410 bytes, 0.0500 bpp, quality 2.5, 256 x 256 x 3, 0.2 s\n"
+    )
 
 
 def test_quiet_prints_nothing(rscodec, api):
@@ -91,16 +140,30 @@ def test_quiet_prints_nothing(rscodec, api):
 def test_json_is_the_report(rscodec, api):
     result = rscodec("encode", "a.tif", "-o", "a.bin", "--json", "--quiet")
     assert json.loads(result.out) == {
-        "path": "out.bin", "bytes": 410, "bpp": 0.05, "quality": 2.5, "width": 256, "height": 256, "bands": 3,
-        "seconds": 0.25, "sections": {"bytes_file": 410}, "psnr_db_estimated": None, "target_met": None,
-        "alpha": []}
+        "path": "out.bin",
+        "bytes": 410,
+        "bpp": 0.05,
+        "quality": 2.5,
+        "width": 256,
+        "height": 256,
+        "bands": 3,
+        "seconds": 0.25,
+        "sections": {"bytes_file": 410},
+        "psnr_db_estimated": None,
+        "target_met": None,
+        "alpha": [],
+    }
 
 
-@pytest.mark.parametrize("goal, found, words", [
-    (("--psnr", 60), dict(quality=8.0, psnr_db_estimated=52.7), "highest quality has 52.70 dB"),
-    (("--bpp", 0.01), dict(quality=1.0), "0.01 bpp is out of reach"),
-    (("--bpp", 0.04), dict(quality=2.0), "0.04 bpp is missed"),
-], ids=str)
+@pytest.mark.parametrize(
+    "goal, found, words",
+    [
+        (("--psnr", 60), dict(quality=8.0, psnr_db_estimated=52.7), "highest quality has 52.70 dB"),
+        (("--bpp", 0.01), dict(quality=1.0), "0.01 bpp is out of reach"),
+        (("--bpp", 0.04), dict(quality=2.0), "0.04 bpp is missed"),
+    ],
+    ids=str,
+)
 def test_a_target_out_of_reach_is_said(rscodec, api, goal, found, words):
     met = dataclasses.replace(api.results["encode_file"], target_met=True, **found)
     api.results["encode_file"] = met
@@ -112,10 +175,18 @@ def test_a_target_out_of_reach_is_said(rscodec, api, goal, found, words):
     assert printed["target_met"] is False and printed["psnr_db_estimated"] == found.get("psnr_db_estimated")
 
 
-@pytest.mark.parametrize("goal, found, words", [
-    (("--psnr", 5), dict(quality=1.0, psnr_db_estimated=23.07), "5 dB is less than the lowest quality has, 23.07 dB"),
-    (("--bpp", 20), dict(quality=8.0, bpp=5.9), "20 bpp is more than the highest quality takes, 5.9000 bpp"),
-], ids=str)
+@pytest.mark.parametrize(
+    "goal, found, words",
+    [
+        (
+            ("--psnr", 5),
+            dict(quality=1.0, psnr_db_estimated=23.07),
+            "5 dB is less than the lowest quality has, 23.07 dB",
+        ),
+        (("--bpp", 20), dict(quality=8.0, bpp=5.9), "20 bpp is more than the highest quality takes, 5.9000 bpp"),
+    ],
+    ids=str,
+)
 def test_a_target_beyond_the_other_end_is_said_too(rscodec, api, goal, found, words):
     api.results["encode_file"] = dataclasses.replace(api.results["encode_file"], target_met=True, **found)
     assert rscodec("encode", "a.tif", "-o", "a.bin", *goal).err == f"note: {words}\n"

@@ -9,8 +9,9 @@ import pytest
 
 from rscodec.enhancers.base import EnhanceSettings
 
-DEFAULTS = dict(bands=None, driver="GTiff", creation_options={}, device="cpu", threads=None, overwrite=False,
-                progress=None)
+DEFAULTS = dict(
+    bands=None, driver="GTiff", creation_options={}, device="cpu", threads=None, overwrite=False, progress=None
+)
 
 
 def test_defaults(rscodec, api):
@@ -19,32 +20,46 @@ def test_defaults(rscodec, api):
     assert api.calls == [("enhance_file", (Path("a.jp2"), Path("a.tif"), EnhanceSettings("ldm-jpeg2000")), DEFAULTS)]
 
 
-@pytest.mark.parametrize("args, settings", [
-    (["--seed", "7"], dict(seed=7)),
-    (["--strength", "0"], dict(strength=0.0)),
-    (["--max-change", "3"], dict(max_change=3.0)),
-], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+@pytest.mark.parametrize(
+    "args, settings",
+    [
+        (["--seed", "7"], dict(seed=7)),
+        (["--strength", "0"], dict(strength=0.0)),
+        (["--max-change", "3"], dict(max_change=3.0)),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
 def test_how_to_enhance(rscodec, api, args, settings):
     assert rscodec("enhance", "a.jp2", "-o", "a.tif", "--model", "a.safetensors", *args).code == 0
     assert api.calls[0][1][2] == EnhanceSettings("a.safetensors", **settings)
 
 
-@pytest.mark.parametrize("args, changes", [
-    (["--format", "png"], dict(driver="PNG")),
-    (["--co", "compress=deflate"], dict(creation_options={"COMPRESS": "deflate"})),
-    (["--device", "cuda", "--threads", "1"], dict(device="cuda", threads=1)),
-    (["--overwrite"], dict(overwrite=True)),
-    (["--bands", "3,2,1,4"], dict(bands=(3, 2, 1, 4))),
-], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+@pytest.mark.parametrize(
+    "args, changes",
+    [
+        (["--format", "png"], dict(driver="PNG")),
+        (["--co", "compress=deflate"], dict(creation_options={"COMPRESS": "deflate"})),
+        (["--device", "cuda", "--threads", "1"], dict(device="cuda", threads=1)),
+        (["--overwrite"], dict(overwrite=True)),
+        (["--bands", "3,2,1,4"], dict(bands=(3, 2, 1, 4))),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
 def test_options(rscodec, api, args, changes):
     assert rscodec("enhance", "a.jp2", "-o", "a.tif", "--model", "ldm-jpeg2000", *args).code == 0
     assert api.calls[0][2] == {**DEFAULTS, **changes}
 
 
-@pytest.mark.parametrize("args", [
-    [], ["--model", "ldm-jpeg2000", "--strength", "1.5"], ["--model", "ldm-jpeg2000", "--max-change", "nan"],
-    ["--model", "ldm-jpeg2000", "--force"],
-], ids=" ".join)  # fmt: skip
+@pytest.mark.parametrize(
+    "args",
+    [
+        [],
+        ["--model", "ldm-jpeg2000", "--strength", "1.5"],
+        ["--model", "ldm-jpeg2000", "--max-change", "nan"],
+        ["--model", "ldm-jpeg2000", "--force"],
+    ],
+    ids=" ".join,
+)
 def test_usage(rscodec, api, args):
     assert rscodec("enhance", "a.jp2", "-o", "a.tif", *args).code == 2 and not api.calls
 
@@ -59,8 +74,10 @@ def test_colours_that_are_guessed_are_a_note(rscodec, api):
     command = "enhance", "a.jp2", "-o", "a.tif", "--model", "ldm-jpeg2000", "--quiet"
     assert rscodec(*command).err == ""
     api.results["enhance_file"] = dataclasses.replace(api.results["enhance_file"], guessed=(1, 2, 3))
-    told = ("note: a.jp2 does not say which bands are red, green and blue; 1,2,3 are taken: "
-            "give --bands R,G,B,... for others\n")  # fmt: skip
+    told = (
+        "note: a.jp2 does not say which bands are red, green and blue; 1,2,3 are taken: "
+        "give --bands R,G,B,... for others\n"
+    )
     assert rscodec(*command).err == told
 
 

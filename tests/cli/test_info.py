@@ -15,8 +15,16 @@ from rscodec.bitstreams.header import Header
 def stream(tmp_path: Path) -> Path:
     """640 x 480 in two tiles of two groups, with metadata; payloads mean nothing here."""
     path = tmp_path / "a.bin"
-    header = Header(model="vec-1", weights_hash=bytes(range(8)), quality=2.5, width=640, height=480, bands=4,
-                    dtype="uint16", groups=2)
+    header = Header(
+        model="vec-1",
+        weights_hash=bytes(range(8)),
+        quality=2.5,
+        width=640,
+        height=480,
+        bands=4,
+        dtype="uint16",
+        groups=2,
+    )
     with StreamWriter(path, header, {"crs": "EPSG:32632"}) as writer:
         writer.add(0, 0, None, [(b"first", 1), (b"second", 2)])
         writer.add(0, 1, None, [(b"third", 3), (b"fourth", 4)])
@@ -26,10 +34,17 @@ def stream(tmp_path: Path) -> Path:
 def test_every_header_field_is_explained(rscodec, stream):
     result = rscodec("info", stream)
     assert result.code == 0 and result.err == ""
-    for name, value in [("model", "vec-1"), ("weights_hash", "0001020304050607"), ("quality", "2.5"),
-                        ("width", "640"), ("height", "480"), ("bands", "4"), ("dtype", "uint16"),
-                        ("groups", "2")]:
-        line, = (line for line in result.out.splitlines() if f"  {name} " in line)
+    for name, value in [
+        ("model", "vec-1"),
+        ("weights_hash", "0001020304050607"),
+        ("quality", "2.5"),
+        ("width", "640"),
+        ("height", "480"),
+        ("bands", "4"),
+        ("dtype", "uint16"),
+        ("groups", "2"),
+    ]:
+        (line,) = (line for line in result.out.splitlines() if f"  {name} " in line)
         assert value in line.split()
     assert str(stream.stat().st_size) in result.out
 
@@ -57,9 +72,16 @@ def test_a_stream_that_is_cut_off_is_explained_and_4(rscodec, stream, form):
     assert len(result.out) > len(whole.out) and result.out.splitlines()[1] == whole.out.splitlines()[1]
 
 
-@pytest.mark.parametrize("content, code", [
-    (None, 3), (b"", 4), (b"II*\0" * 20, 4), (b"\xd2RSC\x02" + bytes(60), 4),
-], ids=["missing", "empty", "foreign", "future"])
+@pytest.mark.parametrize(
+    "content, code",
+    [
+        (None, 3),
+        (b"", 4),
+        (b"II*\0" * 20, 4),
+        (b"\xd2RSC\x02" + bytes(60), 4),
+    ],
+    ids=["missing", "empty", "foreign", "future"],
+)
 def test_what_is_not_a_stream_is_one_line(rscodec, tmp_path, content, code):
     path = tmp_path / "a.bin"
     if content is not None:

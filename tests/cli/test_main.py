@@ -61,15 +61,19 @@ def test_readme_lists_the_same_exit_codes(root):
     assert table == [(str(row.code), row.meaning) for row in EXIT_CODES]
 
 
-@pytest.mark.parametrize("args", [
-    ("frobnicate",),
-    ("--frobnicate",),
-    ("info",),
-    ("info", "a.bin", "b.bin"),
-    ("encode", "a.tif"),
-    ("encode", "a.tif", "-o", "a.bin", "--frobnicate"),
-    ("decode", "a.bin", "-o", "a.tif", "--window", "1", "2", "3"),
-], ids=" ".join)
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("frobnicate",),
+        ("--frobnicate",),
+        ("info",),
+        ("info", "a.bin", "b.bin"),
+        ("encode", "a.tif"),
+        ("encode", "a.tif", "-o", "a.bin", "--frobnicate"),
+        ("decode", "a.bin", "-o", "a.tif", "--window", "1", "2", "3"),
+    ],
+    ids=" ".join,
+)
 def test_a_wrong_command_line_is_one_line_and_2(rscodec, args):
     result = rscodec(*args)
     assert result.code == 2 and result.out == ""
@@ -80,8 +84,9 @@ def test_an_unknown_command_names_the_known_ones(rscodec):
     assert all(name in rscodec("frobnicate").err for name in NAMES)
 
 
-@pytest.mark.parametrize("error", [errors.InputError, errors.FutureVersion, errors.WrongWeights,
-                                   errors.CheckError, errors.OutputError])
+@pytest.mark.parametrize(
+    "error", [errors.InputError, errors.FutureVersion, errors.WrongWeights, errors.CheckError, errors.OutputError]
+)
 def test_an_error_of_the_library_is_one_line_and_its_code(rscodec, api, error):
     api.results["encode_file"] = error("scene.tif: 17 bands;\n at most 16 can be stored")
     result = rscodec("encode", "scene.tif", "-o", "out.bin")
@@ -96,8 +101,11 @@ def test_an_unexpected_error_is_one_line_and_1(rscodec, api):
     assert "ZeroDivisionError" in result.err and "--debug" in result.err
 
 
-@pytest.mark.parametrize("args", [("--debug", "encode", "a.tif", "-o", "a.bin"),
-                                  ("encode", "a.tif", "-o", "a.bin", "--debug")], ids=["before", "after"])
+@pytest.mark.parametrize(
+    "args",
+    [("--debug", "encode", "a.tif", "-o", "a.bin"), ("encode", "a.tif", "-o", "a.bin", "--debug")],
+    ids=["before", "after"],
+)
 @pytest.mark.parametrize("error", [ZeroDivisionError("division by zero"), errors.InputError("no such file")])
 def test_debug_shows_the_traceback(rscodec, api, args, error):
     api.results["encode_file"] = error
@@ -124,8 +132,9 @@ def test_a_closed_pipe_is_silent(root: Path):
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_pipe_that_is_closed_halfway(root: Path, tmp_path: Path, unbuffered: str):
     """More than a pipe holds, of which a line is read: Python without buffers would leave with 0."""
-    header = Header(model="vec-1", weights_hash=bytes(8), quality=3.0, width=8, height=8, bands=1, dtype="uint8",
-                    groups=1)
+    header = Header(
+        model="vec-1", weights_hash=bytes(8), quality=3.0, width=8, height=8, bands=1, dtype="uint8", groups=1
+    )
     with StreamWriter(tmp_path / "a.bin", header, {"tags": {"": {"a": "word " * 200_000}}}) as writer:
         writer.add(0, 0, None, [(b"payload", 0)])
     code = "import sys; from rscodec.cli.main import main; sys.exit(main())"
@@ -142,8 +151,12 @@ def test_a_pipe_that_is_closed_halfway(root: Path, tmp_path: Path, unbuffered: s
 
 def test_the_package_is_a_command(root: Path):
     lines = (["-m", "rscodec"], ["-c", "import sys; from rscodec.cli.main import main; sys.exit(main())"])
-    said = [subprocess.run([sys.executable, *line, "encode", "nowhere.tif", "-o", "a.bin"], cwd=root,
-                           capture_output=True, text=True) for line in lines]
+    said = [
+        subprocess.run(
+            [sys.executable, *line, "encode", "nowhere.tif", "-o", "a.bin"], cwd=root, capture_output=True, text=True
+        )
+        for line in lines
+    ]
     assert said[0].returncode == 3 and said[0].stderr == said[1].stderr and "nowhere.tif" in said[0].stderr
 
 

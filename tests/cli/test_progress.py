@@ -30,8 +30,13 @@ def test_no_terminal_no_bar(capfd: pytest.CaptureFixture):
 def test_on_a_terminal(root, quiet: bool):
     screen, terminal = pty.openpty()
     code = DEMO.format(quiet=quiet)
-    process = subprocess.run([sys.executable, "-c", code], cwd=root, stdout=subprocess.PIPE, stderr=terminal,
-                             env={**os.environ, "TERM": "xterm", "COLUMNS": "80"})
+    process = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=root,
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "80"},
+    )
     os.set_blocking(screen, False)
     try:
         shown = os.read(screen, 65536)

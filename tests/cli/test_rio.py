@@ -17,8 +17,12 @@ from rscodec.raster.scene import Scene
 @pytest.fixture(scope="module")
 def rio():
     """`rio` with the plug-in, whether it is installed or not."""
-    group = click.Group("rio", commands={**main_group.commands, "rscodec": command}, params=main_group.params,
-                        callback=main_group.callback)
+    group = click.Group(
+        "rio",
+        commands={**main_group.commands, "rscodec": command},
+        params=main_group.params,
+        callback=main_group.callback,
+    )
 
     def run(*args: object) -> click.testing.Result:
         return CliRunner().invoke(group, ["rscodec", *map(str, args)])
@@ -56,11 +60,14 @@ def test_help_names_three_commands(rio):
     assert all(f"  {name} " in text for name in ("encode", "decode", "info")) and "  sample " not in text
 
 
-@pytest.mark.parametrize("args, code, words", [
-    (("info", "nowhere.bin"), 3, "Error: cannot read nowhere.bin"),
-    (("info", __file__), 4, "not an rscodec stream"),
-    (("sample", "-o", "a.tif"), 2, "no command 'sample'"),
-])
+@pytest.mark.parametrize(
+    "args, code, words",
+    [
+        (("info", "nowhere.bin"), 3, "Error: cannot read nowhere.bin"),
+        (("info", __file__), 4, "not an rscodec stream"),
+        (("sample", "-o", "a.tif"), 2, "no command 'sample'"),
+    ],
+)
 def test_an_error_is_a_line_and_an_exit_code(rio, args, code, words):
     result = rio(*args)
     assert result.exit_code == code and words in result.stderr and "Traceback" not in result.output

@@ -13,9 +13,15 @@ from rasterio.windows import Window
 from rscodec.raster.scene import Scene
 
 
-@pytest.mark.parametrize("sample", [
-    ("--bands", 3), ("--bands", 4, "--dtype", "uint16", "--nodata", 0), ("--bands", 1, "--dtype", "float32"),
-], ids=["rgb", "multispectral", "float"])
+@pytest.mark.parametrize(
+    "sample",
+    [
+        ("--bands", 3),
+        ("--bands", 4, "--dtype", "uint16", "--nodata", 0),
+        ("--bands", 1, "--dtype", "float32"),
+    ],
+    ids=["rgb", "multispectral", "float"],
+)
 def test_a_scene_into_a_file_and_back(rscodec, tmp_path, sample):
     scene, stream, back, part = (tmp_path / name for name in ("scene.tif", "scene.bin", "back.tif", "part.tif"))
     assert rscodec("sample", "-o", scene, "--size", 160, *sample).code == 0
@@ -37,9 +43,15 @@ def test_a_scene_into_a_file_and_back(rscodec, tmp_path, sample):
         assert window.transform == whole.window_transform(Window(50, 30, 40, 20))
 
 
-@pytest.mark.parametrize("sample, max_error", [
-    (("--bands", 3), 2), (("--bands", 2, "--dtype", "uint16", "--nodata", 0), 0), (("--dtype", "float32"), 0.01),
-], ids=["rgb", "lossless", "float"])
+@pytest.mark.parametrize(
+    "sample, max_error",
+    [
+        (("--bands", 3), 2),
+        (("--bands", 2, "--dtype", "uint16", "--nodata", 0), 0),
+        (("--dtype", "float32"), 0.01),
+    ],
+    ids=["rgb", "lossless", "float"],
+)
 def test_a_largest_error_is_kept(rscodec, tmp_path, sample, max_error):
     scene, stream = tmp_path / "scene.tif", tmp_path / "scene.bin"
     rscodec("sample", "-o", scene, "--size", 80, *sample)

@@ -42,8 +42,11 @@ def test_an_existing_output_stays(rscodec, tmp_path):
     assert rscodec("sample", "-o", path, "--size", 64, "--overwrite").code == 0
 
 
-@pytest.mark.parametrize("args", [["--size", "0"], ["--bands", "17"], ["--dtype", "int8"], ["--seed", "-1"],
-                                  ["--nodata", "none"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "args",
+    [["--size", "0"], ["--bands", "17"], ["--dtype", "int8"], ["--seed", "-1"], ["--nodata", "none"]],
+    ids=" ".join,
+)
 def test_values_out_of_range_are_usage_errors(rscodec, tmp_path, args):
     result = rscodec("sample", "-o", tmp_path / "scene.tif", *args)
     assert result.code == 2 and args[0] in result.err

@@ -10,8 +10,17 @@ import pytest
 from rscodec.bitstreams.limits import MAX_PIXELS_IN_FILE
 from rscodec.upsamplers.base import UpscaleSettings
 
-DEFAULTS = dict(driver="GTiff", creation_options={}, weights=None, bands=None, device="cpu", threads=None,
-                overwrite=False, progress=None, max_pixels=MAX_PIXELS_IN_FILE)
+DEFAULTS = dict(
+    driver="GTiff",
+    creation_options={},
+    weights=None,
+    bands=None,
+    device="cpu",
+    threads=None,
+    overwrite=False,
+    progress=None,
+    max_pixels=MAX_PIXELS_IN_FILE,
+)
 
 
 def test_defaults(rscodec, api):
@@ -21,19 +30,46 @@ def test_defaults(rscodec, api):
 
 
 def test_options(rscodec, api):
-    args = ["--scale", "10", "--model", "m.safetensors", "--seed", "7", "--weights", "w.safetensors", "--threads", "1",
-            "--overwrite", "--quiet", "--co", "ZLEVEL=9", "--bands", "4,3,2"]
+    args = [
+        "--scale",
+        "10",
+        "--model",
+        "m.safetensors",
+        "--seed",
+        "7",
+        "--weights",
+        "w.safetensors",
+        "--threads",
+        "1",
+        "--overwrite",
+        "--quiet",
+        "--co",
+        "ZLEVEL=9",
+        "--bands",
+        "4,3,2",
+    ]
     result = rscodec("upscale", "a.bin", "-o", "b.png", *args)
     assert result.code == 0 and result.out == ""
     ((_, (_, _, settings), options),) = api.calls
     assert settings == UpscaleSettings("m.safetensors", 10.0, seed=7)
-    changes = dict(driver="PNG", creation_options={"ZLEVEL": "9"}, weights=Path("w.safetensors"), threads=1,
-                   bands=(4, 3, 2))
+    changes = dict(
+        driver="PNG", creation_options={"ZLEVEL": "9"}, weights=Path("w.safetensors"), threads=1, bands=(4, 3, 2)
+    )
     assert options == DEFAULTS | changes | dict(overwrite=True)
 
 
-@pytest.mark.parametrize("args", [[], ["--scale", "0.5"], ["--scale", "1"], ["--scale", "10.5"], ["--scale", "nan"],
-                                  ["--scale", "2", "--seed", "-1"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "args",
+    [
+        [],
+        ["--scale", "0.5"],
+        ["--scale", "1"],
+        ["--scale", "10.5"],
+        ["--scale", "nan"],
+        ["--scale", "2", "--seed", "-1"],
+    ],
+    ids=" ".join,
+)
 def test_values_out_of_range_are_usage_errors(rscodec, api, args):
     result = rscodec("upscale", "a.tif", "-o", "b.tif", *args)
     assert result.code == 2 and (args or ["--scale"])[-2:][0] in result.err and not api.calls
@@ -45,8 +81,10 @@ def test_colours_that_are_guessed_are_a_note(rscodec, api, args):
     assert rscodec(*command).err == ""
     api.results["upscale_file"] = dataclasses.replace(api.results["upscale_file"], guessed=(2, 3, 4))
     result = rscodec(*command)
-    told = ("note: a.bin does not say which bands are red, green and blue; 2,3,4 are taken: "
-            "give --bands R,G,B,... for others\n")  # fmt: skip
+    told = (
+        "note: a.bin does not say which bands are red, green and blue; 2,3,4 are taken: "
+        "give --bands R,G,B,... for others\n"
+    )
     assert (result.code, result.err) == (0, told)
 
 

@@ -16,11 +16,22 @@ def test_prints_what_it_found(rscodec, api):
     result = rscodec("verify", "a.bin", "--threads", "2")
     assert result.code == 0 and result.err == ""
     printed = dict(line.split() for line in result.out.splitlines())
-    assert printed == {"tiles": "4", "tiles_bad": "0", "latents_crc32": "0badcafe",
-                       "pixels_crc32": "00000007", "psnr_db": "-", "peak": "-", "rmse": "-", "max_abs_error": "-",
-                       "max_error_bound": "-", "nodata_exact": "-", "metadata_exact": "-"}
-    assert api.calls == [("verify_file", (Path("a.bin"), None),
-                          dict(bands=None, weights=None, device="cpu", threads=2, progress=None))]
+    assert printed == {
+        "tiles": "4",
+        "tiles_bad": "0",
+        "latents_crc32": "0badcafe",
+        "pixels_crc32": "00000007",
+        "psnr_db": "-",
+        "peak": "-",
+        "rmse": "-",
+        "max_abs_error": "-",
+        "max_error_bound": "-",
+        "nodata_exact": "-",
+        "metadata_exact": "-",
+    }
+    assert api.calls == [
+        ("verify_file", (Path("a.bin"), None), dict(bands=None, weights=None, device="cpu", threads=2, progress=None))
+    ]
 
 
 def test_against_a_scene(rscodec, api):

@@ -73,11 +73,27 @@ def test_judged_beside_baselines(small, monkeypatch):
 
 
 def test_the_commands(small, tmp_path, capfd, monkeypatch):
-    code = main(["eval", "carbon", "--codecs", "", "--anchors", "jpeg2000+100/3", "--model", "ols", "--out",
-                 str(tmp_path / "out")])  # fmt: skip
+    code = main(
+        [
+            "eval",
+            "carbon",
+            "--codecs",
+            "",
+            "--anchors",
+            "jpeg2000+100/3",
+            "--model",
+            "ols",
+            "--out",
+            str(tmp_path / "out"),
+        ]
+    )
     assert code == 0 and "jpeg2000" in capfd.readouterr().out
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"carbon.csv", "carbon.json", "carbon.png",
-                                                                    "carbon.svg"}  # fmt: skip
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "carbon.csv",
+        "carbon.json",
+        "carbon.png",
+        "carbon.svg",
+    }
     monkeypatch.setattr(carbon, "FITTED", ("ols",))
     monkeypatch.setattr(plots, "MAP_ROW", 0)
     assert main(["carbon", "eval", "--simulated", "--json", "--maps", str(tmp_path / "maps.png")]) == 0

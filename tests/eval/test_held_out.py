@@ -21,11 +21,14 @@ def data(tmp_path, monkeypatch):
     monkeypatch.setattr(sr, "unavailable", lambda: {"lpips": "not here", "niqe": "not here"})
 
 
-@pytest.mark.parametrize("count, wanted", [
-    (None, ["ucmerced/0", "ucmerced/1", "ucmerced/2", "naip/3"]),
-    (2, ["ucmerced/0", "ucmerced/1", "naip/3"]),
-    (0, []),
-])
+@pytest.mark.parametrize(
+    "count, wanted",
+    [
+        (None, ["ucmerced/0", "ucmerced/1", "ucmerced/2", "naip/3"]),
+        (2, ["ucmerced/0", "ucmerced/1", "naip/3"]),
+        (0, []),
+    ],
+)
 def test_some_of_each_set(count, wanted):
     assert [image.name for image in held_out(count)] == [f"test/{name}.tif" for name in wanted]
 

@@ -22,8 +22,12 @@ def test_points_say_where_they_are_from_and_are_of_known_images(path):
     source = json.loads(path.read_text())
     assert source["codec"].endswith(", published)") and source["origin"] and "{parameter}" in source["command"]
     assert datetime.date.fromisoformat(source["recorded"])
-    known = {f"{listed['name']}/{file}" for one in LISTS.glob("*.json")
-             for listed in [json.loads(one.read_text())] for file in names_of(listed)}  # fmt: skip
+    known = {
+        f"{listed['name']}/{file}"
+        for one in LISTS.glob("*.json")
+        for listed in [json.loads(one.read_text())]
+        for file in names_of(listed)
+    }
     assert source["images"].keys() <= known
     for measured in source["images"].values():
         rates, psnrs, similarities = zip(*sorted(point[1:] for point in measured), strict=True)

@@ -35,8 +35,10 @@ class Choosy(Offset):
 
 @pytest.fixture(autouse=True)
 def fakes(monkeypatch):
-    rows = tuple(anchors.Row(name, f"tests.eval.test_rd:{name.capitalize()}", "")
-                 for name in ("offset", "other", "missing", "choosy"))
+    rows = tuple(
+        anchors.Row(name, f"tests.eval.test_rd:{name.capitalize()}", "")
+        for name in ("offset", "other", "missing", "choosy")
+    )
     monkeypatch.setattr(anchors, "ANCHORS", rows)
     for cached in (rd.load, rd._contender, rd._ceiling_db):
         cached.cache_clear()
@@ -109,7 +111,8 @@ def test_other_bands_are_other_rows(images, tmp_path):
     other = run(images, tmp_path / "out", bands=(3, 2, 1), resume=True).rows
     assert len(first) == len(other) == 16 and {row.bands_asked for row in other} == {"3 2 1"}
     assert [row.psnr_db_bands for row in run(images, tmp_path / "out", resume=True).rows] == [
-        row.psnr_db_bands for row in first]  # fmt: skip
+        row.psnr_db_bands for row in first
+    ]
 
 
 def test_an_image_without_a_valid_pixel_is_left_out_by_name(images, tmp_path):

@@ -99,9 +99,19 @@ def test_the_report_in_a_browser(result):
     page = report.write_report(found, folder / "out", 2)
     visit = folder / "visit.html"
     visit.write_text(page.read_text().replace("<head>", "<head>" + VISIT))
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-             "--disable-background-networking", "--disable-component-update", "--timeout=5000",
-             "--enable-logging=stderr", f"--user-data-dir={folder / 'profile'}", "--dump-dom"]  # fmt: skip
+    flags = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--timeout=5000",
+        "--enable-logging=stderr",
+        f"--user-data-dir={folder / 'profile'}",
+        "--dump-dom",
+    ]
     run = subprocess.run([browser, *flags, visit.as_uri()], capture_output=True, text=True, timeout=120)
     seen = json.loads(re.search(r'<pre id="seen">(.*?)</pre>', run.stdout, re.DOTALL)[1].replace("&amp;", "&"))
     assert seen["errors"] == [] and "CONSOLE" not in run.stderr

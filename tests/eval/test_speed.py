@@ -39,8 +39,19 @@ def test_the_command_times_and_skips(tmp_path, capsys):
 def test_the_whole_of_rd_from_the_command_line(tmp_path, capsys):
     rng = np.random.default_rng(0)
     Scene(rng.integers(0, 255, (3, 40, 50)).astype(np.uint8)).save(tmp_path / "a.tif")
-    words = ["eval", "rd", str(tmp_path / "a.tif"), "--codecs", "", "--anchors", "jpeg+20/50/80,jpeg2000+20/10/5",
-             "--out", str(tmp_path / "out"), "--pictures", "1"]  # fmt: skip
+    words = [
+        "eval",
+        "rd",
+        str(tmp_path / "a.tif"),
+        "--codecs",
+        "",
+        "--anchors",
+        "jpeg+20/50/80,jpeg2000+20/10/5",
+        "--out",
+        str(tmp_path / "out"),
+        "--pictures",
+        "1",
+    ]
     assert main(words) == 0
     out = capsys.readouterr().out
     assert "BD-rate %" in out and "report.html" in out

@@ -33,9 +33,14 @@ def no_metric_weights(monkeypatch):
     monkeypatch.setattr(sr, "unavailable", lambda: {"lpips": "not here", "niqe": "not here"})
 
 
-@pytest.mark.parametrize("scale, small, large", [
-    (1, (50, 70), (50, 70)), (2.6, (19, 26), (49, 68)), (8, (6, 8), (48, 64)),
-])
+@pytest.mark.parametrize(
+    "scale, small, large",
+    [
+        (1, (50, 70), (50, 70)),
+        (2.6, (19, 26), (49, 68)),
+        (8, (6, 8), (48, 64)),
+    ],
+)
 def test_what_is_upsampled_is_the_original_shrunk(images, scale, small, large):
     scene = Scene.load(images[0].path)
     found, original = sr.pair(scene, scale)
@@ -124,8 +129,9 @@ def test_the_same_file_by_another_name_is_degraded_in_another_way(images):
 def test_the_deterministic_part_is_a_model_of_its_own(images, tmp_path):
     model = str(upsamplers.write(tmp_path / "m.safetensors"))
     small, _ = sr.pair_of(images[0], 2.6)
-    whole, plain, bicubic = (sr.upsampled(small, 2.6, sr.upsampler(name, "cpu"))
-                             for name in (model, f"{model}:deterministic", "bicubic"))  # fmt: skip
+    whole, plain, bicubic = (
+        sr.upsampled(small, 2.6, sr.upsampler(name, "cpu")) for name in (model, f"{model}:deterministic", "bicubic")
+    )
     assert (whole != plain).any() and (plain != bicubic).any()
     rows = sr.sr(images, (2.6,), (model, f"{model}:deterministic"), tmp_path / "out").rows
     assert [row.model.endswith(":deterministic") for row in rows] == [False, True] * 2

@@ -9,8 +9,15 @@ import pytest
 from rscodec.eval.plots import OURS, colours
 from rscodec.eval.summary import all_deltas
 
-KINDS = {"rscodec:s": "codec", "rscodec:s:4": "codec", "jpeg2000": "anchor", "bpg": "anchor",
-         "ldm:rscodec:s": "enhanced", "ldm-jpeg2000:jpeg2000": "enhanced", "ldm:elsewhere": "enhanced"}
+KINDS = {
+    "rscodec:s": "codec",
+    "rscodec:s:4": "codec",
+    "jpeg2000": "anchor",
+    "bpg": "anchor",
+    "ldm:rscodec:s": "enhanced",
+    "ldm-jpeg2000:jpeg2000": "enhanced",
+    "ldm:elsewhere": "enhanced",
+}
 
 
 @pytest.fixture

@@ -14,8 +14,20 @@ WINDOW, OVERLAP = 32, 16
 
 
 def config(takes: str = "stream", **changes) -> LdmConfig:
-    tiny = dict(takes=takes, window=WINDOW, overlap=OVERLAP, widths=(8, 12, 16), blocks=(1, 1, 1), heads=2, prior=8,
-                raised=4, lrm_width=8, lrm_blocks=1, denoiser_width=16, denoiser_blocks=1)
+    tiny = dict(
+        takes=takes,
+        window=WINDOW,
+        overlap=OVERLAP,
+        widths=(8, 12, 16),
+        blocks=(1, 1, 1),
+        heads=2,
+        prior=8,
+        raised=4,
+        lrm_width=8,
+        lrm_blocks=1,
+        denoiser_width=16,
+        denoiser_blocks=1,
+    )
     return LdmConfig(**tiny | changes)
 
 

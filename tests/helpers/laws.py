@@ -76,7 +76,7 @@ def a_tile_does_not_depend_on_its_company(codec: TileCodec) -> None:
 @law
 def pixels_come_back(codec: TileCodec) -> None:
     x = pixels(codec, 8, 8).clip(0, 1)
-    (_, latents), = codec.encode(codec.analyse(x, 8), 8)
+    ((_, latents),) = codec.encode(codec.analyse(x, 8), 8)
     assert np.abs(codec.synthesise(latents[None], 8) - x).mean() < np.abs(x - x.mean()).mean()
 
 
@@ -85,7 +85,7 @@ def a_halo_is_enough(codec: TileCodec) -> None:
     """The middle of a field is the same without what lies beyond its halo."""
     halo, stride = codec.halo, codec.stride
     size = 3 + 2 * halo + 2
-    (_, latents), = encoded(codec, size, size)
+    ((_, latents),) = encoded(codec, size, size)
     whole = codec.synthesise(latents[None], 4)
     part = codec.synthesise(latents[None, 1:-1, 1:-1], 4)
     middle = slice((1 + halo) * stride, (4 + halo) * stride)
@@ -95,14 +95,14 @@ def a_halo_is_enough(codec: TileCodec) -> None:
 
 @law
 def fast_is_close(codec: TileCodec) -> None:
-    (_, latents), = encoded(codec, 8, 8)
+    ((_, latents),) = encoded(codec, 8, 8)
     error = np.abs(codec.synthesise(latents[None], 4, fast=True) - codec.synthesise(latents[None], 4))
     assert error.mean() < 0.02
 
 
 @law
 def damage_is_an_error_or_other_latents(codec: TileCodec) -> None:
-    (payload, latents), = encoded(codec, 6, 6)
+    ((payload, latents),) = encoded(codec, 6, 6)
     rng = np.random.default_rng(0)
     for number in range(60):
         damaged = bytearray(payload)

@@ -62,14 +62,25 @@ def capability() -> str:
 def fingerprint() -> int:
     """Of float products: equal for machines that add up in the same order."""
     rng = np.random.default_rng(0)
-    x, matrix, kernel = (torch.from_numpy(rng.normal(0, 1, shape).astype(np.float32))
-                         for shape in ((1, 160, 32, 32), (256, 160), (160, 1, 3, 3)))
+    x, matrix, kernel = (
+        torch.from_numpy(rng.normal(0, 1, shape).astype(np.float32))
+        for shape in ((1, 160, 32, 32), (256, 160), (160, 1, 3, 3))
+    )
     products = torch.nn.functional.linear(x[0].flatten(1).T, matrix), torch.conv2d(x, kernel, padding=1, groups=160)
     return zlib.crc32(b"".join(product.contiguous().numpy().tobytes() for product in products))
 
 
-def encode(scene: str, stream: str, weights: str, quality: float, tile: int, threads=1, floats=False, device="cpu",
-           max_error=None):  # fmt: skip
+def encode(
+    scene: str,
+    stream: str,
+    weights: str,
+    quality: float,
+    tile: int,
+    threads=1,
+    floats=False,
+    device="cpu",
+    max_error=None,
+):
     """A scene in a .npy file into a stream."""
     torch.set_num_threads(threads)
     source = SceneSource(Scene(np.load(scene)))

@@ -16,8 +16,21 @@ WINDOW, OVERLAP = 32, 8
 
 
 def config(**changes) -> E2DiffConfig:
-    tiny = dict(window=WINDOW, large=96, overlap=OVERLAP, features=8, blocks=1, prior_width=4, prior_blocks=1,
-                sampled=8, hidden=16, condition_width=16, condition_blocks=1, denoiser_width=16, denoiser_blocks=1)
+    tiny = dict(
+        window=WINDOW,
+        large=96,
+        overlap=OVERLAP,
+        features=8,
+        blocks=1,
+        prior_width=4,
+        prior_blocks=1,
+        sampled=8,
+        hidden=16,
+        condition_width=16,
+        condition_blocks=1,
+        denoiser_width=16,
+        denoiser_blocks=1,
+    )
     return E2DiffConfig(**tiny | changes)
 
 
@@ -38,8 +51,16 @@ def write(path: Path, model: str = "e2diff-test-1") -> Path:
 
 
 def slim_config(**changes) -> SlimConfig:
-    tiny = dict(window=WINDOW, large=256, overlap=OVERLAP, width=8, encoder_blocks=1, decoder_blocks=1, widths=(16, 24),
-                blocks=1)
+    tiny = dict(
+        window=WINDOW,
+        large=256,
+        overlap=OVERLAP,
+        width=8,
+        encoder_blocks=1,
+        decoder_blocks=1,
+        widths=(16, 24),
+        blocks=1,
+    )
     return SlimConfig(**tiny | changes)
 
 
@@ -79,8 +100,15 @@ class Told(Upsampler):
         self.surveys.append((windows, scale))
         return "surveyed"
 
-    def detail(self, pixels: np.ndarray, rows: np.ndarray, cols: np.ndarray, scale: float, seed: int,
-               surveyed: str | None = None) -> np.ndarray:  # fmt: skip
+    def detail(
+        self,
+        pixels: np.ndarray,
+        rows: np.ndarray,
+        cols: np.ndarray,
+        scale: float,
+        seed: int,
+        surveyed: str | None = None,
+    ) -> np.ndarray:
         self.known = surveyed
         self.calls.append((pixels, rows, cols, scale, seed))
         return np.broadcast_to(np.float32(self.rule(pixels, rows, cols, scale, seed)), (3, len(rows), len(cols)))

@@ -327,9 +327,11 @@ def test_threads_of_a_process_take_turns(files, options, tiny_weights, tmp_path,
 
     monkeypatch.setattr(PortableCodec, "_walk", watched)
     with ThreadPoolExecutor(3) as executor:
-        done = [executor.submit(api.encode_file, files[0], tmp_path / "again.bin", threads=1, **options),
-                executor.submit(api.decode_file, files[1], tmp_path / "back.tif", threads=2, weights=tiny_weights),
-                executor.submit(api.verify_file, files[1], files[0], threads=3, weights=tiny_weights)]
+        done = [
+            executor.submit(api.encode_file, files[0], tmp_path / "again.bin", threads=1, **options),
+            executor.submit(api.decode_file, files[1], tmp_path / "back.tif", threads=2, weights=tiny_weights),
+            executor.submit(api.verify_file, files[1], files[0], threads=3, weights=tiny_weights),
+        ]
     assert done[2].result().ok and len(done[1].result().tiles_bad) == 0
     assert (tmp_path / "again.bin").read_bytes() == files[1].read_bytes() == Path(done[0].result().path).read_bytes()
     assert {alone for alone, _ in seen} == {1}
@@ -380,8 +382,18 @@ def grey(tiny, tmp_path):
     """grey(width, height, metadata): the path of a stream of grey tiles, which takes a byte for each."""
 
     def make(width: int, height: int, metadata: dict | None = None) -> Path:
-        header = Header(model=tiny.model, weights_hash=tiny.weights_hash, arithmetic=tiny.arithmetic, quality=3.0,
-                        width=width, height=height, bands=1, dtype="uint8", groups=1, tile=MAX_TILE)  # fmt: skip
+        header = Header(
+            model=tiny.model,
+            weights_hash=tiny.weights_hash,
+            arithmetic=tiny.arithmetic,
+            quality=3.0,
+            width=width,
+            height=height,
+            bands=1,
+            dtype="uint8",
+            groups=1,
+            tile=MAX_TILE,
+        )
         path = tmp_path / f"{width}-{height}.bin"
         with StreamWriter(path, header, metadata) as writer:
             for row, col in np.ndindex(*header.grid):
@@ -434,8 +446,9 @@ def test_upscaling_counts_the_pixels_that_it_makes(files, tiny_weights, tmp_path
     from rscodec.upsamplers.base import UpscaleSettings
 
     with pytest.raises(LimitExceeded, match="300 x 200 pixels of 4 bands .* the limit is 239999"):
-        api.upscale_file(files[1], tmp_path / "a.tif", UpscaleSettings("e2diff", 2.0), weights=tiny_weights,
-                         max_pixels=239_999)  # fmt: skip
+        api.upscale_file(
+            files[1], tmp_path / "a.tif", UpscaleSettings("e2diff", 2.0), weights=tiny_weights, max_pixels=239_999
+        )
 
 
 def test_too_many_tags_are_named_at_once(grey, tiny_weights, tmp_path):
@@ -477,8 +490,10 @@ def test_no_file_of_a_raster_is_overwritten_by_what_is_generated(files):
     from rscodec.upsamplers.base import UpscaleSettings
 
     source = f"GTIFF_DIR:1:{files[0]}"
-    for function, settings in ((api.enhance_file, rscodec.EnhanceSettings("ldm-jpeg2000")),
-                               (api.upscale_file, UpscaleSettings("e2diff", 2.0))):  # fmt: skip
+    for function, settings in (
+        (api.enhance_file, rscodec.EnhanceSettings("ldm-jpeg2000")),
+        (api.upscale_file, UpscaleSettings("e2diff", 2.0)),
+    ):
         with pytest.raises(OutputError, match="is the input itself, or goes with one of its files"):
             function(source, files[0], settings, overwrite=True)
 
@@ -486,8 +501,9 @@ def test_no_file_of_a_raster_is_overwritten_by_what_is_generated(files):
 class TestWrongArguments:
     """Each is an error of the project that says what to do."""
 
-    @pytest.mark.parametrize("data", ["b.bin", Path("b.bin"), io.BytesIO(b""), None, 1, np.zeros(3)],
-                             ids=lambda data: type(data).__name__)
+    @pytest.mark.parametrize(
+        "data", ["b.bin", Path("b.bin"), io.BytesIO(b""), None, 1, np.zeros(3)], ids=lambda data: type(data).__name__
+    )
     def test_decode(self, data):
         with pytest.raises(InputError, match=f"bytes of a stream, not {type(data).__name__}.*rscodec.open"):
             rscodec.decode(data)
@@ -502,8 +518,9 @@ class TestWrongArguments:
         with pytest.raises(InputError, match=f"path, a URL or a function .* not {type(source).__name__}"):
             rscodec.open(source)
 
-    @pytest.mark.parametrize("window", [1, "0123", (0, 0, 9), (0, 0, 9.0, 9), (0, 0, True, 9),
-                                        rasterio.windows.Window(0, 0, 9, 9)], ids=str)  # fmt: skip
+    @pytest.mark.parametrize(
+        "window", [1, "0123", (0, 0, 9), (0, 0, 9.0, 9), (0, 0, True, 9), rasterio.windows.Window(0, 0, 9, 9)], ids=str
+    )
     def test_windows(self, files, tiny_weights, tmp_path, window):
         with rscodec.open(files[1], weights=tiny_weights) as stream:
             with pytest.raises(InputError, match="a window is four whole numbers"):
@@ -531,15 +548,23 @@ class TestWrongArguments:
         with pytest.raises(InputError, match=words):
             api.encode_file("a.tif", tmp_path / "a.bin", **settings)
 
-    @pytest.mark.parametrize("convert", [
-        lambda data: None, memoryview, bytearray, lambda data: np.frombuffer(data, np.uint8),
-    ], ids=["nothing", "memoryview", "bytearray", "numpy"])  # fmt: skip
+    @pytest.mark.parametrize(
+        "convert",
+        [
+            lambda data: None,
+            memoryview,
+            bytearray,
+            lambda data: np.frombuffer(data, np.uint8),
+        ],
+        ids=["nothing", "memoryview", "bytearray", "numpy"],
+    )
     def test_get_bytes(self, files, tiny_weights, convert):
         data = files[1].read_bytes()
         with pytest.raises(InputError, match=r"get_bytes\(0, 4096\) returned .*, not bytes"):
             rscodec.open(lambda offset, length: convert(data[offset : offset + length]))
         whole = lambda offset, length: data[offset : offset + length]  # noqa: E731
-        with rscodec.open(lambda *span: whole(*span) if span[0] == 0 else convert(whole(*span)),
-                          weights=tiny_weights) as stream:  # fmt: skip
+        with rscodec.open(
+            lambda *span: whole(*span) if span[0] == 0 else convert(whole(*span)), weights=tiny_weights
+        ) as stream:
             with pytest.raises(InputError, match="returned .*, not bytes"):
                 stream.read()

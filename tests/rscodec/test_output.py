@@ -45,8 +45,9 @@ def test_an_unknown_keyword_is_named_with_the_known_ones(tmp_path):
 def test_previews_tell_their_progress(make_scene, to_stream, tiny_weights, tmp_path):
     (tmp_path / "a.bin").write_bytes(to_stream(make_scene()))
     told: list[tuple[int, int]] = []
-    rscodec.preview_file(tmp_path / "a.bin", tmp_path / "a.tif", 50, weights=tiny_weights,
-                         progress=lambda *now: told.append(now))  # fmt: skip
+    rscodec.preview_file(
+        tmp_path / "a.bin", tmp_path / "a.tif", 50, weights=tiny_weights, progress=lambda *now: told.append(now)
+    )
     assert told == [(done, len(told)) for done in range(1, len(told) + 1)] and told
 
 

@@ -1,9 +1,9 @@
 """The canopy of the simulated county, pixel by pixel: how much ground crowns cover, how high they are.
 
-    closure   1 - exp(-2.2 * stocking) of a grown stand, uneven, with gaps where stocking is low     0..1
-    top       height of the crowns' tops: the stand's height, uneven                                 m
-    height    top * closure: the mean over the pixel of a canopy height model                        m
-    lidar     height as measured, half a metre off                                                   m
+closure   1 - exp(-2.2 * stocking) of a grown stand, uneven, with gaps where stocking is low     0..1
+top       height of the crowns' tops: the stand's height, uneven                                 m
+height    top * closure: the mean over the pixel of a canopy height model                        m
+lidar     height as measured, half a metre off                                                   m
 """
 
 from __future__ import annotations

@@ -94,8 +94,19 @@ def stands(view: View, seed: int, land: Terrain) -> Stands:
     basal_area = stocking * most * (1 - np.exp(-height / 8)) * (1 + 0.08 * bell(seed + 16, *cells))
     volume = form * basal_area * height
     surveyed = np.round(volume * (1 + 0.05 * bell(seed + 17, *cells)), 1)
-    return Stands(label, forest, (3 * chance(18)).astype(int), species, second, 0.5 * chance(19) ** 2, age, height,
-                  stocking, np.where(forest, volume, 0), np.where(forest, surveyed, 0))  # fmt: skip
+    return Stands(
+        label,
+        forest,
+        (3 * chance(18)).astype(int),
+        species,
+        second,
+        0.5 * chance(19) ** 2,
+        age,
+        height,
+        stocking,
+        np.where(forest, volume, 0),
+        np.where(forest, surveyed, 0),
+    )
 
 
 def _cells(view: View, seed: int) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:

@@ -1,9 +1,9 @@
 """The ground of the simulated county: relief, sunlight on it, climate.
 
-    elevation      fractal, about 300 to 1700 m                                               m
-    light          cos(angle between sun and slope) / cos(sun's zenith angle), at least 0     1 on level ground
-    temperature    falls by 6 K a kilometre, a little with latitude and place                 deg C, year's mean
-    precipitation  rises with height, and by place                                            mm a year
+elevation      fractal, about 300 to 1700 m                                               m
+light          cos(angle between sun and slope) / cos(sun's zenith angle), at least 0     1 on level ground
+temperature    falls by 6 K a kilometre, a little with latitude and place                 deg C, year's mean
+precipitation  rises with height, and by place                                            mm a year
 """
 
 from __future__ import annotations

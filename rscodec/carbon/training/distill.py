@@ -53,8 +53,14 @@ def analyse(layers: Features, batches: Callable[[], Iterable[tuple]]) -> Analysi
     return Analysis(bases, [len(mean) for mean in means], [channels_for(mean) for mean in means])
 
 
-def blockwise(student: Student, teacher: Features, inputs_at: Callable[[int], tuple], steps: int, rate: float,
-              log: Callable[[str], None]) -> list[float]:  # fmt: skip
+def blockwise(
+    student: Student,
+    teacher: Features,
+    inputs_at: Callable[[int], tuple],
+    steps: int,
+    rate: float,
+    log: Callable[[str], None],
+) -> list[float]:
     """Train each block for so many steps, from the first to the last; returns the last losses of each, their mean."""
     left, first = [], [inputs_at(step) for step in range(BEGUN)]
     for number in range(len(student.readouts)):

@@ -66,8 +66,9 @@ class Ground:
                 raise InputError(f"{name} has not the pixels of {image}: make it with `rscodec carbon prepare {image}`")
         tags = scene.metadata.get("tags", {}).get("", {})
         known = np.where(scene.mask.all(0), density, np.nan)
-        return cls(fill_invalid(scene.pixels, ~scene.mask), known, where, north_of(where),
-                   tags.get("origin", image.name))  # fmt: skip
+        return cls(
+            fill_invalid(scene.pixels, ~scene.mask), known, where, north_of(where), tags.get("origin", image.name)
+        )
 
     def beside(self, other: Ground) -> Ground:
         """Both, with a column between them that no crop may show."""
@@ -84,9 +85,12 @@ class Ground:
 
         origin = self.origin if self.origin == other.origin else f"{self.origin}; {other.origin}"
         return Ground(
-            joined(self.imagery, other.imagery, 0), joined(self.density, other.density, np.nan),
-            joined(self.region, other.region, TEST), joined(self.north, other.north, False), origin,
-        )  # fmt: skip
+            joined(self.imagery, other.imagery, 0),
+            joined(self.density, other.density, np.nan),
+            joined(self.region, other.region, TEST),
+            joined(self.north, other.north, False),
+            origin,
+        )
 
 
 def begun_model(saved: dict) -> CarbonModel:
@@ -96,8 +100,9 @@ def begun_model(saved: dict) -> CarbonModel:
     return model
 
 
-def learn(model: CarbonModel, crops: Crops, plan: CarbonPlan, path: Path, log: Callable[[str], None],
-          begun: dict) -> checkpoint.Average:  # fmt: skip
+def learn(
+    model: CarbonModel, crops: Crops, plan: CarbonPlan, path: Path, log: Callable[[str], None], begun: dict
+) -> checkpoint.Average:
     """Train, going on from the checkpoint at `path` where that exists; returns the average."""
 
     def loss_of(parts, step: int):
@@ -109,8 +114,9 @@ def learn(model: CarbonModel, crops: Crops, plan: CarbonPlan, path: Path, log: C
     return train(model, groups, crops.stream, loss_of, steps, Record(path, log, begun))
 
 
-def train_model(name: str, ground: Ground, run: Path, plan: CarbonPlan, log: Callable[[str], None],
-                start: Path | None = None) -> Scores | None:  # fmt: skip
+def train_model(
+    name: str, ground: Ground, run: Path, plan: CarbonPlan, log: Callable[[str], None], start: Path | None = None
+) -> Scores | None:
     """Train a row of TRAINED, or go on; scores are those of the part that was kept back. `start`: a configuration and
     some of its weights to begin with: average.pt of another run, or what distillation leaves."""
     if plan.crop % STRIDE:
@@ -127,11 +133,21 @@ def train_model(name: str, ground: Ground, run: Path, plan: CarbonPlan, log: Cal
     kept_back = ground.north if plan.validate else None
     crops = Crops(ground.imagery, ground.density, ground.region, plan.batch, plan.crop, plan.seed, kept_back)
 
-    about = {"model": name, "parameters": sum(parameter.numel() for parameter in model.parameters()),
-             "trained_on": ground.origin, "config": asdict(model.config), "units": asdict(crops.units),
-             "plan": asdict(plan), "start": start.parent.name if start else None}  # fmt: skip
-    begun = {"--model": name, "--start": about["config"], "ground": [about["units"], ground.origin],
-             "--validate": plan.validate}  # fmt: skip
+    about = {
+        "model": name,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "trained_on": ground.origin,
+        "config": asdict(model.config),
+        "units": asdict(crops.units),
+        "plan": asdict(plan),
+        "start": start.parent.name if start else None,
+    }
+    begun = {
+        "--model": name,
+        "--start": about["config"],
+        "ground": [about["units"], ground.origin],
+        "--validate": plan.validate,
+    }
     checkpoint.check_same(run / "checkpoint.pt", begun)
     say = run_log(run, log)
     say(json.dumps(about))

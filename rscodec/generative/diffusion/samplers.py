@@ -17,8 +17,9 @@ from rscodec.generative.diffusion.schedules import Schedule
 Predict = Callable[[torch.Tensor, int], torch.Tensor]
 
 
-def posterior_mean(predict: Predict, x: torch.Tensor, schedule: Schedule,
-                   generator: torch.Generator | None = None) -> torch.Tensor:  # fmt: skip
+def posterior_mean(
+    predict: Predict, x: torch.Tensor, schedule: Schedule, generator: torch.Generator | None = None
+) -> torch.Tensor:
     """Each step goes to the mean of what it may go to: the same x_T always gives the same x_0.
 
     LDM-RSIC, equation 10 (as in DiffIR): with few steps the randomness of x_T is all that a compact prior needs.
@@ -28,8 +29,9 @@ def posterior_mean(predict: Predict, x: torch.Tensor, schedule: Schedule,
     return x
 
 
-def ancestral(predict: Predict, x: torch.Tensor, schedule: Schedule,
-              generator: torch.Generator | None = None) -> torch.Tensor:  # fmt: skip
+def ancestral(
+    predict: Predict, x: torch.Tensor, schedule: Schedule, generator: torch.Generator | None = None
+) -> torch.Tensor:
     """Each step draws from what it may go to (Ho et al. 2020, algorithm 2)."""
     for step in range(len(schedule), 0, -1):
         mean = _mean(predict, x, schedule, step)
@@ -39,8 +41,14 @@ def ancestral(predict: Predict, x: torch.Tensor, schedule: Schedule,
     return x
 
 
-def ddim(predict: Predict, x: torch.Tensor, schedule: Schedule, generator: torch.Generator | None = None,
-         steps: int | None = None, first: int | None = None) -> torch.Tensor:  # fmt: skip
+def ddim(
+    predict: Predict,
+    x: torch.Tensor,
+    schedule: Schedule,
+    generator: torch.Generator | None = None,
+    steps: int | None = None,
+    first: int | None = None,
+) -> torch.Tensor:
     """In few steps of many, to the x_0 believed in with the noise believed in (Song et al. 2021); nothing is drawn.
 
     x may be that of another step than the last: `first`.

@@ -81,9 +81,13 @@ def test_a_list_that_names_itself_is_an_error(folder):
     assert names("one.txt", "two.txt") == ["a", "b"]
 
 
-@pytest.mark.parametrize("name, content", [
-    ("list.txt", "# nothing yet\n\n"), ("items.json", '{"type": "FeatureCollection", "features": []}'),
-])
+@pytest.mark.parametrize(
+    "name, content",
+    [
+        ("list.txt", "# nothing yet\n\n"),
+        ("items.json", '{"type": "FeatureCollection", "features": []}'),
+    ],
+)
 def test_a_list_of_nothing_is_an_error(folder, name, content):
     Path(name).write_text(content)
     with pytest.raises(InputError, match=f"{name}: there is no scene"):
@@ -106,8 +110,10 @@ def asset(href: str, role: str = "data", kind: str = "image/tiff") -> dict:
 
 
 def test_a_stac_item_collection_names_an_asset_of_each_item(folder):
-    items = [item("x/1", image=asset("deep/x.tif"), small=asset("x.png", "thumbnail")),
-             item("y", image=asset("https://host/y.tif"), rscodec=asset("y.bin", kind="application/x-rscodec"))]
+    items = [
+        item("x/1", image=asset("deep/x.tif"), small=asset("x.png", "thumbnail")),
+        item("y", image=asset("https://host/y.tif"), rscodec=asset("y.bin", kind="application/x-rscodec")),
+    ]
     Path("items.json").write_text(json.dumps({"type": "FeatureCollection", "features": items}))
     assert find_inputs(["items.json"]) == [(str(folder / "deep/x.tif"), "x_1"), ("https://host/y.tif", "y")]
     assert find_inputs(["items.json"], "image")[1].path == "https://host/y.tif"
@@ -137,18 +143,23 @@ def test_an_asset_may_have_no_roles(folder):
     assert find_inputs(["item.json"]) == [(str(folder / "x.tif"), "x")]
 
 
-@pytest.mark.parametrize("content, key, words", [
-    (json.dumps(item("x", a={"roles": ["data"]})), None, "asset a of the item x has no href"),
-    (json.dumps(item("x", a={"href": None})), "a", "asset a of the item x has no href"),
-    ("{", None, "cannot read"), ("[]", None, "no STAC item"), ('{"type": "Catalog"}', None, "no STAC item"),
-    (json.dumps(item("x", a=asset("a"), b=asset("b"))), None, "choose with --asset from a, b"),
-    (json.dumps(item("x", a=asset("a"))), "c", "no asset c"),
-    (json.dumps(item("x", a="a.tif")), None, "no STAC item"),
-    (json.dumps(item("x\0", a=asset("a"))), None, "holds a NUL"),
-    (json.dumps(item("x", a=asset("a\0"))), None, "holds a NUL"),
-    ('{"type": "FeatureCollection", "features": ["x"]}', None, "no STAC item"),
-    ('{"type": "FeatureCollection", "features": 1}', None, "no scene"),
-])
+@pytest.mark.parametrize(
+    "content, key, words",
+    [
+        (json.dumps(item("x", a={"roles": ["data"]})), None, "asset a of the item x has no href"),
+        (json.dumps(item("x", a={"href": None})), "a", "asset a of the item x has no href"),
+        ("{", None, "cannot read"),
+        ("[]", None, "no STAC item"),
+        ('{"type": "Catalog"}', None, "no STAC item"),
+        (json.dumps(item("x", a=asset("a"), b=asset("b"))), None, "choose with --asset from a, b"),
+        (json.dumps(item("x", a=asset("a"))), "c", "no asset c"),
+        (json.dumps(item("x", a="a.tif")), None, "no STAC item"),
+        (json.dumps(item("x\0", a=asset("a"))), None, "holds a NUL"),
+        (json.dumps(item("x", a=asset("a\0"))), None, "holds a NUL"),
+        ('{"type": "FeatureCollection", "features": ["x"]}', None, "no STAC item"),
+        ('{"type": "FeatureCollection", "features": 1}', None, "no scene"),
+    ],
+)
 def test_an_item_without_one_asset_to_take_is_named(folder, content, key, words):
     Path("item.json").write_text(content)
     with pytest.raises(InputError, match=words):

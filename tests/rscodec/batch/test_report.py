@@ -13,8 +13,10 @@ FULL = Path("/dev/full")  # takes nothing, on Linux
 
 
 def rows(count: int) -> list[Row]:
-    return [Row(f"{number}.tif", f"{number}.bin", DONE, bytes=100, stamp="1-2", settings="model=s weights=é")
-            for number in range(count)]  # fmt: skip
+    return [
+        Row(f"{number}.tif", f"{number}.bin", DONE, bytes=100, stamp="1-2", settings="model=s weights=é")
+        for number in range(count)
+    ]
 
 
 @pytest.fixture

@@ -18,11 +18,15 @@ def test_the_whole_earth():
     assert np.ptp(areas, axis=1).max() < 1e-3 * areas.min()
 
 
-@pytest.mark.parametrize("grid", [
-    Grid("EPSG:4326", (0.001, 0, 10, 0, -0.001, 60), 2, 2),
-    Grid("EPSG:3857", (100.0, 0, 1_149_600, 0, -100, 6_626_100), 2, 2),
-    Grid("EPSG:2154", (16.0, 3, 700_000, 2, -16, 6_600_000), 2, 2),
-], ids=lambda grid: grid.crs)  # fmt: skip
+@pytest.mark.parametrize(
+    "grid",
+    [
+        Grid("EPSG:4326", (0.001, 0, 10, 0, -0.001, 60), 2, 2),
+        Grid("EPSG:3857", (100.0, 0, 1_149_600, 0, -100, 6_626_100), 2, 2),
+        Grid("EPSG:2154", (16.0, 3, 700_000, 2, -16, 6_600_000), 2, 2),
+    ],
+    ids=lambda grid: grid.crs,
+)
 def test_as_geodesics_have_it(grid: Grid):
     pyproj = pytest.importorskip("pyproj")
     ring = grid.degrees(np.array([0.0, 0, 1, 1]), np.array([0.0, 1, 1, 0]))

@@ -38,8 +38,10 @@ def stands(path: Path, *rows: tuple[dict | None, object], column: str = "volume_
     """A GeoJSON in degrees, as it has to be: outlines are given in UTM."""
     shapes = [shape for shape, _ in rows]
     outlines = [transform_geom(crs, "EPSG:4326", one) if one and one["coordinates"] else one for one in shapes]
-    features = [{"type": "Feature", "properties": {column: value, "name": "x"}, "geometry": shape}
-                for shape, (_, value) in zip(outlines, rows, strict=True)]  # fmt: skip
+    features = [
+        {"type": "Feature", "properties": {column: value, "name": "x"}, "geometry": shape}
+        for shape, (_, value) in zip(outlines, rows, strict=True)
+    ]
     path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
     return path
 
@@ -53,8 +55,9 @@ class Place:
         self.heights = save(folder / "heights.tif", np.full((SIZE, SIZE), 10, np.float32))
 
     def prepare(self, *rows, **options):
-        return prepare(self.image, stands(self.folder / "forest.geojson", *rows, **options), self.heights,
-                       "volume_m3_ha")  # fmt: skip
+        return prepare(
+            self.image, stands(self.folder / "forest.geojson", *rows, **options), self.heights, "volume_m3_ha"
+        )
 
 
 @pytest.fixture
@@ -86,8 +89,15 @@ def test_other_files_and_another_crs(place, tmp_path, driver):
     first = place.prepare((box(2, 3, 8, 9), 100.0))
     shape = transform_geom(UTM, "EPSG:3035", box(2, 3, 8, 9))
     path = tmp_path / {"GPKG": "a.gpkg", "ESRI Shapefile": "a.shp"}[driver]
-    pyogrio.raw.write(path, np.array([shapely.to_wkb(shapely.geometry.shape(shape))]), [np.array([100.0])], ["vol"],
-                      driver=driver, geometry_type="Polygon", crs="EPSG:3035")  # fmt: skip
+    pyogrio.raw.write(
+        path,
+        np.array([shapely.to_wkb(shapely.geometry.shape(shape))]),
+        [np.array([100.0])],
+        ["vol"],
+        driver=driver,
+        geometry_type="Polygon",
+        crs="EPSG:3035",
+    )
     found = prepare(place.image, path, place.heights, "vol")
     assert np.array_equal(found.density, first.density, equal_nan=True)
 
@@ -137,10 +147,16 @@ def test_what_is_left_out_is_named(place):
     heights[:, :4], heights[:, 4:6] = np.nan, 0
     save(place.heights, heights)
     made = place.prepare(
-        (None, 10.0), (box(8, 8, 9, 9), None), (box(8, 8, 9, 9), -5.0), (box(8.6, 8.6, 9.4, 9.4), 5.0),
-        (box(0, 0, 4, 4), 5.0), (box(4, 0, 6, 4), 5.0), (box(50, 0, 60, 4), 5.0), (box(10, 10, 12, 12), 5.0),
+        (None, 10.0),
+        (box(8, 8, 9, 9), None),
+        (box(8, 8, 9, 9), -5.0),
+        (box(8.6, 8.6, 9.4, 9.4), 5.0),
+        (box(0, 0, 4, 4), 5.0),
+        (box(4, 0, 6, 4), 5.0),
+        (box(50, 0, 60, 4), 5.0),
+        (box(10, 10, 12, 12), 5.0),
         ({"type": "Polygon", "coordinates": []}, 5.0),
-    )  # fmt: skip
+    )
     assert made.notes == [
         "2 of the stands (feature 0, 8): empty outlines: left out",
         "2 of the stands (feature 1, 2): no volume, or one below zero: left out",
@@ -194,8 +210,15 @@ def test_rasters_and_inventories_without_a_crs(place, tmp_path):
     pyogrio, shapely = pytest.importorskip("pyogrio"), pytest.importorskip("shapely")
     path = tmp_path / "a.shp"
     with pytest.warns(UserWarning, match="crs"):
-        pyogrio.raw.write(path, np.array([shapely.to_wkb(shapely.geometry.shape(box(2, 3, 8, 9)))]), [np.array([1.0])],
-                          ["vol"], driver="ESRI Shapefile", geometry_type="Polygon", crs=None)  # fmt: skip
+        pyogrio.raw.write(
+            path,
+            np.array([shapely.to_wkb(shapely.geometry.shape(box(2, 3, 8, 9)))]),
+            [np.array([1.0])],
+            ["vol"],
+            driver="ESRI Shapefile",
+            geometry_type="Polygon",
+            crs=None,
+        )
     with pytest.raises(InputError, match="a.shp does not say its CRS"):
         prepare(place.image, path, place.heights, "vol")
     Scene(np.full((1, SIZE, SIZE), 10, np.float32)).save(place.heights, overwrite=True)

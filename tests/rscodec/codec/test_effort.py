@@ -89,8 +89,8 @@ def test_any_scene(make_scene, cost, bands, dtype, nodata):
 
 def test_a_dead_zone_makes_more_zeros(tiny, make_scene):
     y = tiny.analyse(make_scene((256, 256)).pixels[None].astype(np.float32) / 255, QUALITY)
-    (payload, latents), = tiny.encode(y, QUALITY, dead_zone=True)
-    (plain, _), = tiny.encode(y, QUALITY)
+    ((payload, latents),) = tiny.encode(y, QUALITY, dead_zone=True)
+    ((plain, _),) = tiny.encode(y, QUALITY)
     assert len(payload) < len(plain)
     assert np.array_equal(tiny.decode([payload], 16, 16, QUALITY)[0], latents)
 

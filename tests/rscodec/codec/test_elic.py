@@ -173,9 +173,16 @@ def test_what_a_string_allocates_is_bounded_by_its_symbols():
         guarded(bytes(longest(1000, SYMBOL_LIMIT) + 1), 1000, SYMBOL_LIMIT)
 
 
-@pytest.mark.parametrize("string", [
-    b"\xff" * 4000, bytes(8) + b"\x0f\0\0\0" * 1000, b"\xff" * 8 + b"\x0f\0\0\0" * 1000, b"\x7f\xff\xff\xff" * 1000,
-], ids=["nibbles", "words", "both", "skewed"])
+@pytest.mark.parametrize(
+    "string",
+    [
+        b"\xff" * 4000,
+        bytes(8) + b"\x0f\0\0\0" * 1000,
+        b"\xff" * 8 + b"\x0f\0\0\0" * 1000,
+        b"\x7f\xff\xff\xff" * 1000,
+    ],
+    ids=["nibbles", "words", "both", "skewed"],
+)
 @pytest.mark.parametrize("index", [1, 30, 63])
 def test_compressais_coder_does_not_read_beyond_the_guard(string: bytes, index: int):
     """What follows the guard has no influence."""

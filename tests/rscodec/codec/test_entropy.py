@@ -126,7 +126,7 @@ def test_decoded_latents_are_the_encoded_ones(tiny, latents, height: int, width:
 
 def test_latents_come_close_to_what_was_asked(tiny, latents):
     y = latents(tiny, 6, 6, size=2.0)
-    (_, coded), = tiny.encode(y, 3)
+    ((_, coded),) = tiny.encode(y, 3)
     error = np.abs(coded / UNIT - y[0])[np.abs(y[0]) < 1000]
     assert np.quantile(error, 0.5) <= 0.5  # rounding; only symbols that are not coded are further away
 
@@ -134,7 +134,7 @@ def test_latents_come_close_to_what_was_asked(tiny, latents):
 def test_no_latent_is_too_large_for_its_type(tiny):
     for sign in (-1, 1):
         y = np.full((1, 4, 4, tiny.channels), sign * 1e9, np.float32)
-        (payload, expected), = tiny.encode(y, 8)
+        ((payload, expected),) = tiny.encode(y, 8)
         assert np.abs(expected.astype(int)).max() > 1000 * UNIT
         assert np.array_equal(tiny.decode([payload], 4, 4, 8)[0], expected)
 
@@ -143,7 +143,7 @@ def test_a_payload_does_not_depend_on_its_company(tiny, latents):
     y = latents(tiny, 7, 5, 4)
     together = tiny.encode(y, 5)
     for item in (3, 0, 2, 1):
-        (payload, coded), = tiny.encode(y[item : item + 1], 5)
+        ((payload, coded),) = tiny.encode(y[item : item + 1], 5)
         assert payload == together[item][0] and np.array_equal(coded, together[item][1])
     shuffled = tiny.decode([together[item][0] for item in (2, 0, 3)], 7, 5, 5)
     for item, found in zip((2, 0, 3), shuffled, strict=True):
@@ -161,7 +161,7 @@ def test_symbols_without_a_scale_cost_nothing(tmp_path):
                 head.bias.zero_()
     models.write_weights(tmp_path / "silent.safetensors", "vec-1", codec.config, models.freeze(codec))
     silent = models.PortableCodec(tmp_path / "silent.safetensors")
-    (payload, expected), = silent.encode(np.full((1, 8, 8, silent.channels), 9, np.float32), 5)
+    ((payload, expected),) = silent.encode(np.full((1, 8, 8, silent.channels), 9, np.float32), 5)
     assert len(payload) == STATE_BYTES  # of z alone, which is as expected
     assert np.array_equal(silent.decode([payload], 8, 8, 5)[0], expected)
 

@@ -52,9 +52,7 @@ def in_int64(layer, frozen: dict, x: torch.Tensor, extra: np.ndarray | None = No
     else:
         padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
         height, width = x.shape[1:3]
-        total = sum(
-            padded[:, r : r + height, c : c + width] * weight[:, 0, r, c] for r in range(3) for c in range(3)
-        )
+        total = sum(padded[:, r : r + height, c : c + width] * weight[:, 0, r, c] for r in range(3) for c in range(3))
     total = total + frozen["bias"].numpy()
     assert np.abs(total).max() < ACCUMULATOR_LIMIT
     value = total / np.exp2(frozen["shift"].numpy().astype(np.float64))

@@ -77,7 +77,7 @@ def test_what_the_hash_does_not_cover_changes_no_pixel(tiny, tiny_weights, tmp_p
                 tensors[key].zero_()
 
     y = np.random.default_rng(0).normal(0, 5, (1, 8, 8, tiny.channels)).astype(np.float32)
-    (payload, _), = tiny.encode(y, 4)
+    ((payload, _),) = tiny.encode(y, 4)
     spoilt = damaged(tiny_weights, tmp_path, spoil)
     assert spoilt.weights_hash == tiny.weights_hash
     latents = np.stack(tiny.decode([payload], 8, 8, 4))
@@ -106,8 +106,9 @@ def test_a_foreign_file_is_refused(tmp_path, content: bytes):
         PortableCodec(path)
 
 
-@pytest.mark.parametrize("about", [None, {"model": "vec-1"}, {"model": "vec-1", "config": "{"},
-                                   {"model": "vec-1", "config": '{"depth": 3}'}])
+@pytest.mark.parametrize(
+    "about", [None, {"model": "vec-1"}, {"model": "vec-1", "config": "{"}, {"model": "vec-1", "config": '{"depth": 3}'}]
+)
 def test_a_file_that_does_not_describe_itself_is_refused(tmp_path, about):
     save_file({"x": torch.zeros(1)}, tmp_path / "x.safetensors", about)
     with pytest.raises(WrongWeights, match="holds no rscodec weights"):
@@ -159,7 +160,7 @@ def test_the_trained_forward_and_the_codec_agree():
 @pytest.mark.parametrize("precision", ["highest", "high", "medium"])
 def test_exact_whatever_precision_the_user_asked_of_torch(tiny, precision: str):
     y = np.random.default_rng(0).normal(0, 5, (1, 16, 16, tiny.channels)).astype(np.float32)
-    (payload, expected), = tiny.encode(y, 4)
+    ((payload, expected),) = tiny.encode(y, 4)
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision(precision)
     try:
@@ -184,7 +185,7 @@ def test_exact_after_the_newer_switches_of_torch_were_used(tiny):
 
 def test_autocast_around_the_codec_changes_nothing(tiny):
     y = np.random.default_rng(0).normal(0, 5, (1, 8, 8, tiny.channels)).astype(np.float32)
-    (payload, expected), = tiny.encode(y, 4)
+    ((payload, expected),) = tiny.encode(y, 4)
     pixels = tiny.synthesise(expected[None], 4)
     with torch.autocast("cpu", torch.bfloat16):
         assert tiny.encode(y, 4)[0][0] == payload
@@ -194,6 +195,7 @@ def test_autocast_around_the_codec_changes_nothing(tiny):
 
 def test_side_information_that_no_encoder_writes(tiny_weights, tmp_path):
     """z^ beyond its limit would leave the range in which the layers are exact."""
+
     def widen(tensors):
         tensors[EXACT + "z_mu"][:] = 0
         tensors[EXACT + "z_index"][:] = 63

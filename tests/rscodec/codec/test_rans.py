@@ -28,7 +28,7 @@ def some_tables(seed: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     reaches = np.array([0, 0, 1, 1, *rng.integers(0, 400, 12), 2000])
     tables = [np.array([rans.TOTAL - 1, 1]), np.array([1, rans.TOTAL - 1]), np.array([1, 1, rans.TOTAL - 3, 1])]
-    for reach in reaches[len(tables):]:
+    for reach in reaches[len(tables) :]:
         masses = rng.dirichlet(np.full(2 * reach + 2, rng.choice([0.05, 1.0, 50.0])))
         tables.append(to_frequencies(masses * (1 - (2 * reach + 2) / rans.TOTAL)))
     return np.concatenate(tables), reaches

@@ -49,8 +49,14 @@ sys.exit(bool(status))
 
 
 def test_decode_fork_decode(root, tmp_path, tiny_weights):
-    program = subprocess.run([sys.executable, "-c", PROGRAM, tiny_weights, tmp_path / "a.bin"], cwd=root, text=True,
-                             capture_output=True, timeout=120, env=os.environ | {"OMP_NUM_THREADS": "2"})  # fmt: skip
+    program = subprocess.run(
+        [sys.executable, "-c", PROGRAM, tiny_weights, tmp_path / "a.bin"],
+        cwd=root,
+        text=True,
+        capture_output=True,
+        timeout=120,
+        env=os.environ | {"OMP_NUM_THREADS": "2"},
+    )
     assert program.returncode == 0, program.stderr
 
 

@@ -27,8 +27,12 @@ def files(tmp_path_factory, tiny, tiny_weights, make_scene, to_stream):
     (folder / "a.bin").write_bytes(to_stream(scene))
     scene.save(folder / "a.tif")
     names = {arithmetic: (name.hex(),) for arithmetic, name in tiny.weights_hashes.items()}
-    for name, takes, codecs in [("known", "stream", names["integer-2"]), ("before", "stream", names["integer-1"]),
-                                ("other", "stream", ("0" * 16,)), ("raster", "raster", ())]:
+    for name, takes, codecs in [
+        ("known", "stream", names["integer-2"]),
+        ("before", "stream", names["integer-1"]),
+        ("other", "stream", ("0" * 16,)),
+        ("raster", "raster", ()),
+    ]:
         enhancers.write(folder / f"{name}.safetensors", takes, codecs=codecs)
     return folder
 
@@ -37,8 +41,15 @@ def files(tmp_path_factory, tiny, tiny_weights, make_scene, to_stream):
 def decode(files, tiny_weights, tmp_path):
     def run(model=None, window=None, bands=None, **settings) -> Scene:
         enhance = model and EnhanceSettings(files / f"{model}.safetensors", **settings)
-        api.decode_file(files / "a.bin", tmp_path / "out.tif", weights=tiny_weights, window=window, bands=bands,
-                        overwrite=True, enhance=enhance)
+        api.decode_file(
+            files / "a.bin",
+            tmp_path / "out.tif",
+            weights=tiny_weights,
+            window=window,
+            bands=bands,
+            overwrite=True,
+            enhance=enhance,
+        )
         return Scene.load(tmp_path / "out.tif")
 
     return run
@@ -56,10 +67,15 @@ def test_pixels_change_and_nothing_else(decode):
 
 def test_three_bands_say_what_is_red_green_and_blue_where_the_stream_does_not(files, tiny_weights, tmp_path):
     settings, found = EnhanceSettings(files / "known.safetensors"), {}
-    for bands, enhance, guessed in [(None, settings, (1, 2, 3)), ((4, 3, 2), settings, ()), ((4,), settings, ()),
-                                    ((4, 3, 2), None, ())]:  # fmt: skip
-        report = api.decode_file(files / "a.bin", tmp_path / "a.tif", weights=tiny_weights, bands=bands,
-                                 enhance=enhance, overwrite=True)
+    for bands, enhance, guessed in [
+        (None, settings, (1, 2, 3)),
+        ((4, 3, 2), settings, ()),
+        ((4,), settings, ()),
+        ((4, 3, 2), None, ()),
+    ]:
+        report = api.decode_file(
+            files / "a.bin", tmp_path / "a.tif", weights=tiny_weights, bands=bands, enhance=enhance, overwrite=True
+        )
         assert report.guessed == guessed
         assert report.enhanced == (() if bands == (4,) or not enhance else (1, 2, 3))
         found[bands, enhance] = Scene.load(tmp_path / "a.tif").pixels
@@ -121,8 +137,12 @@ def test_a_promise_of_a_largest_error_is_not_broken(files, make_scene, tiny_weig
     data = rscodec.encode(make_scene((70, 60)), max_error=2, model="vec", weights=tiny_weights)
     (tmp_path / "bounded.bin").write_bytes(data)
     with pytest.raises(InputError, match="promises a largest error of 2, which --enhance cannot keep"):
-        api.decode_file(tmp_path / "bounded.bin", tmp_path / "out.tif", weights=tiny_weights,
-                        enhance=EnhanceSettings(files / "known.safetensors", force=True))
+        api.decode_file(
+            tmp_path / "bounded.bin",
+            tmp_path / "out.tif",
+            weights=tiny_weights,
+            enhance=EnhanceSettings(files / "known.safetensors", force=True),
+        )
     assert not (tmp_path / "out.tif").exists()
 
 
@@ -141,8 +161,12 @@ def test_three_bands_say_what_is_red_green_and_blue_where_the_raster_does_not(fi
     scene, settings = Scene.load(files / "a.tif"), EnhanceSettings(files / "raster.safetensors")
     Scene(scene.pixels[[2, 1, 0, 3]], None, scene.metadata).save(tmp_path / "bgrn.tif")
     found = {}
-    for source, bands, guessed in [(files / "a.tif", None, (1, 2, 3)), (tmp_path / "bgrn.tif", (3, 2, 1, 4), ()),
-                                   (tmp_path / "bgrn.tif", None, (1, 2, 3)), (tmp_path / "bgrn.tif", (4,), ())]:
+    for source, bands, guessed in [
+        (files / "a.tif", None, (1, 2, 3)),
+        (tmp_path / "bgrn.tif", (3, 2, 1, 4), ()),
+        (tmp_path / "bgrn.tif", None, (1, 2, 3)),
+        (tmp_path / "bgrn.tif", (4,), ()),
+    ]:
         report = api.enhance_file(source, tmp_path / "b.tif", settings, bands=bands, overwrite=True)
         assert report.guessed == guessed and report.bands == ([] if bands == (4,) else [1, 2, 3])
         found[source.stem, bands] = Scene.load(tmp_path / "b.tif").pixels
@@ -172,8 +196,18 @@ def test_unknown_models_are_answered_with_those_that_ship(files, tiny_weights):
         enhancer_for(tiny_weights)
 
 
-@pytest.mark.parametrize("wrong", [dict(seed=-1), dict(seed=2**63), dict(strength=1.1), dict(strength=float("nan")),
-                                   dict(max_change=-1.0), dict(max_change=float("inf"))], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        dict(seed=-1),
+        dict(seed=2**63),
+        dict(strength=1.1),
+        dict(strength=float("nan")),
+        dict(max_change=-1.0),
+        dict(max_change=float("inf")),
+    ],
+    ids=str,
+)
 def test_settings_out_of_range_are_bad_input(wrong):
     with pytest.raises(InputError, match="--" + next(iter(wrong)).replace("_", "-")):
         EnhanceSettings("ldm", **wrong)

@@ -89,9 +89,17 @@ def test_weights_of_another_shape_are_refused(tmp_path):
         LdmEnhancer(tmp_path / "bad.safetensors")
 
 
-@pytest.mark.parametrize("field, value", [
-    ("model", None), ("codecs", None), ("config", None), ("codecs", "[1"), ("config", "null"), ("config", '{"new": 1}'),
-])
+@pytest.mark.parametrize(
+    "field, value",
+    [
+        ("model", None),
+        ("codecs", None),
+        ("config", None),
+        ("codecs", "[1"),
+        ("config", "null"),
+        ("config", '{"new": 1}'),
+    ],
+)
 def test_weights_that_do_not_say_what_they_are_are_refused(tmp_path, field, value):
     """A field that is missing, or not what it should be."""
     path = enhancers.write(tmp_path / "bad.safetensors")

@@ -53,7 +53,7 @@ def test_small_scenes_are_mirrored_and_holes_filled():
     ramp = np.broadcast_to(np.arange(10, 20, dtype=np.uint8), (3, 4, 10)).copy()
     ramp[:, 0, 0] = 0
     enhanced(Scene(ramp, None, {"nodata": "0.0"}), told)
-    (pixels, _, _), = told.calls
+    ((pixels, _, _),) = told.calls
     assert pixels.shape == (3, WINDOW, WINDOW) and pixels.dtype == np.float32
     assert 10 / 255 <= pixels.min() and pixels.max() <= 19 / 255 + 1e-6
     assert np.array_equal(pixels[:, :4, 10:20], pixels[:, :4, 9::-1])

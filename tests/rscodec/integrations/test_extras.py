@@ -31,10 +31,13 @@ def test_a_plug_in_needs_only_its_extra_and_no_torch(plugin):
     for name in needs:
         if importlib.util.find_spec(name) is None:
             pytest.skip(f"{name} is not installed")
-    code = ("import importlib, sys\n"
-            "sys.modules.update(dict.fromkeys(sys.argv[2:]))\n"  # None: importing it fails
-            "importlib.import_module(sys.argv[1])\n"
-            "assert 'torch' not in sys.modules")
-    result = subprocess.run([sys.executable, "-c", code, plugin, *(EXTRAS - needs)], cwd=ROOT, capture_output=True,
-                            text=True)
+    code = (
+        "import importlib, sys\n"
+        "sys.modules.update(dict.fromkeys(sys.argv[2:]))\n"  # None: importing it fails
+        "importlib.import_module(sys.argv[1])\n"
+        "assert 'torch' not in sys.modules"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, plugin, *(EXTRAS - needs)], cwd=ROOT, capture_output=True, text=True
+    )
     assert result.returncode == 0, result.stderr

@@ -45,8 +45,12 @@ def check_item(item: dict) -> None:
     assert len(set(item["stac_extensions"])) == len(item["stac_extensions"])
     for asset in item["assets"].values():
         assert isinstance(asset["href"], str)
-        for prefix, extension in (("file:", "file"), ("proj:", "projection"), ("raster:", "raster"),
-                                  ("processing:", "processing")):  # fmt: skip
+        for prefix, extension in (
+            ("file:", "file"),
+            ("proj:", "projection"),
+            ("raster:", "raster"),
+            ("processing:", "processing"),
+        ):
             used = any(key.startswith(prefix) for key in asset)
             assert not used or any(f"/{extension}/" in url for url in item["stac_extensions"])
         assert re.fullmatch("1220[0-9a-f]{64}", asset.get("file:checksum", "1220" + 64 * "0"))
@@ -125,9 +129,16 @@ def test_a_scene_without_a_place_has_no_geometry(tmp_path, tiny_weights):
     assert item["geometry"] is None and "bbox" not in item
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"type": "Catalog"}',
-                                     '{"type": "Feature", "stac_version": "1.0.0", "assets": {"rscodec": "a.bin"}}',
-                                     '{"type": "Feature", "stac_version": "0.9.0"}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[]",
+        '{"type": "Catalog"}',
+        '{"type": "Feature", "stac_version": "1.0.0", "assets": {"rscodec": "a.bin"}}',
+        '{"type": "Feature", "stac_version": "0.9.0"}',
+    ],
+)
 def test_what_is_no_item_is_named_and_stays(tmp_path, content):
     (tmp_path / "item.json").write_text(content)
     with pytest.raises(InputError, match="item.json"):

@@ -177,7 +177,7 @@ def test_ndvi_over_a_window_reads_little_more_than_its_tiles(site, coarse, tiny_
     with xr.open_dataset(url, engine=RscodecBackend, weights=tiny_weights, chunks=chunks) as dataset:
         opened = site.sent
         found = ndvi(dataset.band_data.isel(y=slice(200, 570), x=slice(200, 600))).values
-    with rscodec.open(lambda offset, length: coarse[offset:offset + length], weights=tiny_weights) as scene:
+    with rscodec.open(lambda offset, length: coarse[offset : offset + length], weights=tiny_weights) as scene:
         red, nir = scene.read((200, 200, 400, 370), (1, 4)).pixels.astype(np.float32)
     assert np.abs(found - (nir - red) / (nir + red + 1)).max() < 0.05
     touched = tile_bytes(coarse, [(row, col) for row in range(1, 5) for col in range(1, 5)])

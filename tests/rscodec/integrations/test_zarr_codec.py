@@ -76,14 +76,16 @@ def by_chunks(codec: ChunkCodec, cube: np.ndarray, edge: int = 64) -> np.ndarray
 def test_a_chunk_is_a_stream(codec, cube):
     data = codec.encode(cube)
     assert np.array_equal(codec.decode(data), rscodec.decode(data).pixels)
-    with rscodec.open(lambda offset, length: data[offset:offset + length]) as scene:
+    with rscodec.open(lambda offset, length: data[offset : offset + length]) as scene:
         assert (scene.header.model, scene.header.weights_hash.hex()) == ("vec-1", codec.weights_hash)
 
 
 def test_the_default_is_what_ships():
     shipped = json.loads((weights.FOLDER / f"{SHIPPED}.json").read_text())
     assert ChunkCodec().configuration == {
-        "quality": 3.0, "model": SHIPPED, "weights_hash": shipped["weights_hashes"]["integer-2"],
+        "quality": 3.0,
+        "model": SHIPPED,
+        "weights_hash": shipped["weights_hashes"]["integer-2"],
     }
 
 
@@ -113,8 +115,14 @@ def test_an_impossible_quality_is_refused(tiny_package):
 
 
 def test_a_cube_through_a_zarr_3_store(zarr, codec, tiny_weights, cube, tmp_path):
-    made = zarr.create_array(tmp_path / "a.zarr", shape=cube.shape, chunks=(4, 64, 64), dtype=cube.dtype,
-                             serializer=SERIALIZER, compressors=None)
+    made = zarr.create_array(
+        tmp_path / "a.zarr",
+        shape=cube.shape,
+        chunks=(4, 64, 64),
+        dtype=cube.dtype,
+        serializer=SERIALIZER,
+        compressors=None,
+    )
     made[:] = cube
     found = zarr.open_array(tmp_path / "a.zarr", mode="r")
     assert np.array_equal(found[:], by_chunks(codec, cube))
@@ -124,33 +132,56 @@ def test_a_cube_through_a_zarr_3_store(zarr, codec, tiny_weights, cube, tmp_path
 
 
 def test_model_and_hash_stand_in_the_store(zarr, codec, cube, tmp_path):
-    zarr.create_array(tmp_path / "a.zarr", shape=cube.shape, chunks=(4, 64, 64), dtype=cube.dtype,
-                      serializer=SERIALIZER, compressors=None)
+    zarr.create_array(
+        tmp_path / "a.zarr",
+        shape=cube.shape,
+        chunks=(4, 64, 64),
+        dtype=cube.dtype,
+        serializer=SERIALIZER,
+        compressors=None,
+    )
     (stored,) = json.loads((tmp_path / "a.zarr" / "zarr.json").read_text())["codecs"]
     assert stored == {"name": "rscodec", "configuration": codec.configuration}
 
 
 def test_shards_and_compressors_around_it(zarr, codec, cube, tmp_path):
-    made = zarr.create_array(tmp_path / "a.zarr", shape=cube.shape, chunks=(4, 32, 32), shards=(4, 64, 64),
-                             dtype=cube.dtype, serializer=SERIALIZER)
+    made = zarr.create_array(
+        tmp_path / "a.zarr",
+        shape=cube.shape,
+        chunks=(4, 32, 32),
+        shards=(4, 64, 64),
+        dtype=cube.dtype,
+        serializer=SERIALIZER,
+    )
     made[:] = cube
     assert np.array_equal(zarr.open_array(tmp_path / "a.zarr")[:], by_chunks(codec, cube, 32))
 
 
-@pytest.mark.parametrize("shape, chunks, dtype, words", [
-    ((100,), (10,), "uint8", "no rows and columns"), ((40, 64, 64), (40, 64, 64), "uint8", "40 bands"),
-    ((4, 64, 64), (4, 64, 64), "int64", "int64"),
-])
+@pytest.mark.parametrize(
+    "shape, chunks, dtype, words",
+    [
+        ((100,), (10,), "uint8", "no rows and columns"),
+        ((40, 64, 64), (40, 64, 64), "uint8", "40 bands"),
+        ((4, 64, 64), (4, 64, 64), "int64", "int64"),
+    ],
+)
 def test_what_is_no_scene_is_refused_when_the_array_is_made(zarr, tiny_package, tmp_path, shape, chunks, dtype, words):
     with pytest.raises(InputError, match=words):
-        zarr.create_array(tmp_path / "a.zarr", shape=shape, chunks=chunks, dtype=dtype, serializer=SERIALIZER,
-                          compressors=None)
+        zarr.create_array(
+            tmp_path / "a.zarr", shape=shape, chunks=chunks, dtype=dtype, serializer=SERIALIZER, compressors=None
+        )
 
 
 def test_a_series_of_images_has_more_axes(zarr, codec, cube, tmp_path):
     series = np.stack([cube, cube[::-1]])
-    made = zarr.create_array(tmp_path / "a.zarr", shape=series.shape, chunks=(1, 4, 64, 64), dtype=cube.dtype,
-                             serializer=SERIALIZER, compressors=None)
+    made = zarr.create_array(
+        tmp_path / "a.zarr",
+        shape=series.shape,
+        chunks=(1, 4, 64, 64),
+        dtype=cube.dtype,
+        serializer=SERIALIZER,
+        compressors=None,
+    )
     made[:] = series
     assert np.array_equal(made[1, 3], by_chunks(codec, series[1])[3])
 
@@ -173,8 +204,14 @@ def test_numcodecs(codec, cube):
 def test_numcodecs_through_a_zarr_2_store(zarr, codec, cube, tmp_path):
     from rscodec.integrations.numcodecs_codec import RscodecCodec
 
-    made = zarr.create_array(tmp_path / "a.zarr", shape=cube.shape, chunks=(4, 64, 64), dtype=cube.dtype, zarr_format=2,
-                             compressors=RscodecCodec(quality=5, model="vec-1"))
+    made = zarr.create_array(
+        tmp_path / "a.zarr",
+        shape=cube.shape,
+        chunks=(4, 64, 64),
+        dtype=cube.dtype,
+        zarr_format=2,
+        compressors=RscodecCodec(quality=5, model="vec-1"),
+    )
     made[:] = cube
     assert np.array_equal(zarr.open_array(tmp_path / "a.zarr")[:], by_chunks(codec, cube))
 
@@ -194,12 +231,18 @@ def test_an_old_store_opens_in_a_fresh_process_that_knows_only_zarr(zarr, make_s
         "cube = numpy.load(sys.argv[2])\n"
         "made = zarr.create_array(sys.argv[1], shape=cube.shape, chunks=(4, 128, 128), dtype=cube.dtype, "
         "serializer={'name': 'rscodec', 'configuration': {'quality': 6}}, compressors=None)\n"
-        "made[:] = cube", store, _saved(cube, tmp_path))
+        "made[:] = cube",
+        store,
+        _saved(cube, tmp_path),
+    )
     in_a_new_process(
         "import sys, numpy, zarr\n"
         "found = zarr.open_array(sys.argv[1], mode='r')\n"
         "assert 'torch' not in sys.modules\n"
-        "numpy.save(sys.argv[2], found[:])", store, tmp_path / "back.npy")
+        "numpy.save(sys.argv[2], found[:])",
+        store,
+        tmp_path / "back.npy",
+    )
     assert np.abs(np.load(tmp_path / "back.npy").astype(int) - cube).mean() < 0.1 * cube.mean()
 
 

@@ -18,8 +18,17 @@ from tests.helpers import models
 
 
 def header(codec, **changes) -> Header:
-    fields = dict(arithmetic=codec.arithmetic, model=codec.model, weights_hash=codec.weights_hash, quality=3.0, width=8,
-                  height=8, bands=1, dtype="uint8", groups=1)
+    fields = dict(
+        arithmetic=codec.arithmetic,
+        model=codec.model,
+        weights_hash=codec.weights_hash,
+        quality=3.0,
+        width=8,
+        height=8,
+        bands=1,
+        dtype="uint8",
+        groups=1,
+    )
     return Header(**fields | changes)
 
 
@@ -94,7 +103,7 @@ def test_old_streams_name_the_exact_path_alone(tiny, tuned):
     """Weights with another synthesis decode the same latents."""
     old = header(tiny, arithmetic="integer-1", weights_hash=tiny.weights_hashes["integer-1"])
     y = np.random.default_rng(0).normal(0, 4, (1, 4, 4, tiny.channels)).astype(np.float32)
-    (payload, latents), = tiny.encode(y, 3)
+    ((payload, latents),) = tiny.encode(y, 3)
     found = weights.codec_for_decoding(old, tuned).decode([payload], 4, 4, 3)[0]
     assert np.array_equal(found, latents)
 

@@ -19,19 +19,32 @@ def test_the_suffix_of_a_name_decides():
     assert driver_for("x.PNG") == "PNG" and driver_for("x.tif") == driver_for("x") == "GTiff"
 
 
-@pytest.mark.parametrize("driver,options,lossy", [
-    ("GTiff", {}, ""), ("GTiff", {"COMPRESS": "ZSTD", "predictor": "2"}, ""), ("PNG", {}, ""), ("COG", {}, ""),
-    ("GTiff", {"COMPRESS": "jpeg"}, "COMPRESS=jpeg"), ("COG", {"COMPRESS": "WEBP"}, "COMPRESS=WEBP"),
-    ("GTiff", {"COMPRESS": "WEBP", "WEBP_LOSSLESS": "YES"}, ""), ("GTiff", {"compress": "LERC"}, ""),
-    ("GTiff", {"COMPRESS": "LERC_ZSTD", "MAX_Z_ERROR": "0.5"}, "COMPRESS=LERC_ZSTD"),
-    ("GTiff", {"COMPRESS": "JXL", "JXL_LOSSLESS": "NO"}, "COMPRESS=JXL"), ("GTiff", {"COMPRESS": "JXL"}, ""),
-    ("GTiff", {"DISCARD_LSB": "2"}, "DISCARD_LSB=2"), ("JPEG", {}, "JPEG"),
-    ("JP2OpenJPEG", {}, "JP2OpenJPEG without REVERSIBLE=YES and QUALITY=100"),
-    ("JP2OpenJPEG", {"REVERSIBLE": "YES"}, "JP2OpenJPEG without REVERSIBLE=YES and QUALITY=100"),
-    ("JP2OpenJPEG", {"REVERSIBLE": "YES", "QUALITY": "100"}, ""),
-    ("COG", {"TILING_SCHEME": "GoogleMapsCompatible"}, "TILING_SCHEME=GoogleMapsCompatible"),
-    ("COG", {"tiling_scheme": "CUSTOM"}, ""), ("COG", {"RES": "2"}, "RES=2"), ("GTiff", {"RES": "2"}, ""),
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "driver,options,lossy",
+    [
+        ("GTiff", {}, ""),
+        ("GTiff", {"COMPRESS": "ZSTD", "predictor": "2"}, ""),
+        ("PNG", {}, ""),
+        ("COG", {}, ""),
+        ("GTiff", {"COMPRESS": "jpeg"}, "COMPRESS=jpeg"),
+        ("COG", {"COMPRESS": "WEBP"}, "COMPRESS=WEBP"),
+        ("GTiff", {"COMPRESS": "WEBP", "WEBP_LOSSLESS": "YES"}, ""),
+        ("GTiff", {"compress": "LERC"}, ""),
+        ("GTiff", {"COMPRESS": "LERC_ZSTD", "MAX_Z_ERROR": "0.5"}, "COMPRESS=LERC_ZSTD"),
+        ("GTiff", {"COMPRESS": "JXL", "JXL_LOSSLESS": "NO"}, "COMPRESS=JXL"),
+        ("GTiff", {"COMPRESS": "JXL"}, ""),
+        ("GTiff", {"DISCARD_LSB": "2"}, "DISCARD_LSB=2"),
+        ("JPEG", {}, "JPEG"),
+        ("JP2OpenJPEG", {}, "JP2OpenJPEG without REVERSIBLE=YES and QUALITY=100"),
+        ("JP2OpenJPEG", {"REVERSIBLE": "YES"}, "JP2OpenJPEG without REVERSIBLE=YES and QUALITY=100"),
+        ("JP2OpenJPEG", {"REVERSIBLE": "YES", "QUALITY": "100"}, ""),
+        ("COG", {"TILING_SCHEME": "GoogleMapsCompatible"}, "TILING_SCHEME=GoogleMapsCompatible"),
+        ("COG", {"tiling_scheme": "CUSTOM"}, ""),
+        ("COG", {"RES": "2"}, "RES=2"),
+        ("GTiff", {"RES": "2"}, ""),
+    ],
+    ids=str,
+)
 def test_what_changes_pixels_when_they_are_written(driver, options, lossy):
     assert lossy_option(driver, options) == lossy
 

@@ -83,11 +83,22 @@ def test_infinity_is_an_error_unless_it_is_nodata():
 @pytest.mark.parametrize(
     ("dtype", "nodata"),
     [
-        ("uint8", 0.0), ("uint8", 255.0), ("uint16", 0.0), ("uint16", 65535.0), ("int16", -32768.0),
-        ("int16", -9999.0), ("float32", 0.0), ("float32", -9999.0), ("float32", -3.4028234663852886e38),
-        ("float32", np.inf), ("float64", -9999.0), ("float64", 1e300), ("float32", np.nan), ("float64", 0.1),
+        ("uint8", 0.0),
+        ("uint8", 255.0),
+        ("uint16", 0.0),
+        ("uint16", 65535.0),
+        ("int16", -32768.0),
+        ("int16", -9999.0),
+        ("float32", 0.0),
+        ("float32", -9999.0),
+        ("float32", -3.4028234663852886e38),
+        ("float32", np.inf),
+        ("float64", -9999.0),
+        ("float64", 1e300),
+        ("float32", np.nan),
+        ("float64", 0.1),
     ],
-)  # fmt: skip
+)
 def test_invalid_pixels_come_back_and_valid_ones_stay_valid(dtype: str, nodata: float):
     value = native(nodata, dtype)
     pixels = np.ones((1, 1, 4), dtype)

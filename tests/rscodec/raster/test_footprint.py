@@ -29,8 +29,10 @@ def test_a_scene_in_degrees_keeps_them():
 
 
 def test_ground_control_points_will_do():
-    points = [[r, c, 10 + c / 100, 50 - r / 100, 0.0, str(i), ""] for i, (r, c) in
-              enumerate([(0, 0), (0, 100), (100, 0), (100, 100)])]  # fmt: skip
+    points = [
+        [r, c, 10 + c / 100, 50 - r / 100, 0.0, str(i), ""]
+        for i, (r, c) in enumerate([(0, 0), (0, 100), (100, 0), (100, 100)])
+    ]
     _, box = footprint({"gcps": points, "gcps_crs": "EPSG:4326"}, 100, 100)
     assert box == pytest.approx([10, 49, 11, 50])
 
@@ -46,9 +48,15 @@ def degrees(west: float, width: float, crs: str = "EPSG:4326") -> dict:
 
 
 @pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:4269"])
-@pytest.mark.parametrize("start, width, west, east", [
-    (170, 19.2, 170, -170.8), (-190, 15, 170, -175), (530, 19.2, 170, -170.8), (-200, 30, 160, -170),
-])
+@pytest.mark.parametrize(
+    "start, width, west, east",
+    [
+        (170, 19.2, 170, -170.8),
+        (-190, 15, 170, -175),
+        (530, 19.2, 170, -170.8),
+        (-200, 30, 160, -170),
+    ],
+)
 def test_degrees_across_the_antimeridian_are_cut_there(crs, start, width, west, east):
     geometry, box = footprint(degrees(start, width, crs), 10, 10)
     assert box == pytest.approx([west, -5, east, 5]) and geometry["type"] == "MultiPolygon"
@@ -94,10 +102,17 @@ def _area(ring: list) -> float:
 DISK = ("+proj=geos +h=35785831 +lon_0=0 +sweep=y +a=6378169 +b=6356583.8 +units=m", [3e3, 0, -5.57e6, 0, -3e3, 5.57e6])
 
 
-@pytest.mark.parametrize("crs, transform", [
-    DISK, ('LOCAL_CS["site",UNIT["metre",1]]', [1, 0, 0, 0, -1, 0]), ("no such thing", [1, 0, 0, 0, -1, 0]),
-    ("EPSG:32601", [math.inf, 0, 5e5, 0, -1, 0]), ("EPSG:4326", [math.nan, 0, 5, 0, -1, 0]),
-], ids=["disk", "local", "unknown", "infinite", "nan"])
+@pytest.mark.parametrize(
+    "crs, transform",
+    [
+        DISK,
+        ('LOCAL_CS["site",UNIT["metre",1]]', [1, 0, 0, 0, -1, 0]),
+        ("no such thing", [1, 0, 0, 0, -1, 0]),
+        ("EPSG:32601", [math.inf, 0, 5e5, 0, -1, 0]),
+        ("EPSG:4326", [math.nan, 0, 5, 0, -1, 0]),
+    ],
+    ids=["disk", "local", "unknown", "infinite", "nan"],
+)
 def test_a_scene_that_has_no_place_in_degrees_has_none(crs, transform):
     assert footprint({"crs": crs, "transform": transform}, 3712, 3712) is None
 

@@ -27,11 +27,23 @@ from tests.rscodec.raster.images import UTM, copy, describe, make, pixels
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 
 RPCS = RPC(
-    err_bias=0.5, err_rand=0.25, height_off=100.0, height_scale=500.0, lat_off=48.1, lat_scale=0.1,
-    line_off=1500.25, line_scale=1501.0, long_off=11.2, long_scale=0.15, samp_off=1400.5, samp_scale=1401.0,
-    line_den_coeff=[1.0] + [1e-5 / 3 * i for i in range(19)], line_num_coeff=[0.01 / 7 * i for i in range(20)],
-    samp_den_coeff=[1.0] + [2e-5 / 3 * i for i in range(19)], samp_num_coeff=[0.02 / 7 * i for i in range(20)],
-)  # fmt: skip
+    err_bias=0.5,
+    err_rand=0.25,
+    height_off=100.0,
+    height_scale=500.0,
+    lat_off=48.1,
+    lat_scale=0.1,
+    line_off=1500.25,
+    line_scale=1501.0,
+    long_off=11.2,
+    long_scale=0.15,
+    samp_off=1400.5,
+    samp_scale=1401.0,
+    line_den_coeff=[1.0] + [1e-5 / 3 * i for i in range(19)],
+    line_num_coeff=[0.01 / 7 * i for i in range(20)],
+    samp_den_coeff=[1.0] + [2e-5 / 3 * i for i in range(19)],
+    samp_num_coeff=[0.02 / 7 * i for i in range(20)],
+)
 
 
 def set_gcps(target):
@@ -45,7 +57,7 @@ def set_tags(target):
     target.update_tags(MULTI="line one\nline = two äöü", EMPTY="")
     target.update_tags(ns="MINE", key="value", equal="a=b")
     target.update_tags(ns="COLOR_PROFILE", SOURCE_ICC_PROFILE="ZmFrZWljY2Zha2VpY2M=")
-    target.update_tags(ns="xml:XMP", **{'<x:xmpmeta xmlns:x': '"adobe:ns:meta/"><a>b=c</a></x:xmpmeta>'})
+    target.update_tags(ns="xml:XMP", **{"<x:xmpmeta xmlns:x": '"adobe:ns:meta/"><a>b=c</a></x:xmpmeta>'})
     target.update_tags(1, STATISTICS_MEAN="12.25", note="first")
     target.update_tags(3, ns="BAND", key="third")
 
@@ -96,9 +108,18 @@ def test_everything_but_storage_survives(tmp_path: Path, name: str):
     assert differences(describe(source), describe(tmp_path / "b.tif")) == []
     with rasterio.open(source) as a, rasterio.open(tmp_path / "b.tif") as b:
         for attribute in (
-            "crs", "transform", "dtypes", "descriptions", "colorinterp", "scales", "offsets", "units",
-            "mask_flag_enums", "count", "shape",
-        ):  # fmt: skip
+            "crs",
+            "transform",
+            "dtypes",
+            "descriptions",
+            "colorinterp",
+            "scales",
+            "offsets",
+            "units",
+            "mask_flag_enums",
+            "count",
+            "shape",
+        ):
             assert getattr(a, attribute) == getattr(b, attribute)
         assert repr(a.nodatavals) == repr(b.nodatavals)
         assert [(p.row, p.col, p.x, p.y, p.z) for p in a.gcps[0]] == [(p.row, p.col, p.x, p.y, p.z) for p in b.gcps[0]]
@@ -313,6 +334,7 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch):
 
 def test_a_mask_without_a_band_that_it_is_for(tmp_path: Path):
     """An alpha band is lossless and has no classes, so nothing could keep the mask."""
+
     def with_alpha(target):
         target.colorinterp = [ColorInterp[name] for name in ("red", "green", "blue", "alpha")]
 

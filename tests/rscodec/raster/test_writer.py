@@ -92,11 +92,16 @@ def test_a_window_across_blocks_is_written_once(tmp_path: Path):
     assert (tmp_path / "a.tif").stat().st_size < 1.05 * data.nbytes
 
 
-@pytest.mark.parametrize("bands, dtype, words", [
-    (4, "uint8", "would take band 4 for alpha.*--bands 1-3"), (2, "uint16", "would take band 2 for alpha.*--bands 1,"),
-    (5, "uint8", "at most 4 bands, not 5.*--bands 1-3"), (3, "int16", "uint8 or uint16, not int16.*tif"),
-    (1, "float32", "not float32"),
-])
+@pytest.mark.parametrize(
+    "bands, dtype, words",
+    [
+        (4, "uint8", "would take band 4 for alpha.*--bands 1-3"),
+        (2, "uint16", "would take band 2 for alpha.*--bands 1,"),
+        (5, "uint8", "at most 4 bands, not 5.*--bands 1-3"),
+        (3, "int16", "uint8 or uint16, not int16.*tif"),
+        (1, "float32", "not float32"),
+    ],
+)
 def test_what_a_png_cannot_hold_is_refused_before_anything_is_written(tmp_path: Path, bands, dtype, words):
     with pytest.raises(OutputError, match=words), RasterWriter(tmp_path / "a.png", (8, 8, bands, dtype), {}, "PNG"):
         pytest.fail("it was opened")

@@ -196,10 +196,16 @@ class Endless(Watched):
         self.coded_bands = tuple(range(count))
 
 
-@pytest.mark.parametrize("shape, words", [
-    ((2**20 + 1, 10, 3), "width is 1048577"), ((10, 2**20 + 1, 3), "height is 1048577"), ((10, 10, 17), "bands is 17"),
-    ((2**17, 2**17, 3), "tiles"),
-], ids=str)
+@pytest.mark.parametrize(
+    "shape, words",
+    [
+        ((2**20 + 1, 10, 3), "width is 1048577"),
+        ((10, 2**20 + 1, 3), "height is 1048577"),
+        ((10, 10, 17), "bands is 17"),
+        ((2**17, 2**17, 3), "tiles"),
+    ],
+    ids=str,
+)
 def test_what_no_stream_can_hold_is_refused_before_it_is_read(tiny, shape, words):
     source = Endless(*shape)
     with pytest.raises(InputError, match=words):

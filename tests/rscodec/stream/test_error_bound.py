@@ -46,8 +46,10 @@ def rewritten(data: bytes, removed: tuple[int, int] | None = None, **fields) -> 
     header = replace(reader.header, **fields)
     with StreamWriter(target, header, reader.metadata, reader.radiometry, bound=reader.bound) as writer:
         for row, col in np.ndindex(*reader.grid):
-            groups = [(reader.payload(row, col, group), reader.entry(row, col, group).crc_decoded)
-                      for group in range(header.groups)]  # fmt: skip
+            groups = [
+                (reader.payload(row, col, group), reader.entry(row, col, group).crc_decoded)
+                for group in range(header.groups)
+            ]
             residual = reader.residual(row, col), reader.entry(row, col, RESIDUAL).crc_decoded
             writer.add(row, col, None, groups, (b"", 0) if (row, col) == removed else residual)
     return target.getvalue()

@@ -50,11 +50,14 @@ def scene_with_island(seed: int):
     relief = low + (high - low) * (relief - relief.min()) / np.ptp(relief)
     rows, cols = np.indices((height, width))
     slopes = random.normal(0, 0.01 * (high - low), (2, bands, 1, 1))
-    values = random.uniform(low, high, (bands, 1, 1)) + {
-        "constant": np.zeros((1, height, width)),
-        "slope": slopes[0] * rows + slopes[1] * cols,
-        "noise": random.normal(0, 0.1 * (high - low) * random.random(), (bands, height, width)),
-    }[kind]
+    values = (
+        random.uniform(low, high, (bands, 1, 1))
+        + {
+            "constant": np.zeros((1, height, width)),
+            "slope": slopes[0] * rows + slopes[1] * cols,
+            "noise": random.normal(0, 0.1 * (high - low) * random.random(), (bands, height, width)),
+        }[kind]
+    )
 
     place = random.choice(["in a tile of nodata", "in a small tile", "where the scene goes on"])
     if place == "in a tile of nodata":

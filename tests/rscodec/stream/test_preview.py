@@ -20,8 +20,10 @@ def averaged(pixels: np.ndarray, factor: int, valid: np.ndarray | None = None) -
     """Means over squares, those at the right and the bottom cut off by the scene; slowly."""
     valid = np.ones(pixels.shape, bool) if valid is None else valid
     rows, cols = (range(0, edge, factor) for edge in pixels.shape[1:])
-    cells = [[(band[r : r + factor, c : c + factor], good[r : r + factor, c : c + factor]) for r in rows for c in cols]
-             for band, good in zip(pixels, valid, strict=True)]  # fmt: skip
+    cells = [
+        [(band[r : r + factor, c : c + factor], good[r : r + factor, c : c + factor]) for r in rows for c in cols]
+        for band, good in zip(pixels, valid, strict=True)
+    ]
     means = [[cell[good].mean() if good.any() else 0 for cell, good in band] for band in cells]
     return np.array(means).reshape(len(pixels), len(rows), len(cols))
 
@@ -170,5 +172,9 @@ def test_rpcs_and_gcps_shrink_too():
     rpcs = {"LINE_OFF": "99.5", "SAMP_OFF": "0", "LINE_SCALE": "100", "SAMP_SCALE": "50", "LINE_NUM_COEFF": "1 2"}
     small = scale_metadata({"rpcs": rpcs, "gcps": [[8, 16, 1.0, 2.0, 0.0, "a", ""]]}, 4, 4)
     assert {key: float(small["rpcs"][key]) for key in list(rpcs)[:4]} == {
-        "LINE_OFF": 24.5, "SAMP_OFF": -0.375, "LINE_SCALE": 25.0, "SAMP_SCALE": 12.5}  # fmt: skip
+        "LINE_OFF": 24.5,
+        "SAMP_OFF": -0.375,
+        "LINE_SCALE": 25.0,
+        "SAMP_SCALE": 12.5,
+    }
     assert small["rpcs"]["LINE_NUM_COEFF"] == "1 2" and small["gcps"] == [[2, 4, 1.0, 2.0, 0.0, "a", ""]]

@@ -21,8 +21,9 @@ def scene(bands: int, dtype: str, size: int = 96) -> np.ndarray:
     return synthesize(size, bands, dtype)[0]
 
 
-def measured(pixels: np.ndarray, exact: tuple[int, ...] = (), classes: np.ndarray | None = None,
-             balance: bool = False) -> Radiometry:  # fmt: skip
+def measured(
+    pixels: np.ndarray, exact: tuple[int, ...] = (), classes: np.ndarray | None = None, balance: bool = False
+) -> Radiometry:
     bands = len(pixels)
     coded = [band for band in range(bands) if band not in exact]
     statistics = Statistics(str(pixels.dtype), len(coded))

@@ -108,13 +108,22 @@ def test_scenes_are_read_from_urls_by_gdal(site, make_scene, tmp_path, monkeypat
     make_scene().save(scene)
     site.files["/a/scene.tif"] = scene.read_bytes()
     url, local, options = f"{site.address}/a/scene.tif", tmp_path / "local.bin", ["--weights", weights, "--quiet"]
-    lines = [["encode", scene, "-o", local, *options], ["encode", url, "-o", tmp_path / "a.bin", *options],
-             ["encode", f"/vsicurl/{url}", "-o", tmp_path / "b.bin", *options],
-             ["batch", "encode", url, "--out", tmp_path / "many", *options], ["validate", url, local],
-             ["verify", local, "--against", url, *options],
-             ["encode", f"{url}f", "-o", tmp_path / "none.bin", *options]]
-    result = subprocess.run([sys.executable, "-c", RUN, json.dumps(lines, default=str)], cwd=root, timeout=100,
-                            capture_output=True, text=True)
+    lines = [
+        ["encode", scene, "-o", local, *options],
+        ["encode", url, "-o", tmp_path / "a.bin", *options],
+        ["encode", f"/vsicurl/{url}", "-o", tmp_path / "b.bin", *options],
+        ["batch", "encode", url, "--out", tmp_path / "many", *options],
+        ["validate", url, local],
+        ["verify", local, "--against", url, *options],
+        ["encode", f"{url}f", "-o", tmp_path / "none.bin", *options],
+    ]
+    result = subprocess.run(
+        [sys.executable, "-c", RUN, json.dumps(lines, default=str)],
+        cwd=root,
+        timeout=100,
+        capture_output=True,
+        text=True,
+    )
     assert result.stdout.splitlines()[-1] == "[0, 0, 0, 0, 0, 0, 3]", result.stderr
     assert f"no such image: {url}f" in result.stderr
     for made in ("a.bin", "b.bin", "many/scene.bin"):

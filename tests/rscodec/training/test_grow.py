@@ -11,7 +11,15 @@ from rscodec.training.grow import grow
 from tests.helpers.models import TINY, build
 
 LARGER = replace(
-    TINY, width=20, encoder_blocks=3, decoder_blocks=3, tail=12, features=24, narrow=12, tail_blocks=2, detail=8,
+    TINY,
+    width=20,
+    encoder_blocks=3,
+    decoder_blocks=3,
+    tail=12,
+    features=24,
+    narrow=12,
+    tail_blocks=2,
+    detail=8,
     detail_blocks=1,
 )
 

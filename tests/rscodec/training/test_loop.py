@@ -77,10 +77,14 @@ def test_a_group_gets_its_share_of_the_rate(tmp_path):
     module = torch.nn.ModuleList([full, tenth])
     for layer in module:
         torch.nn.init.zeros_(layer.weight)  # where small steps are not rounded away
-    train(module, [(1.0, list(full.parameters())), (0.1, list(tenth.parameters()))],
-          lambda first, last: iter([torch.ones(1, 1)] * (last - first)),
-          lambda batch, step: (sum(layer(batch).sum() for layer in module), {}),
-          Plan(3, 0), Record(tmp_path / "shares.pt", lambda line: None, {}))  # fmt: skip
+    train(
+        module,
+        [(1.0, list(full.parameters())), (0.1, list(tenth.parameters()))],
+        lambda first, last: iter([torch.ones(1, 1)] * (last - first)),
+        lambda batch, step: (sum(layer(batch).sum() for layer in module), {}),
+        Plan(3, 0),
+        Record(tmp_path / "shares.pt", lambda line: None, {}),
+    )
     moved = [abs(layer.weight.item()) for layer in module]
     assert moved[0] > 0 and moved[1] == pytest.approx(moved[0] / 10, rel=1e-3)
 
@@ -93,8 +97,14 @@ def test_a_step_that_is_not_finite_changes_nothing(tmp_path):
         return iter([torch.ones(1, 1)] * (last - first))
 
     groups = [(1.0, list(module.parameters()))]
-    train(module, groups, batches, lambda batch, step: (module(batch).sum() * float("nan"), {}),
-          Plan(3, 0), Record(tmp_path / "nan.pt", lambda line: None, {}))  # fmt: skip
+    train(
+        module,
+        groups,
+        batches,
+        lambda batch, step: (module(batch).sum() * float("nan"), {}),
+        Plan(3, 0),
+        Record(tmp_path / "nan.pt", lambda line: None, {}),
+    )
     assert all(torch.equal(value, before[key]) for key, value in module.state_dict().items())
 
 
@@ -111,8 +121,14 @@ def test_batches_together_are_one_large_batch(tmp_path):
             return module(batch).square().mean(), {}
 
         record = Record(tmp_path / f"{together}.pt", lambda line: None, {})
-        train(module, [(1.0, list(module.parameters()))], lambda first, last: iter(batches[first:last]), loss_of,
-              Plan(3, 0, rate=0.1, together=together), record)  # fmt: skip
+        train(
+            module,
+            [(1.0, list(module.parameters()))],
+            lambda first, last: iter(batches[first:last]),
+            loss_of,
+            Plan(3, 0, rate=0.1, together=together),
+            record,
+        )
         return module.weight.detach()
 
     torch.manual_seed(0)
@@ -128,8 +144,13 @@ def test_what_is_frozen_or_unused_stays(tmp_path, together):
     layers = torch.nn.ModuleDict({name: torch.nn.Linear(2, 1, bias=False) for name in ("learns", "frozen", "unused")})
     layers["frozen"].requires_grad_(False)
     before = {name: layer.weight.detach().clone() for name, layer in layers.items()}
-    train(layers, [(1.0, list(layers.parameters()))], lambda first, last: iter([torch.ones(1, 2)] * (last - first)),
-          lambda batch, step: (layers["frozen"](layers["learns"](batch).expand(1, 2)).sum(), {}),
-          Plan(2, 0, together=together), Record(tmp_path / "run.pt", lambda line: None, {}))  # fmt: skip
+    train(
+        layers,
+        [(1.0, list(layers.parameters()))],
+        lambda first, last: iter([torch.ones(1, 2)] * (last - first)),
+        lambda batch, step: (layers["frozen"](layers["learns"](batch).expand(1, 2)).sum(), {}),
+        Plan(2, 0, together=together),
+        Record(tmp_path / "run.pt", lambda line: None, {}),
+    )
     moved = {name for name, layer in layers.items() if not torch.equal(layer.weight, before[name])}
     assert moved == {"learns"}

@@ -35,8 +35,9 @@ def test_decoded_crops_are_what_a_file_decodes_to(crops, tiny, quality):
     buffer = io.BytesIO()
     SceneEncoder(SceneSource(Scene(pixels[0].numpy())), tiny).write(buffer, quality)
     decoded, _ = SceneDecoder(StreamReader.from_bytes(buffer.getvalue()), tiny).read(Window(0, 0, 32, 32))
-    error, wanted = (np.abs(a.astype(float) - pixels[0].numpy()).mean()
-                     for a in (255 * found.decoded[0].numpy(), decoded))  # fmt: skip
+    error, wanted = (
+        np.abs(a.astype(float) - pixels[0].numpy()).mean() for a in (255 * found.decoded[0].numpy(), decoded)
+    )
     assert error == pytest.approx(wanted, rel=0.1)  # the file's analysis is in bfloat16: what is rounded up may differ
 
 

@@ -14,8 +14,20 @@ from rscodec.training.run import Run, RunSettings
 
 
 def settings_for(folder: Path, steps: int = 3) -> RunSettings:
-    return RunSettings(shard=Path("pictures.zip"), run=folder, start=None, steps=steps, decay=1, rate=1e-3, batch=2,
-                       average=0.5, device="cpu", threads=None, minutes=None, seed=7)  # fmt: skip
+    return RunSettings(
+        shard=Path("pictures.zip"),
+        run=folder,
+        start=None,
+        steps=steps,
+        decay=1,
+        rate=1e-3,
+        batch=2,
+        average=0.5,
+        device="cpu",
+        threads=None,
+        minutes=None,
+        seed=7,
+    )
 
 
 def trained(settings: RunSettings, history=(), config=None) -> tuple[torch.nn.Module, list[str]]:

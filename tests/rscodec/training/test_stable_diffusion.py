@@ -24,11 +24,17 @@ def folder(request, tmp_path):
         autoencoder = diffusers.AutoencoderTiny(**widths)
     autoencoder.save_pretrained(tmp_path / "vae")
     diffusers.UNet2DConditionModel(
-        block_out_channels=(16, 32), layers_per_block=1, norm_num_groups=4, cross_attention_dim=8, attention_head_dim=8,
-        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"), up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
-    ).save_pretrained(tmp_path / "unet")  # fmt: skip
-    diffusers.DDPMScheduler(beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012,
-                            prediction_type="v_prediction").save_pretrained(tmp_path / "scheduler")  # fmt: skip
+        block_out_channels=(16, 32),
+        layers_per_block=1,
+        norm_num_groups=4,
+        cross_attention_dim=8,
+        attention_head_dim=8,
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+    ).save_pretrained(tmp_path / "unet")
+    diffusers.DDPMScheduler(
+        beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012, prediction_type="v_prediction"
+    ).save_pretrained(tmp_path / "scheduler")
     return tmp_path
 
 

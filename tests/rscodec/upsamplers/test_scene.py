@@ -67,7 +67,7 @@ def test_there_is_no_seam_between_windows_that_disagree():
 def test_small_scenes_are_mirrored_into_small_windows():
     told = Told(lambda *_: 0)
     pixels_of(Scene(np.arange(30, dtype=np.uint8).reshape(1, 5, 6)), told, 2)
-    (pixels, rows, cols, scale, _), = told.calls
+    ((pixels, rows, cols, scale, _),) = told.calls
     assert pixels.shape == (3, 16, 16) and scale == 2 and (len(rows), len(cols)) == (32, 32)
     assert np.array_equal(pixels[:, :5, 6:12], pixels[:, :5, 5::-1])
 

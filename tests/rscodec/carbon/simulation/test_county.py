@@ -99,8 +99,13 @@ def test_the_folder_holds_it_all(made, folder):
     assert sorted(path.name for path in folder.iterdir()) == sorted(county.FILES)
     about = json.loads((folder / "county.json").read_text())
     assert about["sha256"] == FROZEN and about["seed"] == SEED and "simulated" in about["origin"]
-    for name, values in (("imagery", made.imagery), ("canopy_height", made.canopy_height), ("dem", made.dem),
-                         ("climate", made.climate), ("region", made.region)):  # fmt: skip
+    for name, values in (
+        ("imagery", made.imagery),
+        ("canopy_height", made.canopy_height),
+        ("dem", made.dem),
+        ("climate", made.climate),
+        ("region", made.region),
+    ):
         with rasterio.open(folder / f"{name}.tif") as raster:
             assert np.array_equal(raster.read(), values.reshape(-1, SIZE, SIZE))
             assert raster.crs == "EPSG:32633" and raster.res == (16, 16) and raster.tags()["simulated"] == "yes"
