@@ -24,7 +24,15 @@ from contextlib import contextmanager
 
 
 class RscodecError(Exception):
-    """The root: `except RscodecError` catches whatever this project raises on purpose."""
+    """The root: `except RscodecError` catches whatever this project raises on purpose.
+
+    >>> import rscodec
+    >>> try:
+    ...     rscodec.decode(b"no stream at all")
+    ... except rscodec.RscodecError as error:
+    ...     print(type(error).__name__, error.exit_code)
+    NotAStream 4
+    """
 
     exit_code = 1
 

@@ -1,10 +1,18 @@
 """rscodec: a learned codec for Earth-observation imagery.
 
-import rscodec
-data = rscodec.encode(pixels, quality=3)       # an array (bands, rows, columns), a Scene or the path of an image
-scene = rscodec.decode(data)                   # scene.pixels, scene.mask, scene.metadata
-with rscodec.open("scene.bin") as stream:
-    part = stream.read((2048, 2048, 512, 512))
+>>> import rscodec
+>>> from rscodec.synthetic.sample import synthesize
+>>> pixels, metadata = synthesize(256)
+>>> data = rscodec.encode(pixels, quality=3)  # an array (bands, rows, columns), a Scene or the path of an image
+>>> scene = rscodec.decode(data)  # scene.pixels, scene.mask, scene.metadata
+>>> scene.pixels.shape
+(3, 256, 256)
+>>> rscodec.Scene(pixels, metadata=metadata).save("scene.tif")
+>>> report = rscodec.encode_file("scene.tif", "scene.bin")
+>>> with rscodec.open("scene.bin") as stream:
+...     part = stream.read((128, 64, 100, 50))  # column, row, width, height
+>>> part.pixels.shape
+(3, 50, 100)
 """
 
 from __future__ import annotations

@@ -135,6 +135,17 @@ def encode(scene, quality: float | None = None, **settings) -> bytes:
     """A Scene, an array (rows, columns) or (bands, rows, columns), or the path of an image, as a stream.
 
     `settings` are those of EncodeSettings.
+
+    >>> import rscodec
+    >>> from rscodec.synthetic.sample import synthesize
+    >>> pixels, metadata = synthesize((160, 128))  # uint8, 3 bands, 128 rows, 160 columns
+    >>> scene = rscodec.Scene(pixels, metadata=metadata)
+    >>> data = rscodec.encode(scene, quality=3)
+    >>> pixels.nbytes // len(data) > 20
+    True
+    >>> exact = rscodec.encode(scene, max_error=0)
+    >>> bool((rscodec.decode(exact).pixels == pixels).all())
+    True
     """
     buffer = io.BytesIO()
     (wanted,) = settings_of({"quality": quality, **settings}, EncodeSettings)
@@ -159,6 +170,15 @@ def encode_file(
 
     `executor`: who encodes the tiles, such as a rscodec.concurrency.executors; this process by default.
     `progress` is told (tiles done, tiles in all), and `search_progress`, where a quality is sought, (tries, at most).
+
+    >>> import rscodec
+    >>> from rscodec.synthetic.sample import synthesize
+    >>> pixels, metadata = synthesize((160, 128))  # uint8, 3 bands, 128 rows, 160 columns
+    >>> scene = rscodec.Scene(pixels, metadata=metadata)
+    >>> scene.save("scene.tif")
+    >>> report = rscodec.encode_file("scene.tif", "scene.bin", bpp=0.5)
+    >>> report.target_met, report.bpp <= 0.5, report.width, report.bands
+    (True, True, 160, 3)
     """
     started = time.perf_counter()
     (wanted,) = settings_of(settings, EncodeSettings)
@@ -196,7 +216,18 @@ def decode(
     on_error: str = "stop",
     max_pixels: int = MAX_PIXELS_IN_MEMORY,
 ) -> Scene:
-    """The whole scene that a stream holds. `max_pixels` as for `open`."""
+    """The whole scene that a stream holds. `max_pixels` as for `open`.
+
+    >>> import rscodec
+    >>> from rscodec.synthetic.sample import synthesize
+    >>> pixels, metadata = synthesize((160, 128))  # uint8, 3 bands, 128 rows, 160 columns
+    >>> scene = rscodec.Scene(pixels, metadata=metadata)
+    >>> decoded = rscodec.decode(rscodec.encode(scene, max_error=2))
+    >>> decoded.pixels.shape, decoded.metadata["crs"]
+    ((3, 128, 160), 'EPSG:32633')
+    >>> int(abs(decoded.pixels.astype(int) - pixels).max())
+    2
+    """
     if not isinstance(data, (bytes, bytearray, memoryview)):
         raise InputError(
             f"decode takes the bytes of a stream, not {type(data).__name__}: "
@@ -221,6 +252,20 @@ def open(
     `colours`: bands whose first three are taken for red, green and blue by `enhance` where the stream does not say.
     `max_pixels`: what one call may read, width x height x bands; more is LimitExceeded. `settings` are those of
     DecodeSettings: weights, device, fast, on_error.
+
+    >>> import rscodec
+    >>> from rscodec.synthetic.sample import synthesize
+    >>> pixels, metadata = synthesize((160, 128))  # uint8, 3 bands, 128 rows, 160 columns
+    >>> scene = rscodec.Scene(pixels, metadata=metadata)
+    >>> scene.save("scene.tif")
+    >>> report = rscodec.encode_file("scene.tif", "scene.bin", quality=3)
+    >>> with rscodec.open("scene.bin") as stream:
+    ...     part = stream.read((64, 32, 48, 40), bands=(1,))  # column, row, width, height
+    ...     small = stream.preview(40)
+    >>> part.pixels.shape, part.metadata["transform"]
+    ((1, 40, 48), [1.0, 0.0, 412064.0, 0.0, -1.0, 5317968.0])
+    >>> small.pixels.shape
+    (3, 32, 40)
     """
     if not callable(source) and not isinstance(source, (str, os.PathLike)):
         raise InputError(
@@ -353,6 +398,18 @@ def decode_file(
     `max_pixels`: what the file may have, width x height x bands; more is LimitExceeded. `settings` are those of
     DecodeSettings (weights, device, fast, on_error) and of OutputSettings (bands, driver, creation_options, overwrite,
     progress). `threads`: of the CPU, all by default.
+
+    >>> import rscodec
+    >>> from rscodec.synthetic.sample import synthesize
+    >>> pixels, metadata = synthesize((160, 128))  # uint8, 3 bands, 128 rows, 160 columns
+    >>> scene = rscodec.Scene(pixels, metadata=metadata)
+    >>> scene.save("scene.tif")
+    >>> report = rscodec.encode_file("scene.tif", "scene.bin", quality=3)
+    >>> report = rscodec.decode_file("scene.bin", "part.tif", window=(64, 32, 48, 40), bands=(3, 2, 1))
+    >>> report.width, report.height, report.bands, report.tiles_bad
+    (48, 40, 3, [])
+    >>> rscodec.Scene.load("part.tif").pixels.shape
+    (3, 40, 48)
     """
     started = time.perf_counter()
     how, output = settings_of(settings, DecodeSettings, OutputSettings)
@@ -387,6 +444,15 @@ def enhance_file(
 
     Where the raster does not say what is red, green and blue, the first three of `bands` are. `settings` are those of
     OutputSettings: bands, driver, creation_options, overwrite, progress.
+
+    >>> import rscodec
+    >>> from rscodec.synthetic.sample import synthesize
+    >>> pixels, metadata = synthesize((160, 128))  # uint8, 3 bands, 128 rows, 160 columns
+    >>> scene = rscodec.Scene(pixels, metadata=metadata)
+    >>> scene.save("scene.tif")
+    >>> report = rscodec.enhance_file("scene.tif", "enhanced.tif", rscodec.EnhanceSettings("ldm-jpeg2000", seed=1))
+    >>> report.width, report.height, report.bands
+    (160, 128, [1, 2, 3])
     """
     from rscodec.enhancers.apply import enhanced_raster
 
@@ -420,6 +486,14 @@ def upscale_file(
     A `window` counts pixels before, and looks as in the whole. Where the scene does not say what is red, green and
     blue, the first three of `bands` are. `max_pixels`: what the file may have, width x height x bands; more is
     LimitExceeded. `settings` are those of decode_file; weights (the codec's), fast and on_error are for a stream.
+
+    >>> import rscodec
+    >>> from rscodec.synthetic.sample import synthesize
+    >>> pixels, metadata = synthesize(64)
+    >>> rscodec.Scene(pixels, metadata=metadata).save("scene.tif")
+    >>> report = rscodec.upscale_file("scene.tif", "larger.tif", rscodec.UpscaleSettings("slimdiff", scale=4))
+    >>> report.width, report.height, report.bands
+    (256, 256, [1, 2, 3])
     """
     started = time.perf_counter()
     how, output = settings_of(settings, DecodeSettings, OutputSettings)
@@ -489,6 +563,16 @@ def preview_file(
     """Decode to a small picture in an image file, its longest side about so many pixels.
 
     `threads`, `max_pixels` and `settings` as for decode_file.
+
+    >>> import rscodec
+    >>> from rscodec.synthetic.sample import synthesize
+    >>> pixels, metadata = synthesize((160, 128))  # uint8, 3 bands, 128 rows, 160 columns
+    >>> scene = rscodec.Scene(pixels, metadata=metadata)
+    >>> scene.save("scene.tif")
+    >>> report = rscodec.encode_file("scene.tif", "scene.bin", quality=3)
+    >>> report = rscodec.preview_file("scene.bin", "preview.png", 40, driver="PNG")
+    >>> report.width, report.height
+    (40, 32)
     """
     from rscodec.stream.preview import PreviewPicture, factor_for, shrunk
 
@@ -527,6 +611,16 @@ def verify_file(
 
     The nodata value of the stream, if it has one, says which pixels of the scene are valid. Where the scene names
     another or none, metadata differs, as `validate_files` says too.
+
+    >>> import rscodec
+    >>> from rscodec.synthetic.sample import synthesize
+    >>> pixels, metadata = synthesize((160, 128))  # uint8, 3 bands, 128 rows, 160 columns
+    >>> scene = rscodec.Scene(pixels, metadata=metadata)
+    >>> scene.save("scene.tif")
+    >>> report = rscodec.encode_file("scene.tif", "scene.bin", max_error=3)
+    >>> report = rscodec.verify_file("scene.bin", "scene.tif")
+    >>> report.ok, report.max_abs_error, report.metadata_exact
+    (True, 3.0, True)
     """
     from rscodec.models.weights import codec_for_decoding
     from rscodec.stream.verify import verify
@@ -545,7 +639,20 @@ def verify_file(
 
 
 def validate_files(scene: str | Path, other: str | Path) -> list[str]:
-    """Differences between two scenes, rasters or streams, in anything but what was measured, a line each."""
+    """Differences between two scenes, rasters or streams, in anything but what was measured, a line each.
+
+    >>> import rscodec
+    >>> from rscodec.synthetic.sample import synthesize
+    >>> pixels, metadata = synthesize((160, 128))  # uint8, 3 bands, 128 rows, 160 columns
+    >>> scene = rscodec.Scene(pixels, metadata=metadata)
+    >>> scene.save("scene.tif")
+    >>> report = rscodec.encode_file("scene.tif", "scene.bin", quality=3)
+    >>> rscodec.validate_files("scene.tif", "scene.bin")
+    []
+    >>> report = rscodec.decode_file("scene.bin", "part.tif", window=(0, 0, 160, 100))
+    >>> rscodec.validate_files("scene.bin", "part.tif")
+    ['height: 128 in the one, 100 in the other']
+    """
     from rscodec.stream.validate import validate
 
     return validate(scene, other)

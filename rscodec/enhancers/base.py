@@ -24,7 +24,16 @@ from rscodec.bitstreams.errors import InputError
 
 @dataclass(frozen=True)
 class EnhanceSettings:
-    """`model`: a row of the registry or a weights file. `force`: also where the model was not measured."""
+    """`model`: a row of the registry or a weights file. `force`: also where the model was not measured.
+
+    >>> import rscodec
+    >>> rscodec.EnhanceSettings("ldm", strength=0.5).seed
+    0
+    >>> rscodec.EnhanceSettings("ldm", strength=2)
+    Traceback (most recent call last):
+        ...
+    rscodec.bitstreams.errors.InputError: --strength 2: give one from 0 to 1
+    """
 
     model: str | Path
     seed: int = 0

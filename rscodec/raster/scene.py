@@ -17,7 +17,18 @@ from rscodec.raster.writer import BLOCK, RasterWriter
 
 @dataclass
 class Scene:
-    """pixels (B,H,W), class planes of its coded bands (P,H,W) or None (every pixel is valid), metadata."""
+    """pixels (B,H,W), class planes of its coded bands (P,H,W) or None (every pixel is valid), metadata.
+
+    >>> import rscodec
+    >>> from rscodec.synthetic.sample import synthesize
+    >>> pixels, metadata = synthesize((160, 128), bands=4, dtype="uint16", nodata=0)
+    >>> rscodec.Scene(pixels, metadata=metadata).save("scene.tif")
+    >>> scene = rscodec.Scene.load("scene.tif", bands=(1, 4))
+    >>> scene.pixels.shape, scene.nodata, scene.metadata["descriptions"]
+    ((2, 128, 160), 0.0, ['red', 'nir'])
+    >>> bool((scene.mask == (scene.pixels != 0)).all())
+    True
+    """
 
     pixels: np.ndarray
     classes: np.ndarray | None = None

@@ -28,6 +28,14 @@ class EncodeSettings:
     `balance`: an error counts by how much its band varies, so that bands that vary little keep their detail.
 
     `weights`: a file instead of the packaged ones. `tile`: edge in pixels. `threads`: of the CPU, all by default.
+
+    >>> import rscodec
+    >>> rscodec.EncodeSettings(psnr=40).has_target
+    True
+    >>> rscodec.EncodeSettings(quality=9)
+    Traceback (most recent call last):
+        ...
+    rscodec.bitstreams.errors.InputError: --quality 9: give one from 1 to 8
     """
 
     quality: float | None = None

@@ -30,7 +30,16 @@ EDGE_UNIT = 16  # of windows
 
 @dataclass(frozen=True)
 class UpscaleSettings:
-    """`model`: a row of the registry or a weights file. `seed`: for models that draw, 0 unless it is given."""
+    """`model`: a row of the registry or a weights file. `seed`: for models that draw, 0 unless it is given.
+
+    >>> import rscodec
+    >>> rscodec.UpscaleSettings("e2diff", scale=2.5).target(101)  # pixels
+    253
+    >>> rscodec.UpscaleSettings("e2diff", scale=0.5)
+    Traceback (most recent call last):
+        ...
+    rscodec.bitstreams.errors.InputError: --scale 0.5: give one from 1 to 10
+    """
 
     model: str | Path
     scale: float
