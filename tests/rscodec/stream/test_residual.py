@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 
-from rscodec.bitstreams.errors import BitstreamError
+from rscodec.bitstreams.errors import SymbolsDamaged
 from rscodec.codec.logistic import TABLES, TOTAL, logistic_coder, symbol_bits
 from rscodec.stream.residual import Range, decode_residual, encode_residual
 from rscodec.synthetic.sample import synthesize
@@ -86,22 +86,42 @@ def test_no_value_comes_to_stand_in_the_gap(reach):
     assert not ((decoded >= 100) & (decoded <= 102)).any()
 
 
-def test_damage_is_an_error_or_other_values(picture):
+def test_a_changed_bit_is_refused_or_gives_other_values(picture):
     base, valid = blurred(picture), np.ones(picture.shape, bool)
     payload, decoded = encode_residual(picture, base, valid, ~valid, 1, WIDE)
-    rng = np.random.default_rng(7)
+    rng, refused = np.random.default_rng(7), 0
     for _ in range(30):
         damaged = bytearray(payload)
         damaged[rng.integers(len(damaged))] ^= 1 << rng.integers(8)
         try:
-            assert decode_residual(bytes(damaged), base, valid, 1, WIDE).shape == picture.shape
-        except BitstreamError:
-            pass
-    for cut in b"", payload[:5], rng.bytes(40), b"\xff" * 60:
-        try:
-            assert (decode_residual(cut, base, valid, 1, WIDE) != decoded).any()
-        except BitstreamError:
-            pass
+            found = decode_residual(bytes(damaged), base, valid, 1, WIDE)
+        except SymbolsDamaged:
+            refused += 1
+        else:
+            assert found.shape == picture.shape and (found != decoded).any()
+    assert 0 < refused < 30
+
+
+@pytest.mark.parametrize(
+    "payload, why",
+    [
+        (b"", "shorter than any"),
+        (bytes(5), "shorter than any"),
+        (b"\xff" * 60, "a symbol that no encoder writes"),
+        (b"\xff" * 10**6, "longer than any"),
+    ],
+)
+def test_bytes_that_no_encoder_wrote_are_refused(picture, payload, why):
+    with pytest.raises(SymbolsDamaged, match=why):
+        decode_residual(payload, blurred(picture), np.ones(picture.shape, bool), 1, WIDE)
+
+
+def test_a_cut_payload_gives_other_values(picture):
+    """Their checksum tells; what is missing reads as zeros."""
+    base, valid = blurred(picture), np.ones(picture.shape, bool)
+    payload, decoded = encode_residual(picture, base, valid, ~valid, 1, WIDE)
+    found = decode_residual(payload[: len(payload) // 2], base, valid, 1, WIDE)
+    assert (found[0] == decoded[0]).all() and (found[-1] != decoded[-1]).any()
 
 
 def test_tables_add_up_and_get_wider():
