@@ -27,6 +27,7 @@ SOLE_USERS = {
     "compressai": {"rscodec/codec/elic.py"},
     "rasterio": {
         "rscodec/raster/gdal.py",
+        "rscodec/raster/gdal_errors.py",
         "rscodec/raster/reader.py",
         "rscodec/raster/writer.py",
         "rscodec/raster/metadata.py",
@@ -134,6 +135,11 @@ def test_the_library_neither_parses_nor_prints_nor_exits(path: Path):
 def test_a_library_stays_in_its_files(library: str):
     users = {name(path) for path in LIBRARY if library in tops(path)}
     assert users <= SOLE_USERS[library]
+
+
+@pytest.mark.parametrize("path", [*SOURCES, *TOOLS], ids=name)
+def test_nothing_private_of_rasterio_is_imported(path: Path):
+    assert not [module for module in imports(path) if module.startswith("rasterio.") and "._" in module]
 
 
 def run(code: str, *args: str) -> str:

@@ -7,12 +7,13 @@ from itertools import chain
 
 import numpy as np
 from rasterio import Affine
-from rasterio._err import CPLE_BaseError
 from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
 from rasterio.features import rasterize, shapes
 from rasterio.warp import reproject, transform, transform_bounds, transform_geom
 
 from rscodec.bitstreams.errors import InputError
+from rscodec.raster.gdal_errors import public_errors
 from rscodec.raster.metadata import parse_crs
 
 DECIMALS = 7  # of a degree: a centimetre
@@ -66,8 +67,9 @@ class Grid:
     def projected(self, outlines: list[dict], crs: str, name: str) -> list[dict]:
         """GeoJSON in `crs`, from a file of that name -> in the CRS of this grid."""
         try:
-            return transform_geom(parse_crs(crs), parse_crs(self.crs), outlines)
-        except CPLE_BaseError as problem:
+            with public_errors():
+                return transform_geom(parse_crs(crs), parse_crs(self.crs), outlines)
+        except RasterioError as problem:
             where = f"{name} has outlines that are nowhere on Earth ({problem})"
             raise InputError(f"{where}: is its CRS wrong?") from problem
 

@@ -11,12 +11,12 @@ import itertools
 
 import numpy as np
 from rasterio import Affine
-from rasterio._err import CPLE_BaseError
 from rasterio.control import GroundControlPoint
-from rasterio.errors import CRSError
+from rasterio.errors import CRSError, RasterioError
 from rasterio.transform import from_gcps
 from rasterio.warp import transform_geom
 
+from rscodec.raster.gdal_errors import public_errors
 from rscodec.raster.metadata import parse_crs
 
 POINTS = 8  # on each edge: a straight line in one CRS is bent in another
@@ -43,8 +43,11 @@ def footprint(metadata: dict, width: int, height: int) -> tuple[dict, list[float
         return None
     outline = {"type": "Polygon", "coordinates": [ring]}
     try:
-        geometry = transform_geom(parse_crs(crs), "EPSG:4326", outline, antimeridian_cutting=True, precision=DECIMALS)
-    except (CPLE_BaseError, CRSError):
+        with public_errors():
+            geometry = transform_geom(
+                parse_crs(crs), "EPSG:4326", outline, antimeridian_cutting=True, precision=DECIMALS
+            )
+    except (RasterioError, CRSError):
         return None
     parts = geometry["coordinates"] if geometry["type"] == "MultiPolygon" else [geometry["coordinates"]]
     if not all(np.isfinite(part[0]).all() for part in parts):

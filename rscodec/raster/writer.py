@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import rasterio
 import rasterio.shutil
-from rasterio._err import CPLE_BaseError
 from rasterio.enums import Interleaving
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
@@ -21,6 +20,7 @@ from rasterio.windows import Window
 from rscodec.bitstreams.atomic import AtomicPath
 from rscodec.bitstreams.errors import OutputError
 from rscodec.raster.gdal import CACHE_BYTES, OptionComplaints, cause, gdal
+from rscodec.raster.gdal_errors import public_errors
 from rscodec.raster.metadata import alpha_bands, nodata_value, write_metadata
 from rscodec.raster.validity import native
 
@@ -178,9 +178,9 @@ class RasterWriter:
         """
         complaints = OptionComplaints()
         try:
-            with gdal(), complaints:
+            with gdal(), complaints, public_errors():
                 yield
-        except (RasterioError, CPLE_BaseError, ValueError) as error:
+        except (RasterioError, ValueError) as error:
             self._output.check_space()
             raise OutputError(f"cannot write {self.path}: {cause(error)}") from error
         if complaints.found:

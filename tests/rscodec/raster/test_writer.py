@@ -159,3 +159,9 @@ def test_creation_options_that_gdal_does_not_know_are_refused(tmp_path, options:
         with RasterWriter(path, (8, 8, 1, "uint8"), {}, driver, options) as writer:
             writer.write(np.zeros((1, 8, 8), np.uint8), 0, 0)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_value_of_a_creation_option_that_gdal_refuses_is_an_error(tmp_path: Path):
+    with pytest.raises(OutputError, match="cannot write .*: Illegal ZLEVEL value '99'"):
+        Scene(pixels()).save(tmp_path / "a.png", ZLEVEL="99")
+    assert not list(tmp_path.iterdir())
