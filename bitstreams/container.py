@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import BinaryIO
@@ -163,7 +163,7 @@ class StreamWriter:
         self,
         target: str | os.PathLike | BinaryIO,
         header: Header,
-        metadata: dict | None = None,
+        metadata: Mapping[str, object] | None = None,
         radiometry: bytes | None = None,
         overwrite: bool = False,
         bound: float | None = None,

@@ -9,6 +9,7 @@ import json
 import math
 import struct
 import zlib
+from collections.abc import Mapping
 from typing import NoReturn
 
 from .errors import BadField, InputError, MetadataDamaged
@@ -24,7 +25,7 @@ def pack_section(data: bytes) -> bytes:
     return bytes([*prefix, length]) + data
 
 
-def pack_metadata(metadata: dict) -> bytes:
+def pack_metadata(metadata: Mapping[str, object]) -> bytes:
     """A JSON object, keys sorted, no spaces, ASCII, deflated by zlib."""
     try:
         text = json.dumps(metadata, sort_keys=True, separators=(",", ":"), allow_nan=False)

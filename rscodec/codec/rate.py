@@ -8,12 +8,15 @@ Tables hold one row for each of the eight whole qualities (the *levels*); betwee
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch
 
 from rscodec.bitstreams.limits import QUALITY_MAX, QUALITY_MIN, QUALITY_STEPS
 
 LEVELS = 8
 LAMBDA_MIN, LAMBDA_RATIO = 5e-4, 800.0
+Quality = TypeVar("Quality", float, torch.Tensor)
 
 
 def to_wire(quality: float) -> int:
@@ -28,7 +31,7 @@ def from_wire(steps: int) -> float:
     return steps / QUALITY_STEPS
 
 
-def weight(quality: torch.Tensor) -> torch.Tensor:
+def weight(quality: Quality) -> Quality:
     """lambda(q), for the loss (bits per pixel) + lambda * 255^2 * MSE."""
     return LAMBDA_MIN * LAMBDA_RATIO ** ((quality - 1) / (LEVELS - 1))
 

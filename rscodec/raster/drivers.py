@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 DRIVERS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".jp2": "JP2OpenJPEG"}
@@ -9,7 +10,7 @@ TRUE = ("yes", "true", "on", "1")
 COG_RESAMPLES = ("tiling_scheme", "target_srs", "res", "extent")
 
 
-def driver_for(path) -> str:
+def driver_for(path: str | os.PathLike) -> str:
     """The GDAL driver for a file name's suffix; GTiff for those not known."""
     return DRIVERS.get(Path(path).suffix.lower(), "GTiff")
 

@@ -8,7 +8,7 @@ import numpy as np
 def to_dtype(values: np.ndarray, dtype: str) -> np.ndarray:
     """float64 -> dtype: rounded to nearest if it is an integer type, clipped to its range."""
     if np.issubdtype(dtype, np.integer):
-        limits = np.iinfo(dtype)
+        limits: np.iinfo | np.finfo = np.iinfo(dtype)
         values = np.rint(values)
     else:
         limits = np.finfo(dtype)

@@ -64,8 +64,9 @@ def _slope(values: np.ndarray, weights: np.ndarray, axis: int, coarser: int = CO
     values, weights = np.moveaxis(values, axis, 0), np.moveaxis(weights, axis, 0)
     pairs = weights[1:] * weights[:-1]
     steps = np.diff(values, axis=0) * pairs
-    sides = ((1, 0), (0, 0)), ((0, 1), (0, 0))
-    known, total = (np.moveaxis(sum(np.pad(part, side) for side in sides), 0, axis) for part in (pairs, steps))
+    sides, nothing = (((1, 0), (0, 0)), ((0, 1), (0, 0))), np.zeros(())
+    both = (sum((np.pad(part, side) for side in sides), nothing) for part in (pairs, steps))
+    known, total = (np.moveaxis(part, 0, axis) for part in both)
     return _push_pull(total / np.where(known > 0, known, 1), known / 2)
 
 

@@ -17,13 +17,13 @@ from rasterio.transform import from_gcps
 from rasterio.warp import transform_geom
 
 from rscodec.raster.gdal_errors import public_errors
-from rscodec.raster.metadata import parse_crs
+from rscodec.raster.metadata import Metadata, parse_crs
 
 POINTS = 8  # on each edge: a straight line in one CRS is bent in another
 DECIMALS = 7  # a centimetre
 
 
-def footprint(metadata: dict, width: int, height: int) -> tuple[dict, list[float]] | None:
+def footprint(metadata: Metadata, width: int, height: int) -> tuple[dict, list[float]] | None:
     """(GeoJSON geometry, [west, south, east, north]); None for a scene that does not say where it lies, or of which
     a part of the outline has no longitude and latitude, as a full disk from a geostationary orbit.
 
@@ -57,7 +57,8 @@ def footprint(metadata: dict, width: int, height: int) -> tuple[dict, list[float
         several = len(parts) > 1
         geometry = {"type": "MultiPolygon" if several else "Polygon", "coordinates": parts if several else parts[0]}
     boxes = np.array([_box(part[0]) for part in parts])
-    west, south, east, north = (*boxes[:, :2].min(0), *boxes[:, 2:].max(0))
+    west, south = boxes[:, :2].min(0)
+    east, north = boxes[:, 2:].max(0)
     if len(parts) > 1:
         west, east = boxes[:, 0].max(), boxes[:, 2].min()
     return geometry, [float(west), float(south), float(east), float(north)]
@@ -97,6 +98,6 @@ def _cut(ring: np.ndarray, side: int) -> np.ndarray:
     return np.array([*kept, kept[0]])
 
 
-def _box(ring: list) -> tuple[float, float, float, float]:
+def _box(ring: list | np.ndarray) -> tuple[float, float, float, float]:
     xs, ys = np.array(ring)[:, :2].T
     return xs.min(), ys.min(), xs.max(), ys.max()

@@ -6,7 +6,9 @@ import logging
 import re
 import threading
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning
@@ -17,7 +19,7 @@ CACHE_BYTES = 64 * 2**20  # of GDAL's blocks
 class OptionComplaints(logging.Handler):
     """While it is entered, gathers GDAL's warnings about creation options: a misspelt one is otherwise ignored."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.found: list[str] = []
 
@@ -28,7 +30,7 @@ class OptionComplaints(logging.Handler):
     def __enter__(self) -> None:
         logging.getLogger("rasterio._env").addHandler(self)
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, *_: object) -> None:
         logging.getLogger("rasterio._env").removeHandler(self)
 
 
@@ -37,7 +39,7 @@ class _Silence:
     that comes in sets them, and the last one that leaves puts them back.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._lock, self._inside = threading.Lock(), 0
 
     def __enter__(self) -> None:
@@ -48,7 +50,7 @@ class _Silence:
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
             self._inside += 1
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, *exception: Any) -> None:
         with self._lock:
             self._inside -= 1
             if not self._inside:
@@ -59,7 +61,7 @@ _silence = _Silence()
 
 
 @contextmanager
-def gdal():
+def gdal() -> Iterator[None]:
     """GDAL with a bounded block cache, masks inside TIFFs, and no word about images without georeference."""
     options = {"GDAL_CACHEMAX": CACHE_BYTES, "GDAL_TIFF_INTERNAL_MASK": True}
     with _silence, rasterio.Env(**options):

@@ -3,21 +3,9 @@
     open dataset --read_metadata--> {"crs": ..., "transform": ..., ...} --write_metadata--> new dataset
                                      select_bands, crop_metadata, scale_metadata
 
-Only what differs from the defaults is present, so a plain PNG, JPEG or TIFF has {}:
-
-    crs         "EPSG:32633" where that says it all, else WKT2
-    transform   [a, b, c, d, e, f] of the affine geotransform
-    gcps        [[row, col, x, y, z, id, info], ...], with gcps_crs like crs
-    rpcs        the RPC tags
-    nodata      the value as text, "nan" too
-    tags        {namespace: {key: value}}, "" is the default namespace
-    band_tags   the same for each band
-    descriptions, units, scales, offsets, colorinterp: a list each, one item for each band
-    masked      true if a dataset mask says which pixels are valid
-
-Left out is how the pixels were stored (driver, compression, interleaving): it is no property of the scene. RPCs are
-numbers: units beside them are dropped, and RPCs that do not say where they begin, which nothing can use, are, too.
-Floats survive because JSON writes the shortest text that reads back as the same double.
+`Metadata` lists the keys. Left out is how the pixels were stored (driver, compression, interleaving): it is no property
+of the scene. RPCs are numbers: units beside them are dropped, and RPCs that do not say where they begin, which nothing
+can use, are, too. Floats survive because JSON writes the shortest text that reads back as the same double.
 """
 
 from __future__ import annotations
@@ -25,6 +13,8 @@ from __future__ import annotations
 import logging
 import re
 import threading
+from collections.abc import Iterable, Mapping
+from typing import Any, TypedDict, cast
 
 import numpy as np
 from rasterio import Affine
@@ -33,6 +23,7 @@ from rasterio.crs import CRS
 from rasterio.dtypes import in_dtype_range
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import CRSError
+from rasterio.io import DatasetReader, DatasetWriter
 
 from rscodec.bitstreams.errors import InputError
 from rscodec.raster.validity import native
@@ -50,8 +41,31 @@ CRS_TOLERANCE = 1e-13  # as WKT has them, and GeoTIFF keeps axes instead of the 
 CRS_NUMBERS = re.compile(r'(PARAMETER|ELLIPSOID|SPHEROID|PRIMEM)\["[^"]*",([-+.\deE]+(?:,[-+.\deE]+)?)')
 CRS_UNITS = re.compile(r'UNIT\["([^"]*)"')
 
+Tags = dict[str, dict[str, str]]  # {namespace: {key: value}}, "" is the default namespace
 
-def read_metadata(source, bands: tuple[int, ...]) -> dict:
+
+class Metadata(TypedDict, total=False):
+    """Only what differs from the defaults is present, so a plain PNG, JPEG or TIFF has {}. A stream may have more keys,
+    which are kept. rscodec/raster/metadata_schema.py checks the values.
+    """
+
+    crs: str  # "EPSG:32633" where that says it all, else WKT2
+    transform: list[float]  # [a, b, c, d, e, f] of the affine geotransform
+    gcps: list[list[Any]]  # [row, col, x, y, z, id, info] of each ground control point
+    gcps_crs: str  # like crs
+    rpcs: dict[str, str]  # the RPC tags
+    nodata: str  # the value as text, "nan" too
+    tags: Tags
+    band_tags: list[Tags]  # this list, and each that follows, has one item for each band
+    descriptions: list[str | None]
+    units: list[str | None]
+    scales: list[float]
+    offsets: list[float]
+    colorinterp: list[str]
+    masked: bool  # True if a dataset mask says which pixels are valid
+
+
+def read_metadata(source: DatasetReader, bands: tuple[int, ...]) -> Metadata:
     """The metadata of an open rasterio dataset, as far as these bands (1-based) are concerned."""
     points, points_crs = source.gcps
     band_tags = [_read_tags(source, band) for band in bands]
@@ -73,10 +87,15 @@ def read_metadata(source, bands: tuple[int, ...]) -> dict:
         "colorinterp": _unless_default([colour.name for colour in chosen["colorinterp"]], source.dtypes[0]),
         "masked": any(source.mask_flag_enums[band - 1] == [MaskFlags.per_dataset] for band in bands),
     }
-    return {key: value for key, value in metadata.items() if value}
+    return _present(metadata)
 
 
-def write_metadata(target, metadata: dict) -> None:
+def _present(metadata: Mapping[str, object]) -> Metadata:
+    """Without the keys that hold nothing, or a default."""
+    return cast(Metadata, {key: value for key, value in metadata.items() if value})
+
+
+def write_metadata(target: DatasetWriter, metadata: Metadata) -> None:
     """Give a new dataset, without pixels yet, this metadata. Its nodata value was set when it was created."""
     for namespace, items in metadata.get("tags", {}).items():
         _write_tags(target, namespace, items)
@@ -92,9 +111,10 @@ def write_metadata(target, metadata: dict) -> None:
         target.gcps = points, parse_crs(metadata.get("gcps_crs")) or CRS()
     if "rpcs" in metadata:
         target.update_tags(ns="RPC", **metadata["rpcs"])
+    given: Mapping[str, Any] = metadata
     for key in ("descriptions", "units", "scales", "offsets"):
-        if key in metadata:
-            values = metadata[key]
+        if key in given:
+            values = given[key]
             setattr(target, key, [v or "" for v in values] if key == "units" else values)
     names = metadata.get("colorinterp") or default_colours(target.count, target.dtypes[0])
     colours = [ColorInterp[name] for name in names]
@@ -102,23 +122,23 @@ def write_metadata(target, metadata: dict) -> None:
         target.colorinterp = colours
 
 
-def select_bands(metadata: dict, bands: tuple[int, ...], count: int, dtype: str) -> dict:
+def select_bands(metadata: Metadata, bands: tuple[int, ...], count: int, dtype: str) -> Metadata:
     """The metadata of a dataset made of these bands (0-based) of a dataset with `count` bands."""
-    selected = dict(metadata)
+    selected: dict[str, Any] = dict(metadata)
     for key in (*PER_BAND, "band_tags"):
-        if key in metadata:
-            selected[key] = [metadata[key][band] for band in bands]
+        if key in selected:
+            selected[key] = [selected[key][band] for band in bands]
     colours = metadata.get("colorinterp") or default_colours(count, dtype)
     selected["colorinterp"] = _unless_default([colours[band] for band in bands], dtype)
-    defaults = {"band_tags": {}, "descriptions": None, "units": None, "scales": 1.0, "offsets": 0.0}
+    defaults: dict[str, object] = {"band_tags": {}, "descriptions": None, "units": None, "scales": 1.0, "offsets": 0.0}
     for key, default in defaults.items():
         selected[key] = _unless_all(selected.get(key, []), default)
-    return {key: value for key, value in selected.items() if value}
+    return _present(selected)
 
 
-def crop_metadata(metadata: dict, col: int, row: int, width: int, height: int) -> dict:
+def crop_metadata(metadata: Metadata, col: int, row: int, width: int, height: int) -> Metadata:
     """The metadata of a window: georeference moved, statistics of the whole scene dropped."""
-    cropped = dict(metadata)
+    cropped: dict[str, object] = dict(metadata)
     if "transform" in metadata:
         cropped["transform"] = list(Affine(*metadata["transform"]) * Affine.translation(col, row))[:6]
     if "gcps" in metadata:
@@ -130,12 +150,12 @@ def crop_metadata(metadata: dict, col: int, row: int, width: int, height: int) -
     if "band_tags" in metadata:
         band_tags = [_without_statistics(tags) for tags in metadata["band_tags"]]
         cropped["band_tags"] = band_tags if any(band_tags) else None
-    return {key: value for key, value in cropped.items() if value}
+    return _present(cropped)
 
 
-def scale_metadata(metadata: dict, across: float, down: float) -> dict:
+def scale_metadata(metadata: Metadata, across: float, down: float) -> Metadata:
     """The metadata of a picture whose pixels are so many times as wide and as high, from the same corner."""
-    scaled = dict(metadata)
+    scaled: dict[str, object] = dict(metadata)
     if "transform" in metadata:
         scaled["transform"] = list(Affine(*metadata["transform"]) * Affine.scale(across, down))[:6]
     if "gcps" in metadata:
@@ -151,15 +171,15 @@ def scale_metadata(metadata: dict, across: float, down: float) -> dict:
     if "band_tags" in metadata:
         band_tags = [_without_statistics(tags) for tags in metadata["band_tags"]]
         scaled["band_tags"] = band_tags if any(band_tags) else None
-    return {key: value for key, value in scaled.items() if value}
+    return _present(scaled)
 
 
-def nodata_value(metadata: dict) -> float | None:
+def nodata_value(metadata: Metadata) -> float | None:
     """The nodata value as a number."""
     return float(metadata["nodata"]) if "nodata" in metadata else None
 
 
-def alpha_bands(metadata: dict) -> tuple[int, ...]:
+def alpha_bands(metadata: Metadata) -> tuple[int, ...]:
     """Indices (0-based) of the bands that say how opaque a pixel is; they are kept losslessly."""
     return tuple(band for band, name in enumerate(metadata.get("colorinterp", [])) if name == "alpha")
 
@@ -171,12 +191,12 @@ def default_colours(count: int, dtype: str) -> list[str]:
     return ["gray"] + ["undefined"] * (count - 1)
 
 
-def description(width: int, height: int, bands: int, dtype: str, metadata: dict) -> dict:
+def description(width: int, height: int, bands: int, dtype: str, metadata: Metadata) -> dict[str, object]:
     """A dataset or a stream in the form that `differences` compares."""
     return {"width": width, "height": height, "bands": bands, "dtype": dtype, **metadata}
 
 
-def differences(a: dict, b: dict) -> list[str]:
+def differences(a: Mapping[str, object], b: Mapping[str, object]) -> list[str]:
     """One line for each thing in which two descriptions differ; none if only pixels can differ."""
     return [
         f"{key}: {_short(a.get(key))} in the one, {_short(b.get(key))} in the other"
@@ -185,15 +205,16 @@ def differences(a: dict, b: dict) -> list[str]:
     ]
 
 
-def unwritable(metadata: dict, dtype: str) -> list[str]:
+def unwritable(metadata: Metadata, dtype: str) -> list[str]:
     """The keys whose value no image can hold: a CRS that GDAL does not know, a nodata value beyond the pixels' type."""
-    found = [key for key in ("crs", "gcps_crs") if key in metadata and not _is_crs(metadata[key])]
+    crs = {"crs": metadata.get("crs"), "gcps_crs": metadata.get("gcps_crs")}
+    found = [key for key, text in crs.items() if not _is_crs(text)]
     nodata = nodata_value(metadata)
     holds = nodata is None or native(nodata, dtype) is not None or in_dtype_range(nodata, dtype)
     return found if holds else [*found, "nodata"]
 
 
-def _is_crs(text: str) -> bool:
+def _is_crs(text: str | None) -> bool:
     try:
         parse_crs(text)
     except CRSError:
@@ -210,7 +231,7 @@ def parse_crs(text: str | None) -> CRS | None:
     return CRS.from_user_input(text)
 
 
-def _same(key: str, a, b) -> bool:
+def _same(key: str, a: Any, b: Any) -> bool:
     if a == b:
         return True
     if a is None or b is None:
@@ -253,7 +274,7 @@ def _same_numbers(a: str, b: str) -> bool:
         return a == b
 
 
-def _short(value) -> str:
+def _short(value: object) -> str:
     text = "nothing" if value is None else "yes" if value is True else repr(value)
     return text if len(text) <= 160 else text[:157] + "..."
 
@@ -279,7 +300,7 @@ def _wkt(crs: CRS) -> str:
         return crs.to_wkt()
 
 
-def _read_tags(source, band: int = 0) -> dict[str, dict[str, str]]:
+def _read_tags(source: DatasetReader, band: int = 0) -> Tags:
     names = ["", *(name for name in source.tag_namespaces(band) if name not in STORAGE_NAMESPACES)]
     tags = {name: _items(source, band, name) for name in names}
     if tags[""].get("AREA_OR_POINT") == "Area":  # what a TIFF says when nobody said anything
@@ -296,7 +317,7 @@ def _read_tags(source, band: int = 0) -> dict[str, dict[str, str]]:
     return {name: items for name, items in tags.items() if items}
 
 
-def _items(source, band: int, namespace: str) -> dict[str, str]:
+def _items(source: DatasetReader, band: int, namespace: str) -> dict[str, str]:
     with _Undecoded() as undecoded:
         return source.tags(band, ns=namespace or None) | dict(undecoded.items())
 
@@ -304,7 +325,7 @@ def _items(source, band: int, namespace: str) -> dict[str, str]:
 class _Undecoded(logging.Handler):
     """While it is entered, gathers the tags of this thread that are not UTF-8, which rasterio but tells of."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self._found: list[bytes] = []
         self._thread = threading.get_ident()
@@ -315,17 +336,18 @@ class _Undecoded(logging.Handler):
 
     def items(self) -> list[tuple[str, str]]:
         """As they were meant, most likely: Latin-1, which has a meaning for every byte."""
-        return [tuple(item.decode("latin-1").split("=", 1)) for item in self._found if b"=" in item]
+        parts = [item.decode("latin-1").partition("=") for item in self._found if b"=" in item]
+        return [(key, value) for key, _, value in parts]
 
     def __enter__(self) -> _Undecoded:
         logging.getLogger("rasterio._base").addHandler(self)
         return self
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, *_: object) -> None:
         logging.getLogger("rasterio._base").removeHandler(self)
 
 
-def _read_rpcs(source) -> dict[str, str]:
+def _read_rpcs(source: DatasetReader) -> dict[str, str]:
     rpcs = {key: _numbers(text) for key, text in source.tags(ns="RPC").items()}
     return rpcs if all(rpcs.get(key) for key in RPC_ORIGIN) else {}
 
@@ -345,7 +367,7 @@ def is_number(text: str) -> bool:
     return True
 
 
-def _without_statistics(tags: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+def _without_statistics(tags: Tags) -> Tags:
     kept = {
         namespace: {key: value for key, value in items.items() if not key.startswith("STATISTICS_")}
         for namespace, items in tags.items()
@@ -353,7 +375,7 @@ def _without_statistics(tags: dict[str, dict[str, str]]) -> dict[str, dict[str, 
     return {namespace: items for namespace, items in kept.items() if items}
 
 
-def _write_tags(target, namespace: str, items: dict[str, str], band: int = 0) -> None:
+def _write_tags(target: DatasetWriter, namespace: str, items: dict[str, str], band: int = 0) -> None:
     if namespace.startswith(XML):
         # rasterio joins key and value by "=", but this namespace is one document: split it at its first "=".
         key, _, value = items[namespace].partition("=")
@@ -368,5 +390,5 @@ def _unless_default(names: list[str], dtype: str) -> list[str] | None:
     return None if names == default_colours(len(names), dtype) else names
 
 
-def _unless_all(values, default) -> list | None:
+def _unless_all(values: Iterable[object], default: object) -> list | None:
     return None if all(value == default for value in values) else list(values)

@@ -6,60 +6,62 @@ A checksum says that the bytes are those that were written, not that whoever wro
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 from rscodec.bitstreams import StreamReader
 from rscodec.bitstreams.errors import InputError, LimitExceeded, MetadataDamaged
 from rscodec.bitstreams.limits import MAX_TAGS
-from rscodec.raster.metadata import COLOURS, RESERVED, RPC_ORIGIN, XML, is_number, unwritable
+from rscodec.raster.metadata import COLOURS, RESERVED, RPC_ORIGIN, XML, Metadata, is_number, unwritable
 
 
-def stream_metadata(reader: StreamReader) -> dict:
+def stream_metadata(reader: StreamReader) -> Metadata:
     """The metadata of a stream, or MetadataDamaged where a known key holds what no scene has."""
-    for key in _impossible(reader.metadata, reader.header.bands):
+    metadata = cast(Metadata, reader.metadata)  # which the rest of this function sees to
+    for key in _impossible(metadata, reader.header.bands):
         raise MetadataDamaged(f"the metadata have an impossible {key}; the stream is not one that rscodec writes")
-    if _tags(reader.metadata) > MAX_TAGS:
+    if _tags(metadata) > MAX_TAGS:
         raise LimitExceeded(
-            f"the scene has {_tags(reader.metadata)} tags, above the limit of {MAX_TAGS}; "
+            f"the scene has {_tags(metadata)} tags, above the limit of {MAX_TAGS}; "
             "the stream is not one that rscodec writes"
         )
-    return reader.metadata
+    return metadata
 
 
-def image_metadata(reader: StreamReader) -> dict:
+def image_metadata(reader: StreamReader) -> Metadata:
     """The same for whoever writes an image: MetadataDamaged where no image could hold it."""
     metadata = stream_metadata(reader)
     for key in unwritable(metadata, reader.header.dtype):
         raise MetadataDamaged(
-            f"no image can hold the {key} of the metadata, {metadata[key]!r:.160}; "
+            f"no image can hold the {key} of the metadata, {metadata.get(key)!r:.160}; "
             "decode the pixels in Python, with rscodec.open"
         )
     return metadata
 
 
-def check_metadata(metadata: dict, bands: int) -> None:
+def check_metadata(metadata: Metadata, bands: int) -> None:
     """Raise InputError where a stream of such metadata could not be read again."""
     for key in _impossible(metadata, bands):
         raise InputError(
-            f"the scene's metadata have an impossible {key}, {metadata[key]!r:.160}; "
+            f"the scene's metadata have an impossible {key}, {metadata.get(key)!r:.160}; "
             "rscodec/raster/metadata.py tells what it is to look like"
         )
     if _tags(metadata) > MAX_TAGS:
         raise InputError(f"the scene has {_tags(metadata)} tags, above the limit of {MAX_TAGS}; remove some")
 
 
-def _impossible(metadata: dict, bands: int) -> list[str]:
+def _impossible(metadata: Mapping[str, Any], bands: int) -> list[str]:
     return [key for key, has_form in FORMS.items() if key in metadata and not has_form(metadata[key], bands)]
 
 
-def _tags(metadata: dict) -> int:
+def _tags(metadata: Metadata) -> int:
     """How many tags there are, an empty namespace counted as one."""
     spaces = [metadata.get("tags", {}), *metadata.get("band_tags", [])]
     count = sum(max(1, len(items)) for space in spaces for items in space.values())
     return count + len(metadata.get("rpcs", {}))
 
 
-def _is_text(value, bands: int = 0) -> bool:
+def _is_text(value: object, bands: int = 0) -> bool:
     """GDAL's texts are UTF-8, and end at a NUL."""
     return isinstance(value, str) and "\0" not in value and _is_unicode(value)
 
@@ -72,47 +74,47 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def _is_number(value, bands: int = 0) -> bool:
+def _is_number(value: object, bands: int = 0) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
-def _reads_as_number(value, bands: int = 0) -> bool:
+def _reads_as_number(value: object, bands: int = 0) -> bool:
     return isinstance(value, str) and is_number(value)
 
 
-def _is_colour(value, bands: int = 0) -> bool:
+def _is_colour(value: object, bands: int = 0) -> bool:
     return isinstance(value, str) and value in COLOURS
 
 
-def _is_true(value, bands: int) -> bool:
+def _is_true(value: object, bands: int) -> bool:
     return value is True
 
 
-def _is_transform(value, bands: int) -> bool:
+def _is_transform(value: object, bands: int) -> bool:
     return isinstance(value, list) and len(value) == 6 and all(map(_is_number, value))
 
 
-def _is_point(value) -> bool:
+def _is_point(value: Any) -> bool:
     """[row, col, x, y, z, id, info]"""
     whole = isinstance(value, list) and len(value) == 7
     return whole and all(map(_is_number, value[:5])) and all(map(_is_text, value[5:]))
 
 
-def _are_points(value, bands: int) -> bool:
+def _are_points(value: object, bands: int) -> bool:
     return isinstance(value, list) and all(map(_is_point, value))
 
 
-def _are_texts(value, bands: int = 0) -> bool:
+def _are_texts(value: object, bands: int = 0) -> bool:
     return isinstance(value, dict) and all(map(_is_text, (*value, *value.values())))
 
 
-def _are_rpcs(value, bands: int) -> bool:
+def _are_rpcs(value: Any, bands: int) -> bool:
     if not _are_texts(value):
         return False
     return all(_reads_as_number(value.get(key)) for key in {*RPC_ORIGIN, *(RPC_SCALES & value.keys())})
 
 
-def _are_tags(value, bands: int = 0) -> bool:
+def _are_tags(value: Any, bands: int = 0) -> bool:
     texts = isinstance(value, dict) and all(map(_is_text, value)) and all(map(_are_texts, value.values()))
     return texts and all(
         _is_document(*one) if one[0].startswith(XML) else _can_be_written(one[1]) for one in value.items()
@@ -137,7 +139,7 @@ def _or_none(has_form: Callable) -> Callable:
 
 
 RPC_SCALES = {"LINE_SCALE", "SAMP_SCALE"}
-FORMS = {
+FORMS: dict[str, Callable] = {
     "crs": _is_text,
     "transform": _is_transform,
     "gcps": _are_points,

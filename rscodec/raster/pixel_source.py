@@ -15,7 +15,7 @@ import numpy as np
 from rscodec.bitstreams.errors import InputError
 from rscodec.bitstreams.limits import MAX_BANDS
 from rscodec.bitstreams.wire import DTYPES
-from rscodec.raster.metadata import alpha_bands, nodata_value
+from rscodec.raster.metadata import Metadata, alpha_bands, nodata_value
 from rscodec.raster.reader import RasterReader
 from rscodec.raster.scene import Scene
 from rscodec.raster.validity import check_nodata, classify
@@ -38,7 +38,7 @@ class PixelSource(Protocol):
     @property
     def dtype(self) -> str: ...
     @property
-    def metadata(self) -> dict: ...
+    def metadata(self) -> Metadata: ...
     @property
     def nodata(self) -> float | None: ...
     @property
@@ -83,7 +83,7 @@ class SceneSource:
 
     def read(self, window: Window) -> tuple[np.ndarray, np.ndarray | None]:
         inside = np.s_[:, window.row : window.bottom, window.col : window.right]
-        if not self.planes:
+        if self._classes is None or not self.planes:
             return self._pixels[inside], None
         return self._pixels[inside], self._classes[inside] if self.planes == 2 else self._classes[inside][:1]
 
@@ -104,7 +104,7 @@ class SourcePart:
 
 @contextmanager
 def open_source(
-    scene, bands: tuple[int, ...] | None = None, nodata: float | None = None
+    scene: str | Path | Scene | np.ndarray, bands: tuple[int, ...] | None = None, nodata: float | None = None
 ) -> Iterator[RasterReader | SceneSource]:
     """A source from a path, a Scene, or an array (rows, columns) or (bands, rows, columns)."""
     if isinstance(scene, (str, Path)):

@@ -13,12 +13,13 @@ from pathlib import Path
 
 from rscodec.bitstreams import StreamReader
 from rscodec.bitstreams.errors import InputError
+from rscodec.raster.metadata import Metadata
 
 PREFIX = "synthetic"
 BEFORE = f"{PREFIX}_before"
 
 
-def marked(metadata: dict, bands: list[int], facts: dict[str, object]) -> dict:
+def marked(metadata: Metadata, bands: list[int], facts: dict[str, object]) -> Metadata:
     """The metadata of a scene whose `bands` (counted from 1) are generated, in part or all; `facts` say how."""
     facts = {"bands": ",".join(map(str, bands))} | facts
     tags = {PREFIX: "yes"} | {f"{PREFIX}_{name}": str(fact) for name, fact in facts.items()}
@@ -29,13 +30,13 @@ def marked(metadata: dict, bands: list[int], facts: dict[str, object]) -> dict:
     return metadata | {"tags": namespaces | {"": others | tags}}
 
 
-def synthetic(metadata: dict) -> dict[str, str]:
+def synthetic(metadata: Metadata) -> dict[str, str]:
     """The tags that mark a scene as generated; none of a scene that was measured."""
     tags = metadata.get("tags", {}).get("", {})
     return {name: value for name, value in tags.items() if name.startswith(PREFIX)} if tags.get(PREFIX) == "yes" else {}
 
 
-def refuse_synthetic(metadata: dict, name: str | Path) -> None:
+def refuse_synthetic(metadata: Metadata, name: str | Path) -> None:
     """For whoever measures: pixels that a model made up are no measurement."""
     tags = synthetic(metadata)
     if tags:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import numpy as np
 import rasterio
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import RasterioError
+from rasterio.io import DatasetReader
 from rasterio.windows import Window as GdalWindow
 
 from rscodec.bitstreams.errors import InputError
@@ -32,7 +34,7 @@ class RasterReader:
     Raises InputError, in words a user understands, for whatever cannot be coded.
     """
 
-    def __init__(self, path, bands: tuple[int, ...] | None = None, nodata: float | None = None):
+    def __init__(self, path: str | os.PathLike, bands: tuple[int, ...] | None = None, nodata: float | None = None):
         self.path = path
         self._dataset = _open(path)
         try:
@@ -110,7 +112,7 @@ class RasterReader:
     def __enter__(self) -> RasterReader:
         return self
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _check(self, bands: tuple[int, ...] | None) -> tuple[int, ...]:
@@ -160,7 +162,7 @@ class RasterReader:
         self.metadata["nodata"] = repr(float(nodata))
 
 
-def is_stream(path) -> bool:
+def is_stream(path: str | os.PathLike) -> bool:
     """Is this a file that rscodec compressed, rather than an image?"""
     try:
         with Path(path).open("rb") as file:
@@ -169,7 +171,7 @@ def is_stream(path) -> bool:
         return False
 
 
-def _open(path):
+def _open(path: str | os.PathLike) -> DatasetReader:
     if str(path) == "-":
         raise InputError("standard input cannot be read: save the image in a file, and name that")
     try:
@@ -196,5 +198,5 @@ def _on_disk(name: str) -> list[str]:
     return [place for place in places if os.path.isfile(place)]
 
 
-def _listed(values) -> str:
+def _listed(values: Iterable[object]) -> str:
     return ", ".join(map(str, values))

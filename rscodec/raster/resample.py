@@ -29,7 +29,7 @@ def linear(distance: np.ndarray) -> np.ndarray:
     return (1 - np.abs(distance)).clip(min=0)
 
 
-REACH = {cubic: 2, linear: 1}  # pixels either way, of a kernel that is not stretched
+REACH: dict[Kernel, int] = {cubic: 2, linear: 1}  # pixels either way, of a kernel that is not stretched
 
 
 def centres(first: int, last: int, length: int, target: int) -> np.ndarray:
@@ -61,7 +61,7 @@ class Taps:
         """`pixels` begin at pixel `start` of the edge."""
         shape = [1] * pixels.ndim
         shape[axis] = -1
-        total = 0.0
+        total = np.zeros(())
         for index, weight in zip(self.index.T, self.weight.T, strict=True):
             total = total + pixels.take(index - start, axis) * weight.reshape(shape)
         return total

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from rscodec.raster.drivers import driver_for
-from rscodec.raster.metadata import alpha_bands, nodata_value
+from rscodec.raster.metadata import Metadata, alpha_bands, nodata_value
 from rscodec.raster.reader import RasterReader
 from rscodec.raster.validity import MASKED, VALID
 from rscodec.raster.window import Window
@@ -32,15 +34,17 @@ class Scene:
 
     pixels: np.ndarray
     classes: np.ndarray | None = None
-    metadata: dict = field(default_factory=dict)
+    metadata: Metadata = field(default_factory=Metadata)
 
     @classmethod
-    def load(cls, path, bands: tuple[int, ...] | None = None, nodata: float | None = None) -> Scene:
+    def load(cls, path: str | os.PathLike, bands: tuple[int, ...] | None = None, nodata: float | None = None) -> Scene:
         """A whole image file. bands (1-based) and nodata as for RasterReader."""
         with RasterReader(path, bands, nodata) as reader:
             return cls(*reader.read(Window(0, 0, reader.width, reader.height)), reader.metadata)
 
-    def save(self, path, driver: str | None = None, overwrite: bool = False, **creation_options) -> None:
+    def save(
+        self, path: str | os.PathLike, driver: str | None = None, overwrite: bool = False, **creation_options: Any
+    ) -> None:
         """Write an image file; without a driver the suffix decides (.tif, .png, .jpg, .jp2)."""
         count, height, width = self.pixels.shape
         shape = width, height, count, str(self.pixels.dtype)

@@ -15,10 +15,13 @@ And one thing must never happen: that a VALID pixel comes back as the nodata val
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from rscodec.bitstreams.errors import InputError
 
 VALID, NODATA, NAN, MASKED = range(4)
+
+Pixel = np.integer | np.floating  # a value of some pixel type
 
 # GDAL takes a float, or a double, that is relatively this close to the nodata value for the nodata value.
 FLOAT_TOLERANCE = 4 * 2.0**-23
@@ -83,21 +86,21 @@ def same(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return (a == b) | ((a != a) & (b != b))
 
 
-def native(nodata: float | None, dtype: np.dtype) -> np.generic | None:
+def native(nodata: float | None, dtype: DTypeLike) -> Pixel | None:
     """The nodata value as a pixel of this type; None if there is none or it cannot be (-9999 in uint8)."""
-    dtype = np.dtype(dtype)
+    kind: np.dtype = np.dtype(dtype)
     if nodata is None:
         return None
-    if np.issubdtype(dtype, np.integer):
-        limits = np.iinfo(dtype)
+    if np.issubdtype(kind, np.integer):
+        limits = np.iinfo(kind)
         holds = limits.min <= nodata <= limits.max and nodata == int(nodata)
-        return dtype.type(nodata) if holds else None
+        return kind.type(nodata) if holds else None
     with np.errstate(over="ignore"):
-        value = dtype.type(nodata)
+        value = kind.type(nodata)
     return None if np.isinf(value) and not np.isinf(nodata) else value
 
 
-def _is_nodata(pixels: np.ndarray, nodata: float) -> np.ndarray:
+def _is_nodata(pixels: np.ndarray, nodata: float | None) -> np.ndarray:
     value = native(nodata, pixels.dtype)
     if value is None:
         return np.zeros(pixels.shape, bool)
@@ -107,10 +110,10 @@ def _is_nodata(pixels: np.ndarray, nodata: float) -> np.ndarray:
     return (pixels == value) | (distance < FLOAT_TOLERANCE * abs(float(value)))
 
 
-def _beside(value: np.generic) -> np.generic:
+def _beside(value: Pixel) -> Pixel:
     """The nearest value that nobody takes for nodata: integers go one step, floats out of tolerance."""
     kind = value.dtype.type
-    if np.issubdtype(value.dtype, np.integer):
+    if isinstance(value, np.integer):
         return kind(int(value) + (1 if value < np.iinfo(value.dtype).max else -1))
     info = np.finfo(value.dtype)
     if value == 0:

@@ -7,21 +7,25 @@ A writer works on a temporary file beside its target and renames it at the end (
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
 import rasterio.shutil
 from rasterio.enums import Interleaving
 from rasterio.errors import RasterioError
+from rasterio.io import DatasetWriter
 from rasterio.windows import Window
 
 from rscodec.bitstreams.atomic import AtomicPath
 from rscodec.bitstreams.errors import OutputError
 from rscodec.raster.gdal import CACHE_BYTES, OptionComplaints, cause, gdal
 from rscodec.raster.gdal_errors import public_errors
-from rscodec.raster.metadata import alpha_bands, nodata_value, write_metadata
+from rscodec.raster.metadata import Metadata, alpha_bands, nodata_value, write_metadata
 from rscodec.raster.validity import native
 
 BLOCK = 512
@@ -39,9 +43,9 @@ class RasterWriter:
 
     def __init__(
         self,
-        path,
+        path: str | os.PathLike,
         shape: tuple[int, int, int, str],
-        metadata: dict,
+        metadata: Metadata,
         driver: str = "GTiff",
         creation_options: dict | None = None,
         overwrite: bool = False,
@@ -51,7 +55,7 @@ class RasterWriter:
         self._options = {key.lower(): value for key, value in (creation_options or {}).items()}
         if driver == "COG":  # GDAL's cubic overviews overshoot, and spread NaN
             self._options.setdefault("overview_resampling", self._options.get("resampling", "AVERAGE"))
-        self._shape = dict(zip(("width", "height", "count", "dtype"), shape, strict=True))
+        self._width, self._height, self._count, self._dtype = shape
 
     def __enter__(self) -> RasterWriter:
         self._check_driver()
@@ -75,7 +79,7 @@ class RasterWriter:
         with self._report_errors():
             self._dataset.write_mask(mask != 0, window=Window(col, row, mask.shape[1], mask.shape[0]))
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, *exception: Any) -> None:
         self._stack.__exit__(*exception)
 
     def _check_driver(self) -> None:
@@ -83,7 +87,7 @@ class RasterWriter:
         with rasterio.Env() as environment:
             if self._driver not in environment.drivers():
                 raise OutputError(f"cannot write {self.path}: GDAL has no driver {self._driver}")
-        count, dtype = self._shape["count"], self._shape["dtype"]
+        count, dtype = self._count, self._dtype
         problem = None
         if self._driver == "PNG" and dtype not in PNG_DTYPES:
             problem = f"holds {' or '.join(PNG_DTYPES)}, not {dtype}: write a GeoTIFF (.tif)"
@@ -98,16 +102,19 @@ class RasterWriter:
         if problem:
             raise OutputError(f"cannot write {self.path}: a PNG {problem}")
 
-    def _create(self):
+    def _create(self) -> DatasetWriter:
         nodata = nodata_value(self._metadata)
-        pixel = native(nodata, self._shape["dtype"])
+        pixel = native(nodata, self._dtype)
         options = {
             "tiled": True,
             **self._blocks(),
             "bigtiff": "IF_SAFER",
             "nodata": nodata if pixel is None else pixel,
             **(self._compression() | self._options if self._windowed else {}),
-            **self._shape,
+            "width": self._width,
+            "height": self._height,
+            "count": self._count,
+            "dtype": self._dtype,
         }
         return rasterio.open(self._pixels_path, "w", driver="GTiff", **options)
 
@@ -115,13 +122,13 @@ class RasterWriter:
         """Lossless, readable for every GDAL, and at a level that costs little time."""
         if "compress" in self._options:
             return {}
-        integer = np.issubdtype(self._shape["dtype"], np.integer)
+        integer = np.issubdtype(self._dtype, np.integer)
         return {"compress": "deflate", "zlevel": 1, "predictor": 2 if integer else 3}
 
     def _blocks(self) -> dict:
         """Blocks of BLOCK pixels, as tiles have by default; in a scene that the cache can hold, blocks that fit it."""
-        width, height = self._shape["width"], self._shape["height"]
-        if width * height * self._shape["count"] * np.dtype(self._shape["dtype"]).itemsize > CACHE_BYTES // 2:
+        width, height = self._width, self._height
+        if width * height * self._count * np.dtype(self._dtype).itemsize > CACHE_BYTES // 2:
             width, height = min(width, BLOCK), min(height, BLOCK)
         return {"blockxsize": _fitting(width), "blockysize": _fitting(height)}
 
@@ -134,7 +141,7 @@ class RasterWriter:
         suffix = "" if self._windowed else ".pixels"
         return self._temporary.with_name(self._temporary.name + suffix)
 
-    def _finish(self, kind, error, trace) -> None:
+    def _finish(self, kind: object, error: object, trace: object) -> None:
         """Close, and on success finish the temporary file, which AtomicPath then renames."""
         if kind is not None:
             self._dataset.close()
@@ -171,7 +178,7 @@ class RasterWriter:
         return True
 
     @contextmanager
-    def _report_errors(self):
+    def _report_errors(self) -> Iterator[None]:
         """Turn what GDAL raises into an OutputError, and what it says of creation options that it does not know.
 
         It tells of a full disk in many ways, none of which names it.

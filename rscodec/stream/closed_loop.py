@@ -41,12 +41,13 @@ class TileView:
 
     @property
     def wanted(self) -> np.ndarray:
-        return self.channels[(..., *self.place)]
+        rows, cols = self.place
+        return self.channels[..., rows, cols]
 
     def shown(self, coded: Coded) -> np.ndarray:
         """Network channels (G,3,h,w) that the decoder will make of the tile."""
-        latents = self.latents.copy()
-        latents[(slice(None), *self.own)] = np.stack([values for _, values in coded])
+        latents, (rows, cols) = self.latents.copy(), self.own
+        latents[:, rows, cols] = np.stack([values for _, values in coded])
         top, left = (self.codec.stride * part.start for part in self.own)
         height, width = self.wanted.shape[2:]
         return self.codec.synthesise(latents, self.quality)[..., top : top + height, left : left + width]
@@ -67,6 +68,7 @@ def analyse(codec: TileCodec, channels: np.ndarray, quality: float) -> np.ndarra
 
 def closer(view: TileView, coded: Coded, valid: np.ndarray, radiometry: Radiometry) -> Coded:
     """Like `coded`, with the largest error of valid pixels (1,h,w) or (C,h,w) as small as a few rounds can make it."""
+    rows, cols = view.place
     asked, wanted, best, least = view.channels.copy(), view.wanted, coded, np.inf
     bands = radiometry.unrounded(wanted.astype(np.float64))
     valid = np.broadcast_to(valid, bands.shape)
@@ -78,6 +80,6 @@ def closer(view: TileView, coded: Coded, valid: np.ndarray, radiometry: Radiomet
         if least <= CLOSE or not left:
             break
         lack = (wanted - shown).reshape(-1, *wanted.shape[2:])
-        asked[(..., *view.place)] += fill_invalid(lack, ~valid.any(0)[None]).reshape(wanted.shape)
+        asked[..., rows, cols] += fill_invalid(lack, ~valid.any(0)[None]).reshape(wanted.shape)
         coded = view.coded(asked)
     return best

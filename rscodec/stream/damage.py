@@ -14,10 +14,10 @@ class Damage:
 
     def __init__(self, grid: Grid, on_error: str):
         self._grid, self._on_error = grid, on_error
-        self.bad: dict[tuple[int, int, int | None], str] = {}
+        self.bad: dict[tuple[int, int, int | str | None], str] = {}
 
     def note(self, problem: TileDamaged) -> None:
-        if self._on_error == "stop":
+        if self._on_error == "stop" or problem.tile is None:
             raise problem
         self.bad.setdefault(problem.tile, str(problem))
 

@@ -19,7 +19,7 @@ from rscodec.bitstreams.errors import BadField, BitstreamError, InputError, Tile
 from rscodec.codec.base import TileCodec
 from rscodec.raster.metadata import nodata_value
 from rscodec.raster.metadata_schema import stream_metadata
-from rscodec.raster.validity import MASKED, VALID, native, protect_nodata
+from rscodec.raster.validity import MASKED, VALID, Pixel, native, protect_nodata
 from rscodec.raster.window import Window
 from rscodec.stream.bounded_tiles import BoundedTiles
 from rscodec.stream.damage import Damage, as_tile
@@ -64,7 +64,7 @@ class SceneDecoder:
         return BoundedTiles(self.reader, self.codec, self.radiometry, bound)
 
     @property
-    def bad(self) -> dict[tuple[int, int, int | None], str]:
+    def bad(self) -> dict[tuple[int, int, int | str | None], str]:
         return self._damage.bad
 
     def windows(self) -> list[Window]:
@@ -94,8 +94,8 @@ class SceneDecoder:
         """Say that a window comes next, so that a remote source can read all of it at once."""
         header, under = self.reader.header, self._tiles_under(window)
         tiles = under if self.bounded else self.grid.touching(self._region(window))
-        sides = [None] * header.planes + [RESIDUAL] * header.bounded
-        entries = [(*tile, side) for tile in under for side in sides]
+        sides: list[str | None] = [None] * header.planes + [RESIDUAL] * header.bounded
+        entries: list[tuple[int, int, int | str | None]] = [(*tile, side) for tile in under for side in sides]
         entries += [(*tile, group) for tile in tiles if tile not in self.tiles.cache for group in range(header.groups)]
         self.reader.prefetch(entries)
 
@@ -107,7 +107,7 @@ class SceneDecoder:
         """Where the pixels of a window belong to tiles whose latents are bad."""
         return self._damage.area(window)
 
-    def blank(self):
+    def blank(self) -> Pixel | float:
         """What a pixel of a damaged tile becomes."""
         dtype = np.dtype(self.radiometry.dtype)
         value = native(self.nodata, dtype)
@@ -118,14 +118,14 @@ class SceneDecoder:
     def _coded(self, window: Window) -> np.ndarray:
         """The coded bands of a window, before anything invalid is put back."""
         if self.bounded and self.radiometry.groups:
-            return self._within_bound(window)
+            return self._within_bound(self.bounded, window)
         region = self._region(window)
         tiles = self.tiles.latents(self.grid.touching(region)) if self.radiometry.groups else {}
         if all(latents is None for latents in tiles.values()):
             return np.zeros((len(self.radiometry.coded), window.height, window.width), self.radiometry.dtype)
         pixels = self.grid.to_pixels(region)
-        channels = self._channels(region, pixels, tiles)
-        return self.radiometry.inverse(channels[(slice(None), slice(None), *window.within(pixels))])
+        rows, cols = window.within(pixels)
+        return self.radiometry.inverse(self._channels(region, pixels, tiles)[..., rows, cols])
 
     def _channels(self, region: Window, pixels: Window, tiles: dict) -> np.ndarray:
         """The network channels (G, 3, h, w) of the pixels that a region of latents stands for."""
@@ -136,8 +136,10 @@ class SceneDecoder:
             if latents is not None:
                 whole = self.grid.to_latents(self.grid.tile(row, col))
                 part = whole.overlap(region)
-                field[(slice(None), *part.within(region))] = latents[(slice(None), *part.within(whole))]
-                grey[(~latents.any((1, 2, 3)), *self.grid.to_pixels(part).within(pixels))] = True
+                target, source = ((slice(None), *part.within(area)) for area in (region, whole))
+                field[target] = latents[source]
+                rows, cols = self.grid.to_pixels(part).within(pixels)
+                grey[~latents.any((1, 2, 3)), rows, cols] = True
         channels = np.full((groups, 3, pixels.height, pixels.width), 0.5, np.float32)
         busy = ~grey.all((1, 2))
         if busy.any():
@@ -145,7 +147,7 @@ class SceneDecoder:
             channels.transpose(0, 2, 3, 1)[grey] = 0.5
         return channels
 
-    def _within_bound(self, window: Window) -> np.ndarray:
+    def _within_bound(self, bounded: BoundedTiles, window: Window) -> np.ndarray:
         """The coded bands of a window, within the bound."""
         pixels = np.zeros((len(self.radiometry.coded), window.height, window.width), self.radiometry.dtype)
         for (row, col), latents in self.tiles.latents(self._tiles_under(window)).items():
@@ -153,11 +155,12 @@ class SceneDecoder:
             part = tile.overlap(window)
             if latents is not None:
                 try:
-                    whole = self.bounded.pixels(row, col, tile, latents)
+                    whole = bounded.pixels(row, col, tile, latents)
                 except BitstreamError as problem:
                     self._damage.note(as_tile(problem, (row, col), RESIDUAL))
                 else:
-                    pixels[(slice(None), *part.within(window))] = whole[(slice(None), *part.within(tile))]
+                    target, source = ((slice(None), *part.within(area)) for area in (window, tile))
+                    pixels[target] = whole[source]
         return pixels
 
     def _check_empty(self, window: Window, classes: np.ndarray | None) -> None:
@@ -167,8 +170,8 @@ class SceneDecoder:
         empty = [tile for tile in self._tiles_under(window) if self.tiles.cache[tile] is None]
         known = self._damage.tiles
         for tile in (tile for tile in empty if tile not in known):
-            inside = self.grid.tile(*tile).overlap(window).within(window)
-            if classes is None or (classes[(slice(None), *inside)] == VALID).any():
+            rows, cols = self.grid.tile(*tile).overlap(window).within(window)
+            if classes is None or (classes[:, rows, cols] == VALID).any():
                 self._damage.note(
                     TileDamaged(
                         f"tile {tile}: nothing says what its valid pixels are; the stream is not one that "

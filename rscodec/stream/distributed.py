@@ -7,7 +7,7 @@ The workers must find the scene, and the weights if they are not those that ship
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import Executor
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -40,7 +40,7 @@ class Part:
     last: int = 0
 
 
-def spread_tiles(executor: Executor, encoder: SceneEncoder, whole: Part) -> Iterator[tuple]:
+def spread_tiles(executor: Executor, encoder: SceneEncoder, whole: Part) -> Generator[tuple, None, None]:
     """What SceneEncoder.tiles yields, made by workers."""
     blocks = encoder.grid.rows * -(-encoder.grid.cols // BLOCK_TILES)
     starts = range(0, blocks, PART_BLOCKS)

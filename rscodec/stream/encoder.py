@@ -8,11 +8,14 @@ Bounded memory: what is held is a block of tiles, never the scene. Reading runs 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Generator, Iterable
 from contextlib import closing
+from typing import BinaryIO
 
 from rscodec.bitstreams import Header, StreamWriter
 from rscodec.bitstreams.errors import InputError
+from rscodec.bitstreams.limits import QUALITY_MIN
 from rscodec.codec import rate
 from rscodec.codec.base import TileCodec
 from rscodec.concurrency.read_ahead import ahead
@@ -54,11 +57,12 @@ class SceneEncoder:
         self.source, self.codec, self.max_error, self.effort = source, codec, max_error, effort
         self.grid = Grid(source.width, source.height, tile, codec.stride)
         self.radiometry = radiometry or Radiometry(source.dtype, source.count, source.exact_bands)
-        self.header(rate.QUALITY_MIN).pack()  # what no stream can hold is refused before the scene is read
+        self.header(QUALITY_MIN).pack()  # what no stream can hold is refused before the scene is read
         check_metadata(source.metadata, source.count)
         self.radiometry = radiometry or self._radiometry(balance)
-        bounded = max_error is not None and self.radiometry.groups
-        self.bound = Bound(max_error, source.dtype, self.radiometry.scale, source.nodata) if bounded else None
+        self.bound: Bound | None = None
+        if max_error is not None and self.radiometry.groups:
+            self.bound = Bound(max_error, source.dtype, self.radiometry.scale, source.nodata)
 
     def _radiometry(self, balance: bool) -> Radiometry:
         source, coded = self.source, list(self.source.coded_bands)
@@ -74,7 +78,7 @@ class SceneEncoder:
 
     def radiometry_at(self, quality: float) -> Radiometry:
         """That of a stream of this quality; where there is one rate only, quality has no say in it."""
-        return self.radiometry.at(rate.QUALITY_MIN if self.codec.fixed_rate else quality)
+        return self.radiometry.at(QUALITY_MIN if self.codec.fixed_rate else quality)
 
     def header(self, quality: float) -> Header:
         planes = bool(self.radiometry.planes or self.radiometry.exact)
@@ -82,7 +86,7 @@ class SceneEncoder:
             arithmetic=self.codec.arithmetic,
             model=self.codec.model,
             weights_hash=self.codec.weights_hash,
-            quality=rate.QUALITY_MIN if self.codec.fixed_rate else rate.from_wire(rate.to_wire(quality)),
+            quality=QUALITY_MIN if self.codec.fixed_rate else rate.from_wire(rate.to_wire(quality)),
             width=self.grid.width,
             height=self.grid.height,
             bands=self.source.count,
@@ -94,11 +98,11 @@ class SceneEncoder:
 
     def write(
         self,
-        target,
+        target: str | os.PathLike | BinaryIO,
         quality: float,
         overwrite: bool = False,
         progress: Progress | None = None,
-        tiles: Iterator[tuple] | None = None,
+        tiles: Generator[tuple, None, None] | None = None,
     ) -> None:
         """Encode to a path or a binary file. `progress` is told (tiles done, tiles in all).
 
@@ -106,7 +110,7 @@ class SceneEncoder:
         """
         radiometry = section_of(self.radiometry_at(quality))
         done, total = 0, self.grid.rows * self.grid.cols
-        bound = self.bound and self.bound.largest
+        bound = None if self.bound is None else self.bound.largest
         writer = StreamWriter(target, self.header(quality), self.source.metadata, radiometry, overwrite, bound)
         with writer, closing(tiles or self.tiles(quality)) as made:
             for tile in made:
@@ -115,7 +119,7 @@ class SceneEncoder:
                 if progress:
                     progress(done, total)
 
-    def tiles(self, quality: float, blocks: Iterable[Window] | None = None) -> Iterator[tuple]:
+    def tiles(self, quality: float, blocks: Iterable[Window] | None = None) -> Generator[tuple, None, None]:
         """(row, col, planes, groups, residual) of every tile, or of those of some blocks, for StreamWriter.add."""
         radiometry = self.radiometry_at(quality)
         encoder = TileEncoder(self.codec, self.grid, radiometry, quality, self.bound, self.effort)

@@ -139,7 +139,9 @@ def _crc(decoded: np.ndarray, valid: np.ndarray) -> int:
     return zlib.crc32(np.where(valid, decoded, 0).astype("<i4").tobytes())
 
 
-def unrounded_base(codec: TileCodec, radiometry: Radiometry, latents: np.ndarray, quality: float, tile: Window):
+def unrounded_base(
+    codec: TileCodec, radiometry: Radiometry, latents: np.ndarray, quality: float, tile: Window
+) -> np.ndarray:
     """Latents (G,h,w,N) of a tile -> its coded bands (C,h,w) float64. Its neighbours have no part in it."""
     channels = np.full((len(latents), 3, tile.height, tile.width), 0.5)
     busy = latents.any((1, 2, 3))

@@ -38,17 +38,17 @@ class Lossless:
         for row, col in self._grid.touching(window):
             tile = self._grid.tile(row, col)
             part = tile.overlap(window)
-            target, source = part.within(window), (slice(None), *part.within(tile))
+            target, source = ((slice(None), *part.within(area)) for area in (window, tile))
             try:
                 tile_classes, tile_exact = self.tile(row, col)
             except TileDamaged as problem:
                 if damaged is None:
                     raise
                 damaged(problem)
-                unreadable[target] = True
+                unreadable[part.within(window)] = True
                 continue
-            classes[(slice(None), *target)] = tile_classes[source]
-            exact[(slice(None), *target)] = tile_exact[source]
+            classes[target] = tile_classes[source]
+            exact[target] = tile_exact[source]
         return classes if len(classes) else None, exact, unreadable
 
     def tile(self, row: int, col: int) -> tuple[np.ndarray, np.ndarray]:

@@ -60,8 +60,7 @@ class PreviewPicture:
         """A piece."""
         row, col = window.row // self._edge * self._tiles, window.col // self._edge * self._tiles
         pixels, classes = _Canvas(self._decoder, self._factor, row, col, self._tiles).finish()
-        lost = classes is not None and (classes == MASKED).all(0)
-        if np.any(lost):
+        if classes is not None and (lost := (classes == MASKED).all(0)).any():
             self._lost[window] = lost
         return pixels, classes
 

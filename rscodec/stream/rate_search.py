@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from rscodec.bitstreams import StreamReader
 from rscodec.bitstreams.errors import InputError
+from rscodec.bitstreams.limits import QUALITY_MAX, QUALITY_MIN, QUALITY_STEPS
 from rscodec.codec import rate
 from rscodec.codec.remembering import RememberingCodec
 from rscodec.metrics.pixels import Difference, psnr
@@ -96,7 +97,7 @@ def quality_for_bound(encoder: SceneEncoder, progress: Progress | None = None) -
     best, last = DEFAULT_QUALITY, None
     while best != last:
         near = (best, best - 1, best + 1)
-        best, last = min((q for q in near if rate.QUALITY_MIN <= q <= rate.QUALITY_MAX), key=size), best
+        best, last = min((q for q in near if QUALITY_MIN <= q <= QUALITY_MAX), key=size), best
     if progress:
         progress(len(sizes), len(sizes))
     return best
@@ -107,11 +108,11 @@ def _crossing(curve: Callable[[float], float], target: float, slope: float, prog
 
     One that lies below at every quality, or at none, crosses beyond the last or before the first.
     """
-    low, high = rate.to_wire(rate.QUALITY_MIN) - 1, rate.to_wire(rate.QUALITY_MAX) + 1
+    low, high = rate.to_wire(QUALITY_MIN) - 1, rate.to_wire(QUALITY_MAX) + 1
     tried: dict[int, float] = {}
     while high - low > 1:
         left = 2 ** (MOST_TRIES - len(tried) - 1)  # as many qualities as the tries after this one can tell apart
-        guess = _guess(tried, target, slope / rate.QUALITY_STEPS) if tried else (low + high) / 2
+        guess = _guess(tried, target, slope / QUALITY_STEPS) if tried else (low + high) / 2
         guess = min(max(round(guess), low + 1, high - left), high - 1, low + left)
         tried[guess] = min(max(curve(rate.from_wire(guess)), -1e3), 1e3)
         low, high = (guess, high) if tried[guess] < target else (low, guess)

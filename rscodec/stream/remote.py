@@ -9,6 +9,8 @@ Credentials and endpoints are fsspec's own business: its environment variables a
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from typing import Any, TypeGuard
 
 from rscodec.bitstreams import StreamReader
 from rscodec.bitstreams.errors import InputError, naming
@@ -16,7 +18,7 @@ from rscodec.bitstreams.errors import InputError, naming
 GAP = 1024  # bytes between two parts: fewer are cheaper to read than one more request
 
 
-def is_url(source: object) -> bool:
+def is_url(source: object) -> TypeGuard[str]:
     return isinstance(source, str) and "://" in source
 
 
@@ -35,7 +37,8 @@ class RemoteSource:
     """get_bytes over a URL, for any number of threads. `size` is None where the server does not tell."""
 
     def __init__(self, url: str):
-        self._url, self._held = url, []
+        self._url = url
+        self._held: list[tuple[int, bytes]] = []  # offset, what is there
         try:
             from fsspec.core import url_to_fs
 
@@ -102,7 +105,7 @@ class RemoteSource:
                     f"{self._url}: the server does not know range requests; fetch the whole file and use the copy"
                 ) from None
 
-    def _ask(self, question, *args, **kwargs):
+    def _ask(self, question: Callable, *args: object, **kwargs: object) -> Any:
         try:
             return question(*args, **kwargs)
         except Exception as problem:  # every file system of fsspec has errors of its own

@@ -72,7 +72,8 @@ class Pass:
 
     def around(self, padded: np.ndarray, directions: tuple) -> np.ndarray:
         """Four times the mean of the neighbours in these directions."""
-        return sum(self.view(padded, *direction) for direction in directions) * (4 // len(directions))
+        total = sum((self.view(padded, *direction) for direction in directions), np.zeros((), padded.dtype))
+        return total * (4 // len(directions))
 
 
 PASSES = (Pass(0, 0, 0, 2 * STRIDES[0], STRIDES[0]),) + tuple(
@@ -93,7 +94,7 @@ class Band:
 
 def encode_residual(
     wanted: np.ndarray, base: np.ndarray, valid: np.ndarray, below: np.ndarray, reach: int, legal: Range
-):
+) -> tuple[bytes, np.ndarray]:
     """-> (payload, decoded (C, h, w)). `valid`, bool, says which values matter; the others come back as the base.
     `below`, bool: which go below the gap if they come to stand in it.
     """
@@ -107,7 +108,8 @@ def decode_residual(payload: bytes, base: np.ndarray, valid: np.ndarray, reach: 
 
 
 def _walk(side: _Writer | _Reader, base: np.ndarray, valid: np.ndarray, reach: int, legal: Range) -> np.ndarray:
-    step, decoded, before = 2 * reach + 1, base.copy(), []
+    step, decoded = 2 * reach + 1, base.copy()
+    before: list[Band] = []
     edges = _class_edges(step)
     for number, plane in enumerate(base):
         padded = np.pad(plane, MARGIN, mode="edge")
@@ -119,7 +121,8 @@ def _walk(side: _Writer | _Reader, base: np.ndarray, valid: np.ndarray, reach: i
                 continue
             activity = _activity(lattice, band, before)[here]
             features = [feature[here] for feature in _features(lattice, band, before)]
-            weights = side.weights(features, activity, lattice, here) if features and here.sum() >= FEWEST else []
+            weighted = features and here.sum() >= FEWEST
+            weights = side.weights(features, activity, lattice, here) if weighted else np.empty(0)
             predicted = sum((w * f for w, f in zip(weights, features, strict=False)), np.zeros_like(activity))
             predicted = predicted + 2 * WEIGHT_ONE >> 8
             classes = np.searchsorted(edges, activity, "right")
@@ -132,7 +135,7 @@ def _walk(side: _Writer | _Reader, base: np.ndarray, valid: np.ndarray, reach: i
         decoded[number] += band.difference[MARGIN:-MARGIN, MARGIN:-MARGIN]
         before = [band, *before][:BEFORE]
     if legal.gap:
-        _leave_gap(side, decoded, valid, legal)
+        _leave_gap(side, decoded, valid, legal.gap)
     return decoded
 
 
@@ -161,9 +164,9 @@ def _class_edges(step: int) -> np.ndarray:
     return np.array([(step * (32, 45)[edge % 2] << edge // 2) >> 4 for edge in range(CLASSES - 1)])
 
 
-def _leave_gap(side: _Writer | _Reader, decoded: np.ndarray, valid: np.ndarray, legal: Range) -> None:
+def _leave_gap(side: _Writer | _Reader, decoded: np.ndarray, valid: np.ndarray, gap: tuple[int, int]) -> None:
     """Values that came to stand in the gap leave it, to the side that the encoder says."""
-    first, last = legal.gap
+    first, last = gap
     inside = valid & (decoded >= first) & (decoded <= last)
     if inside.any():
         decoded[inside] = np.where(side.sides(inside) == 0, last + 1, first - 1)
@@ -174,10 +177,12 @@ class _Writer:
 
     def __init__(self, wanted: np.ndarray, base: np.ndarray, below: np.ndarray, reach: int):
         self._below, self._residual, self._reach, self._step = below, wanted - base, reach, 2 * reach + 1
-        self._symbols, self._indexes = [], []
+        self._symbols: list[np.ndarray] = []
+        self._indexes: list[np.ndarray] = []
 
     def begin(self, number: int) -> None:
-        self._target, self._pieces = self._residual[number], []
+        self._target = self._residual[number]
+        self._pieces: list[tuple[np.ndarray, np.ndarray | None]] = []  # symbols and classes; None for weights
 
     def weights(self, features: list[np.ndarray], activity: np.ndarray, lattice: Pass, here: np.ndarray) -> np.ndarray:
         """The linear prediction of what is wanted that is best where little is expected to be put right."""

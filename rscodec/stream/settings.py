@@ -50,7 +50,7 @@ class EncodeSettings:
     device: str = "cpu"
     threads: int | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not is_whole(self.tile) or self.tile not in range(TILE_UNIT, MAX_TILE + 1, TILE_UNIT):
             raise InputError(f"--tile {self.tile}: give a multiple of {TILE_UNIT}, at most {MAX_TILE}")
         for name in ("quality", "bpp", "psnr", "max_error"):
@@ -100,6 +100,6 @@ def settings_of(given: dict, *kinds: type) -> list:
     ]
 
 
-def is_whole(value) -> bool:
+def is_whole(value: object) -> bool:
     """An integer, of Python or numpy: neither a float without a fraction nor a truth value."""
     return isinstance(value, Integral) and not isinstance(value, bool)

@@ -44,10 +44,8 @@ class Statistics:
         self.count = 0
         self.mean = np.zeros(coded)
         self.scatter = np.zeros((coded, coded))
-        if np.issubdtype(dtype, np.integer):
-            self._percentiles = _Histogram(dtype, coded)
-        else:
-            self._percentiles = _Sample(coded)
+        integer = np.issubdtype(dtype, np.integer)
+        self._percentiles: _Histogram | _Sample = _Histogram(dtype, coded) if integer else _Sample(coded)
 
     def add(self, pixels: np.ndarray, classes: np.ndarray | None = None) -> None:
         """Coded bands (C,h,w) of a window and class planes (P,h,w). Raises InputError on infinity and nearly that."""

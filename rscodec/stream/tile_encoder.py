@@ -51,13 +51,15 @@ class AnalysedBlock:
 
     def seen(self, tile: Window) -> np.ndarray:
         """The channels (G,3,h,w) of a tile."""
-        return self.channels[(..., *tile.within(self.outer))]
+        rows, cols = tile.within(self.outer)
+        return self.channels[..., rows, cols]
 
     def valid(self, tile: Window) -> np.ndarray:
         """bool (P,h,w), P being 1 where nothing is invalid: which pixels of a tile hold a measurement."""
         if self.classes is None:
             return np.ones((1, tile.height, tile.width), bool)
-        return self.classes[(slice(None), *tile.within(self.outer))] == VALID
+        rows, cols = tile.within(self.outer)
+        return self.classes[:, rows, cols] == VALID
 
 
 class TileEncoder:
@@ -77,7 +79,8 @@ class TileEncoder:
             tile = self.grid.tile(row, col)
             inside = (slice(None), *tile.within(block.outer))
             pixels, classes = block.pixels[inside], None if block.classes is None else block.classes[inside]
-            groups, residual = [], (b"", 0)
+            groups: list[tuple[bytes, int]] = []
+            residual = b"", 0
             if analysed is not None and (classes is None or (classes == VALID).any()):
                 groups, residual = self._coded(analysed, tile, pixels)
             yield row, col, self._planes(pixels, classes), groups, residual
@@ -125,24 +128,28 @@ class TileEncoder:
         """The same without another look at what the decoder will show."""
         codec, y_window, own = self.codec, self.grid.to_latents(block.outer), self.grid.to_latents(tile)
         if self.effort < FIRST_SEARCH:
-            return codec.encode(block.y[(slice(None), *own.within(y_window))], self.quality, self.effort > 0)
+            rows, cols = own.within(y_window)
+            return codec.encode(block.y[:, rows, cols], self.quality, self.effort > 0)
         around, weight = own.grown(codec.halo, y_window), block.valid(tile).mean(0)
         visible = self.radiometry.visible()
         aims = [Aim(seen, weight, counts) for seen, counts in zip(block.seen(tile), visible, strict=True)]
-        known = block.y[(slice(None), *around.within(y_window))]
-        return codec.encode(codec.refine(known, own.within(around), aims, self.quality, self.effort), self.quality)
+        rows, cols = around.within(y_window)
+        return codec.encode(
+            codec.refine(block.y[:, rows, cols], own.within(around), aims, self.quality, self.effort), self.quality
+        )
 
     def _view(self, block: AnalysedBlock, tile: Window) -> TileView:
         """A tile with as much around it as the decoder will have, and the network sees."""
         grid, codec, y_window = self.grid, self.codec, self.grid.to_latents(block.outer)
         own = grid.to_latents(tile)
         around = own if self.bound else own.grown(codec.halo, y_window)
-        y = block.y[(slice(None), *around.within(y_window))]
-        latents = np.rint(y * codec.latent_unit).astype(codec.latent_dtype)
+        rows, cols = around.within(y_window)
+        latents = np.rint(block.y[:, rows, cols] * codec.latent_unit).astype(codec.latent_dtype)
         for neighbour in grid.touching(around) if block.classes is not None else ():
             part = grid.to_latents(grid.tile(*neighbour)).overlap(around)
             if not block.valid(grid.to_pixels(part).overlap(block.outer)).any():
-                latents[(slice(None), *part.within(around))] = 0  # probably absent
+                rows, cols = part.within(around)
+                latents[:, rows, cols] = 0  # probably absent
         area = tile.grown(codec.border * codec.stride, block.outer)
         return TileView(codec, self.quality, block.seen(area), tile.within(area), latents, own.within(around))
 

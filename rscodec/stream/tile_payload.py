@@ -18,7 +18,7 @@ def latents_crc(latents: np.ndarray) -> int:
     return zlib.crc32(np.ascontiguousarray(latents, latents.dtype.newbyteorder("<")).tobytes())
 
 
-def valid_pixels(classes: np.ndarray | None, shape: tuple[int, int], coded: int) -> np.ndarray:
+def valid_pixels(classes: np.ndarray | None, shape: tuple[int, ...], coded: int) -> np.ndarray:
     """bool (C, h, w): which pixels of the coded bands hold a measurement."""
     if classes is None:
         return np.ones((coded, *shape), bool)

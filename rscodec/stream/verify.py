@@ -50,8 +50,9 @@ class VerifyReport:
 
     @property
     def bound_kept(self) -> bool | None:
-        known = None not in (self.max_abs_error, self.max_error_bound)
-        return self.max_abs_error <= self.max_error_bound if known else None
+        if self.max_abs_error is None or self.max_error_bound is None:
+            return None
+        return self.max_abs_error <= self.max_error_bound
 
 
 def verify(
@@ -74,7 +75,7 @@ def verify(
         seen = reach
         pixels, classes = decoder.read(window)
         pixels_crc = zlib.crc32(np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<")).tobytes(), pixels_crc)
-        if compared:
+        if against is not None:
             original, original_classes = against.read(window)
             valid = valid_pixels(original_classes, original.shape[1:], len(coded))
             difference.add(original[coded], pixels[coded], valid)
@@ -95,7 +96,7 @@ def verify(
         max_abs_error=difference.largest if compared else None,
         max_error_bound=reader.bound,
         nodata_exact=nodata_exact if compared else None,
-        metadata_exact=not differences(describe_stream(reader), describe_source(against)) if compared else None,
+        metadata_exact=None if against is None else not differences(describe_stream(reader), describe_source(against)),
         lost=lost_tiles(sorted(decoder.bad, key=str)),
     )
 

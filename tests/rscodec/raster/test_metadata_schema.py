@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from rscodec.bitstreams.errors import InputError, MetadataDamaged
+from rscodec.raster.metadata import Metadata
 from rscodec.raster.metadata_schema import FORMS, check_metadata, image_metadata, stream_metadata
 
 LEGAL = {
@@ -67,7 +68,7 @@ def reader(metadata: dict, dtype: str = "float32"):
 
 
 def test_what_a_scene_has_passes_and_unknown_keys_are_kept():
-    assert set(LEGAL) == set(ILLEGAL) == set(FORMS)
+    assert set(LEGAL) == set(ILLEGAL) == set(FORMS) == set(Metadata.__annotations__)
     metadata = LEGAL | {"from_the_future": [1]}
     assert stream_metadata(reader(metadata)) == metadata
     assert stream_metadata(reader({})) == {}
