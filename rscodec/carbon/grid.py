@@ -13,7 +13,7 @@ from rasterio.features import rasterize, shapes
 from rasterio.warp import reproject, transform, transform_bounds, transform_geom
 
 from rscodec.bitstreams.errors import InputError
-from rscodec.raster.metadata import parse_crs
+from rscodec.raster.metadata import Metadata, parse_crs
 
 DECIMALS = 7  # of a degree: a centimetre
 
@@ -28,14 +28,14 @@ class Grid:
     height: int
 
     @classmethod
-    def of(cls, metadata: dict, width: int, height: int, name: str) -> Grid:
+    def of(cls, metadata: Metadata, width: int, height: int, name: str) -> Grid:
         """The grid of a raster that is called `name` where it has none."""
         if metadata.get("crs") is None or "transform" not in metadata:
             raise InputError(f"{name} does not say where it lies: give it a CRS and a transform (gdal_edit.py -a_srs)")
         return cls(metadata["crs"], tuple(metadata["transform"]), width, height)
 
     @property
-    def metadata(self) -> dict:
+    def metadata(self) -> Metadata:
         return {"crs": self.crs, "transform": list(self.numbers)}
 
     def degrees(self, columns: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
