@@ -39,7 +39,7 @@ from rscodec.output import (
     cropped,
     write_picture,
 )
-from rscodec.raster.metadata import crop_metadata, scale_metadata, select_bands
+from rscodec.raster.metadata import Metadata, crop_metadata, scale_metadata, select_bands
 from rscodec.raster.metadata_schema import image_metadata, stream_metadata
 from rscodec.raster.pixel_source import open_source
 from rscodec.raster.reader import RasterReader, is_stream
@@ -316,12 +316,12 @@ class OpenScene:
             self._enhanced = enhanced_stream(self.reader, self.decoder, self._enhance, self._settings.device, colours)
         return self._enhanced
 
-    def mark(self, metadata: dict, chosen: list[int]) -> dict:
+    def mark(self, metadata: Metadata, chosen: list[int]) -> Metadata:
         """The metadata of an output of the `chosen` bands (0-based): tags say which of them are enhanced, and how."""
         return metadata if self._enhance is None else self.picture.mark(metadata, chosen)
 
     @property
-    def metadata(self) -> dict:
+    def metadata(self) -> Metadata:
         return stream_metadata(self.reader)
 
     @property
@@ -354,7 +354,7 @@ class OpenScene:
             pixels, classes = preview(self.decoder, factor)
         return self._scene(pixels, classes, scale_metadata(self.metadata, factor, factor), bands)
 
-    def _scene(self, pixels: np.ndarray, classes: np.ndarray | None, metadata: dict, bands) -> Scene:
+    def _scene(self, pixels: np.ndarray, classes: np.ndarray | None, metadata: Metadata, bands) -> Scene:
         """What was read, or some bands of it."""
         header = self.header
         if bands is not None:

@@ -18,7 +18,7 @@ import numpy as np
 from rscodec.bitstreams.errors import InputError, LimitExceeded, OutputError
 from rscodec.concurrency.read_ahead import ahead
 from rscodec.raster.drivers import lossy_option
-from rscodec.raster.metadata import crop_metadata, nodata_value, select_bands
+from rscodec.raster.metadata import Metadata, crop_metadata, nodata_value, select_bands
 from rscodec.raster.validity import MASKED, native
 from rscodec.raster.window import Window
 from rscodec.raster.writer import SIDECARS, RasterWriter
@@ -50,7 +50,7 @@ class OutputSettings:
         return lossy_option(self.driver, self.creation_options or {})
 
 
-def unmarked(metadata: dict, chosen: list[int]) -> dict:
+def unmarked(metadata: Metadata, chosen: list[int]) -> Metadata:
     """The metadata of an output that needs no tags of ours."""
     return metadata
 
@@ -68,8 +68,8 @@ class Part:
     target: Window
     count: int
     dtype: str
-    metadata: dict
-    mark: Callable[[dict, list[int]], dict] = unmarked
+    metadata: Metadata
+    mark: Callable[[Metadata, list[int]], Metadata] = unmarked
     bad: Callable[[], dict] = dict
 
 
@@ -105,13 +105,13 @@ def _inside_mask(classes: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarr
     return np.ones(shape, bool) if classes is None else classes[0] != MASKED
 
 
-def _needs_mask(driver: str, metadata: dict, dtype: str) -> bool:
+def _needs_mask(driver: str, metadata: Metadata, dtype: str) -> bool:
     """Is a mask what it takes for an image to say that a pixel is lost, and can it have one?"""
     says = "masked" in metadata or dtype.startswith("float") or native(nodata_value(metadata), dtype) is not None
     return driver in MASKED_FORMATS and not says
 
 
-def cropped(metadata: dict, target: Window, whole: Window) -> dict:
+def cropped(metadata: Metadata, target: Window, whole: Window) -> Metadata:
     """The metadata of a part of a scene."""
     return metadata if target == whole else crop_metadata(metadata, *target)
 

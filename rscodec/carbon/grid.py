@@ -14,7 +14,7 @@ from rasterio.warp import reproject, transform, transform_bounds, transform_geom
 
 from rscodec.bitstreams.errors import InputError
 from rscodec.raster.gdal_errors import public_errors
-from rscodec.raster.metadata import parse_crs
+from rscodec.raster.metadata import Metadata, parse_crs
 
 DECIMALS = 7  # of a degree: a centimetre
 
@@ -29,14 +29,14 @@ class Grid:
     height: int
 
     @classmethod
-    def of(cls, metadata: dict, width: int, height: int, name: str) -> Grid:
+    def of(cls, metadata: Metadata, width: int, height: int, name: str) -> Grid:
         """The grid of a raster that is called `name` where it has none."""
         if metadata.get("crs") is None or "transform" not in metadata:
             raise InputError(f"{name} does not say where it lies: give it a CRS and a transform (gdal_edit.py -a_srs)")
         return cls(metadata["crs"], tuple(metadata["transform"]), width, height)
 
     @property
-    def metadata(self) -> dict:
+    def metadata(self) -> Metadata:
         return {"crs": self.crs, "transform": list(self.numbers)}
 
     def degrees(self, columns: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

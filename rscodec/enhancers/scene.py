@@ -14,6 +14,7 @@ from rscodec.enhancers.wavelets import UNIT, wavelets_begin
 from rscodec.generative.blending import Windows
 from rscodec.generative.generated_scene import GeneratedScene
 from rscodec.generative.picture import Picture
+from rscodec.raster.metadata import Metadata
 from rscodec.raster.provenance import marked
 from rscodec.raster.window import Window
 
@@ -44,7 +45,7 @@ class EnhancedScene(GeneratedScene):
             longer = Window(0, 0, scene.width + self.before[1], scene.height + self.before[0])
             self._windows = Windows(longer, enhancer.window, enhancer.overlap)
 
-    def mark(self, metadata: dict, chosen: list[int]) -> dict:
+    def mark(self, metadata: Metadata, chosen: list[int]) -> Metadata:
         """The metadata of an output that has the `chosen` bands (0-based), with the tags that it needs."""
         bands = [place for place, band in enumerate(chosen, 1) if band in self.bands]
         return marked(metadata, bands, self._facts) if bands else metadata

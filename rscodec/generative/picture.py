@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from rscodec.raster.metadata import default_colours
+from rscodec.raster.metadata import Metadata, default_colours
 from rscodec.raster.pixel_source import PixelSource
 from rscodec.raster.window import Window
 from rscodec.stream.decoder import SceneDecoder
@@ -41,7 +41,7 @@ class Picture(ReadablePicture, Protocol):
     """What pixels are generated from. `colours`: what bands are called. `coded`: indices of those that are no alpha."""
 
     scene: Window
-    metadata: dict
+    metadata: Metadata
     nodata: float | None
     colours: tuple[str, ...]
     coded: tuple[int, ...]
@@ -58,7 +58,7 @@ def said_colours(colours: Sequence[str], coded: tuple[int, ...], chosen: Sequenc
     return first if len(first) == 3 else ()
 
 
-def band_colours(metadata: dict, count: int, dtype: str) -> tuple[str, ...]:
+def band_colours(metadata: Metadata, count: int, dtype: str) -> tuple[str, ...]:
     """What bands are called: by their descriptions if these name red, green and blue, else by colour interpretation."""
     described = tuple(DESCRIBED.get((text or "").strip().lower(), "") for text in metadata.get("descriptions") or ())
     if all(described.count(colour) == 1 for colour in COLOURS):
@@ -81,7 +81,7 @@ def plain_units(radiometry: Radiometry, places: Sequence[int]) -> Radiometry:
 class DecodedPicture:
     """A stream as a picture. Units are those that its radiometry gives away, so it need not be decoded twice."""
 
-    def __init__(self, decoder: SceneDecoder, metadata: dict):
+    def __init__(self, decoder: SceneDecoder, metadata: Metadata):
         self._decoder, self._radiometry = decoder, decoder.radiometry
         self.scene, self.metadata, self.nodata = decoder.grid.scene, metadata, decoder.nodata
         self.colours = band_colours(metadata, self._radiometry.bands, self._radiometry.dtype)

@@ -17,7 +17,7 @@ from rscodec.raster.metadata import COLOURS, RESERVED, RPC_ORIGIN, XML, Metadata
 
 def stream_metadata(reader: StreamReader) -> Metadata:
     """The metadata of a stream, or MetadataDamaged where a known key holds what no scene has."""
-    metadata = cast(Metadata, reader.metadata)  # which the rest of this function sees to
+    metadata = cast(Metadata, reader.metadata)  # checked below
     for key in _impossible(metadata, reader.header.bands):
         raise MetadataDamaged(f"the metadata have an impossible {key}; the stream is not one that rscodec writes")
     if _tags(metadata) > MAX_TAGS:

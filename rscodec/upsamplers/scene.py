@@ -11,6 +11,7 @@ from rscodec.generative.blending import Windows
 from rscodec.generative.generated_scene import GeneratedScene
 from rscodec.generative.interpolated import InterpolatedPicture
 from rscodec.generative.picture import Picture
+from rscodec.raster.metadata import Metadata
 from rscodec.raster.provenance import marked
 from rscodec.raster.window import Window
 from rscodec.upsamplers.base import EDGE_UNIT, Upsampler, UpscaleSettings
@@ -44,7 +45,7 @@ class UpscaledScene(GeneratedScene):
         """The pixels of the target whose centres lie in a window of the source."""
         return self._windows.target(window)
 
-    def mark(self, metadata: dict, chosen: list[int]) -> dict:
+    def mark(self, metadata: Metadata, chosen: list[int]) -> Metadata:
         """The metadata of an output that has the `chosen` bands (0-based), with the tags that it needs."""
         generated, bicubic = (
             [place for place, band in enumerate(chosen, 1) if band in bands] for bands in (self.bands, self._bicubic)
