@@ -260,32 +260,31 @@ def sr(
     if as_json:
         print_json(result.summary)
     elif not quiet:
-        head = ("set", "images", "model", "scale", "PSNR dB", "to bicubic", "LPIPS", "of bicubic", "NIQE", "seconds")
-        print_table(
-            [
-                head,
-                *(
-                    (
-                        name,
-                        point["images"],
-                        model,
-                        f"{point['scale']:g}",
-                        _number(point["psnr_db"], ".2f"),
-                        _number(point["psnr_db_gain"], "+.2f"),
-                        _number(point["lpips"], ".4f"),
-                        _number(point["lpips_ratio"], ".2f"),
-                        _number(point["niqe"], ".2f"),
-                        _number(point["seconds"], ".2f"),
-                    )
-                    for name, found in result.summary["sets"].items()
-                    for model, points in found.items()
-                    for point in points
-                ),
-            ],
-            right=(1, 3, 4, 5, 6, 7, 8, 9),
-        )
+        _print_sr(result.summary["sets"])
         print_skipped(result.summary["skipped"])
         click.echo(f"the report is {page}")
+
+
+def _print_sr(sets: dict) -> None:
+    head = ("set", "images", "model", "scale", "PSNR dB", "to bicubic", "LPIPS", "of bicubic", "NIQE", "seconds")
+    rows = [
+        (
+            name,
+            point["images"],
+            model,
+            f"{point['scale']:g}",
+            _number(point["psnr_db"], ".2f"),
+            _number(point["psnr_db_gain"], "+.2f"),
+            _number(point["lpips"], ".4f"),
+            _number(point["lpips_ratio"], ".2f"),
+            _number(point["niqe"], ".2f"),
+            _number(point["seconds"], ".2f"),
+        )
+        for name, found in sets.items()
+        for model, points in found.items()
+        for point in points
+    ]
+    print_table([head, *rows], right=(1, 3, 4, 5, 6, 7, 8, 9))
 
 
 @command.command()

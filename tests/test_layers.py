@@ -241,3 +241,19 @@ def test_errors_are_defined_in_one_file_only():
         if known & {ast.unparse(base).rpartition(".")[2] for base in node.bases}
     }
     assert not elsewhere
+
+
+MOST_PARAMETERS, MOST_LINES, MOST_CLASS_LINES = 8, 60, 200
+
+
+@pytest.mark.parametrize("path", [*SOURCES, *TOOLS], ids=name)
+def test_functions_and_classes_are_small(path: Path):
+    """Click callbacks, which have a parameter for each option, are decorated."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        lines = getattr(node, "end_lineno", 0) - getattr(node, "lineno", 0) + 1
+        if isinstance(node, ast.ClassDef):
+            assert lines <= MOST_CLASS_LINES, f"{node.name} has {lines} lines"
+        elif isinstance(node, ast.FunctionDef):
+            own = [argument for argument in (*node.args.args, *node.args.kwonlyargs) if argument.arg != "self"]
+            assert lines <= MOST_LINES, f"{node.name} has {lines} lines"
+            assert len(own) <= MOST_PARAMETERS or node.decorator_list, f"{node.name} has {len(own)} parameters"

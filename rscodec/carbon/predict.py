@@ -33,6 +33,7 @@ from rscodec.models.weights import mapper_for
 from rscodec.raster.fill import fill_invalid
 from rscodec.raster.provenance import raster_crc32, refuse_synthetic, synthetic
 from rscodec.raster.scene import Scene
+from rscodec.stream.settings import settings_of
 
 DENSITY, SPREAD, MASK, TOTALS = "density.tif", "spread.tif", "mask.tif", "totals.csv"
 
@@ -66,28 +67,32 @@ class CarbonReport:
     totals: list[Total]
 
 
-def predict_file(
-    src: str | Path,
-    folder: Path,
-    model: str | Path = "iidm",
-    *,
-    bands: tuple[int, ...] | None = None,
-    stands: Path | None = None,
-    draws: int = DRAWS,
-    allow_synthetic: bool = False,
-    weights=None,
-    device: str = "cpu",
-    threads: int | None = None,
-    overwrite: bool = False,
-    progress: Callable[[int, int], None] | None = None,
-) -> CarbonReport:
-    """`weights`: of the codec, for a stream."""
+@dataclass(frozen=True)
+class PredictSettings:
+    """`bands`: those of the input to use, counted from 1. `stands`: polygons of forest. `draws`: maps to average.
+    `weights`: of the codec, for a stream. `progress` is told (windows done, windows in all).
+    """
+
+    bands: tuple[int, ...] | None = None
+    stands: Path | None = None
+    draws: int = DRAWS
+    allow_synthetic: bool = False
+    weights: str | Path | None = None
+    device: str = "cpu"
+    threads: int | None = None
+    overwrite: bool = False
+    progress: Callable[[int, int], None] | None = None
+
+
+def predict_file(src: str | Path, folder: Path, model: str | Path = "iidm", **settings) -> CarbonReport:
+    """Write the four files of a map into a folder. `settings` are those of PredictSettings."""
+    (given,) = settings_of(settings, PredictSettings)
     files = DENSITY, SPREAD, MASK, TOTALS
-    check(folder, files, overwrite)
-    with turn(threads):
-        mapper, scene = mapper_for(model, device), load(src, bands, weights, device)
+    check(folder, files, given.overwrite)
+    with turn(given.threads):
+        mapper, scene = mapper_for(model, given.device), load(src, given.bands, given.weights, given.device)
         checksum = raster_crc32(src)
-        if not allow_synthetic:
+        if not given.allow_synthetic:
             refuse_synthetic(scene.metadata, src)
         if len(scene.pixels) != mapper.bands:
             raise InputError(
@@ -95,15 +100,9 @@ def predict_file(
                 "was trained on, in their order, by --bands (weights that ship: blue, green, red, near infrared)"
             )
         grid = Grid.of(scene.metadata, *scene.pixels.shape[:0:-1], name=src)
-        forest, label, numbers = scene.mask.all(0), None, []
-        if stands:
-            label, numbers = _label(grid, stands)
-            forest &= label > 0
-        if not forest.any():
-            where = f" in the polygons of {stands}: is one of their CRSs wrong?" if stands else ""
-            raise InputError(f"{src} has no valid pixel{where}")
+        forest, label, numbers = _forest(scene, grid, given.stands, src)
         seen = fill_invalid(scene.pixels, ~scene.mask)  # a nodata value would spread over the windows that show it
-        maps = np.maximum(mapper.maps(seen, forest, draws, progress), 0)
+        maps = np.maximum(mapper.maps(seen, forest, given.draws, given.progress), 0)
 
     tags = {
         "carbon_model": mapper.model,
@@ -112,36 +111,45 @@ def predict_file(
         "carbon_trained_on": mapper.trained_on,
         "carbon_source_crc32": checksum,
     }
-    tags |= synthetic(scene.metadata)
-    make(folder, files, overwrite)
-    _save(folder / DENSITY, maps.mean(0), "carbon density (Mg/ha)", grid, tags, overwrite)
-    spread = maps.std(0) if len(maps) > 1 else np.full_like(maps[0], np.nan)
-    _save(folder / SPREAD, spread, "deviation of carbon density (Mg/ha)", grid, tags, overwrite)
-    metadata = grid.metadata | {"descriptions": ["1 where there is a density"], "tags": {"": tags}}
-    Scene(forest[None].astype(np.uint8), metadata=metadata).save(folder / MASK, overwrite=overwrite)
+    make(folder, files, given.overwrite)
+    _write_maps(folder, maps, forest, grid, tags | synthetic(scene.metadata), given.overwrite)
     hectares = np.where(forest, pixel_areas(grid), 0) / HECTARE
     totals = []
-    if stands:
+    if given.stands:
         totals = _totals(maps, hectares, np.where(forest, label, 0), numbers)
-        _write_totals(folder / TOTALS, totals, overwrite)
+        _write_totals(folder / TOTALS, totals, given.overwrite)
     else:
         (folder / TOTALS).unlink(missing_ok=True)  # of an earlier map
     (whole,) = _totals(maps, hectares, forest.astype(int), [0])
     units = mapper.units
     means = scene.pixels[:, forest].mean(1, dtype=np.float64)
     far = float(np.abs((means - units.mean) / np.array(units.spread)).max())
-    return CarbonReport(
-        str(folder),
-        mapper.model,
-        mapper.trained_on,
-        len(maps),
-        whole.pixels,
-        whole.hectares,
-        whole.tonnes,
-        whole.tonnes_spread,
-        far,
-        totals,
-    )
+    sums = whole.pixels, whole.hectares, whole.tonnes, whole.tonnes_spread
+    return CarbonReport(str(folder), mapper.model, mapper.trained_on, len(maps), *sums, far, totals)
+
+
+def _forest(
+    scene: Scene, grid: Grid, stands: Path | None, src: str | Path
+) -> tuple[np.ndarray, np.ndarray | None, list[int]]:
+    """Where the map is to be (h,w), and of polygons which one has each pixel, and their numbers in the file."""
+    forest, label, numbers = scene.mask.all(0), None, []
+    if stands:
+        label, numbers = _label(grid, stands)
+        forest &= label > 0
+    if not forest.any():
+        where = f" in the polygons of {stands}: is one of their CRSs wrong?" if stands else ""
+        raise InputError(f"{src} has no valid pixel{where}")
+    return forest, label, numbers
+
+
+def _write_maps(
+    folder: Path, maps: np.ndarray, forest: np.ndarray, grid: Grid, tags: dict[str, str], overwrite: bool
+) -> None:
+    _save(folder / DENSITY, maps.mean(0), "carbon density (Mg/ha)", grid, tags, overwrite)
+    spread = maps.std(0) if len(maps) > 1 else np.full_like(maps[0], np.nan)
+    _save(folder / SPREAD, spread, "deviation of carbon density (Mg/ha)", grid, tags, overwrite)
+    metadata = grid.metadata | {"descriptions": ["1 where there is a density"], "tags": {"": tags}}
+    Scene(forest[None].astype(np.uint8), metadata=metadata).save(folder / MASK, overwrite=overwrite)
 
 
 def _label(grid: Grid, stands: Path) -> tuple[np.ndarray, list[int]]:

@@ -216,29 +216,11 @@ class Landscape:
         dense = _unit((wish - 0.5) * 4)
         self._layer("tree", dense * 0.9, 0.5)
         for shadow in (True, False):
-            crown, light, tone = self._crowns(wish, 3.0 if shadow else 0.0)
+            shift = 3.0 if shadow else 0.0
+            crown, light, tone = _crowns(self.x + shift * SUN[0], self.y + shift * SUN[1], wish, self.seed)
             if shadow:
                 self._shade(crown * (1 - dense))
         self._layer("tree", crown, (1.15 + 0.75 * light) * tone * self.patches)
-
-    def _crowns(self, wish: np.ndarray, shift: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Cover 0..1, light -1..1 and tone of the nearest tree, all moved by `shift` away from the sun."""
-        x, y = self.x + shift * SUN[0], self.y + shift * SUN[1]
-        cell_x, cell_y = np.floor(x / TREE), np.floor(y / TREE)
-        best = np.full(x.shape, -1, np.float32)
-        light, tone = np.zeros_like(best), np.ones_like(best)
-        for i in (-1, 0, 1):
-            for j in (-1, 0, 1):
-                at = cell_x + i, cell_y + j
-                dx = x - (at[0] + 0.15 + 0.7 * hashed(self.seed + 82, *at)) * TREE
-                dy = y - (at[1] + 0.15 + 0.7 * hashed(self.seed + 83, *at)) * TREE
-                size = 2.6 + 4.2 * hashed(self.seed + 84, *at)
-                height = 1 - (dx * dx + dy * dy) / (size * size)
-                nearer = (height > best) & (hashed(self.seed + 85, *at) < wish)
-                best = np.where(nearer, height, best)
-                light = np.where(nearer, (dx * SUN[0] + dy * SUN[1]) / size, light)
-                tone = np.where(nearer, 0.75 + 0.5 * hashed(self.seed + 86, *at), tone)
-        return _unit(best * 4), light, tone
 
     def _roads(self) -> None:
         """Paved between rows of parcels and around towns, tracks elsewhere."""
@@ -257,6 +239,25 @@ class Landscape:
         height = fractal(self.view.grown(1), self.seed + 95, 520, 6, 0.48)
         rise_x, rise_y = height[1:-1, 2:] - height[1:-1, :-2], height[2:, 1:-1] - height[:-2, 1:-1]
         return np.clip(1 + 9 * (rise_x * -SUN[0] + rise_y * -SUN[1]) * (1 - 0.7 * self.town), 0.6, 1.4)
+
+
+def _crowns(x: np.ndarray, y: np.ndarray, wish: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Cover 0..1, light -1..1 and tone of the nearest tree; trees stand where `wish` (0..1) is high."""
+    cell_x, cell_y = np.floor(x / TREE), np.floor(y / TREE)
+    best = np.full(x.shape, -1, np.float32)
+    light, tone = np.zeros_like(best), np.ones_like(best)
+    for i in (-1, 0, 1):
+        for j in (-1, 0, 1):
+            at = cell_x + i, cell_y + j
+            dx = x - (at[0] + 0.15 + 0.7 * hashed(seed + 82, *at)) * TREE
+            dy = y - (at[1] + 0.15 + 0.7 * hashed(seed + 83, *at)) * TREE
+            size = 2.6 + 4.2 * hashed(seed + 84, *at)
+            height = 1 - (dx * dx + dy * dy) / (size * size)
+            nearer = (height > best) & (hashed(seed + 85, *at) < wish)
+            best = np.where(nearer, height, best)
+            light = np.where(nearer, (dx * SUN[0] + dy * SUN[1]) / size, light)
+            tone = np.where(nearer, 0.75 + 0.5 * hashed(seed + 86, *at), tone)
+    return _unit(best * 4), light, tone
 
 
 def _edge(inside: np.ndarray) -> np.ndarray:
