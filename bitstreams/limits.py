@@ -1,4 +1,6 @@
-"""The limits of the format, checked before a byte is read or allocated on their account (SPEC.md, Limits)."""
+"""The limits of the format, checked before a byte is read or allocated on their account (SPEC.md, Limits), and how much
+a reader decodes by default.
+"""
 
 QUALITY_MIN, QUALITY_MAX = 1.0, 8.0
 QUALITY_STEPS = 32  # on the wire, from one whole quality to the next

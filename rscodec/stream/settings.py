@@ -1,4 +1,4 @@
-"""How a scene is to be encoded: the keywords of `rscodec.encode` and `rscodec.encode_file`, checked."""
+"""How a scene is encoded and a stream is read: the keywords of `rscodec.encode`, `decode_file` and others, checked."""
 
 from __future__ import annotations
 
