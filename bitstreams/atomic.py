@@ -67,8 +67,8 @@ class AtomicPath:
             raise OutputError(f"cannot write {self.path}: there is no folder {folder}; create it first")
         if not folder.is_dir():
             raise OutputError(f"cannot write {self.path}: {folder} is a file, not a folder")
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise OutputError(f"cannot write {self.path}: the folder {folder} is not writable")
+        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            raise OutputError(f"cannot write {self.path}: the folder {folder} is not readable and writable")
         self._check_target()
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
@@ -112,6 +112,8 @@ class AtomicPath:
         """What is new takes its place, the file itself last; should that fail, everything old is where it was."""
         self._check_target()
         new = sorted(self._parts(), key=lambda part: len(part.name), reverse=True)
+        if self.temporary not in new:
+            raise OutputError(f"cannot write {self.path}: its temporary file {self.temporary} is gone; try again")
         placed: list[Path] = []
         aside: list[tuple[Path, Path]] = []
         try:

@@ -300,7 +300,8 @@ class OpenScene:
             from rscodec.stream.decoder import SceneDecoder
 
             how = self._settings
-            codec = codec_for_decoding(self.header, how.weights, how.device)
+            with turn():
+                codec = codec_for_decoding(self.header, how.weights, how.device)
             self._decoder = SceneDecoder(self.reader, codec, how.on_error, how.fast)
         return self._decoder
 
@@ -313,7 +314,9 @@ class OpenScene:
             from rscodec.enhancers.apply import enhanced_stream
 
             colours = check_bands(self._colours, self.header.bands, self.reader.path) if self._colours else ()
-            self._enhanced = enhanced_stream(self.reader, self.decoder, self._enhance, self._settings.device, colours)
+            device = self._settings.device
+            with turn():
+                self._enhanced = enhanced_stream(self.reader, self.decoder, self._enhance, device, colours)
         return self._enhanced
 
     def mark(self, metadata: Metadata, chosen: list[int]) -> Metadata:

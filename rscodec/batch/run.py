@@ -113,7 +113,7 @@ def run(
             done += 1
             if progress:
                 progress(done, len(rows))
-    remove_leftovers(row.output for row in rows)
+    remove_leftovers(row.output for row in planned)
     return [journal.rows[row.output] for row in rows]
 
 

@@ -109,7 +109,7 @@ def _are_texts(value: object, bands: int = 0) -> bool:
 
 
 def _are_rpcs(value: Any, bands: int) -> bool:
-    if not _are_texts(value):
+    if not _are_texts(value) or not _can_be_written(value):
         return False
     return all(_reads_as_number(value.get(key)) for key in {*RPC_ORIGIN, *(RPC_SCALES & value.keys())})
 
@@ -122,8 +122,8 @@ def _are_tags(value: Any, bands: int = 0) -> bool:
 
 
 def _is_document(namespace: str, items: dict[str, str]) -> bool:
-    """Such a namespace holds one text, which goes by its name."""
-    return list(items) == [namespace]
+    """Such a namespace holds one text, which goes by its name. Its part before the first "=" becomes a keyword."""
+    return list(items) == [namespace] and items[namespace].partition("=")[0] not in RESERVED
 
 
 def _can_be_written(items: dict[str, str]) -> bool:

@@ -19,6 +19,7 @@ from rscodec.raster.fill import fill_invalid
 from rscodec.stream.radiometry import Radiometry
 
 ROUNDS = 12
+PATIENCE = 3  # rounds without gain, after which no more are made
 CLOSE = 1 / 255  # of the network's 1.0: an error that is left alone
 
 Coded = list[tuple[bytes, np.ndarray]]  # payload and latents of each group of a tile
@@ -69,15 +70,16 @@ def analyse(codec: TileCodec, channels: np.ndarray, quality: float) -> np.ndarra
 def closer(view: TileView, coded: Coded, valid: np.ndarray, radiometry: Radiometry) -> Coded:
     """Like `coded`, with the largest error of valid pixels (1,h,w) or (C,h,w) as small as a few rounds can make it."""
     rows, cols = view.place
-    asked, wanted, best, least = view.channels.copy(), view.wanted, coded, np.inf
+    asked, wanted, best, least, stale = view.channels.copy(), view.wanted, coded, np.inf, 0
     bands = radiometry.unrounded(wanted.astype(np.float64))
     valid = np.broadcast_to(valid, bands.shape)
     for left in range(ROUNDS, -1, -1):
         shown = view.shown(coded)
         error = np.abs(radiometry.unrounded(shown.astype(np.float64)) - bands)[valid].max() / radiometry.scale
-        if error < least:
+        stale = 0 if error < least else stale + 1
+        if not stale:
             best, least = coded, error
-        if least <= CLOSE or not left:
+        if least <= CLOSE or stale == PATIENCE or not left:
             break
         lack = (wanted - shown).reshape(-1, *wanted.shape[2:])
         asked[..., rows, cols] += fill_invalid(lack, ~valid.any(0)[None]).reshape(wanted.shape)

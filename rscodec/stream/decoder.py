@@ -167,18 +167,16 @@ class SceneDecoder:
         """A tile without latents has no valid pixel (SPEC.md, "Tile index"), or it is bad."""
         if not self.radiometry.groups:
             return
-        empty = [tile for tile in self._tiles_under(window) if self.tiles.cache[tile] is None]
-        known = self._damage.tiles
-        for tile in (tile for tile in empty if tile not in known):
-            rows, cols = self.grid.tile(*tile).overlap(window).within(window)
-            if classes is None or (classes[:, rows, cols] == VALID).any():
-                self._damage.note(
-                    TileDamaged(
-                        f"tile {tile}: nothing says what its valid pixels are; the stream is not one that "
-                        "rscodec writes",
-                        (*tile, 0),
-                    )
-                )
+        for tile in self._tiles_under(window):
+            if self.tiles.cache[tile] is None:
+                self.check_absent(tile, window, classes)
+
+    def check_absent(self, tile: tuple[int, int], window: Window, classes: np.ndarray | None) -> None:
+        """One tile without latents, part of a window with these classes."""
+        rows, cols = self.grid.tile(*tile).overlap(window).within(window)
+        if tile not in self._damage.tiles and (classes is None or (classes[:, rows, cols] == VALID).any()):
+            words = "nothing says what its valid pixels are; the stream is not one that rscodec writes"
+            self._damage.note(TileDamaged(f"tile {tile}: {words}", (*tile, 0)))
 
     def _region(self, window: Window) -> Window:
         """The latents that the pixels of a window are made of."""

@@ -97,6 +97,8 @@ class _Canvas:
         tile = self.decoder.grid.tile(row, col)
         classes, exact, damaged = self.decoder.planes(tile)
         coded, cell = self._pixels(row, col, tile)
+        if coded is None and self.decoder.radiometry.groups:
+            self.decoder.check_absent((row, col), tile, classes)
         damaged = damaged | self.decoder.damage(tile)
         inside = slice(None), *shrunk(tile, self.factor).within(self.place)
         self.exact[inside] += _fold(exact, tile, self.factor)

@@ -119,8 +119,8 @@ def test_a_full_disk(tmp_path):
     assert not names(tmp_path)
 
 
-def test_a_file_that_was_never_written(tmp_path):
-    with AtomicPath(tmp_path / "a.tif"):
+def test_a_file_that_was_never_written_is_no_success(tmp_path):
+    with pytest.raises(OutputError, match="is gone"), AtomicPath(tmp_path / "a.tif"):
         pass
     assert not names(tmp_path)
 
@@ -186,3 +186,13 @@ def test_what_is_no_file_on_disk_is_refused_by_name(tmp_path, monkeypatch, name)
     with pytest.raises(OutputError, match="name a file on disk"), AtomicPath(name):
         pass
     assert not names(tmp_path)
+
+
+def test_an_output_whose_temporary_file_is_gone_is_no_success(tmp_path):
+    (tmp_path / "old.tif").write_bytes(b"old")
+    (tmp_path / "old.tif.msk").write_bytes(b"mask")
+    with pytest.raises(OutputError, match="its temporary file .* is gone"):
+        with AtomicPath(tmp_path / "old.tif", True, (".msk",)) as temporary:
+            temporary.write_bytes(b"new")
+            temporary.unlink()
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"old.tif": b"old", "old.tif.msk": b"mask"}

@@ -40,6 +40,10 @@ if not child:
         found = rscodec.decode(data, weights=sys.argv[1])
         assert np.abs(found.pixels.astype(int) - expected.pixels).max() <= 1
         rscodec.decode_file(sys.argv[2], sys.argv[2] + ".tif", weights=sys.argv[1], threads=threads, overwrite=True)
+    from rscodec.models import weights
+    weights._loaded.cache_clear()  # as where the parent had decoded with other weights
+    with rscodec.open(sys.argv[2], weights=sys.argv[1]) as stream:
+        assert not stream.bad
     os._exit(0)
 status = os.waitpid(child, 0)[1]
 done.set()

@@ -32,6 +32,8 @@ ILLEGAL = {
     "gcps": [[[0, 0, 0, 0, 0, "1"]], [[0, 0, 0, "0", 0, "", ""]], [1], "gcps"],
     "gcps_crs": [[]],
     "rpcs": [
+        {"LINE_OFF": "0", "SAMP_OFF": "0", "ns": "x"},
+        {"LINE_OFF": "0", "SAMP_OFF": "0", "bidx": "1"},
         {"LINE_OFF": "1"},
         {"LINE_OFF": "x", "SAMP_OFF": "1"},
         {"LINE_OFF": 1, "SAMP_OFF": 1},
@@ -46,6 +48,8 @@ ILLEGAL = {
         [],
         {"xml:XMP": {"a": "b"}},
         {"xml:XMP": {}},
+        {"xml:XMP": {"xml:XMP": "ns=<a/>"}},
+        {"xml:XMP": {"xml:XMP": "bidx=1"}},
         {"xml:XMP": {"xml:XMP": "a=b", "c": "d"}},
         {"": {"A": "\ud800"}},
         {"": {"\ud800": "A"}},

@@ -178,3 +178,14 @@ def test_rpcs_and_gcps_shrink_too():
         "SAMP_SCALE": 12.5,
     }
     assert small["rpcs"]["LINE_NUM_COEFF"] == "1 2" and small["gcps"] == [[2, 4, 1.0, 2.0, 0.0, "a", ""]]
+
+
+@pytest.mark.parametrize("factor", [2, 4, 8, 16, 64])
+def test_a_tile_that_is_absent_although_it_has_valid_pixels(make_scene, to_stream, to_decoder, rewrite, factor):
+    stream = to_stream(make_scene((150, 100), nodata=0))
+    data = rewrite(stream, lambda row, col, planes, groups: (planes, [] if (row, col) == (1, 0) else groups))
+    with pytest.raises(TileDamaged, match=r"tile \(1, 0\): nothing says what its valid pixels are"):
+        preview(to_decoder(data), factor)
+    decoder = to_decoder(data, on_error="nodata")
+    preview(decoder, factor)
+    assert list(decoder.bad) == [(1, 0, 0)]
