@@ -26,7 +26,7 @@ ENCODE = (
     "device",
     "debug",
 )
-DECODE = ("bands", "driver", "creation_options", "on_error", "fast", "weights", "device", "max_pixels", "debug")
+DECODE = ("bands", "driver", "creation_options", "on_error", "weights", "device", "max_pixels", "debug")
 
 
 def settings_of(command: click.Command, names: tuple[str, ...]) -> list[click.Parameter]:

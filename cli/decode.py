@@ -48,7 +48,6 @@ GENERATED = " or ".join(name for name, offered in (("--enhance", ENHANCED), ("--
     show_default=True,
     help="At a damaged tile: stop, or leave it empty (nodata, NaN or masked) and go on (exit code 4 all the same).",
 )
-@click.option("--fast", is_flag=True, help="Synthesis in bfloat16: a few grey levels of difference.")
 @enhancing.by_choice(hidden=not ENHANCED)
 @click.option(
     "--upscale",
@@ -73,14 +72,13 @@ def command(
     quiet: bool,
     preview: int | None,
     window: tuple[int, int, int, int] | None,
-    fast: bool,
     enhance: EnhanceSettings | None,
     upscale: float | None,
     seed: int | None,
     **settings,
 ) -> None:
     """Reconstruct the scene that STREAM holds."""
-    for name, given in (("--window", window), ("--fast", fast), ("--enhance", enhance), ("--upscale", upscale)):
+    for name, given in (("--window", window), ("--enhance", enhance), ("--upscale", upscale)):
         if preview and given:
             raise click.UsageError(f"--preview shows the whole scene, roughly: leave {name} away")
     if upscale and enhance:
@@ -94,13 +92,13 @@ def command(
     settings |= {"driver": options.driver_for(output, driver), "creation_options": dict(creation_options)}
     if upscale:
         larger = UpscaleSettings("e2diff", upscale, seed)
-        upscale_scene.run(stream, output, larger, quiet, window=window, fast=fast, **settings)
+        upscale_scene.run(stream, output, larger, quiet, window=window, **settings)
         return
     if preview:
         result = preview_file(stream, output, preview, **settings)
     else:
         with progress("decode", quiet) as report:
-            result = decode_file(stream, output, window=window, fast=fast, enhance=enhance, progress=report, **settings)
+            result = decode_file(stream, output, window=window, enhance=enhance, progress=report, **settings)
     if not quiet:
         changed = f"bands enhanced: {', '.join(map(str, result.enhanced)) or 'none'}; " if enhance else ""
         click.echo(f"{result.path}: {result.width} x {result.height} x {result.bands}, {changed}{result.seconds:.1f} s")

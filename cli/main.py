@@ -21,7 +21,8 @@ from typing import TextIO
 
 import click
 
-from rscodec.bitstreams.errors import RscodecError
+from rscodec.bitstreams.errors import InputError, RscodecError
+from rscodec.cli.extras import words_for
 from rscodec.cli.options import Session, debug_option
 
 COMMANDS = (
@@ -112,12 +113,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     except RscodecError as error:
         trace(session)
         return fail(f"rscodec: error: {error}", error.exit_code)
+    except ModuleNotFoundError as error:
+        trace(session)
+        words = words_for(error, next(iter(sys.argv[1:] if argv is None else argv), ""))
+        return fail(f"rscodec: error: {words}", InputError.exit_code) if words else unexpected(error, session)
     except Exception as error:
         if isinstance(error, OSError) and error.errno == errno.EPIPE:
             return close_stdout()
         trace(session)
-        hint = "" if session.debug else " (--debug shows where)"
-        return fail(f"rscodec: unexpected {type(error).__name__}: {error}{hint}", UNEXPECTED)
+        return unexpected(error, session)
+
+
+def unexpected(error: Exception, session: Session) -> int:
+    hint = "" if session.debug else " (--debug shows where)"
+    return fail(f"rscodec: unexpected {type(error).__name__}: {error}{hint}", UNEXPECTED)
 
 
 def run(argv: Sequence[str], session: Session) -> int:

@@ -212,7 +212,6 @@ def decode(
     *,
     weights=None,
     device: str = "cpu",
-    fast: bool = False,
     on_error: str = "stop",
     max_pixels: int = MAX_PIXELS_IN_MEMORY,
 ) -> Scene:
@@ -233,7 +232,7 @@ def decode(
             f"decode takes the bytes of a stream, not {type(data).__name__}: "
             "use rscodec.open(path).read() for a file, .read() or .getvalue() for a file object"
         )
-    settings = DecodeSettings(weights, device, fast, on_error)
+    settings = DecodeSettings(weights, device, on_error)
     with OpenScene(StreamReader.from_bytes(data), settings, max_pixels=max_pixels) as scene:
         return scene.read()
 
@@ -251,7 +250,7 @@ def open(
 
     `colours`: bands whose first three are taken for red, green and blue by `enhance` where the stream does not say.
     `max_pixels`: what one call may read, width x height x bands; more is LimitExceeded. `settings` are those of
-    DecodeSettings: weights, device, fast, on_error.
+    DecodeSettings: weights, device, on_error.
 
     >>> import rscodec
     >>> from rscodec.synthetic.sample import synthesize
@@ -302,7 +301,7 @@ class OpenScene:
             how = self._settings
             with turn():
                 codec = codec_for_decoding(self.header, how.weights, how.device)
-            self._decoder = SceneDecoder(self.reader, codec, how.on_error, how.fast)
+            self._decoder = SceneDecoder(self.reader, codec, how.on_error)
         return self._decoder
 
     @property
@@ -399,7 +398,7 @@ def decode_file(
 
     Where the scene does not say what is red, green and blue, `enhance` takes the first three of `bands`.
     `max_pixels`: what the file may have, width x height x bands; more is LimitExceeded. `settings` are those of
-    DecodeSettings (weights, device, fast, on_error) and of OutputSettings (bands, driver, creation_options, overwrite,
+    DecodeSettings (weights, device, on_error) and of OutputSettings (bands, driver, creation_options, overwrite,
     progress). `threads`: of the CPU, all by default.
 
     >>> import rscodec
@@ -488,7 +487,7 @@ def upscale_file(
 
     A `window` counts pixels before, and looks as in the whole. Where the scene does not say what is red, green and
     blue, the first three of `bands` are. `max_pixels`: what the file may have, width x height x bands; more is
-    LimitExceeded. `settings` are those of decode_file; weights (the codec's), fast and on_error are for a stream.
+    LimitExceeded. `settings` are those of decode_file; weights (the codec's) and on_error are for a stream.
 
     >>> import rscodec
     >>> from rscodec.synthetic.sample import synthesize

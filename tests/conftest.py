@@ -50,9 +50,9 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny(tiny_weights: Path):
     """The codec of `tiny_weights`."""
-    from rscodec.codec.portable import PortableCodec
+    from rscodec.models.portable import portable_codec
 
-    return PortableCodec(tiny_weights)
+    return portable_codec(tiny_weights)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -1,12 +1,12 @@
 """One stream, many machines: the same latents on all of them, and pixels within one level.
 
 Every environment is a process of its own (tests/helpers/machine.py) whose libraries were told to use an older
-instruction set, with one thread and with two. Each encodes, then each decodes what any of them wrote.
+instruction set, with one thread a product and with two, in C and in Python, with NumPy and with torch, which is for
+GPUs. Each encodes, then each decodes what any of them wrote, in either order of tiles.
 """
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import subprocess
@@ -20,9 +20,21 @@ from rscodec.models.registry import CODECS, find
 from rscodec.models.weights import FOLDER
 from rscodec.synthetic.sample import synthesize
 
+CORES = {  # OpenBLAS's names of kernels, and what a CPU needs to run them
+    "Prescott": {"pni"},
+    "Nehalem": {"sse4_2"},
+    "Sandybridge": {"avx"},
+    "Haswell": {"avx2", "fma"},
+    "SkylakeX": {"avx512f", "avx512vl", "avx512bw", "avx512dq", "avx512cd"},
+}
 CAPABILITIES = ("default", "avx2", "avx512")  # of torch's own kernels
 INSTRUCTIONS = {"SSE41": "COMPATIBLE", "AVX2": "AVX2", "AVX512_CORE": "AVX512"}  # oneDNN's name: MKL's name
-ENVIRONMENTS = [f"{torch}-{onednn}" for torch, onednn in itertools.product(CAPABILITIES, INSTRUCTIONS)]
+ENVIRONMENTS = [
+    *(f"numpy-{core}-C" for core in CORES),
+    "numpy-Nehalem-Python",  # what follows the products, and the range coder, which are alike for all kernels
+    *(f"torch-{own}-{onednn}" for own, onednn in zip(CAPABILITIES, INSTRUCTIONS, strict=True)),
+]
+CHOSEN = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_CBWR", "OPENBLAS_CORETYPE")
 THREADS = (1, 2)
 SCENES = {
     "small": {"size": (100, 80)},
@@ -36,17 +48,16 @@ SHIPPED = FOLDER / f"{find(CODECS, 's').default_model}.safetensors"
 class Machine:
     """A process of tests/helpers/machine.py: `send` a request, `receive` its answer."""
 
-    def __init__(self, root: Path, environment: str | None = None):
-        settings = {
-            key: value
-            for key, value in os.environ.items()
-            if key not in ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_CBWR")
-        }
-        settings |= {"OMP_NUM_THREADS": "2", "MKL_DYNAMIC": "FALSE", "OMP_WAIT_POLICY": "passive"}
-        if environment:
-            torch, onednn = environment.split("-")
-            settings |= {"ATEN_CPU_CAPABILITY": torch, "ONEDNN_MAX_CPU_ISA": onednn, "MKL_CBWR": INSTRUCTIONS[onednn]}
-        command = [sys.executable, "-m", "tests.helpers.machine"]
+    def __init__(self, root: Path, environment: str = "numpy-native-C"):
+        library, first, second = environment.split("-")
+        settings = {key: value for key, value in os.environ.items() if key not in CHOSEN}
+        settings |= {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2", "MKL_DYNAMIC": "FALSE"}
+        if library == "torch":
+            settings |= {"ATEN_CPU_CAPABILITY": first, "ONEDNN_MAX_CPU_ISA": second, "MKL_CBWR": INSTRUCTIONS[second]}
+        elif first != "native":
+            settings |= {"OPENBLAS_CORETYPE": first}
+        language = second if library == "numpy" else "C"
+        command = [sys.executable, "-m", "tests.helpers.machine", library, language]
         self._process = subprocess.Popen(
             command, cwd=root, env=settings, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
@@ -76,17 +87,23 @@ def native(root: Path):
     machine.close()
 
 
+def able() -> set[str]:
+    """The environments that this CPU can be."""
+    flags = set(Path("/proc/cpuinfo").read_text().split()) if Path("/proc/cpuinfo").exists() else set()
+    cores = {core for core, needs in CORES.items() if needs <= flags}
+    torch = pytest.importorskip("torch")
+    best = torch.backends.cpu.get_cpu_capability().lower()
+    better = CAPABILITIES[CAPABILITIES.index(best) + 1 :] if best in CAPABILITIES else CAPABILITIES[1:]
+    return {name for name in ENVIRONMENTS if {*name.split("-")} & cores or name.startswith("torch")} - {
+        name for name in ENVIRONMENTS if {*name.split("-")} & {*better}
+    }
+
+
 @pytest.fixture(scope="module")
 def machines(root: Path, native: Machine):
     """Those that this CPU can be, by name."""
-    best = native.ask("capability").lower()
-    best = CAPABILITIES.index(best) if best in CAPABILITIES else 0
-    able = dict(zip(INSTRUCTIONS, CAPABILITIES, strict=True))
-    there = {
-        name: Machine(root, name)
-        for name in ENVIRONMENTS
-        if max(CAPABILITIES.index(name.split("-")[0]), CAPABILITIES.index(able[name.split("-")[1]])) <= best
-    }
+    names = able()
+    there = {name: Machine(root, name) for name in ENVIRONMENTS if name in names}
     yield there
     for machine in there.values():
         machine.close()
@@ -150,7 +167,9 @@ def matrix(weights, folder, native, machines) -> tuple[list[dict], dict[str, lis
         assert [machine.receive() for _ in THREADS] == [None] * len(THREADS)
     different = {path.read_bytes(): path for path in folder.glob(f"{weights.stem}-*.bin")}.values()
     expected = [native.ask("decode", **decoding(stream, weights)) for stream in different]
-    requests = [decoding(stream, weights, threads=threads) for threads in THREADS for stream in different]
+    requests = [
+        decoding(stream, weights, threads=threads, backwards=threads > 1) for threads in THREADS for stream in different
+    ]
     return expected * len(THREADS), ask_all(machines, "decode", requests)
 
 

@@ -80,6 +80,7 @@ ROOMS = (  # lowest first: a room may import those before it
     "metrics",
     "raster",
     "codec",
+    "networks",
     "models",
     "stream",
     "generative",
@@ -157,6 +158,46 @@ def test_training_and_codec_load_without_compressai_and_rasterio():
         "for module in sys.argv[1:]: importlib.import_module(module)",
         *modules,
     )
+
+
+WITHOUT_EXTRAS = """
+import sys
+for name in ("torch", "compressai", "PIL", "matplotlib", "lpips", "glymur", "pytorch_msssim", "imageio_ffmpeg"):
+    sys.modules[name] = None  # importing it fails
+from rscodec.cli.main import main
+scene, stream, back, small = (f"{sys.argv[1]}/{name}" for name in ("a.tif", "a.bin", "b.tif", "c.tif"))
+for words in (
+    ["sample", "-o", scene, "--size", "100"],
+    ["encode", scene, "-o", stream, "--max-error", "2", "--effort", "1", "-q", "3"],
+    ["info", stream],
+    ["decode", stream, "-o", back],
+    ["decode", stream, "-o", small, "--preview", "8"],
+    ["verify", stream, "--against", scene],
+    ["validate", scene, back],
+):
+    assert main(words) == 0, words
+for words, extra in (
+    (["encode", scene, "-o", stream, "--effort", "2", "--overwrite"], "rscodec[enhance]"),
+    (["decode", stream, "-o", back, "--device", "cuda", "--overwrite"], "rscodec[enhance]"),
+    (["decode", stream, "-o", back, "--enhance", "ldm", "--overwrite"], "rscodec[enhance]"),
+    (["decode", stream, "-o", back, "--upscale", "2", "--overwrite"], "rscodec[enhance]"),
+    (["eval", "rd", sys.argv[1], "--out", back], "rscodec[eval]"),
+    (["encode", scene, "-o", stream, "--model", "elic", "--weights", scene, "--overwrite"], "rscodec[elic]"),
+):
+    assert main(words) == 3, words
+    print("needs", extra)
+"""
+
+
+def test_the_core_works_without_extras_and_names_those_that_are_missing(tmp_path: Path):
+    result = subprocess.run(
+        [sys.executable, "-c", WITHOUT_EXTRAS, tmp_path], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    errors = [line for line in result.stderr.splitlines() if "pip install" in line]
+    wanted = [line.split()[1] for line in result.stdout.splitlines() if line.startswith("needs ")]
+    assert len(wanted) == len(errors) == 6
+    assert all(extra in line for extra, line in zip(wanted, errors, strict=True)), errors
 
 
 HEAVY = ("torch", "compressai", "rasterio", "numba", "scipy", "matplotlib")

@@ -13,7 +13,8 @@ import torch
 from PIL import Image
 
 from rscodec.bitstreams.errors import InputError
-from rscodec.codec.model import CONFIGS, Codec
+from rscodec.codec.config import CONFIGS
+from rscodec.networks.model import Codec
 from rscodec.training import checkpoint
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -39,9 +39,6 @@ class Ours:
     def decode(self) -> None:
         rscodec.decode_file(self.stream, self.back, **self.options)
 
-    def decode_fast(self) -> None:
-        rscodec.decode_file(self.stream, self.back, fast=True, **self.options)
-
 
 def seconds(work: Callable[[], None]) -> float:
     started = time.perf_counter()
@@ -69,7 +66,6 @@ def main(size: int, repeats: int, model: str, weights: Path | None, quality: flo
         pairs = {
             "encode": (ours.encode, theirs.encode),
             "decode": (ours.decode, theirs.decode),
-            "decode --fast": (ours.decode_fast, theirs.decode),
         }
         for pair in pairs.values():
             for work in pair:

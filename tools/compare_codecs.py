@@ -26,13 +26,14 @@ import torch
 import rscodec
 from rscodec.cli.main import Tool
 from rscodec.codec import rate
-from rscodec.codec.model import Codec, CodecConfig
-from rscodec.codec.portable import freeze, thaw, write_weights
+from rscodec.codec.config import CodecConfig
 from rscodec.codec.weights_file import read_weights
 from rscodec.eval import datasets
 from rscodec.eval.bd import METRICS, deltas
 from rscodec.metrics.pixels import Difference, in_db, ms_ssim
 from rscodec.models.registry import CODECS, find
+from rscodec.networks.export import freeze, thaw, write_weights
+from rscodec.networks.model import Codec
 from rscodec.raster.scene import Scene
 from rscodec.training import checkpoint
 from rscodec.training.data import Crops, Pools, load_shard

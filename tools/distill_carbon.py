@@ -34,7 +34,7 @@ from rscodec.carbon.training.pca_student import Student, VggStudent, parameters_
 from rscodec.carbon.training.run import Ground, begun_model
 from rscodec.carbon.unet import UNet
 from rscodec.carbon.vgg import CHANNELS, STAGES, Vgg, full_widths
-from rscodec.codec.precision import fast
+from rscodec.networks.precision import fast
 from rscodec.training import checkpoint
 from rscodec.training.loop import Plan, Record, train
 

@@ -18,11 +18,12 @@ import numpy as np
 import rscodec
 from rscodec.cli.main import Tool
 from rscodec.cli.tool_options import export_options
-from rscodec.codec.model import Codec, CodecConfig
-from rscodec.codec.portable import freeze, write_weights
+from rscodec.codec.config import CodecConfig
 from rscodec.codec.weights_file import weights_hashes
 from rscodec.eval.datasets import HELD_OUT
 from rscodec.metrics.pixels import Difference
+from rscodec.networks.export import freeze, write_weights
+from rscodec.networks.model import Codec
 from rscodec.raster.scene import Scene
 from rscodec.training import checkpoint
 from rscodec.training.manifest import Export, sittings

@@ -13,9 +13,10 @@ import numpy as np
 import torch
 
 from rscodec.codec import rate
+from rscodec.codec.config import CodecConfig
 from rscodec.codec.integer import BIAS_UNIT
-from rscodec.codec.model import Codec, CodecConfig
-from rscodec.codec.portable import freeze, write_weights
+from rscodec.networks.export import freeze, write_weights
+from rscodec.networks.model import Codec
 from rscodec.synthetic.sample import synthesize
 
 CONFIG = CodecConfig(

@@ -26,10 +26,11 @@ import torch
 from rscodec.cli.main import Tool
 from rscodec.cli.tool_options import run_options
 from rscodec.codec import rate
-from rscodec.codec.model import CONFIGS, Codec, CodecConfig
-from rscodec.codec.portable import thaw
-from rscodec.codec.precision import fast
+from rscodec.codec.config import CONFIGS, CodecConfig
 from rscodec.codec.weights_file import read_weights
+from rscodec.networks.export import thaw
+from rscodec.networks.model import Codec
+from rscodec.networks.precision import fast
 from rscodec.training import checkpoint
 from rscodec.training.data import Batch, Crops, load_shard
 from rscodec.training.grow import grow

@@ -22,9 +22,9 @@ import torch
 from rscodec.bitstreams.limits import QUALITY_MAX, QUALITY_MIN
 from rscodec.cli.main import Tool
 from rscodec.cli.tool_options import EXISTING, run_options
-from rscodec.codec.precision import fast
 from rscodec.enhancers.ldm_rsic import LdmConfig, LdmRsic
 from rscodec.generative.blending import ALIGN
+from rscodec.networks.precision import fast
 from rscodec.training import checkpoint, ldm
 from rscodec.training.data import Crops, Pools, load_shard
 from rscodec.training.pairs import PICTURE, CodecPairs, Jpeg2000Crops, Pair, frozen_codec, through_jpeg2000

@@ -25,7 +25,7 @@ import torch.nn as nn
 
 from rscodec.cli.main import Tool
 from rscodec.cli.tool_options import EXISTING, gathered, run_options
-from rscodec.codec.precision import fast
+from rscodec.networks.precision import fast
 from rscodec.training import checkpoint, slimdiff
 from rscodec.training.critic import Critic
 from rscodec.training.data import Crops, Pools, load_shard

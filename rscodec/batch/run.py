@@ -131,11 +131,14 @@ def _journal(path: Path, verb: str, settings: str, resume: bool, overwrite: bool
     return journal
 
 
+GONE = {"fast": False}  # defaults of settings that there were
+
+
 def _retold(row: Row, verb: str, settings: str) -> Row:
     """A row with these settings, if its own mean the same: one that it does not name had its default, there being no
     other when the row was written.
     """
-    defaults = _defaults(verb)
+    defaults = _defaults(verb) | GONE
     try:
         ours, now = (
             {name: value for name, value in json.loads(told).items() if name not in defaults or value != defaults[name]}

@@ -17,8 +17,8 @@ from rscodec.bitstreams.errors import InputError
 from rscodec.carbon.base import CarbonModel
 from rscodec.carbon.scores import scale_of
 from rscodec.carbon.simulation.county import TEST, TRAIN
-from rscodec.codec.precision import fast
 from rscodec.generative.blending import Windows
+from rscodec.networks.precision import fast
 from rscodec.raster.window import Window
 
 TOGETHER = 8  # windows

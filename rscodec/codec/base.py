@@ -26,6 +26,9 @@ MOST_EFFORT = 9  # of those who know effort
 SYNTHESIS_TOLERANCE = 2.0**-40  # of the network's 1.0; SPEC.md, Bound
 
 
+Inside = tuple[slice, slice]  # rows and columns of the latents of a tile among those around it
+
+
 class Aim(NamedTuple):
     """What a tile should look like: pixels (3, H, W), how much each of them counts (H, W), and a projection (3, 3) that
     leaves of an error in the three channels what counts.
@@ -42,6 +45,7 @@ class TileCodec(ABC):
     model: str  # its name in rscodec.bitstreams.wire.MODELS
     weights_hashes: dict[str, bytes]  # by arithmetic (bitstreams/wire.py): 8 bytes that a header must hold
     portable: bool  # latents are the same on every machine
+    parallel: bool = False  # threads may use it side by side
     fixed_rate: bool = False  # one operating point: quality means nothing
     most_effort: int = 0  # what `encode` and `refine` may be told
     stride: int = 16
@@ -72,9 +76,7 @@ class TileCodec(ABC):
         `dead_zone`: more of them are what was expected, which saves bits; only for those who know effort.
         """
 
-    def refine(
-        self, y: np.ndarray, inside: tuple[slice, slice], aims: list[Aim], quality: float, effort: int
-    ) -> np.ndarray:
+    def refine(self, y: np.ndarray, inside: Inside, aims: list[Aim], quality: float, effort: int) -> np.ndarray:
         """y (B, h, w, N) of a tile and its surroundings -> y (B, h', w', N) of the tile, which is `inside`, that looks
         more like its `aims` for fewer bits once encoded. Only for those who know effort.
         """
@@ -94,8 +96,10 @@ class TileCodec(ABC):
         return pixels.reshape(*pixels.shape[:2], detail * height, cell, detail * width, cell).mean((3, 5))
 
     @abstractmethod
-    def synthesise(self, latents: np.ndarray, quality: float, fast: bool = False) -> np.ndarray:
-        """Latents (B, h, w, N) -> pixels (B, 3, 16h, 16w) float32, not clipped. `fast`: bfloat16, a few levels off."""
+    def synthesise(self, latents: np.ndarray, quality: float, inside: Inside | None = None) -> np.ndarray:
+        """Latents (B, h, w, N) -> pixels (B, 3, 16h, 16w) float32, not clipped; only those of the latents `inside`, if
+        that is given.
+        """
 
     def synthesise_closely(self, latents: np.ndarray, quality: float) -> np.ndarray:
         """Like `synthesise`, in float64. Only portable codecs have it."""

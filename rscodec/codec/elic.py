@@ -26,8 +26,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from rscodec.bitstreams.errors import MissingWeights, SymbolsDamaged, WrongWeights
-from rscodec.codec import precision
-from rscodec.codec.base import TileCodec
+from rscodec.codec.base import Inside, TileCodec
 from rscodec.codec.coder import longest
 
 Z_STRIDE = 4  # y positions per z position, each way
@@ -65,10 +64,13 @@ class ElicCodec(TileCodec):
         return self._net.g_a(torch.from_numpy(pixels).to(self.device)).permute(0, 2, 3, 1).cpu().numpy()
 
     @torch.inference_mode()
-    def synthesise(self, latents: np.ndarray, quality: float, fast: bool = False) -> np.ndarray:
+    def synthesise(self, latents: np.ndarray, quality: float, inside: Inside | None = None) -> np.ndarray:
         y = torch.from_numpy(latents).to(self.device).permute(0, 3, 1, 2).contiguous()
-        with precision.fast(self.device.type, fast):
-            return self._net.g_s(y).float().cpu().numpy()
+        pixels = self._net.g_s(y).cpu().numpy()
+        if inside is None:
+            return pixels
+        rows, cols = (slice(self.stride * part.start, self.stride * part.stop) for part in inside)
+        return pixels[..., rows, cols]
 
     def encode(self, y: np.ndarray, quality: float, dead_zone: bool = False) -> list[tuple[bytes, np.ndarray]]:
         return [self._encode(item) for item in torch.from_numpy(y)]

@@ -11,83 +11,41 @@ step, index names one of the SCALES Gaussian tables. Symbols are round(y - mu); 
 are zero.
 
 The walk over the passes is written once, as a generator: it yields what is known of a pass and is sent the latents of
-that pass. Training answers with rounded latents, the encoder with what it will write, the decoder with what it reads.
+that pass. The encoder answers with what it will write, the decoder with what it reads. rscodec/networks/entropy.py is
+the same walk for training.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
-from typing import cast
 
-import torch
-import torch.nn as nn
-import torch.nn.functional as F
+import numpy as np
 
-from rscodec.codec import rate
-from rscodec.codec.integer import ACTIVATION_MAX, BIAS_UNIT, Depthwise, Pointwise, round_through
+from rscodec.codec.arrays import Array, Arrays, ExactLayer, Layer, shuffle, unshuffle
+from rscodec.codec.config import CodecConfig
+from rscodec.codec.integer import ACTIVATION_MAX, exact_layer
 
 UNIT = 16  # one quantisation step is 16 units of y^ and mu
 LATENT_LIMIT = 2**15 - 1  # |y^| in units: fits int16
+MU_LIMIT = 2**13 - 1
 SCALES = 64
 SCALE_MIN, SCALE_MAX = 0.11, 160.0
 Z_LIMIT = 127
 Z_STRIDE = 4  # z positions per y position, each way
-
-
-def scale_of(index: torch.Tensor) -> torch.Tensor:
-    """The standard deviation, in quantisation steps, that a scale index stands for."""
-    return SCALE_MIN * torch.exp(index * (math.log(SCALE_MAX / SCALE_MIN) / (SCALES - 1)))
-
-
-def index_of(scale: torch.Tensor) -> torch.Tensor:
-    """The inverse of `scale_of`, not rounded, within the table."""
-    return (torch.log(scale / SCALE_MIN) * ((SCALES - 1) / math.log(SCALE_MAX / SCALE_MIN))).clamp(0, SCALES - 1)
-
-
-def compand(y: torch.Tensor) -> torch.Tensor:
-    """Latents (1/16 step) squeezed into an activation's range: slope 1 up to 8 steps, 1/4 up to 64, 1/16 up to 512."""
-    return y.clamp(-128, 128) * 0.75 + y.clamp(-1024, 1024) * 0.1875 + y.clamp(-8192, 8192) * 0.0625
-
-
+Z_UNIT = 8  # of z among activations
 ANCHORS, OTHERS = ((0, 0), (1, 1)), ((0, 1), (1, 0))  # (row, column) phases of the two colours of the checkerboard
 
 
-def split(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """(B, H, W, C) -> the anchors (B, n, C) and the others (B, m, C), each as two interleaved grids in turn."""
-    anchors, others = (
-        torch.cat([x[:, r::2, c::2].flatten(1, 2) for r, c in phases], 1) for phases in (ANCHORS, OTHERS)
-    )
-    return anchors, others
+def scale_of(index: np.ndarray) -> np.ndarray:
+    """The standard deviation, in quantisation steps, that a scale index stands for."""
+    return SCALE_MIN * np.exp(index * (math.log(SCALE_MAX / SCALE_MIN) / (SCALES - 1)))
 
 
-def place(grid: torch.Tensor, rows: torch.Tensor, anchors: bool) -> torch.Tensor:
-    """(B, H, W, C) with the rows that `split` gave written back."""
-    grid, start = grid.clone(), 0
-    for r, c in ANCHORS if anchors else OTHERS:
-        height, width = grid[0, r::2, c::2].shape[:2]
-        grid[:, r::2, c::2] = rows[:, start : start + height * width].unflatten(1, (height, width))
-        start += height * width
-    return grid
-
-
-def four_neighbours(x: torch.Tensor) -> torch.Tensor:
-    """(B, H, W, C) -> (B, H, W, 4C): above, below, left, right; zero outside."""
-    padded = F.pad(x, (0, 0, 1, 1, 1, 1))
-    return torch.cat([padded[:, :-2, 1:-1], padded[:, 2:, 1:-1], padded[:, 1:-1, :-2], padded[:, 1:-1, 2:]], -1)
-
-
-def shuffle(x: torch.Tensor) -> torch.Tensor:
-    """(B, H, W, 4C) -> (B, 2H, 2W, C)."""
-    b, h, w, c = x.shape
-    return x.view(b, h, w, 2, 2, c // 4).transpose(2, 3).reshape(b, 2 * h, 2 * w, c // 4)
-
-
-def unshuffle(x: torch.Tensor) -> torch.Tensor:
-    """(B, 2H, 2W, C) -> (B, H, W, 4C)."""
-    b, h, w, c = x.shape
-    return x.view(b, h // 2, 2, w // 2, 2, c).transpose(2, 3).reshape(b, h // 2, w // 2, 4 * c)
+def compand(y: Array) -> Array:
+    """Latents (1/16 step) squeezed into an activation's range: slope 1 up to 8 steps, 1/4 up to 64, 1/16 up to 512."""
+    return y.clip(-128, 128) * 0.75 + y.clip(-1024, 1024) * 0.1875 + y.clip(-8192, 8192) * 0.0625
 
 
 @dataclass
@@ -96,121 +54,140 @@ class Pass:
 
     channels: slice
     anchors: bool
-    mu: torch.Tensor
-    index: torch.Tensor
+    mu: np.ndarray
+    index: np.ndarray
 
 
-class HyperAnalysis(nn.Module):
-    """y in steps (B, h, w, N), h and w multiples of 4 -> z (B, h/4, w/4, Z). Only the encoder runs it: it is float."""
+class Checkerboard:
+    """Maps <-> rows of the positions of one colour, each as two interleaved grids in turn."""
 
-    def __init__(self, latents: int, features: int, hyper: int):
-        super().__init__()
-        self.enter = nn.Linear(latents, features)
-        self.middle = nn.Linear(4 * features, features)
-        self.leave = nn.Linear(4 * features, hyper)
+    def __init__(self, arrays: Arrays):
+        self._arrays = arrays
 
-    def forward(self, y: torch.Tensor) -> torch.Tensor:
-        squeezed = compand(y * UNIT) / 32
-        features = F.leaky_relu(self.enter(squeezed), 0.1)
-        features = F.leaky_relu(self.middle(unshuffle(features)), 0.1)
-        return self.leave(unshuffle(features))
+    def rows(self, x: Array, anchors: bool) -> Array:
+        """(B, H, W, C) -> (B, n, C)."""
+        batch, channels = x.shape[0], x.shape[-1]
+        phases = ANCHORS if anchors else OTHERS
+        return self._arrays.concat([x[:, r::2, c::2].reshape(batch, -1, channels) for r, c in phases], 1)
 
+    def place(self, rows: Array, into: Array, anchors: bool) -> None:
+        """The way back."""
+        start = 0
+        for r, c in ANCHORS if anchors else OTHERS:
+            grid = into[:, r::2, c::2]
+            count = grid.shape[1] * grid.shape[2]
+            grid[...] = rows[:, start : start + count].reshape(grid.shape)
+            start += count
 
-class HyperSynthesis(nn.Module):
-    """z^ (B, h, w, Z) -> h (B, 4h, 4w, F), told the quality by one vector per level."""
-
-    def __init__(self, hyper: int, narrow: int, features: int):
-        super().__init__()
-        self.first = Pointwise(hyper, 4 * narrow)
-        self.levels = nn.Parameter(torch.zeros(rate.LEVELS, 4 * narrow))
-        self.spatial = Depthwise(narrow)
-        self.second = Pointwise(narrow, 4 * features)
-        self.blend = Depthwise(features)
-        self.last = Pointwise(features, features)
-
-    def forward(self, z: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
-        x = shuffle(self.first(z * 8, level[:, None, None]))
-        x = shuffle(self.second(self.spatial(x)))
-        return self.last(self.blend(x))
+    def anchors_around(self, x: Array) -> Array:
+        """Of every other position of (B, H, W, C) the anchors above, below, left and right: (B, m, 4C)."""
+        batch, height, width, channels = x.shape
+        padded = self._arrays.zeros(x, batch, height + 2, width + 2, channels)
+        padded[:, 1:-1, 1:-1] = x
+        sides = padded[:, :-2, 1:-1], padded[:, 2:, 1:-1], padded[:, 1:-1, :-2], padded[:, 1:-1, 2:]
+        return self._arrays.concat([self.rows(side, False) for side in sides], 2)
 
 
-class Group(nn.Module):
-    """The context nets of one channel group; `known` channels come before its own `count`."""
+class HyperAnalysis:
+    """y in steps (B, h, w, N) -> z (B, h/4, w/4, Z), rounded up. Only the encoder runs it: it is float."""
 
-    def __init__(self, known: int, count: int, features: int):
-        super().__init__()
-        self.known, self.count = known, count
-        self.mix = Pointwise(features + known, features)
-        self.spatial = Depthwise(features)
-        self.anchor_hidden = Pointwise(features, features)
-        self.anchor_mu = Pointwise(features, count, activation=False, limit=2**13 - 1)
-        self.anchor_index = Pointwise(features, count, activation=False, limit=SCALES - 1, lowest=0)
-        self.other_hidden = Pointwise(features + 4 * count, features)
-        self.other_mu = Pointwise(features, count, activation=False, limit=2**13 - 1)
-        self.other_index = Pointwise(features, count, activation=False, limit=SCALES - 1, lowest=0)
-        with torch.no_grad():
-            for head in (self.anchor_mu, self.other_mu):
-                head.weight.mul_(0.1)
-            for head in (self.anchor_index, self.other_index):
-                head.weight.mul_(0.3)
-                head.bias.fill_(20 / BIAS_UNIT)
+    def __init__(self, arrays: Arrays, tensors: Mapping[str, np.ndarray]):
+        self._arrays = arrays
+        self._layers = [
+            Layer(
+                arrays.put(tensors[f"entropy.hyper_analysis.{name}.weight"].T),
+                arrays.put(tensors[f"entropy.hyper_analysis.{name}.bias"]),
+            )
+            for name in ("enter", "middle", "leave")
+        ]
+
+    def __call__(self, y: np.ndarray) -> np.ndarray:
+        enter, middle, leave = self._layers
+        sides = [(0, 0), (0, -y.shape[1] % Z_STRIDE), (0, -y.shape[2] % Z_STRIDE), (0, 0)]
+        squeezed = self._arrays.put(compand(np.pad(y, sides) * np.float32(UNIT)) / 32)
+        features = self._arrays.leaky_product(squeezed, enter, 0.1)
+        features = self._arrays.leaky_product(unshuffle(features), middle, 0.1)
+        return self._arrays.get(self._arrays.product(unshuffle(features), leave))
 
 
-class EntropyModel(nn.Module):
-    """Everything between latents and symbols. The attributes that are layers are the whole of the exact path."""
+class HyperSynthesis:
+    """z^ (B, h, w, Z) -> h (B, 4h, 4w, F), told the quality by one vector."""
 
-    def __init__(self, groups: tuple[int, ...], features: int, hyper: int, narrow: int):
-        super().__init__()
-        self.latents, self.hyper_channels = sum(groups), hyper
-        self.hyper_analysis = HyperAnalysis(self.latents, features, hyper)
-        self.hyper = HyperSynthesis(hyper, narrow, features)
-        self.groups = nn.ModuleList(Group(sum(groups[:g]), count, features) for g, count in enumerate(groups))
-        self.z_mu = nn.Parameter(torch.zeros(rate.LEVELS, hyper))  # in steps
-        self.z_index = nn.Parameter(torch.full((rate.LEVELS, hyper), 24.0 / BIAS_UNIT))
+    def __init__(self, arrays: Arrays, tensors: Mapping[str, np.ndarray]):
+        self._arrays = arrays
+        self._layers = [
+            exact_layer(arrays, tensors, f"hyper.{name}") for name in ("first", "spatial", "second", "blend", "last")
+        ]
 
-    def analyse(self, y: torch.Tensor) -> torch.Tensor:
-        """z of latents y (B, h, w, N) in steps, any h and w."""
-        h, w = y.shape[1:3]
-        return self.hyper_analysis(F.pad(y, (0, 0, 0, -w % Z_STRIDE, 0, -h % Z_STRIDE)))
+    def __call__(self, z: Array, level: Array) -> Array:
+        arrays, (first, spatial, second, blend, last) = self._arrays, self._layers
+        x = shuffle(arrays.exact_product(z * Z_UNIT, first, level))
+        x = shuffle(arrays.exact_product(arrays.exact_depthwise(x, spatial), second))
+        return arrays.exact_product(arrays.exact_depthwise(x, blend), last)
+
+
+class Group:
+    """The context nets of one channel group."""
+
+    def __init__(self, arrays: Arrays, tensors: Mapping[str, np.ndarray], number: int, channels: slice):
+        def layer(name: str, *options: object) -> ExactLayer:
+            return exact_layer(arrays, tensors, f"groups.{number}.{name}", *options)  # type: ignore[arg-type]
+
+        self.channels = channels
+        self.mix, self.spatial = layer("mix"), layer("spatial")
+        self.heads = {
+            anchors: (
+                layer(f"{colour}_hidden"),
+                layer(f"{colour}_mu", False, -MU_LIMIT, MU_LIMIT),
+                layer(f"{colour}_index", False, 0, SCALES - 1),
+            )
+            for anchors, colour in ((True, "anchor"), (False, "other"))
+        }
+
+
+class ContextModel:
+    """The exact path of one codec."""
+
+    def __init__(self, config: CodecConfig, arrays: Arrays, tensors: Mapping[str, np.ndarray]):
+        self._arrays, self._board = arrays, Checkerboard(arrays)
+        self._hyper = HyperSynthesis(arrays, tensors)
+        ends = np.cumsum(config.groups).tolist()
+        self._groups = [
+            Group(arrays, tensors, number, slice(end - count, end))
+            for number, (end, count) in enumerate(zip(ends, config.groups, strict=True))
+        ]
 
     def walk(
-        self, z: torch.Tensor, level: torch.Tensor, height: int, width: int, groups: int | None = None
-    ) -> Generator[Pass, torch.Tensor, torch.Tensor]:
+        self, z: np.ndarray, level: np.ndarray, height: int, width: int, groups: int | None = None
+    ) -> Generator[Pass, np.ndarray, np.ndarray]:
         """Yield each pass, be sent its y^ (B, n, channels) in units; return all of y^ (B, height, width, N).
 
-        `groups`: stop after so many.
+        z (B, ., ., Z) and the vector of the quality are integers. `groups`: stop after so many.
         """
-        h = self.hyper(z, level)[:, :height, :width]
-        known: list[torch.Tensor] = []
-        seen: list[torch.Tensor] = []
-        for group in cast("list[Group]", self.groups[:groups]):
-            channels = slice(group.known, group.known + group.count)
-            u = group.spatial(group.mix(torch.cat([h, *seen], -1)))
-            u_anchors, u_others = split(u)
+        arrays, board = self._arrays, self._board
+        h = self._hyper(arrays.put(z), arrays.put(level))[:, :height, :width]
+        known: list[Array] = []
+        seen = [h]
+        for group in self._groups[:groups]:
+            u = arrays.exact_depthwise(arrays.exact_product(arrays.concat(seen, -1), group.mix), group.spatial)
+            own = arrays.zeros(h, *h.shape[:3], group.channels.stop - group.channels.start)
 
-            features = group.anchor_hidden(u_anchors)
-            anchors = yield Pass(channels, True, *_heads(group.anchor_mu, group.anchor_index, features))
-            own = place(anchors.new_zeros(*h.shape[:3], group.count), anchors, True)
+            anchors = yield self._pass(group, True, board.rows(u, True))
+            board.place(arrays.put(anchors), own, True)
 
-            around = split(four_neighbours(_context(own)))[1]
-            features = group.other_hidden(torch.cat([u_others, around.to(u.dtype)], -1))
-            others = yield Pass(channels, False, *_heads(group.other_mu, group.other_index, features))
-            own = place(own, others, False)
+            around = board.anchors_around(compand(own).round())
+            others = yield self._pass(group, False, arrays.concat([board.rows(u, False), around], -1))
+            board.place(arrays.put(others), own, False)
 
             known.append(own)
-            seen.append(_context(own).to(u.dtype))
-        return torch.cat(known, -1)
+            seen.append(compand(own).round())
+        return arrays.get(arrays.concat(known, -1))
+
+    def _pass(self, group: Group, anchors: bool, u: Array) -> Pass:
+        hidden, *heads = group.heads[anchors]
+        features = self._arrays.exact_product(u, hidden)
+        mu, index = (self._arrays.get(self._arrays.exact_product(features, head)) for head in heads)
+        return Pass(group.channels, anchors, mu, index)
 
 
-def _heads(mu: nn.Module, index: nn.Module, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    with torch.autocast(features.device.type, enabled=False):  # mu needs more than bfloat16's eight bits
-        features = features.float()
-        return mu(features), index(features)
-
-
-def _context(y: torch.Tensor) -> torch.Tensor:
-    """What later passes see of y^: companded and on the activation grid."""
-    return round_through(compand(y)) if y.requires_grad else torch.round(compand(y))
-
-
-assert 0.75 * 128 + 0.1875 * 1024 + 0.0625 * 8192 <= ACTIVATION_MAX and 8 * Z_LIMIT <= ACTIVATION_MAX
+assert 0.75 * 128 + 0.1875 * 1024 + 0.0625 * 8192 <= ACTIVATION_MAX and Z_UNIT * Z_LIMIT <= ACTIVATION_MAX

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-import torch
+import numpy as np
 
 from rscodec.bitstreams.limits import QUALITY_MAX, QUALITY_MIN, QUALITY_STEPS
 
 LEVELS = 8
 LAMBDA_MIN, LAMBDA_RATIO = 5e-4, 800.0
-Quality = TypeVar("Quality", float, torch.Tensor)
+Quality = TypeVar("Quality")  # a number, or an array of them
 
 
 def to_wire(quality: float) -> int:
@@ -33,20 +33,22 @@ def from_wire(steps: int) -> float:
 
 def weight(quality: Quality) -> Quality:
     """lambda(q), for the loss (bits per pixel) + lambda * 255^2 * MSE."""
-    return LAMBDA_MIN * LAMBDA_RATIO ** ((quality - 1) / (LEVELS - 1))
+    return LAMBDA_MIN * LAMBDA_RATIO ** ((quality - 1) / (LEVELS - 1))  # type: ignore[operator]
 
 
-def mix(table: torch.Tensor, quality: torch.Tensor) -> torch.Tensor:
-    """Rows of a (LEVELS, C) table mixed at qualities (B,) -> (B, C). Linear, so gradients reach both rows."""
-    position = (quality - 1).clamp(0, LEVELS - 1)
-    low = position.floor().clamp(max=LEVELS - 2)
-    fraction = (position - low).unsqueeze(1)
-    low = low.long()
-    return table[low] * (1 - fraction) + table[low + 1] * fraction
+def mix(table: np.ndarray, steps: int) -> np.ndarray:
+    """The row of a (LEVELS, C) table at one wire quality."""
+    low, fraction = _position(steps)
+    return table[low] * (1 - fraction / QUALITY_STEPS) + table[low + 1] * (fraction / QUALITY_STEPS)
 
 
-def mix_exact(table: torch.Tensor, steps: int) -> torch.Tensor:
-    """`mix` for a table of integers at one wire quality: integers again, the same on every machine."""
+def mix_exact(table: np.ndarray, steps: int) -> np.ndarray:
+    """`mix` of a table of integers: integers again, the same on every machine."""
+    low, fraction = _position(steps)
+    return np.round((table[low] * (QUALITY_STEPS - fraction) + table[low + 1] * fraction) / QUALITY_STEPS)
+
+
+def _position(steps: int) -> tuple[int, int]:
+    """The level below a wire quality, and how far above it the quality is, in steps."""
     low = min(steps // QUALITY_STEPS - 1, LEVELS - 2)
-    fraction = steps - (low + 1) * QUALITY_STEPS
-    return torch.round((table[low] * (QUALITY_STEPS - fraction) + table[low + 1] * fraction) / QUALITY_STEPS)
+    return low, steps - (low + 1) * QUALITY_STEPS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rscodec.codec.base import Aim, TileCodec
+from rscodec.codec.base import Aim, Inside, TileCodec
 
 
 class RememberingCodec(TileCodec):
@@ -14,7 +14,7 @@ class RememberingCodec(TileCodec):
         self._codec = codec
         self._latents: dict[tuple[bytes, int, int], np.ndarray] = {}
         self.model, self.weights_hashes, self.portable = codec.model, codec.weights_hashes, codec.portable
-        self.fixed_rate, self.most_effort = codec.fixed_rate, codec.most_effort
+        self.fixed_rate, self.most_effort, self.parallel = codec.fixed_rate, codec.most_effort, codec.parallel
         self.stride, self.halo, self.border = codec.stride, codec.halo, codec.border
         self.channels, self.latent_dtype, self.latent_unit = codec.channels, codec.latent_dtype, codec.latent_unit
 
@@ -26,16 +26,14 @@ class RememberingCodec(TileCodec):
         self._latents |= {(payload, latents.shape[0], latents.shape[1]): latents for payload, latents in coded}
         return coded
 
-    def refine(
-        self, y: np.ndarray, inside: tuple[slice, slice], aims: list[Aim], quality: float, effort: int
-    ) -> np.ndarray:
+    def refine(self, y: np.ndarray, inside: Inside, aims: list[Aim], quality: float, effort: int) -> np.ndarray:
         return self._codec.refine(y, inside, aims, quality, effort)
 
     def decode(self, payloads: list[bytes], height: int, width: int, quality: float) -> list[np.ndarray]:
         return [self._latents[payload, height, width] for payload in payloads]
 
-    def synthesise(self, latents: np.ndarray, quality: float, fast: bool = False) -> np.ndarray:
-        return self._codec.synthesise(latents, quality, fast)
+    def synthesise(self, latents: np.ndarray, quality: float, inside: Inside | None = None) -> np.ndarray:
+        return self._codec.synthesise(latents, quality, inside)
 
     def synthesise_closely(self, latents: np.ndarray, quality: float) -> np.ndarray:
         return self._codec.synthesise_closely(latents, quality)

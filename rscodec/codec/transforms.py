@@ -1,169 +1,239 @@
 """The float transforms: pixels <-> latents. They decide quality, never decodability.
 
     analysis                                             synthesis
-    x (3) in 0..1                                        y^ (N), stride 16, in 8-bit units
-      |  unshuffle 8, 1x1 -> C                             |  / spread, 1x1, shuffle 2 -> C at stride 8
+    x (3) in 0..1                                        y^ (N), stride 16, in units
+      |  unshuffle 8, 1x1 -> C                             |  1x1, shuffle 2 -> C at stride 8
       |  blocks at stride 8                                |  blocks at stride 8
-      |  unshuffle 2, 1x1 -> N, * spread                   |  1x1, shuffle 2 -> T at stride 4, blocks
+      |  unshuffle 2, 1x1 -> N                             |  1x1, shuffle 2 -> T at stride 4, blocks
       + stride-16 linear shortcut (the KLT)                |--- 1x1, shuffle 4 -> 3 -----------------+
       v                                                    |  1x1, shuffle 2 -> D at stride 2, blocks|
-    y (N), stride 16                                       |  1x1, shuffle 2 -> 3                    |
+    y (N), stride 16, in steps                             |  1x1, shuffle 2 -> 3                    |
                                                            + <---------------------------------------+
                                                            + transposed linear shortcut, + 0.5
                                                            v
                                                          x^ (3)
 
-Not every model has blocks at stride 2 (`detail` = 0).
+Not every model has blocks at stride 2 (`detail` = 0). What a quality multiplies by (gains, steps) and what the trained
+model divides by (rscodec/networks/transforms.py) is multiplied into the first and last layers once a quality.
 
-The shortcut is initialised with the principal components of 16x16x3 blocks, so an untrained model is already a block
-transform coder and training goes into what a linear transform cannot do. `spread` is each component's standard
-deviation: it brings latents, which span three orders of magnitude, to a scale that a network likes.
+A block reaches one position further, so a tile is synthesised from more latents than its own. Before each block what no
+later block asks for is cut off.
 """
 
 from __future__ import annotations
 
-import math
-from typing import Any
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import NamedTuple
 
-import torch
-import torch.nn as nn
-import torch.nn.functional as F
+import numpy as np
 
-STRIDE = 16
+from rscodec.codec import rate
+from rscodec.codec.arrays import Array, Arrays, Layer, shuffle, unshuffle
+from rscodec.codec.config import STRIDE, CodecConfig
+from rscodec.codec.entropy import UNIT
+
 SLOPE = 0.05
+QUALITIES_KEPT = 8
+Tensors = Mapping[str, np.ndarray]
 
 
-class Pointwise(nn.Conv2d):
-    """1x1 convolution as one matrix product over channels_last memory: no im2col at any batch size."""
+class Margin(NamedTuple):
+    """Positions of a map around those that are wanted."""
 
-    bias: nn.Parameter
+    top: int
+    bottom: int
+    left: int
+    right: int
 
-    def __init__(self, inputs: int, outputs: int):
-        super().__init__(inputs, outputs, 1)
+    def times(self, factor: int) -> Margin:
+        return Margin(*(factor * side for side in self))
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return F.linear(x.permute(0, 2, 3, 1), self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)
-
-
-class _Fold(torch.autograd.Function):
-    """The sum of the two halves of act(x) (..., 2C) -> (..., C); its gradient is one pass over memory."""
-
-    @staticmethod
-    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
-        ctx.save_for_backward(x)
-        a, b = F.leaky_relu(x, SLOPE).chunk(2, -1)
-        return a + b
-
-    @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
-        (x,) = ctx.saved_tensors
-        halves = x.unflatten(-1, (2, -1))
-        return torch.ops.aten.leaky_relu_backward(gradient.unsqueeze(-2), halves, SLOPE, False).flatten(-2)
+    def at_most(self, reach: int) -> Margin:
+        return Margin(*(min(side, reach) for side in self))
 
 
-def fold(x: torch.Tensor) -> torch.Tensor:
-    """(B, 2C, H, W) -> (B, C, H, W): both halves through the activation, added."""
-    return _Fold.apply(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+NO_MARGIN = Margin(0, 0, 0, 0)
 
 
-class Block(nn.Module):
-    """x + 1x1(dw3x3(act(1x1 x))), then x + 1x1(fold(1x1 -> 4C)): only products that a CPU runs near its peak."""
-
-    def __init__(self, channels: int):
-        super().__init__()
-        self.enter = Pointwise(channels, channels)
-        self.spatial = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
-        self.leave = Pointwise(channels, channels)
-        self.expand = Pointwise(channels, 4 * channels)
-        self.contract = Pointwise(2 * channels, channels)
-        with torch.no_grad():
-            self.leave.weight.mul_(0.5)
-            self.contract.weight.mul_(0.5)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = x + self.leave(self.spatial(F.leaky_relu(self.enter(x), SLOPE, inplace=True)))
-        return x + self.contract(fold(self.expand(x)))
+def cut(x: Array, margin: Margin, reach: int) -> tuple[Array, Margin]:
+    """A map (B, H, W, C) with no more around what is wanted than `reach`."""
+    kept = margin.at_most(reach)
+    top, bottom, left, right = (side - less for side, less in zip(margin, kept, strict=True))
+    return x[:, top : x.shape[1] - bottom, left : x.shape[2] - right], kept
 
 
-class Analysis(nn.Module):
-    """Pixels (B, 3, H, W), H and W multiples of 16 -> latents (B, N, H/16, W/16) in 8-bit units, before the gain."""
+class Block:
+    """x + 1x1(dw3x3(leaky(1x1 x))), then x + 1x1(fold(1x1 -> 4C))."""
 
-    def __init__(self, width: int, latents: int, blocks: int):
-        super().__init__()
-        self.stem = Pointwise(3 * 64, width)
-        self.blocks = nn.Sequential(*[Block(width) for _ in range(blocks)])
-        self.head = Pointwise(4 * width, latents)
-        self.linear = nn.Conv2d(3, latents, STRIDE, STRIDE, bias=False)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+    def __init__(self, arrays: Arrays, tensors: Tensors, name: str, dtype: type):
+        self._arrays = arrays
+        self._enter, self._leave, self._expand, self._contract = (
+            _layer(arrays, *_pointwise(tensors, f"{name}.{part}"), dtype)
+            for part in ("enter", "leave", "expand", "contract")
+        )
+        kernels = tensors[f"{name}.spatial.weight"][:, 0].transpose(1, 2, 0)
+        self._spatial = _layer(arrays, kernels, tensors[f"{name}.spatial.bias"], dtype)
 
-    def forward(self, x: torch.Tensor, gain: torch.Tensor, spread: torch.Tensor) -> torch.Tensor:
-        centred = x - 0.5
-        features = self.stem(F.pixel_unshuffle(2 * centred, 8))
-        features = self.blocks(features * gain.to(features.dtype))
-        refinement = self.head(F.pixel_unshuffle(features, 2))
-        return self.linear(255 * centred) + refinement * spread
-
-
-class Synthesis(nn.Module):
-    """Latents (B, N, h, w) in 8-bit units -> pixels (B, 3, 16h, 16w).
-
-    `blocks`: how many there are at stride 8, 4 and 2.
-    """
-
-    def __init__(self, width: int, latents: int, tail: int, detail: int, blocks: tuple[int, int, int]):
-        super().__init__()
-        self.stem = Pointwise(latents, 4 * width)
-        self.blocks = nn.Sequential(*[Block(width) for _ in range(blocks[0])])
-        self.narrow = Pointwise(width, 4 * tail)
-        self.tail = Block(tail)
-        self.tail_blocks = nn.Sequential(*[Block(tail) for _ in range(blocks[1] - 1)])
-        self.head = Pointwise(tail, 3 * 16)
-        self.linear = nn.ConvTranspose2d(latents, 3, STRIDE, STRIDE, bias=False)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
-        self.detail = Detail(tail, detail, blocks[2]) if detail else None
-
-    def forward(self, y: torch.Tensor, gain: torch.Tensor, spread: torch.Tensor) -> torch.Tensor:
-        features = F.pixel_shuffle(self.stem(y / spread), 2)
-        features = self.blocks(features * gain.to(features.dtype))
-        features = self.tail_blocks(self.tail(F.pixel_shuffle(self.narrow(features), 2)))
-        refinement = F.pixel_shuffle(self.head(features), 4)
-        if self.detail:
-            refinement = refinement + self.detail(features)
-        return (self._linear(y).to(y.dtype) / 255).add_(refinement, alpha=1 / 8).add_(0.5)
-
-    def sketch(self, y: torch.Tensor, detail: int) -> torch.Tensor:
-        """What the linear shortcut alone makes of the first channels of y, at `detail` x `detail` pixels a latent."""
-        kernels = F.avg_pool2d(self.linear.weight[: y.shape[1]], STRIDE // detail)
-        return F.conv_transpose2d(y, kernels, stride=detail) / 255 + 0.5
-
-    def _linear(self, y: torch.Tensor) -> torch.Tensor:
-        """self.linear(y) as one matrix product, since its kernels do not overlap: three times as fast on a CPU."""
-        pointwise = self.linear.weight.flatten(1).t()[..., None, None]
-        return F.pixel_shuffle(F.conv2d(y, pointwise), STRIDE)
+    def __call__(self, x: Array) -> Array:
+        arrays = self._arrays
+        x = arrays.copy(x)
+        arrays.add_product(x, arrays.depthwise(arrays.leaky_product(x, self._enter, SLOPE), self._spatial), self._leave)
+        rows = x.reshape(-1, x.shape[-1])
+        for first in range(0, len(rows), arrays.rows):
+            some = rows[first : first + arrays.rows]
+            arrays.add_product(some, arrays.folded_product(some, self._expand, SLOPE), self._contract)
+        return x
 
 
-class Detail(nn.Module):
-    """Features (B, T, H, W) at stride 4 -> refinement (B, 3, 4H, 4W), by blocks at stride 2."""
+class Analysis:
+    """Pixels (B, 3, H, W), H and W multiples of 16 -> y in steps (B, H/16, W/16, N)."""
 
-    def __init__(self, tail: int, width: int, blocks: int):
-        super().__init__()
-        self.narrow = Pointwise(tail, 4 * width)
-        self.blocks = nn.Sequential(*[Block(width) for _ in range(blocks)])
-        self.head = Pointwise(width, 3 * 4)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+    def __init__(self, config: CodecConfig, arrays: Arrays, tensors: Tensors):
+        self._arrays, self._tensors = arrays, tensors
+        self._blocks = _blocks(arrays, tensors, "analysis.blocks", config.encoder_blocks, np.float32)
+        self._layers = lru_cache(QUALITIES_KEPT)(self._at)
 
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        return F.pixel_shuffle(self.head(self.blocks(F.pixel_shuffle(self.narrow(features), 2))), 2)
+    def _at(self, steps: int) -> tuple[Layer, Layer, Layer]:
+        """Stem, head and shortcut at one quality."""
+        trunk, gain = (np.exp(rate.mix(_float(self._tensors[name]), steps)) for name in ("log_trunk_in", "log_gain"))
+        weight, bias = _pointwise(self._tensors, "analysis.stem")
+        stem = 2 * weight * trunk, bias * trunk
+        weight, bias = _pointwise(self._tensors, "analysis.head")
+        scale = _float(self._tensors["spread"]) * gain
+        head = _channels_last(weight * scale, 2), bias * scale
+        components = _float(self._tensors["analysis.linear.weight"])  # (N, 3, 16, 16)
+        eights = components.reshape(-1, 3, 2, 8, 2, 8).transpose(2, 4, 1, 3, 5, 0).reshape(-1, len(components))
+        linear = 255 * eights * gain, np.zeros_like(gain)
+        layers = [Layer(*map(self._arrays.put, parts)) for parts in (stem, head, linear)]
+        return layers[0], layers[1], layers[2]
+
+    def __call__(self, pixels: np.ndarray, steps: int) -> np.ndarray:
+        stem, head, linear = self._layers(steps)
+        batch, _, height, width = pixels.shape
+        squares = pixels.reshape(batch, 3, height // 8, 8, width // 8, 8).transpose(0, 2, 4, 1, 3, 5)
+        centred = self._arrays.put(squares - np.float32(0.5)).reshape(batch, height // 8, width // 8, -1)
+        features = self._arrays.product(centred, stem)
+        for block in self._blocks:
+            features = block(features)
+        y = self._arrays.product(unshuffle(centred), linear)
+        self._arrays.add_product(y, unshuffle(features), head)
+        return self._arrays.get(y)
 
 
-def halo(blocks: tuple[int, int, int]) -> int:
-    """Latents around a tile that its pixels depend on: a block reaches one pixel of its stride, 8, 4 or 2."""
-    return math.ceil((8 * blocks[0] + 4 * blocks[1] + 2 * blocks[2]) / STRIDE)
+class Synthesis:
+    """y^ in units (B, h, w, N) -> pixels (B, 3, 16h, 16w), in `dtype`, not clipped."""
+
+    def __init__(self, config: CodecConfig, arrays: Arrays, tensors: Tensors, dtype: type = np.float32):
+        self._arrays, self._tensors, self._dtype = arrays, tensors, dtype
+        trunk, tail, detail = config.synthesis_blocks
+        self._trunk = _blocks(arrays, tensors, "synthesis.blocks", trunk, dtype)
+        names = ["synthesis.tail", *(f"synthesis.tail_blocks.{number}" for number in range(tail - 1))]
+        self._tail = [Block(arrays, tensors, name, dtype) for name in names]
+        self._narrow = self._shuffling("synthesis.narrow", 2)
+        self._head = self._pixels("synthesis.head")
+        self._detail = None
+        if config.detail:
+            blocks = _blocks(arrays, tensors, "synthesis.detail.blocks", detail, dtype)
+            self._detail = self._shuffling("synthesis.detail.narrow", 2), blocks, self._pixels("synthesis.detail.head")
+        self._reach = (trunk, tail, detail if config.detail else 0)
+        self._layers = lru_cache(QUALITIES_KEPT)(self._at)
+
+    def _shuffling(self, name: str, factor: int) -> Layer:
+        weight, bias = _pointwise(self._tensors, name, self._dtype)
+        return _layer(self._arrays, _channels_last(weight, factor, 1), _channels_last(bias, factor, 0), self._dtype)
+
+    def _pixels(self, name: str) -> Layer:
+        weight, bias = _pointwise(self._tensors, name, self._dtype)
+        return _layer(self._arrays, weight / 8, bias / 8, self._dtype)
+
+    def _at(self, steps: int) -> tuple[Layer, Layer]:
+        """Stem and shortcut at one quality."""
+        tables = {
+            name: np.exp(rate.mix(_float(self._tensors[name], self._dtype), steps))
+            for name in ("log_step", "log_trunk_out")
+        }
+        step, trunk = tables["log_step"] / UNIT, tables["log_trunk_out"]
+        weight, bias = _pointwise(self._tensors, "synthesis.stem", self._dtype)
+        gain = np.repeat(trunk, 4)
+        weight = weight * (step / _float(self._tensors["spread"], self._dtype))[:, None] * gain
+        stem = _channels_last(weight, 2, 1), _channels_last(bias * gain, 2, 0)
+        kernels = _float(self._tensors["synthesis.linear.weight"], self._dtype)
+        linear = kernels.reshape(len(kernels), -1) * (step / 255)[:, None], np.full(3 * STRIDE**2, 0.5)
+        return _layer(self._arrays, *stem, self._dtype), _layer(self._arrays, *linear, self._dtype)
+
+    def __call__(self, latents: np.ndarray, steps: int, margin: Margin = NO_MARGIN) -> np.ndarray:
+        """The pixels of the latents but for a margin of them, on which those pixels depend."""
+        arrays, (trunk, tail, detail) = self._arrays, self._reach
+        stem, linear = self._layers(steps)
+        y = arrays.put(latents, self._dtype)
+        later = -(-(2 * tail + detail) // 4)  # positions at stride 8 that blocks at smaller strides reach
+        x, around = shuffle(arrays.product(y, stem)), margin.times(2)
+        for number, block in enumerate(self._trunk):
+            x, around = cut(x, around, trunk - number + later)
+            x = block(x)
+        x, around = cut(x, around, later)
+        x, around = shuffle(arrays.product(x, self._narrow)), around.times(2)
+        for number, block in enumerate(self._tail):
+            x, around = cut(x, around, tail - number + -(-detail // 2))
+            x = block(x)
+        pixels = _planes(arrays.get(arrays.product(cut(y, margin, 0)[0], linear)), STRIDE)
+        batch, _, high, _, wide, _ = pixels.shape
+        pixels = np.ascontiguousarray(pixels).reshape(batch, 3, STRIDE * high, STRIDE * wide)
+        _add(pixels, arrays.get(arrays.product(cut(x, around, 0)[0], self._head)), 4)
+        if self._detail:
+            narrow, blocks, head = self._detail
+            x, around = cut(x, around, -(-detail // 2))
+            x, around = shuffle(arrays.product(x, narrow)), around.times(2)
+            for number, block in enumerate(blocks):
+                x, around = cut(x, around, detail - number)
+                x = block(x)
+            _add(pixels, arrays.get(arrays.product(cut(x, around, 0)[0], head)), 2)
+        return pixels
+
+    def sketch(self, latents: np.ndarray, steps: int, detail: int) -> np.ndarray:
+        """What the shortcut alone makes of the first channels of y^, at `detail` x `detail` pixels a latent."""
+        kernels = _float(self._tensors["synthesis.linear.weight"])[: latents.shape[-1]]
+        cell = STRIDE // detail
+        small = kernels.reshape(*kernels.shape[:2], detail, cell, detail, cell).mean((3, 5))
+        step = np.exp(rate.mix(_float(self._tensors["log_step"]), steps))[: len(kernels)] / UNIT
+        batch, height, width, channels = latents.shape
+        y = latents.astype(np.float32) * (step / 255)
+        pixels = y.reshape(-1, channels) @ small.reshape(channels, -1) + np.float32(0.5)
+        planes = _planes(pixels.reshape(batch, height, width, -1), detail)
+        return planes.reshape(batch, 3, detail * height, detail * width)
 
 
-def border(blocks: int) -> int:
-    """Latents' worth of pixels around a tile that its latents depend on."""
-    return (blocks + 1) // 2
+def _planes(pixels: np.ndarray, edge: int) -> np.ndarray:
+    """(B, h, w, (colour, row, column)) -> a view (B, 3, h, edge, w, edge), which are planes."""
+    return pixels.reshape(*pixels.shape[:3], 3, edge, edge).transpose(0, 3, 1, 4, 2, 5)
+
+
+def _add(pixels: np.ndarray, refinement: np.ndarray, edge: int) -> None:
+    batch, _, height, width = pixels.shape
+    pixels.reshape(batch, 3, height // edge, edge, width // edge, edge)[...] += _planes(refinement, edge)
+
+
+def _blocks(arrays: Arrays, tensors: Tensors, name: str, count: int, dtype: type) -> list[Block]:
+    return [Block(arrays, tensors, f"{name}.{number}", dtype) for number in range(count)]
+
+
+def _float(values: np.ndarray, dtype: type = np.float32) -> np.ndarray:
+    return values.astype(dtype)
+
+
+def _pointwise(tensors: Tensors, name: str, dtype: type = np.float32) -> tuple[np.ndarray, np.ndarray]:
+    """Weight (inputs, outputs) and bias of a 1x1 convolution."""
+    weight = _float(tensors[f"{name}.weight"], dtype)
+    return weight.reshape(weight.shape[:2]).T, _float(tensors[f"{name}.bias"], dtype)
+
+
+def _layer(arrays: Arrays, weight: np.ndarray, bias: np.ndarray, dtype: type) -> Layer:
+    return Layer(arrays.put(weight, dtype), arrays.put(bias, dtype))
+
+
+def _channels_last(values: np.ndarray, factor: int, axis: int = 0) -> np.ndarray:
+    """An axis of (channel, row, column), as a trained shuffle has it, in the order (row, column, channel)."""
+    count = values.shape[axis] // factor**2
+    order = np.arange(values.shape[axis]).reshape(count, factor**2).T.reshape(-1)
+    return values.take(order, axis)

@@ -4,7 +4,7 @@
                  metadata    "format", "model", "config" as JSON, "self_test"
 
 A file may come from anyone, so names, shapes and types are compared with those of the configured model before a tensor
-is read or a network built: neither can then be larger than the file.
+is read or a layer built: neither can then be larger than the file.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
+import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from rscodec.bitstreams.errors import MissingWeights, WrongWeights
 from rscodec.bitstreams.wire import MODELS
+from rscodec.codec import rate
+from rscodec.codec.config import STRIDE, CodecConfig
 from rscodec.codec.entropy import SCALES, Z_LIMIT
-from rscodec.codec.integer import SHIFT_MAX, IntegerLayer
-from rscodec.codec.model import Codec, CodecConfig
+from rscodec.codec.integer import EXACT, SHIFT_MAX
 
-EXACT = "exact."
 DECODED = (EXACT, "synthesis.", "spread", "log_step", "log_trunk_out")  # what a decoder computes with
 HASH_BYTES = 8
 LONGEST_CONFIG = 4096  # characters
@@ -36,7 +36,7 @@ class Weights(NamedTuple):
 
     model: str
     config: CodecConfig
-    tensors: dict[str, torch.Tensor]
+    tensors: dict[str, np.ndarray]
     self_test: str | None
 
 
@@ -47,16 +47,16 @@ class Wanted(NamedTuple):
     types: tuple[str, ...]
 
 
-def weights_hashes(tensors: dict[str, torch.Tensor]) -> dict[str, bytes]:
+def weights_hashes(tensors: dict[str, np.ndarray]) -> dict[str, bytes]:
     """By arithmetic: the weights_hash of streams that these tensors decode. New streams have the first."""
     return {"integer-2": _hash(tensors, DECODED), "integer-1": _hash(tensors, (EXACT,))}
 
 
-def _hash(tensors: dict[str, torch.Tensor], prefixes: tuple[str, ...]) -> bytes:
+def _hash(tensors: dict[str, np.ndarray], prefixes: tuple[str, ...]) -> bytes:
     """SHA-256, cut to 8 bytes, over name, type, shape and bytes of every tensor with one of these prefixes."""
     digest = hashlib.sha256()
     for key in sorted(key for key in tensors if key.startswith(prefixes)):
-        value = tensors[key].contiguous().numpy()
+        value = np.ascontiguousarray(tensors[key])
         digest.update(f"{key} {value.dtype.str} {value.shape}\n".encode())
         digest.update(value.tobytes())
     return digest.digest()[:HASH_BYTES]
@@ -64,7 +64,7 @@ def _hash(tensors: dict[str, torch.Tensor], prefixes: tuple[str, ...]) -> bytes:
 
 def read_weights(path: Path) -> Weights:
     try:
-        with safe_open(path, "pt") as file:
+        with safe_open(path, "numpy") as file:
             about = file.metadata() or {}
             model, config = about["model"], _config(about["config"])
             if model not in MODELS.values():
@@ -82,30 +82,88 @@ def read_weights(path: Path) -> Weights:
     return Weights(model, config, tensors, about.get("self_test"))
 
 
-def becomes_integer(key: str) -> bool:
-    """Whether a trained parameter belongs to the exact path, so that a weights file holds integers in its place."""
-    return key.startswith("entropy.") and not key.startswith("entropy.hyper_analysis.")
-
-
 def wanted_tensors(config: CodecConfig) -> dict[str, Wanted]:
     """All tensors of the weights file of a model."""
-    with torch.device("meta"):
-        codec = Codec(config)
-    wanted = {
-        key: Wanted(tuple(value.shape), FLOATS) for key, value in codec.state_dict().items() if not becomes_integer(key)
-    }
-    for name, layer in codec.entropy.named_modules():
-        if isinstance(layer, IntegerLayer):
-            outputs = tuple(layer.bias.shape)
-            wanted[f"{EXACT}{name}.weight"] = Wanted(tuple(layer.weight.shape), ("I16",))
-            wanted[f"{EXACT}{name}.bias"] = Wanted(outputs, ("I32",))
-            wanted[f"{EXACT}{name}.shift"] = Wanted(outputs, ("I8",))
-    wanted[EXACT + "levels"] = Wanted(tuple(codec.entropy.hyper.levels.shape), ("I32",))
+    wanted = _Layout()
+    n, width = config.latents, config.width
+    wanted.pointwise("analysis.stem", 3 * 64, width)
+    wanted.blocks("analysis.blocks", width, config.encoder_blocks)
+    wanted.pointwise("analysis.head", 4 * width, n)
+    wanted.pointwise("synthesis.stem", n, 4 * width)
+    wanted.blocks("synthesis.blocks", width, config.decoder_blocks)
+    wanted.pointwise("synthesis.narrow", width, 4 * config.tail)
+    wanted.block("synthesis.tail", config.tail)
+    wanted.blocks("synthesis.tail_blocks", config.tail, config.tail_blocks - 1)
+    wanted.pointwise("synthesis.head", config.tail, 3 * 16)
+    if config.detail:
+        wanted.pointwise("synthesis.detail.narrow", config.tail, 4 * config.detail)
+        wanted.blocks("synthesis.detail.blocks", config.detail, config.detail_blocks)
+        wanted.pointwise("synthesis.detail.head", config.detail, 3 * 4)
+    for name in ("analysis.linear.weight", "synthesis.linear.weight"):
+        wanted.real(name, n, 3, STRIDE, STRIDE)
+    wanted.real("spread", n)
+    for name, channels in (("log_gain", n), ("log_step", n), ("log_trunk_in", width), ("log_trunk_out", width)):
+        wanted.real(name, rate.LEVELS, channels)
+    features, hyper = config.features, config.hyper
+    for name, inputs, outputs in (
+        ("enter", n, features),
+        ("middle", 4 * features, features),
+        ("leave", 4 * features, hyper),
+    ):
+        wanted.real(f"entropy.hyper_analysis.{name}.weight", outputs, inputs)
+        wanted.real(f"entropy.hyper_analysis.{name}.bias", outputs)
+    wanted.exact("hyper.first", 4 * config.narrow, hyper)
+    wanted.exact("hyper.spatial", config.narrow, 1, 3, 3)
+    wanted.exact("hyper.second", 4 * features, config.narrow)
+    wanted.exact("hyper.blend", features, 1, 3, 3)
+    wanted.exact("hyper.last", features, features)
+    known = 0
+    for number, count in enumerate(config.groups):
+        wanted.group(f"groups.{number}", features, known, count)
+        known += count
+    wanted.whole("levels", "I32", rate.LEVELS, 4 * config.narrow)
     for name in ("z_mu", "z_index"):
-        wanted[EXACT + name] = Wanted(tuple(getattr(codec.entropy, name).shape), ("I32",))
-    wanted[EXACT + "frequencies"] = Wanted((None,), ("I32",))
-    wanted[EXACT + "reaches"] = Wanted((SCALES,), ("I16",))
+        wanted.whole(name, "I32", rate.LEVELS, hyper)
+    wanted.whole("frequencies", "I32", None)
+    wanted.whole("reaches", "I16", SCALES)
     return wanted
+
+
+class _Layout(dict[str, Wanted]):
+    """Tensors by name, filled a layer at a time."""
+
+    def real(self, name: str, *shape: int) -> None:
+        self[name] = Wanted(shape, FLOATS)
+
+    def whole(self, name: str, kind: str, *shape: int | None) -> None:
+        self[EXACT + name] = Wanted(shape, (kind,))
+
+    def pointwise(self, name: str, inputs: int, outputs: int) -> None:
+        self.real(f"{name}.weight", outputs, inputs, 1, 1)
+        self.real(f"{name}.bias", outputs)
+
+    def block(self, name: str, width: int) -> None:
+        for part, inputs, outputs in (("enter", 1, 1), ("leave", 1, 1), ("expand", 1, 4), ("contract", 2, 1)):
+            self.pointwise(f"{name}.{part}", inputs * width, outputs * width)
+        self.real(f"{name}.spatial.weight", width, 1, 3, 3)
+        self.real(f"{name}.spatial.bias", width)
+
+    def blocks(self, name: str, width: int, count: int) -> None:
+        for number in range(count):
+            self.block(f"{name}.{number}", width)
+
+    def exact(self, name: str, *shape: int) -> None:
+        self.whole(f"{name}.weight", "I16", *shape)
+        self.whole(f"{name}.bias", "I32", shape[0])
+        self.whole(f"{name}.shift", "I8", shape[0])
+
+    def group(self, name: str, features: int, known: int, count: int) -> None:
+        self.exact(f"{name}.mix", features, features + known)
+        self.exact(f"{name}.spatial", features, 1, 3, 3)
+        for colour, inputs in (("anchor", features), ("other", features + 4 * count)):
+            self.exact(f"{name}.{colour}_hidden", features, inputs)
+            self.exact(f"{name}.{colour}_mu", count, features)
+            self.exact(f"{name}.{colour}_index", count, features)
 
 
 def _config(text: str) -> CodecConfig:
@@ -133,10 +191,10 @@ def _misfit(file: Any, wanted: dict[str, Wanted]) -> str | None:
     return None
 
 
-def _illegal(tensors: dict[str, torch.Tensor]) -> str | None:
+def _illegal(tensors: dict[str, np.ndarray]) -> str | None:
     """What is wrong with the values, in words. Layers and tables check their own."""
     for name, value in tensors.items():
-        if value.is_floating_point() and not value.isfinite().all():
+        if value.dtype.kind == "f" and not np.isfinite(value).all():
             return f"{name} holds values that are not finite"
     limits = {"z_mu": (-Z_LIMIT, Z_LIMIT), "z_index": (1, SCALES - 1)}  # z_index: every symbol of z is coded
     limits |= {name.removeprefix(EXACT): (0, SHIFT_MAX) for name in tensors if name.endswith(".shift")}

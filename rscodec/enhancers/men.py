@@ -16,7 +16,8 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from rscodec.codec.transforms import SLOPE, Block
+from rscodec.codec.transforms import SLOPE
+from rscodec.networks.transforms import Block
 
 STRIDES = (2, 4, 8)
 TOKENS = 4  # the prior of a window is a grid of TOKENS x TOKENS vectors

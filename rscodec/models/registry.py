@@ -20,22 +20,25 @@ class Row:
     default_model: str | None  # the weights that ship; None: the user brings them
     summary: str
     public: bool = True  # offered on the command line
+    extra: str = "enhance"  # of the package, which brings what it needs
 
     def load(self) -> Any:
         module, _, attribute = self.target.partition(":")
         return getattr(import_module(module), attribute)
 
 
+PORTABLE = "rscodec.models.portable:portable_codec"
 CODECS = (
-    Row("s", "rscodec.codec.portable:PortableCodec", ("rsc-s-1", "rsc-s-2"), "rsc-s-2", "small, portable, for any CPU"),
+    Row("s", PORTABLE, ("rsc-s-1", "rsc-s-2"), "rsc-s-2", "small, portable, for any CPU"),
     Row(
         "elic",
         "rscodec.codec.elic:ElicCodec",
         ("elic-official", "elic-chandelier"),
         None,
         "CompressAI's ELIC with a checkpoint of yours; not portable between kinds of machines",
+        extra="elic",
     ),
-    Row("vec", "rscodec.codec.portable:PortableCodec", ("vec-1",), None, "the tiny model of the frozen vectors", False),
+    Row("vec", PORTABLE, ("vec-1",), None, "the tiny model of the frozen vectors", False),
 )
 
 

@@ -16,6 +16,7 @@ from rscodec.bitstreams import Header
 from rscodec.bitstreams.digest import sha256
 from rscodec.bitstreams.errors import InputError, MissingWeights, WrongWeights
 from rscodec.codec.base import TileCodec
+from rscodec.concurrency.torch_lock import limit_torch
 from rscodec.models.registry import CARBON, CODECS, ENHANCERS, UPSAMPLERS, Row, find, find_model
 
 if TYPE_CHECKING:
@@ -116,8 +117,12 @@ def ships(row: Row) -> bool:
 
 def check_device(device: str) -> None:
     """Raise InputError for a device that is none, and for a GPU that is not there."""
-    import torch
-
+    if device == "cpu":
+        return
+    try:
+        import torch
+    except ImportError:
+        raise InputError(f"--device {device}: a GPU needs torch; run pip install 'rscodec[enhance]'") from None
     try:
         kind = torch.device(device).type
     except RuntimeError:
@@ -143,7 +148,12 @@ def _load(row: Row, path: Path, device: str):
 def _loaded(row: Row, path: Path, device: str, _version: tuple | None):
     if path.parent == FOLDER and path.with_suffix(".json").exists():
         _check_packaged(path)
-    return row.load()(path, device)
+    try:
+        load = row.load()
+    except ModuleNotFoundError as missing:
+        raise InputError(f"{row.name} needs {missing.name}; run pip install 'rscodec[{row.extra}]'") from None
+    limit_torch()
+    return load(path, device)
 
 
 def _check_packaged(path: Path) -> None:

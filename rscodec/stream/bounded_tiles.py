@@ -6,13 +6,15 @@ import numpy as np
 
 from rscodec.bitstreams import StreamReader
 from rscodec.bitstreams.container import RESIDUAL
-from rscodec.bitstreams.errors import SymbolsDamaged, TileDamaged
+from rscodec.bitstreams.errors import BitstreamError, SymbolsDamaged, TileDamaged
 from rscodec.codec.base import TileCodec
+from rscodec.concurrency.tiles import side_by_side
 from rscodec.raster.window import Window
 from rscodec.stream.error_bound import Bound, unrounded_base
+from rscodec.stream.geometry import Grid
 from rscodec.stream.lossless import Lossless
 from rscodec.stream.radiometry import Radiometry
-from rscodec.stream.tile_cache import TileCache
+from rscodec.stream.tile_cache import Tile, TileCache
 from rscodec.stream.tile_payload import valid_pixels
 
 BOUNDED_BYTES = 2**26  # of tiles within a bound, at most: windows of a few rows come back to them
@@ -26,13 +28,26 @@ class BoundedTiles:
         self._lossless = Lossless(reader, radiometry)
         self.cache: TileCache[np.ndarray] = TileCache(BOUNDED_BYTES, lambda pixels: pixels.nbytes)
 
-    def pixels(self, row: int, col: int, tile: Window, latents: np.ndarray) -> np.ndarray:
-        """The coded bands (C, h, w) of a tile, from memory or decoded now."""
-        if (row, col) in self.cache:
-            self.cache.used((row, col))
-            return self.cache[row, col]
-        residual, header = self._reader.residual(row, col), self._reader.header
+    def each(self, grid: Grid, tiles: dict[Tile, np.ndarray]) -> list[np.ndarray | BitstreamError]:
+        """The coded bands (C, h, w) of tiles with these latents, from memory or decoded now, or what is wrong."""
+        missing = [tile for tile in tiles if tile not in self.cache]
+        decoded = side_by_side(
+            lambda tile: self._decoded(tile, grid.tile(*tile), tiles[tile]), missing, self._codec.parallel
+        )
+        found: dict[Tile, np.ndarray | BitstreamError] = dict(zip(missing, decoded, strict=True))
+        for tile in tiles:
+            if tile not in found:
+                self.cache.used(tile)
+                found[tile] = self.cache[tile]
+        self.cache.add({tile: pixels for tile in missing if isinstance(pixels := found[tile], np.ndarray)})
+        self.cache.trim()
+        return [found[tile] for tile in tiles]
+
+    def _decoded(self, place: Tile, tile: Window, latents: np.ndarray) -> np.ndarray | BitstreamError:
+        row, col = place
+        header = self._reader.header
         try:
+            residual = self._reader.residual(row, col)
             pixels, crc = self.with_residual(row, col, tile, latents, residual)
             checked = residual or header.checks_empty
             if checked and crc != self._reader.entry(row, col, RESIDUAL).crc_decoded:
@@ -41,9 +56,9 @@ class BoundedTiles:
             advice = "fetch the stream again"
             if header.arithmetic == "integer-1":  # whose weights_hash says nothing of the synthesis
                 advice = "these may be other weights: check them, then fetch the stream again"
-            raise TileDamaged(f"tile ({row}, {col}): {problem}; {advice}", (row, col, RESIDUAL)) from None
-        self.cache.add({(row, col): pixels})
-        self.cache.trim()
+            return TileDamaged(f"tile ({row}, {col}): {problem}; {advice}", (row, col, RESIDUAL))
+        except BitstreamError as problem:
+            return problem
         return pixels
 
     def with_residual(self, row: int, col: int, tile: Window, latents: np.ndarray, residual: bytes) -> tuple:

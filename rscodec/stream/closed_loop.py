@@ -49,9 +49,8 @@ class TileView:
         """Network channels (G,3,h,w) that the decoder will make of the tile."""
         latents, (rows, cols) = self.latents.copy(), self.own
         latents[:, rows, cols] = np.stack([values for _, values in coded])
-        top, left = (self.codec.stride * part.start for part in self.own)
         height, width = self.wanted.shape[2:]
-        return self.codec.synthesise(latents, self.quality)[..., top : top + height, left : left + width]
+        return self.codec.synthesise(latents, self.quality, self.own)[..., :height, :width]
 
     def coded(self, channels: np.ndarray) -> Coded:
         """The tile with other channels."""

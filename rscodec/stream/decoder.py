@@ -1,7 +1,7 @@
 """A stream into pixels, window by window.
 
     TileReader --latents of the tiles that a window touches, and a halo around it-->
-      codec.synthesise --crop--> network channels --radiometry.inverse--> pixels
+      parts of the window, side by side: codec.synthesise --> network channels --radiometry.inverse--> pixels
       planes: nodata, NaN, masks and lossless bands come back exactly
       a tile's group whose latents are all 0 is mid grey, whatever the network would make of them
       with a largest error: BoundedTiles instead, each tile by itself
@@ -15,8 +15,10 @@ import numpy as np
 
 from rscodec.bitstreams import StreamReader
 from rscodec.bitstreams.container import RESIDUAL
-from rscodec.bitstreams.errors import BadField, BitstreamError, InputError, TileDamaged
+from rscodec.bitstreams.errors import BadField, BitstreamError, TileDamaged
 from rscodec.codec.base import TileCodec
+from rscodec.concurrency.tiles import side_by_side
+from rscodec.concurrency.torch_lock import threads_now
 from rscodec.raster.metadata import nodata_value
 from rscodec.raster.metadata_schema import stream_metadata
 from rscodec.raster.validity import MASKED, VALID, Pixel, native, protect_nodata
@@ -27,7 +29,12 @@ from rscodec.stream.error_bound import Bound
 from rscodec.stream.geometry import Grid
 from rscodec.stream.lossless import Lossless
 from rscodec.stream.radiometry_section import unpack_radiometry
-from rscodec.stream.tile_reader import TileReader
+from rscodec.stream.tile_cache import Tile
+from rscodec.stream.tile_payload import BLOCK_TILES
+from rscodec.stream.tile_reader import Latents, TileReader
+
+TILES_PER_THREAD = 2  # of a row, in a piece
+PART = 512  # pixels
 
 
 class SceneDecoder:
@@ -38,9 +45,9 @@ class SceneDecoder:
     may be a few levels off.
     """
 
-    def __init__(self, reader: StreamReader, codec: TileCodec, on_error: str = "stop", fast: bool = False):
+    def __init__(self, reader: StreamReader, codec: TileCodec, on_error: str = "stop"):
         header = reader.header
-        self.reader, self.codec, self.fast = reader, codec, fast
+        self.reader, self.codec = reader, codec
         self.radiometry = unpack_radiometry(reader.radiometry, header.dtype, header.bands)
         if self.radiometry.groups != header.groups:
             raise BadField(
@@ -56,10 +63,6 @@ class SceneDecoder:
         self.bounded = None if reader.bound is None else self._bounded_tiles(reader.bound)
 
     def _bounded_tiles(self, largest: float) -> BoundedTiles:
-        if self.fast:
-            raise InputError(
-                f"the stream promises a largest error of {largest:g}, which --fast cannot keep; leave it away"
-            )
         bound = Bound(largest, self.radiometry.dtype, self.radiometry.scale, self.nodata)
         return BoundedTiles(self.reader, self.codec, self.radiometry, bound)
 
@@ -73,11 +76,22 @@ class SceneDecoder:
 
     def pieces(self, window: Window) -> list[Window]:
         """A window in such pieces."""
-        return self.grid.pieces(window)
+        return self.grid.pieces(window, max(BLOCK_TILES, TILES_PER_THREAD * threads_now()))
 
     def read(self, window: Window) -> tuple[np.ndarray, np.ndarray | None]:
-        """Pixels (B, h, w) of a window, and class planes (P, h, w) where the scene has them."""
+        """Pixels (B, h, w) of a window, and class planes (P, h, w) where the scene has them.
+
+        Of several damages the error names the first that blocks of tiles in turn would meet, for any number of threads.
+        """
         window.check_inside(self.grid.scene)
+        try:
+            return self._read(window)
+        except BitstreamError:
+            for block in self.grid.pieces(window):
+                self._read(block)
+            raise
+
+    def _read(self, window: Window) -> tuple[np.ndarray, np.ndarray | None]:
         self.prefetch(window)
         classes, exact, damaged = self.planes(window)
         coded = self._coded(window)
@@ -119,48 +133,70 @@ class SceneDecoder:
         """The coded bands of a window, before anything invalid is put back."""
         if self.bounded and self.radiometry.groups:
             return self._within_bound(self.bounded, window)
+        shape = len(self.radiometry.coded), window.height, window.width
         region = self._region(window)
         tiles = self.tiles.latents(self.grid.touching(region)) if self.radiometry.groups else {}
         if all(latents is None for latents in tiles.values()):
-            return np.zeros((len(self.radiometry.coded), window.height, window.width), self.radiometry.dtype)
-        pixels = self.grid.to_pixels(region)
-        rows, cols = window.within(pixels)
-        return self.radiometry.inverse(self._channels(region, pixels, tiles)[..., rows, cols])
+            return np.zeros(shape, self.radiometry.dtype)
+        pixels, parts = np.empty(shape, self.radiometry.dtype), self._parts(window)
+        drawn = side_by_side(lambda part: self._drawn(part, tiles), parts, self.codec.parallel)
+        for part, values in zip(parts, drawn, strict=True):
+            rows, cols = part.within(window)
+            pixels[:, rows, cols] = values
+        return pixels
 
-    def _channels(self, region: Window, pixels: Window, tiles: dict) -> np.ndarray:
-        """The network channels (G, 3, h, w) of the pixels that a region of latents stands for."""
-        groups = self.radiometry.groups
+    def _parts(self, window: Window) -> list[Window]:
+        """What of a window is synthesised at once: whole tiles, about PART pixels wide, or all of a small window."""
+        edge = self.grid.edge * -(-PART // self.grid.edge)
+        if window.width <= edge and window.height <= edge:
+            return [window]
+        rows = range(window.row // edge * edge, window.bottom, edge)
+        cols = range(window.col // edge * edge, window.right, edge)
+        return [Window(col, row, edge, edge).overlap(window) for row in rows for col in cols]
+
+    def _drawn(self, part: Window, tiles: dict[Tile, Latents]) -> np.ndarray:
+        """The coded bands of a part of a window, of the latents of the tiles around it."""
+        own, region = self.grid.to_latents(part), self._region(part)
+        pixels = self.grid.to_pixels(own)
+        rows, cols = part.within(pixels)
+        return self.radiometry.inverse(self._channels(own, region, tiles)[..., rows, cols])
+
+    def _channels(self, own: Window, region: Window, tiles: dict[Tile, Latents]) -> np.ndarray:
+        """The network channels (G, 3, h, w) of the pixels of `own` latents. They depend on all of a region."""
+        groups, pixels = self.radiometry.groups, self.grid.to_pixels(own)
         field = np.zeros((groups, region.height, region.width, self.codec.channels), self.codec.latent_dtype)
         grey = np.zeros((groups, pixels.height, pixels.width), bool)
-        for (row, col), latents in tiles.items():
-            if latents is not None:
-                whole = self.grid.to_latents(self.grid.tile(row, col))
-                part = whole.overlap(region)
-                target, source = ((slice(None), *part.within(area)) for area in (region, whole))
-                field[target] = latents[source]
-                rows, cols = self.grid.to_pixels(part).within(pixels)
+        for row, col in self.grid.touching(region):
+            latents = tiles[row, col]
+            if latents is None:
+                continue
+            whole = self.grid.to_latents(self.grid.tile(row, col))
+            part = whole.overlap(region)
+            target, source = ((slice(None), *part.within(area)) for area in (region, whole))
+            field[target] = latents[source]
+            shown = whole.overlap(own)
+            if shown.width > 0 and shown.height > 0:
+                rows, cols = self.grid.to_pixels(shown).within(pixels)
                 grey[~latents.any((1, 2, 3)), rows, cols] = True
         channels = np.full((groups, 3, pixels.height, pixels.width), 0.5, np.float32)
         busy = ~grey.all((1, 2))
         if busy.any():
-            channels[busy] = self.codec.synthesise(field[busy], self.reader.header.quality, self.fast)
+            channels[busy] = self.codec.synthesise(field[busy], self.reader.header.quality, own.within(region))
             channels.transpose(0, 2, 3, 1)[grey] = 0.5
         return channels
 
     def _within_bound(self, bounded: BoundedTiles, window: Window) -> np.ndarray:
         """The coded bands of a window, within the bound."""
         pixels = np.zeros((len(self.radiometry.coded), window.height, window.width), self.radiometry.dtype)
-        for (row, col), latents in self.tiles.latents(self._tiles_under(window)).items():
-            tile = self.grid.tile(row, col)
-            part = tile.overlap(window)
-            if latents is not None:
-                try:
-                    whole = bounded.pixels(row, col, tile, latents)
-                except BitstreamError as problem:
-                    self._damage.note(as_tile(problem, (row, col), RESIDUAL))
-                else:
-                    target, source = ((slice(None), *part.within(area)) for area in (window, tile))
-                    pixels[target] = whole[source]
+        found = self.tiles.latents(self._tiles_under(window))
+        there = {tile: latents for tile, latents in found.items() if latents is not None}
+        for tile, whole in zip(there, bounded.each(self.grid, there), strict=True):
+            area = self.grid.tile(*tile)
+            if isinstance(whole, BitstreamError):
+                self._damage.note(as_tile(whole, tile, RESIDUAL))
+            else:
+                target, source = ((slice(None), *area.overlap(window).within(each)) for each in (window, area))
+                pixels[target] = whole[source]
         return pixels
 
     def _check_empty(self, window: Window, classes: np.ndarray | None) -> None:

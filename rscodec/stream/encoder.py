@@ -3,7 +3,8 @@
     source --all windows--> Statistics --> Radiometry, header
     source --blocks of tiles--> TileEncoder --> planes, payloads and residual of each tile --> StreamWriter
 
-Bounded memory: what is held is a block of tiles, never the scene. Reading runs ahead in a thread.
+Bounded memory: a few blocks of tiles are held, never the scene. Reading runs ahead in a thread; blocks are encoded side
+by side, and the bytes do not depend on how many.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from rscodec.bitstreams.limits import QUALITY_MIN
 from rscodec.codec import rate
 from rscodec.codec.base import TileCodec
 from rscodec.concurrency.read_ahead import ahead
+from rscodec.concurrency.tiles import side_by_side
 from rscodec.metrics.pixels import peak
 from rscodec.raster.metadata_schema import check_metadata
 from rscodec.raster.pixel_source import PixelSource
@@ -29,7 +31,7 @@ from rscodec.stream.radiometry import Radiometry
 from rscodec.stream.radiometry_section import needs_section, section_of
 from rscodec.stream.settings import EncodeSettings, Progress
 from rscodec.stream.statistics import Statistics
-from rscodec.stream.tile_encoder import Block, TileEncoder
+from rscodec.stream.tile_encoder import FIRST_SEARCH, Block, TileEncoder
 from rscodec.stream.tile_payload import BLOCK_TILES
 
 
@@ -38,7 +40,7 @@ class SceneEncoder:
 
     `radiometry`: that of the scene of which the source is a part, instead of its own.
     `peak`: what the PSNR of the scene refers to, where its statistics were needed.
-    `max_error`: the most by which a valid pixel may be off. `effort`: as in rscodec.codec.effort. `balance`: an
+    `max_error`: the most by which a valid pixel may be off. `effort`: as in rscodec.networks.effort. `balance`: an
     error counts by how much its band varies.
     """
 
@@ -123,9 +125,13 @@ class SceneEncoder:
         """(row, col, planes, groups, residual) of every tile, or of those of some blocks, for StreamWriter.add."""
         radiometry = self.radiometry_at(quality)
         encoder = TileEncoder(self.codec, self.grid, radiometry, quality, self.bound, self.effort)
-        with closing(ahead(map(self._read, blocks or self.grid.blocks(BLOCK_TILES)))) as read:
-            for block in read:
-                yield from encoder.tiles(block)
+        parallel = self.codec.parallel and self.effort < FIRST_SEARCH
+        with (
+            closing(ahead(map(self._read, blocks or self.grid.blocks(BLOCK_TILES)))) as read,
+            closing(side_by_side(lambda block: list(encoder.tiles(block)), read, parallel)) as coded,
+        ):
+            for tiles in coded:
+                yield from tiles
 
     def _read(self, window: Window) -> Block:
         outer = window.grown(self.codec.border * self.codec.stride, self.grid.scene)

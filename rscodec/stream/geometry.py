@@ -58,9 +58,9 @@ class Grid:
         cols = range(latents.col // edge, -(-latents.right // edge))
         return [(row, col) for row in rows for col in cols]
 
-    def pieces(self, window: Window) -> list[Window]:
+    def pieces(self, window: Window, tiles: int = BLOCK_TILES) -> list[Window]:
         """A window in the parts in which it is best worked on: what it has of each block, row by row."""
-        parts = (block.overlap(window) for block in self.blocks(BLOCK_TILES))
+        parts = (block.overlap(window) for block in self.blocks(tiles))
         return [part for part in parts if part.width > 0 and part.height > 0]
 
     def blocks(self, tiles: int) -> Iterator[Window]:

@@ -78,14 +78,13 @@ class EncodeSettings:
 
 @dataclass(frozen=True)
 class DecodeSettings:
-    """How a stream is decoded. `weights`: a file instead of the packaged ones. `fast`: synthesis in bfloat16.
+    """How a stream is decoded. `weights`: a file instead of the packaged ones.
 
     `on_error`: "stop" at a damaged tile, or leave it empty ("nodata") and go on.
     """
 
     weights: str | Path | None = None
     device: str = "cpu"
-    fast: bool = False
     on_error: str = "stop"
 
 

@@ -3,7 +3,7 @@
     StreamReader --payloads--> codec.decode --checksum--> latents of each tile (kept for its neighbours)
                                codec.sketch           --> about its pixels, averaged
 
-Tiles of one shape are decoded together; should that fail, one by one, so that each pays for itself only.
+Batches of tiles of one shape are decoded side by side.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import numpy as np
 from rscodec.bitstreams import StreamReader
 from rscodec.bitstreams.errors import BitstreamError, TileDamaged
 from rscodec.codec.base import TileCodec
+from rscodec.concurrency.tiles import side_by_side
+from rscodec.concurrency.torch_lock import threads_now
 from rscodec.stream.damage import Damage, as_tile
 from rscodec.stream.geometry import Grid
 from rscodec.stream.tile_cache import Tile, TileCache
@@ -46,9 +48,9 @@ class TileReader:
             else:
                 area = self.grid.to_latents(self.grid.tile(*tile))
                 missing.setdefault((area.height, area.width), []).append(tile)
-        for shape, alike in missing.items():
-            for start in range(0, len(alike), BATCH_TILES):
-                self.cache.add(self._decode(alike[start : start + BATCH_TILES], shape))
+        batches = [batch for alike in missing.values() for batch in _batches(alike)]
+        for decoded in side_by_side(self._decode, batches, self.codec.parallel):
+            self.cache.add({tile: self._noted(tile, latents) for tile, latents in decoded.items()})
         found = {tile: self.cache[tile] for tile in tiles}
         self.cache.trim(len(tiles))
         return found
@@ -81,23 +83,29 @@ class TileReader:
         grey = np.full((3, detail * area.height, detail * area.width), 0.5, np.float32)
         return np.stack([grey if payload == FLAT else next(drawn) for payload in payloads])
 
-    def _decode(self, tiles: list[Tile], shape: tuple[int, int]) -> dict[Tile, Latents]:
-        """Tiles of one shape."""
-        try:
-            return self._decode_together(tiles, shape)
-        except BitstreamError as problem:
-            if len(tiles) > 1:
-                return {tile: latents for one in tiles for tile, latents in self._decode([one], shape).items()}
-            (tile,) = tiles
-            self.damage.note(as_tile(problem, tile))
-            return {tile: None}
+    def _noted(self, tile: Tile, latents: Latents | BitstreamError) -> Latents:
+        if isinstance(latents, BitstreamError):
+            self.damage.note(as_tile(latents, tile))
+            return None
+        return latents
 
-    def _decode_together(self, tiles: list[Tile], shape: tuple[int, int]) -> dict[Tile, Latents]:
+    def _decode(self, tiles: list[Tile]) -> dict[Tile, Latents | BitstreamError]:
+        """Tiles of one shape, together; should that fail, one by one, so that each pays for itself only."""
+        try:
+            return {**self._decode_together(tiles)}
+        except BitstreamError as problem:
+            if len(tiles) == 1:
+                return {tiles[0]: problem}
+            return {tile: latents for one in tiles for tile, latents in self._decode([one]).items()}
+
+    def _decode_together(self, tiles: list[Tile]) -> dict[Tile, Latents]:
         payloads = {tile: [self.reader.payload(*tile, group) for group in self._groups] for tile in tiles}
         present = [tile for tile in tiles if any(payloads[tile])]
         result: dict[Tile, Latents] = dict.fromkeys(tiles)
         if not present:
             return result
+        area = self.grid.to_latents(self.grid.tile(*tiles[0]))
+        shape = area.height, area.width
         coded = [payload for tile in present for payload in payloads[tile] if payload != FLAT]
         decoded = iter(self.codec.decode(coded, *shape, self.reader.header.quality) if coded else ())
         flat = np.zeros((*shape, self.codec.channels), self.codec.latent_dtype)
@@ -115,3 +123,9 @@ class TileReader:
                 raise TileDamaged(
                     f"tile {tile}, group {group}: the latents are not those that were encoded; {advice}", (*tile, group)
                 )
+
+
+def _batches(tiles: list[Tile]) -> list[list[Tile]]:
+    """Few tiles are shared among the threads; many go together, as many as BATCH_TILES."""
+    size = max(1, min(BATCH_TILES, -(-len(tiles) // threads_now())))
+    return [tiles[start : start + size] for start in range(0, len(tiles), size)]

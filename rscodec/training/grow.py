@@ -12,7 +12,8 @@ from __future__ import annotations
 import torch
 
 from rscodec.bitstreams.errors import InputError
-from rscodec.codec.model import Codec, CodecConfig
+from rscodec.codec.config import CodecConfig
+from rscodec.networks.model import Codec
 
 ADDS = ("leave", "contract")  # what a block adds to its input comes out of these
 RUNS = {  # axes that are several runs of channels, one behind the other: halves that are added, quarters for `shuffle`

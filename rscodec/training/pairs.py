@@ -26,10 +26,11 @@ from PIL import Image
 
 from rscodec.bitstreams.limits import QUALITY_MAX, QUALITY_MIN
 from rscodec.codec import rate
-from rscodec.codec.model import Codec
-from rscodec.codec.portable import full_precision, thaw
 from rscodec.codec.weights_file import read_weights, weights_hashes
 from rscodec.generative.blending import ALIGN
+from rscodec.networks.export import thaw
+from rscodec.networks.model import Codec
+from rscodec.networks.precision import full_precision
 from rscodec.stream.statistics import Statistics
 from rscodec.training.data import Crops
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 import torch
 import torch.nn as nn
 
-from rscodec.codec.transforms import SLOPE, Block
+from rscodec.codec.transforms import SLOPE
+from rscodec.networks.transforms import Block
 from rscodec.upsamplers.prior import CHANNELS
 
 

@@ -13,8 +13,8 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from rscodec.codec.transforms import Block
 from rscodec.enhancers.prior import Residual
+from rscodec.networks.transforms import Block
 
 STRIDE = 8
 CHANNELS = 4

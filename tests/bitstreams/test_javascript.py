@@ -12,8 +12,9 @@ import pytest
 import torch
 
 import rscodec
-from rscodec.codec.model import Codec, CodecConfig
-from rscodec.codec.portable import freeze, write_weights
+from rscodec.codec.config import CodecConfig
+from rscodec.networks.export import freeze, write_weights
+from rscodec.networks.model import Codec
 from rscodec.synthetic.sample import synthesize
 
 FORMAT = Path(__file__).resolve().parent.parent.parent / "bitstreams"

@@ -19,7 +19,6 @@ DEFAULTS = dict(
     driver="GTiff",
     creation_options={},
     on_error="stop",
-    fast=False,
     weights=None,
     device="cpu",
     threads=None,
@@ -45,7 +44,7 @@ def test_a_preview_is_made_another_way(rscodec, api):
 
 
 @pytest.mark.parametrize(
-    "args", [["--window", "0", "0", "9", "9"], ["--fast"], ["--enhance", "ldm"], ["--upscale", "2"]], ids=" ".join
+    "args", [["--window", "0", "0", "9", "9"], ["--enhance", "ldm"], ["--upscale", "2"]], ids=" ".join
 )
 def test_a_preview_is_of_the_whole_and_rough(rscodec, api, args):
     result = rscodec("decode", "a.bin", "-o", "a.tif", "--preview", "64", *args)
@@ -63,7 +62,6 @@ def test_a_preview_is_of_the_whole_and_rough(rscodec, api, args):
             dict(creation_options={"COMPRESS": "deflate", "PREDICTOR": "2"}),
         ),
         (["--on-error", "nodata"], dict(on_error="nodata")),
-        (["--fast"], dict(fast=True)),
         (["--weights", "w.safetensors"], dict(weights=Path("w.safetensors"))),
         (["--device", "cuda", "--threads", "1"], dict(device="cuda", threads=1)),
         (["--overwrite"], dict(overwrite=True)),
@@ -141,7 +139,6 @@ def test_upscaling_is_that_of_the_command(rscodec, api):
         "2.6",
         "--seed",
         "7",
-        "--fast",
         "--on-error",
         "nodata",
         "--window",
@@ -159,7 +156,6 @@ def test_upscaling_is_that_of_the_command(rscodec, api):
         driver="GTiff",
         creation_options={},
         on_error="nodata",
-        fast=True,
         weights=None,
         device="cpu",
         threads=None,

@@ -12,11 +12,14 @@ from pathlib import Path
 
 import torch
 
+from rscodec.codec.config import SMALL, CodecConfig
 from rscodec.codec.integer import BIAS_UNIT
-from rscodec.codec.model import SMALL, Codec, CodecConfig
-from rscodec.codec.portable import PortableCodec, freeze, write_weights
-from rscodec.codec.transforms import Block
+from rscodec.codec.portable import PortableCodec
+from rscodec.models.portable import portable_codec
 from rscodec.models.registry import CODECS, find
+from rscodec.networks.export import freeze, write_weights
+from rscodec.networks.model import Codec
+from rscodec.networks.transforms import Block
 from rscodec.stream.radiometry import GREY_ROTATION
 
 TINY = CodecConfig(
@@ -59,7 +62,7 @@ def write(path: Path, model: str = "vec-1", config: CodecConfig | None = None, s
 
 
 def load(folder: Path, device: str = "cpu", **options) -> PortableCodec:
-    return PortableCodec(write(folder / "weights.safetensors", **options), device)
+    return portable_codec(write(folder / "weights.safetensors", **options), device)
 
 
 def cosines(count: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -15,7 +15,7 @@ from rscodec.raster.window import Window
 from rscodec.stream.settings import DecodeSettings
 
 OUTPUT = {"bands", "driver", "creation_options", "overwrite", "progress"}
-STREAM = {"weights", "device", "fast", "on_error"}
+STREAM = {"weights", "device", "on_error"}
 KEYWORDS = {
     rscodec.decode_file: {"window", "enhance", "threads", "max_pixels", *STREAM, *OUTPUT},
     rscodec.upscale_file: {"window", "threads", "max_pixels", *STREAM, *OUTPUT},
@@ -38,7 +38,7 @@ def test_an_unknown_keyword_is_named_with_the_known_ones(tmp_path):
         rscodec.decode_file(tmp_path / "a.bin", tmp_path / "a.tif", drivr="COG")
     with pytest.raises(InputError, match="no setting weights; there are bands, driver"):
         rscodec.enhance_file(tmp_path / "a.tif", tmp_path / "b.tif", rscodec.EnhanceSettings("any"), weights="x")
-    with pytest.raises(InputError, match="no setting threads; there are weights, device, fast, on_error"):
+    with pytest.raises(InputError, match="no setting threads; there are weights, device, on_error"):
         rscodec.open(tmp_path / "a.bin", threads=2)
 
 

@@ -22,7 +22,7 @@ from rscodec.carbon.mapper import write_weights
 from rscodec.carbon.prepare import DENSITY
 from rscodec.carbon.scores import Scores, score
 from rscodec.carbon.simulation.county import TEST, TRAIN
-from rscodec.codec.precision import fast
+from rscodec.networks.precision import fast
 from rscodec.raster.fill import fill_invalid
 from rscodec.raster.scene import Scene
 from rscodec.training import checkpoint

@@ -158,7 +158,7 @@ def test_resume_repeats_the_failure_of_an_output_with_lost_tiles(scenes, work, t
 def test_the_same_words_in_another_order_are_other_settings(one, other):
     row = Row("a", "b", "done", settings=Work("decode", one).described())
     assert batch._retold(row, "decode", Work("decode", other).described()) == row
-    assert batch._retold(row, "decode", Work("decode", one | {"fast": False}).described()) != row
+    assert batch._retold(row, "decode", Work("decode", one | {"on_error": "nodata"}).described()) != row
     assert batch._retold(replace(row, settings="bands=3"), "decode", "{}").settings == "bands=3"
 
 
@@ -174,7 +174,7 @@ def test_other_settings_are_never_taken_for_these(scenes, work, tmp_path, change
 
 
 @pytest.mark.parametrize("verb, new", [
-    ("encode", {"balance": False}), ("encode", {"effort": 0, "balance": False}), ("decode", {"fast": False}),
+    ("encode", {"balance": False}), ("encode", {"effort": 0, "balance": False}), ("decode", {"on_error": "stop"}),
 ])  # fmt: skip
 def test_a_report_from_before_there_was_a_setting(scenes, work, tmp_path, tiny_weights, verb, new):
     """It does not name it, and means its default, nothing else."""

@@ -15,10 +15,10 @@ import rscodec
 from rscodec.bitstreams.errors import InputError, MissingWeights, SymbolsDamaged, WrongWeights
 from rscodec.codec.coder import longest
 from rscodec.codec.elic import SYMBOL_LIMIT, ElicCodec, guarded
-from rscodec.codec.model import Codec
-from rscodec.codec.portable import freeze, write_weights
 from rscodec.codec.rans import Tables
 from rscodec.codec.tables import gaussian_frequencies
+from rscodec.networks.export import freeze, write_weights
+from rscodec.networks.model import Codec
 from tests.helpers.laws import LAWS, pixels_come_back
 from tests.helpers.models import TINY
 

@@ -6,98 +6,94 @@ import numpy as np
 import pytest
 import torch
 
+from rscodec.codec.arrays import shuffle, unshuffle
 from rscodec.codec.coder import STATE_BYTES
-from rscodec.codec.entropy import (
-    UNIT,
-    Z_STRIDE,
-    compand,
-    four_neighbours,
-    place,
-    shuffle,
-    split,
-    unshuffle,
-)
+from rscodec.codec.entropy import UNIT, Z_STRIDE, Checkerboard, ContextModel, HyperAnalysis, compand
 from rscodec.codec.integer import ACTIVATION_MAX
+from rscodec.codec.numpy_arrays import NumpyArrays
+from rscodec.codec.portable import PortableCodec
 from tests.helpers import models
 
 SIZES = [(1, 1), (1, 2), (2, 1), (3, 5), (4, 4), (9, 6), (1, 33)]
+BOARD = Checkerboard(NumpyArrays())
 
 
 @pytest.mark.parametrize("height, width", SIZES)
-def test_split_and_place_are_inverse(height: int, width: int):
-    x = torch.arange(2.0 * height * width * 3).view(2, height, width, 3) + 1
-    anchors, others = split(x)
+def test_rows_and_place_are_inverse(height: int, width: int):
+    x = np.arange(2.0 * height * width * 3).reshape(2, height, width, 3) + 1
+    anchors, others = (BOARD.rows(x, colour) for colour in (True, False))
     assert anchors.shape[1] + others.shape[1] == height * width
     assert anchors.shape[1] - others.shape[1] == height * width % 2
-    assert torch.equal(place(place(torch.zeros_like(x), anchors, True), others, False), x)
+    back = np.zeros_like(x)
+    BOARD.place(anchors, back, True)
+    BOARD.place(others, back, False)
+    assert np.array_equal(back, x)
 
 
 def test_anchors_have_an_even_sum_of_row_and_column():
-    rows, columns = torch.meshgrid(torch.arange(5), torch.arange(7), indexing="ij")
-    anchors, others = split((rows + columns)[None, ..., None])
+    rows, columns = np.meshgrid(np.arange(5), np.arange(7), indexing="ij")
+    anchors, others = (BOARD.rows((rows + columns)[None, ..., None], colour) for colour in (True, False))
     assert (anchors % 2 == 0).all() and (others % 2 == 1).all()
 
 
-def test_neighbours_are_above_below_left_right():
-    x = torch.arange(1.0, 10).view(1, 3, 3, 1)
-    around = four_neighbours(x)
-    assert around[0, 1, 1].tolist() == [2, 8, 4, 6]
-    assert around[0, 0, 0].tolist() == [0, 4, 0, 2]
+def test_anchors_around_are_above_below_left_right():
+    x = np.arange(1.0, 10).reshape(1, 3, 3, 1)
+    around = BOARD.anchors_around(x)  # of (0, 1), (2, 1), (1, 0), (1, 2), in this order
+    assert around[0].tolist() == [[0, 5, 1, 3], [5, 0, 7, 9], [1, 7, 0, 5], [3, 9, 5, 0]]
 
 
 def test_shuffle_and_unshuffle_are_inverse():
-    x = torch.randn(2, 3, 5, 8)
+    x = np.random.default_rng(0).normal(size=(2, 3, 5, 8))
     assert shuffle(x).shape == (2, 6, 10, 2)
-    assert torch.equal(unshuffle(shuffle(x)), x)
+    assert np.array_equal(unshuffle(shuffle(x)), x)
 
 
 def test_companding_is_odd_and_monotonic_and_fits_an_activation():
-    y = torch.arange(-40_000.0, 40_001)
+    y = np.arange(-40_000.0, 40_001)
     squeezed = compand(y)
-    assert torch.equal(squeezed, -squeezed.flip(0))
-    assert (squeezed.diff() >= 0).all()
-    assert squeezed.abs().max() <= ACTIVATION_MAX
+    assert np.array_equal(squeezed, -squeezed[::-1])
+    assert (np.diff(squeezed) >= 0).all()
+    assert np.abs(squeezed).max() <= ACTIVATION_MAX
 
 
-def walked(codec, z, y):
-    """The passes of one walk that is answered with y."""
-    rows, passes = dict(zip((True, False), split(y), strict=True)), []
-    walk = codec._net.entropy.walk(z, codec._levels[:1].expand(len(z), -1), *y.shape[1:3])
-    with torch.inference_mode():
-        known = next(walk)
-        while True:
-            passes.append(known)
-            try:
-                known = walk.send(rows[known.anchors][..., known.channels])
-            except StopIteration as end:
-                return passes, end.value
+def walked(codec: PortableCodec, z: np.ndarray, y: np.ndarray):
+    """The passes of one walk that is answered with y, and what it returns."""
+    model, level = ContextModel(codec.config, NumpyArrays(), codec.tensors), codec.tensors["exact.levels"][0]
+    walk, passes = model.walk(z, level, *y.shape[1:3]), []
+    known = next(walk)
+    while True:
+        passes.append(known)
+        try:
+            known = walk.send(BOARD.rows(y[..., known.channels], known.anchors))
+        except StopIteration as end:
+            return passes, end.value
+
+
+def integers(most: int, *shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(-most, most, shape).astype(np.float32)
 
 
 def test_a_walk_visits_every_latent_once_and_returns_what_it_was_sent(tiny):
-    torch.manual_seed(0)
-    z = torch.randint(-9, 9, (2, 2, 2, tiny.config.hyper)).float()
-    y = torch.randint(-300, 300, (2, 5, 7, tiny.channels)).float()
+    z, y = integers(9, 2, 2, 2, tiny.config.hyper), integers(300, 2, 5, 7, tiny.channels)
     passes, known = walked(tiny, z, y)
-    assert torch.equal(known, y)
+    assert np.array_equal(known, y)
     assert [(known.channels.stop, known.anchors) for known in passes] == [
         (stop, anchors) for stop in np.cumsum(tiny.config.groups) for anchors in (True, False)
     ]
     for known in passes:
         for value in (known.mu, known.index):
-            assert torch.equal(value, value.round())
+            assert np.array_equal(value, value.round())
         assert known.index.min() >= 0 and known.index.max() <= 63
 
 
 def test_a_pass_depends_on_earlier_passes_only(tiny):
-    torch.manual_seed(0)
-    z = torch.zeros(1, 2, 2, tiny.config.hyper)
-    y = torch.randint(-300, 300, (1, 6, 6, tiny.channels)).float()
+    z, y = np.zeros((1, 2, 2, tiny.config.hyper), np.float32), integers(300, 1, 6, 6, tiny.channels)
     before, _ = walked(tiny, z, y)
-    changed = y.clone()
+    changed = y.copy()
     second = slice(tiny.config.groups[0], sum(tiny.config.groups[:2]))
-    changed[..., second] += 40 * (torch.arange(36).view(6, 6, 1) // 6 % 2 != torch.arange(6).view(1, 6, 1) % 2)
+    changed[..., second] += 40 * (np.add.outer(np.arange(6), np.arange(6)) % 2)[..., None]
     after, _ = walked(tiny, z, changed)  # the non-anchors of the second group are others
-    same = [torch.equal(a.mu, b.mu) and torch.equal(a.index, b.index) for a, b in zip(before, after, strict=True)]
+    same = [np.array_equal(a.mu, b.mu) and np.array_equal(a.index, b.index) for a, b in zip(before, after, strict=True)]
     assert same[:4] == [True] * 4 and not all(same[4:])
 
 
@@ -160,13 +156,12 @@ def test_symbols_without_a_scale_cost_nothing(tmp_path):
                 head.weight.zero_()
                 head.bias.zero_()
     models.write_weights(tmp_path / "silent.safetensors", "vec-1", codec.config, models.freeze(codec))
-    silent = models.PortableCodec(tmp_path / "silent.safetensors")
+    silent = PortableCodec(tmp_path / "silent.safetensors")
     ((payload, expected),) = silent.encode(np.full((1, 8, 8, silent.channels), 9, np.float32), 5)
     assert len(payload) == STATE_BYTES  # of z alone, which is as expected
     assert np.array_equal(silent.decode([payload], 8, 8, 5)[0], expected)
 
 
 def test_z_covers_a_partial_last_position(tiny):
-    y = torch.zeros(1, 5, 9, tiny.channels)
-    with torch.inference_mode():
-        assert tiny._net.entropy.analyse(y).shape[1:3] == (-(-5 // Z_STRIDE), -(-9 // Z_STRIDE))
+    z = HyperAnalysis(NumpyArrays(), tiny.tensors)(np.zeros((1, 5, 9, tiny.channels), np.float32))
+    assert z.shape[1:3] == (-(-5 // Z_STRIDE), -(-9 // Z_STRIDE))

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from rscodec.codec.entropy import SCALES, index_of, scale_of
+from rscodec.codec.entropy import SCALES
 from rscodec.codec.tables import PRECISION, gaussian_frequencies, to_frequencies
+from rscodec.networks.entropy import index_of, scale_of
 
 FREQUENCIES, REACHES = gaussian_frequencies()
 TABLES = np.split(FREQUENCIES.astype(np.int64), np.cumsum(2 * REACHES.astype(int) + 2)[:-1])

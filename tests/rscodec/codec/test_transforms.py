@@ -1,4 +1,4 @@
-"""The transforms: shapes, the linear shortcut, and how far a latent reaches."""
+"""The transforms: what was trained, how far a latent reaches, and that a part is computed as that of the whole."""
 
 from __future__ import annotations
 
@@ -8,84 +8,109 @@ import numpy as np
 import pytest
 import torch
 
-from rscodec.codec import transforms
+from rscodec.codec import rate
+from rscodec.codec.config import STRIDE, CodecConfig
+from rscodec.codec.numpy_arrays import NumpyArrays
+from rscodec.codec.transforms import Analysis, Margin, Synthesis
+from rscodec.networks.export import freeze, thaw
+from rscodec.networks.model import Codec
 from tests.helpers import models
 
+SHAPES = [*((coarse, 1, 0) for coarse in range(1, 7)), (4, 2, 2), (1, 2, 1), (2, 4, 2), (0, 1, 0)]
 
-def codec(coarse: int, middle: int = 1, fine: int = 0):
+
+def config_of(coarse: int, middle: int, fine: int) -> CodecConfig:
     """A tiny codec with so many blocks in the synthesis at stride 8, 4 and 2."""
-    config = replace(models.TINY, decoder_blocks=coarse, tail_blocks=middle, detail=4 * bool(fine), detail_blocks=fine)
-    return models.build(config).eval().requires_grad_(False)
+    return replace(models.TINY, decoder_blocks=coarse, tail_blocks=middle, detail=4 * bool(fine), detail_blocks=fine)
 
 
-@pytest.mark.parametrize("blocks", [*((coarse, 1, 0) for coarse in range(1, 7)), (4, 2, 2), (1, 2, 1), (2, 4, 2)])
+def build(config: CodecConfig) -> tuple[dict[str, np.ndarray], Codec]:
+    """The tensors of a weights file, and the trainable codec of these."""
+    tensors, net = freeze(models.build(config)), Codec(config)
+    thaw(net, tensors)
+    return tensors, net.eval().requires_grad_(False)
+
+
+def some_latents(config: CodecConfig, height: int, width: int) -> np.ndarray:
+    shape = 1, height, width, config.latents
+    return np.random.default_rng(1).integers(-200, 200, shape).astype(np.int16)
+
+
+@pytest.mark.parametrize("quality", [1.0, 4.40625, 8.0])
+@pytest.mark.parametrize("blocks", [(2, 1, 0), (1, 2, 2)])
+def test_pixels_and_latents_are_those_that_were_trained(layers, blocks: tuple[int, int, int], quality: float):
+    config = config_of(*blocks)
+    tensors, net = build(config)
+    steps, qualities = rate.to_wire(quality), torch.tensor([quality])
+    latents = some_latents(config, 5, 4)
+    expected = net.synthesise(torch.from_numpy(latents).float(), qualities).numpy()
+    assert (
+        np.abs(Synthesis(config, NumpyArrays(), tensors)(latents, steps) - expected).max()
+        < 2e-5 * np.abs(expected).max()
+    )
+    close = net.double().synthesise(torch.from_numpy(latents).double(), qualities.double()).numpy()
+    found = Synthesis(config, NumpyArrays(), tensors, np.float64)(latents, steps)
+    assert found.dtype == np.float64 and np.abs(found - close).max() < 2.0**-44 * max(1, np.abs(close).max())
+    pixels = np.random.default_rng(0).random((2, 3, 48, 64), np.float32)
+    y = net.float().analyse(torch.from_numpy(pixels), torch.tensor([quality, quality])).numpy()
+    assert np.abs(Analysis(config, NumpyArrays(), tensors)(pixels, steps) - y).max() < 2e-5 * np.abs(y).max()
+
+
+@pytest.mark.parametrize("blocks", SHAPES)
 def test_the_halo_is_enough_and_not_more_than_needed(blocks: tuple[int, int, int]):
     """Change every latent beyond the halo of one: its pixels stay. Change those at its edge: they do not."""
-    net, halo, quality = codec(*blocks), transforms.halo(blocks), torch.tensor([4.0])
-    size = 2 * halo + 3
-    middle = halo + 1
-    y = torch.randint(-200, 200, (1, size, size, net.config.latents), generator=torch.manual_seed(1)).float()
-    pixels = net.synthesise(y, quality)[..., 16 * middle : 16 * middle + 16, 16 * middle : 16 * middle + 16]
+    config = config_of(*blocks)
+    synthesis, halo = Synthesis(config, NumpyArrays(), build(config)[0], np.float64), config.halo
+    y, middle = some_latents(config, 2 * halo + 3, 2 * halo + 3), halo + 1
+    own = slice(STRIDE * middle, STRIDE * (middle + 1))
 
-    def after_change_beyond(reach: int) -> torch.Tensor:
+    def after_change_beyond(reach: int) -> np.ndarray:
         inside = slice(middle - reach, middle + reach + 1)
         changed = -y
         changed[:, inside, inside] = y[:, inside, inside]
-        return net.synthesise(changed, quality)[..., 16 * middle : 16 * middle + 16, 16 * middle : 16 * middle + 16]
+        return synthesis(changed, 128)[..., own, own]
 
-    assert torch.equal(after_change_beyond(halo), pixels)
-    assert not torch.equal(after_change_beyond(halo - 1), pixels)
-
-
-def test_a_cut_with_its_halo_is_the_whole(tiny):
-    rng = np.random.default_rng(0)
-    latents = rng.integers(-200, 200, (1, 12, 14, tiny.channels)).astype(np.int16)
-    whole = tiny.synthesise(latents, 4)
-    halo = tiny.halo
-    part = tiny.synthesise(latents[:, 5 - halo : 8 + halo, 4 - halo : 9 + halo], 4)
-    inside = part[..., 16 * halo : 16 * (halo + 3), 16 * halo : 16 * (halo + 5)]
-    assert np.abs(inside - whole[..., 80:128, 64:144]).max() < 1e-5
-    short = tiny.synthesise(latents[:, 6 - halo : 7 + halo, 5 - halo : 8 + halo], 4)
-    short = short[..., 16 * (halo - 1) : 16 * (halo + 2), 16 * (halo - 1) : 16 * (halo + 4)]
-    assert np.abs(short - whole[..., 80:128, 64:144]).max() > 1e-4
+    pixels = synthesis(y, 128)[..., own, own]
+    assert np.array_equal(after_change_beyond(halo), pixels)
+    assert not np.array_equal(after_change_beyond(halo - 1), pixels)
 
 
-@pytest.mark.parametrize("height, width", [(16, 16), (48, 32)])
-def test_shapes(height: int, width: int):
-    net = codec(2)
-    y = net.analyse(torch.rand(2, 3, height, width), torch.tensor([1.0, 8.0]))
-    assert y.shape == (2, height // 16, width // 16, net.config.latents)
-    assert net.synthesise(y, torch.tensor([1.0, 8.0])).shape == (2, 3, height, width)
-
-
-def test_an_untrained_model_is_the_block_transform():
-    """With zeroed last layers nothing but the linear shortcut is left, and it inverts itself."""
-    net = codec(2)
-    for head in (net.analysis.head, net.synthesis.head):
-        head.weight.zero_()
-    components, _ = models.cosines(net.config.latents)
-    weights = torch.randn(4, net.config.latents, generator=torch.manual_seed(0)) * 0.02
-    x = 0.5 + torch.einsum("bn,nchw->bchw", weights, components)
-    quality = torch.full((4,), 5.0)
-    assert torch.allclose(net.synthesise(16 * net.analyse(x, quality), quality), x, atol=1e-5)
-
-
-def test_quality_changes_the_gain_smoothly():
-    net = codec(1)
-    x = torch.rand(1, 3, 16, 16).expand(29, -1, -1, -1)
-    with torch.no_grad():
-        size = net.analyse(x, torch.linspace(1, 8, 29)).abs().flatten(1).sum(1)
-    assert (size.diff() > 0).all() and (size[1:] / size[:-1]).max() < 1.5
+@pytest.mark.parametrize("blocks", SHAPES)
+def test_a_part_with_its_halo_is_that_of_the_whole(blocks: tuple[int, int, int]):
+    """Wherever the part lies: at a border of the scene there is less around it than the halo."""
+    config = config_of(*blocks)
+    synthesis, halo = Synthesis(config, NumpyArrays(), build(config)[0]), config.halo
+    height, width = 2 * halo + 5, 2 * halo + 6
+    y = some_latents(config, height, width)
+    whole = synthesis(y, 128)
+    for top, left, bottom, right in (
+        (halo + 1, halo, halo + 3, halo + 4),
+        (0, 1, 3, width),
+        (height - 1, 0, height, 2),
+    ):
+        margin = Margin(min(halo, top), min(halo, height - bottom), min(halo, left), min(halo, width - right))
+        around = y[:, top - margin.top : bottom + margin.bottom, left - margin.left : right + margin.right]
+        part = synthesis(around, 128, margin)
+        expected = whole[..., STRIDE * top : STRIDE * bottom, STRIDE * left : STRIDE * right]
+        assert part.shape == expected.shape and np.abs(part - expected).max() < 1e-5
 
 
 @pytest.mark.parametrize("blocks", [1, 2, 3, 6])
 def test_the_border_is_enough(blocks: int):
     """The latents of a tile follow from its pixels and `border` latents' worth around it."""
-    net = models.build(replace(models.TINY, encoder_blocks=blocks)).eval().requires_grad_(False)
-    border, quality = 16 * transforms.border(blocks), torch.tensor([4.0])
-    pixels = torch.rand(1, 3, 2 * border + 48, 2 * border + 64, generator=torch.manual_seed(2))
+    config = replace(models.TINY, encoder_blocks=blocks)
+    analysis, border = Analysis(config, NumpyArrays(), build(config)[0]), STRIDE * config.border
+    pixels = np.random.default_rng(2).random((1, 3, 2 * border + 48, 2 * border + 64), np.float32)
     changed = 1 - pixels
     inside = (..., slice(16, 32 + 2 * border), slice(16, 48 + 2 * border))  # a tile of 1 x 2 latents and its border
     changed[inside] = pixels[inside]
     tile = (..., slice(1 + border // 16, 2 + border // 16), slice(1 + border // 16, 3 + border // 16), slice(None))
-    assert torch.equal(net.analyse(pixels, quality)[tile], net.analyse(changed, quality)[tile])
+    assert np.abs(analysis(pixels, 128)[tile] - analysis(changed, 128)[tile]).max() < 1e-4
+
+
+def test_a_sketch_is_the_averaged_shortcut(tiny):
+    y = np.random.default_rng(0).normal(0, 5, (1, 8, 6, tiny.channels)).astype(np.float32)
+    ((payload, latents),) = tiny.encode(y, 4)
+    for detail in (1, 2, 4):
+        small = tiny.sketch([payload], 8, 6, 4, detail)
+        assert small.shape == (1, 3, 8 * detail, 6 * detail)

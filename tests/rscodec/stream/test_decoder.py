@@ -155,11 +155,6 @@ def test_alpha_is_lossless(make_scene, to_stream, to_decoder):
     assert np.array_equal(pixels[3], scene.pixels[3]) and not np.array_equal(pixels[0], scene.pixels[0])
 
 
-def test_fast_is_close(stream, to_decoder):
-    fast, _ = whole(to_decoder(stream, fast=True))
-    assert 0 < steps_apart(fast, whole(to_decoder(stream))[0]) < 16
-
-
 @pytest.mark.parametrize("tile", [(0, 0), (1, 2), (2, 3)])
 def test_a_damaged_tile_stops_and_is_named(stream, to_decoder, flip, tile):
     with pytest.raises(TileDamaged, match=rf"tile \({tile[0]}, {tile[1]}\).*checksum") as caught:

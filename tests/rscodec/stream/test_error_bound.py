@@ -283,11 +283,6 @@ def test_a_damaged_residual_costs_its_tile(make_scene, bounded, tiny, flip):
     assert valid[:, :, :64].any() and (np.abs(pixels.astype(int) - scene.pixels)[valid] <= 1).all()
 
 
-def test_fast_is_refused(make_scene, bounded, tiny):
-    with pytest.raises(InputError, match="--fast"):
-        reading(bounded(make_scene((40, 30)), 2), tiny, fast=True)
-
-
 def test_verify_says_what_was_promised_and_what_was_found(make_scene, bounded, tiny, monkeypatch):
     scene = make_scene((90, 70))
     reader = StreamReader.from_bytes(bounded(scene, 2))

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from rscodec.bitstreams.errors import InputError
-from rscodec.codec.model import CONFIGS, Codec
+from rscodec.codec.config import CONFIGS
+from rscodec.networks.model import Codec
 from rscodec.training.grow import grow
 from tests.helpers.models import TINY, build
 

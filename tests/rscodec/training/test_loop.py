@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from rscodec.codec import rate
-from rscodec.codec.model import Codec, CodecConfig
+from rscodec.codec.config import CodecConfig
+from rscodec.networks.model import Codec
 from rscodec.training import checkpoint
 from rscodec.training.data import Crops, load_shard
 from rscodec.training.loop import WARM_UP, Plan, Record, learning_rate, train

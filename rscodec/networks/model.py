@@ -9,92 +9,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, cast
+from dataclasses import dataclass, field
+from typing import cast
 
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from rscodec.codec import rate, transforms
-from rscodec.codec.entropy import (
-    LATENT_LIMIT,
-    SCALES,
-    UNIT,
-    Z_LIMIT,
-    EntropyModel,
-    Group,
-    index_of,
-    scale_of,
-    split,
-)
-from rscodec.codec.integer import BIAS_UNIT, IntegerLayer, round_through
-
-
-@dataclass(frozen=True)
-class CodecConfig:
-    """Everything that is needed to rebuild the modules of a checkpoint."""
-
-    width: int = 128
-    encoder_blocks: int = 3
-    decoder_blocks: int = 3
-    tail: int = 32
-    groups: tuple[int, ...] = (16, 16, 32, 64, 192)
-    features: int = 160
-    hyper: int = 64
-    narrow: int = 96
-    tail_blocks: int = 1
-    detail: int = 0
-    detail_blocks: int = 0
-
-    @property
-    def synthesis_blocks(self) -> tuple[int, int, int]:
-        """At stride 8, 4 and 2."""
-        return self.decoder_blocks, self.tail_blocks, self.detail_blocks
-
-    @property
-    def latents(self) -> int:
-        return sum(self.groups)
-
-    def as_dict(self) -> dict[str, Any]:
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
-
-    @classmethod
-    def from_dict(cls, values: object) -> CodecConfig:
-        """Raises ValueError for what no codec is made of."""
-        if not isinstance(values, dict):
-            raise ValueError("the configuration is not a JSON object")
-        for key, value in values.items():
-            if key not in LIMITS:
-                raise ValueError(f"the configuration has an unknown {key[:40]!r}")
-            if (key == "groups") != isinstance(value, (list, tuple)):
-                raise ValueError(f"{key} in the configuration is not {'a list' if key == 'groups' else 'a number'}")
-            sizes, (least, most) = value if key == "groups" else [value], LIMITS[key]
-            if not 1 <= len(sizes) <= MOST_GROUPS or not all(type(n) is int and least <= n <= most for n in sizes):
-                raise ValueError(f"{key} in the configuration is not within {least}..{most}")
-        return cls(**values | {"groups": tuple(values.get("groups", cls.groups))})
-
-
-BLOCKS, CHANNELS = (0, 32), (1, 512)
-LIMITS = {  # of a configuration that comes from a file: anyone may have written it
-    "width": CHANNELS,
-    "encoder_blocks": BLOCKS,
-    "decoder_blocks": BLOCKS,
-    "tail": CHANNELS,
-    "groups": CHANNELS,
-    "features": CHANNELS,
-    "hyper": (2, 512),  # the range coder needs two symbols, and every symbol of z is coded
-    "narrow": CHANNELS,
-    "tail_blocks": (1, 32),
-    "detail": (0, 512),
-    "detail_blocks": BLOCKS,
-}
-MOST_GROUPS = 16
-SMALL = CodecConfig()
-MEDIUM = CodecConfig(width=192, encoder_blocks=6, decoder_blocks=4, tail=48, features=224, narrow=128)
-DETAILED = replace(MEDIUM, tail=64, tail_blocks=2, detail=24, detail_blocks=2)
-CONFIGS = {"s": SMALL, "m": MEDIUM, "d": DETAILED}
-TAIL = 3.0
+from rscodec.codec import rate
+from rscodec.codec.config import CodecConfig
+from rscodec.codec.dead_zone import TAIL
+from rscodec.codec.entropy import LATENT_LIMIT, SCALES, UNIT, Z_LIMIT
+from rscodec.codec.integer import BIAS_UNIT
+from rscodec.networks import transforms
+from rscodec.networks.entropy import EntropyModel, Group, index_of, scale_of, split
+from rscodec.networks.integer import IntegerLayer, round_through
 
 
 @dataclass
@@ -107,7 +36,7 @@ class Coded:
 
 
 class Codec(nn.Module):
-    """Trainable codec. `forward` is training only; files go through `rscodec.codec.coder`."""
+    """Trainable codec. `forward` is training only; files go through rscodec.codec."""
 
     spread: torch.Tensor
 
@@ -147,24 +76,19 @@ class Codec(nn.Module):
 
     def analyse(self, x: torch.Tensor, quality: torch.Tensor) -> torch.Tensor:
         """Pixels (B, 3, H, W) -> y in steps (B, H/16, W/16, N)."""
-        trunk = _map(rate.mix(self.log_trunk_in, quality).exp())
+        trunk = _map(mix(self.log_trunk_in, quality).exp())
         y = self.analysis(x, trunk, _map(self.spread.unsqueeze(0)))
-        return (y.float() * _map(rate.mix(self.log_gain, quality).exp())).permute(0, 2, 3, 1)
+        return (y.float() * _map(mix(self.log_gain, quality).exp())).permute(0, 2, 3, 1)
 
     def synthesise(self, y: torch.Tensor, quality: torch.Tensor) -> torch.Tensor:
         """y^ in units (B, h, w, N) -> pixels (B, 3, 16h, 16w), not clamped."""
-        trunk = _map(rate.mix(self.log_trunk_out, quality).exp())
-        physical = y.permute(0, 3, 1, 2) * _map(rate.mix(self.log_step, quality).exp() / UNIT)
+        trunk = _map(mix(self.log_trunk_out, quality).exp())
+        physical = y.permute(0, 3, 1, 2) * _map(mix(self.log_step, quality).exp() / UNIT)
         return self.synthesis(physical, trunk, _map(self.spread.unsqueeze(0)))
-
-    def sketch(self, y: torch.Tensor, quality: torch.Tensor, detail: int) -> torch.Tensor:
-        """The first channels of y^ in units (B, h, w, n) -> about the pixels, each latent as `detail` x `detail`."""
-        step = rate.mix(self.log_step, quality).exp()[:, : y.shape[-1]] / UNIT
-        return self.synthesis.sketch(y.permute(0, 3, 1, 2) * _map(step), detail)
 
     def level(self, quality: torch.Tensor) -> torch.Tensor:
         """What the hyper decoder is told of the quality: (B, channels) in activation units."""
-        return rate.mix(self.entropy.hyper.levels, quality) * BIAS_UNIT
+        return mix(self.entropy.hyper.levels, quality) * BIAS_UNIT
 
     def forward(self, x: torch.Tensor, quality: torch.Tensor, generator: torch.Generator | None = None) -> Coded:
         """Everything the decoder sees is rounded (gradients straight through); the rate term sees uniform noise, which
@@ -175,8 +99,8 @@ class Codec(nn.Module):
         y = self.analyse(x, quality).float()
         with entropy_precision:
             z = self.entropy.analyse(y).float()
-            z_mu = rate.mix(self.entropy.z_mu, quality)[:, None, None]
-            z_index = BIAS_UNIT * rate.mix(self.entropy.z_index, quality)
+            z_mu = mix(self.entropy.z_mu, quality)[:, None, None]
+            z_index = BIAS_UNIT * mix(self.entropy.z_index, quality)
             z_scale = scale_of(z_index.clamp(0, SCALES - 1))[:, None, None]
             z_bits = gaussian_bits(z - z_mu, z_scale, generator).flatten(1).sum(1)
             z_hat = round_through(z).clamp(-Z_LIMIT, Z_LIMIT)
@@ -208,6 +132,15 @@ class Codec(nn.Module):
         for module in self.entropy.modules():
             if isinstance(module, IntegerLayer):
                 module.fake = fake
+
+
+def mix(table: torch.Tensor, quality: torch.Tensor) -> torch.Tensor:
+    """Rows of a (LEVELS, C) table mixed at qualities (B,) -> (B, C). Linear, so gradients reach both rows."""
+    position = (quality - 1).clamp(0, rate.LEVELS - 1)
+    low = position.floor().clamp(max=rate.LEVELS - 2)
+    fraction = (position - low).unsqueeze(1)
+    low = low.long()
+    return table[low] * (1 - fraction) + table[low + 1] * fraction
 
 
 def gaussian_bits(residual: torch.Tensor, scale: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:

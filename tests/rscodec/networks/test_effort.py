@@ -6,15 +6,12 @@ import io
 
 import numpy as np
 import pytest
-import torch
 
 from rscodec.bitstreams.errors import InputError
-from rscodec.codec import effort, rate
+from rscodec.codec import rate
 from rscodec.codec.base import MOST_EFFORT, Aim
-from rscodec.codec.entropy import SCALES
 from rscodec.codec.portable import PortableCodec
-from rscodec.models.registry import CODECS, find
-from rscodec.models.weights import codec_for_encoding, ships
+from rscodec.networks import effort
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.stream.encoder import SceneEncoder, encoder_for
 from rscodec.stream.rate_search import quality_for_bpp
@@ -44,7 +41,7 @@ def cost(encode, to_decoder):
         pixels, classes = decoder.read(decoder.grid.scene)
         assert np.array_equal(pixels[~scene.mask], scene.pixels[~scene.mask])
         error = (pixels.astype(float) - scene.pixels) / decoder.radiometry.scale * 255
-        weight = float(rate.weight(torch.tensor(float(QUALITY)))) / 3
+        weight = rate.weight(QUALITY) / 3
         return 8 * len(data) + weight * np.square(error[scene.mask]).sum()
 
     return measure
@@ -87,34 +84,6 @@ def test_any_scene(make_scene, cost, bands, dtype, nodata):
     assert cost(scene, 3) < cost(scene, 0)
 
 
-def test_a_dead_zone_makes_more_zeros(tiny, make_scene):
-    y = tiny.analyse(make_scene((256, 256)).pixels[None].astype(np.float32) / 255, QUALITY)
-    ((payload, latents),) = tiny.encode(y, QUALITY, dead_zone=True)
-    ((plain, _),) = tiny.encode(y, QUALITY)
-    assert len(payload) < len(plain)
-    assert np.array_equal(tiny.decode([payload], 16, 16, QUALITY)[0], latents)
-
-
-@pytest.mark.skipif(not ships(find(CODECS, "s")), reason="no weights of s are in this package")
-@pytest.mark.parametrize("quality", [1, 3, 8])
-@pytest.mark.parametrize("bands, dtype", [(3, "uint8"), (4, "uint16"), (1, "float32")])
-def test_a_dead_zone_saves_bits_of_every_scene(make_scene, bands, dtype, quality):
-    """With weights that are trained: those of the tiny model hardly know what to expect."""
-    source, sizes = SceneSource(make_scene((128, 128), bands, dtype)), []
-    for level in (0, 1):
-        target = io.BytesIO()
-        encoder_for(source, EncodeSettings(effort=level), codec_for_encoding("s")).write(target, quality)
-        sizes.append(len(target.getvalue()))
-    assert sizes[1] < sizes[0]
-
-
-def test_the_dead_zone_is_wider_where_a_zero_saves_more():
-    edge = torch.full((SCALES - 1,), 0.51)
-    nearer = effort.nearer_zero(edge, torch.arange(1, SCALES))
-    assert (nearer.diff() > -1e-6).all() and nearer[0] < 0.5 < nearer[-1]
-    assert torch.equal(effort.nearer_zero(-edge, torch.arange(1, SCALES)), -nearer)
-
-
 def test_pixels_that_do_not_count_change_nothing(tiny, tile):
     channels, y = tile
     weight = np.ones((TILE, TILE))
@@ -155,6 +124,6 @@ def test_efforts_that_do_not_exist(level):
 
 
 def test_a_codec_that_knows_no_effort(make_scene, tiny, monkeypatch):
-    monkeypatch.setattr(PortableCodec, "most_effort", 0)
+    monkeypatch.setattr(tiny, "most_effort", 0)
     with pytest.raises(InputError, match="--effort 1: vec-1 knows no effort"):
         encoder_for(SceneSource(make_scene()), EncodeSettings(effort=1), tiny)

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from typing import Any
 
@@ -46,3 +48,42 @@ def _computes_bfloat16(device: str) -> bool:
 def fast(device: str, enabled: bool = True, **options: Any) -> torch.autocast:
     """A context in which the products of float networks have the fast type."""
     return torch.autocast(device, torch.bfloat16, enabled and fast_type(device) is torch.bfloat16, **options)
+
+
+@contextmanager
+def exactly() -> Iterator[None]:
+    """Plain sums of products in full float32 inside, whatever the user asked of torch.
+
+    TensorFloat-32 or bfloat16 would round what the exact path counts on, and cuDNN may choose algorithms for
+    convolution that are no sums of products.
+    """
+    with full_precision(), _set([torch.backends.cudnn], "enabled", False):
+        yield
+
+
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Neither TensorFloat-32 nor bfloat16 inside."""
+    with _plain_products(), torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
+        yield
+
+
+def _plain_products() -> AbstractContextManager[None]:
+    backends: Any = torch.backends
+    cuda, cudnn, mkldnn = backends.cuda, backends.cudnn, backends.mkldnn
+    if hasattr(torch.backends, "fp32_precision"):  # torch 2.9 on; it refuses the older switches once these were used
+        return _set([cuda.matmul, cudnn.conv, mkldnn.matmul, mkldnn.conv], "fp32_precision", "ieee")
+    return _set([cuda.matmul, cudnn], "allow_tf32", False)
+
+
+@contextmanager
+def _set(switches: list[Any], name: str, value: object) -> Iterator[None]:
+    """`name` of every switch is `value` inside, and what it was afterwards."""
+    before = [getattr(switch, name) for switch in switches]
+    try:
+        for switch in switches:
+            setattr(switch, name, value)
+        yield
+    finally:
+        for switch, old in zip(switches, before, strict=True):
+            setattr(switch, name, old)

@@ -1,7 +1,7 @@
-"""The encoder's effort: better latents for the same decoder.
+"""Effort from 2 on: better latents for the same decoder.
 
     0      round
-    1      round with a dead zone, the wider the more bits a zero saves
+    1      round with a dead zone (rscodec/codec/dead_zone.py)
     2..9   2 ** effort steps down  J = bits + lambda * 255^2 * squared error  of a tile, then round
 
     targets y --round(y - mu)--> y^ --context model--> bits \\
@@ -18,30 +18,44 @@ curvature of J. So y becomes the best answer to the rounding of all other latent
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 
-from rscodec.codec import rate, transforms
-from rscodec.codec.base import Aim
-from rscodec.codec.entropy import LATENT_LIMIT, SCALES, UNIT, Z_LIMIT, EntropyModel, scale_of, split
-from rscodec.codec.integer import BIAS_UNIT, round_through
-from rscodec.codec.model import Codec, interval_bits
-from rscodec.codec.precision import fast
+from rscodec.codec import rate
+from rscodec.codec.base import Aim, Inside
+from rscodec.codec.config import STRIDE
+from rscodec.codec.entropy import LATENT_LIMIT, SCALES, UNIT, Z_LIMIT
+from rscodec.codec.integer import BIAS_UNIT
+from rscodec.codec.portable import PortableCodec
+from rscodec.networks.entropy import EntropyModel, scale_of, split
+from rscodec.networks.export import thaw
+from rscodec.networks.integer import round_through
+from rscodec.networks.model import Codec, interval_bits, mix
+from rscodec.networks.precision import fast
 
-DEAD_ZONE = 0.01  # steps for each bit that a zero saves
 LEAK = 10.0  # bits per step^2: about what an error of one step costs, at any quality
 STEP, LAST_STEP, MOMENTUM, SMOOTHING = 0.05, 0.1, (0.8, 0.99), 10.0  # Adam; steps of y, and bits per step
 
 
-def nearer_zero(residual: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-    """Residuals moved towards zero, the further the more bits a zero saves."""
-    scales = scale_of(torch.arange(SCALES, device=residual.device))
-    saved = interval_bits(torch.ones_like(scales), scales) - interval_bits(torch.zeros_like(scales), scales)
-    zone = (DEAD_ZONE * saved)[index.long()]
-    return residual - residual.clamp(-zone, zone)
+def refine_with(
+    codec: PortableCodec, y: np.ndarray, inside: Inside, aims: list[Aim], quality: float, effort: int
+) -> np.ndarray:
+    """What PortableCodec.refine promises."""
+    net = _trainable(codec)
+    return np.stack([refine(net, *one, inside, quality, effort) for one in zip(y, aims, strict=True)])
 
 
-def refine(net: Codec, y: np.ndarray, aim: Aim, inside: tuple[slice, slice], quality: float, effort: int) -> np.ndarray:
+@lru_cache(maxsize=1)
+def _trainable(codec: PortableCodec) -> Codec:
+    """The networks of a codec in the form that passes gradients on."""
+    net = Codec(codec.config)
+    thaw(net, codec.tensors)
+    return net.eval().requires_grad_(False).to(codec.arrays.name).to(memory_format=torch.channels_last)
+
+
+def refine(net: Codec, y: np.ndarray, aim: Aim, inside: Inside, quality: float, effort: int) -> np.ndarray:
     """Targets (h, w, N) of a tile, rounding which costs less than rounding its y.
 
     `y` is that of the tile, which is `inside`, and of its surroundings, which stay. `net` is trainable in form alone.
@@ -74,7 +88,7 @@ class _Cost:
         self.net, self.around, self.place = net, around, place
         self.quality = torch.tensor([quality], device=around.device)
         self.aim = {name: torch.tensor(part, device=around.device).float() for name, part in aim._asdict().items()}
-        top, left = (transforms.STRIDE * part.start for part in place[1:])
+        top, left = (STRIDE * part.start for part in place[1:])
         height, width = aim.weight.shape
         self.window = slice(None), slice(top, top + height), slice(left, left + width)
         self.importance = rate.weight(self.quality) / 3
@@ -92,8 +106,8 @@ class _Cost:
         """y^ as it will be coded, in units; its bits; the leak."""
         entropy: EntropyModel = self.net.entropy
         z = round_through(entropy.analyse(y).float()).clamp(-Z_LIMIT, Z_LIMIT)
-        z_scale = scale_of((BIAS_UNIT * rate.mix(entropy.z_index, self.quality)).clamp(0, SCALES - 1))
-        bits = interval_bits(z - rate.mix(entropy.z_mu, self.quality), z_scale).sum()
+        z_scale = scale_of((BIAS_UNIT * mix(entropy.z_index, self.quality)).clamp(0, SCALES - 1))
+        bits = interval_bits(z - mix(entropy.z_mu, self.quality), z_scale).sum()
         rows = dict(zip((True, False), split(y), strict=True))
         walk = entropy.walk(z, self.net.level(self.quality), *y.shape[1:3])
         leak = torch.zeros((), device=y.device)

@@ -1,0 +1,27 @@
+"""Which extra of the package brings a module that is missing."""
+
+from __future__ import annotations
+
+EXTRAS = {
+    "torch": "enhance",
+    "compressai": "elic",
+    "bjontegaard": "eval",
+    "glymur": "eval",
+    "imageio_ffmpeg": "eval",
+    "lpips": "eval",
+    "matplotlib": "eval",
+    "PIL": "eval",
+    "pytorch_msssim": "eval",
+    "pyogrio": "carbon",
+    "shapely": "carbon",
+    "sklearn": "carbon",
+}
+
+COMMANDS = {"eval": "eval", "carbon": "carbon"}  # which need all of an extra
+
+
+def words_for(missing: ModuleNotFoundError, command: str) -> str | None:
+    """What to do about a module that a command misses; None if it is none of ours."""
+    module = (missing.name or "").partition(".")[0]
+    extra = EXTRAS.get(module) and COMMANDS.get(command, EXTRAS[module])
+    return extra and f"this needs {module}, which is not installed; run pip install 'rscodec[{extra}]'"

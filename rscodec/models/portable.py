@@ -1,0 +1,44 @@
+"""The portable codec with what torch adds to it, where torch is asked for.
+
+cpu     NumPy computes; the search of effort 2 and more imports torch when it is called
+cuda    torch computes on the GPU
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from rscodec.bitstreams.errors import InputError
+from rscodec.codec.arrays import Arrays
+from rscodec.codec.base import Aim, Inside
+from rscodec.codec.numpy_arrays import NumpyArrays
+from rscodec.codec.portable import PortableCodec
+from rscodec.concurrency.torch_lock import limit_torch
+
+TORCH = "pip install 'rscodec[enhance]'"
+
+
+def portable_codec(path: Path, device: str = "cpu") -> PortableCodec:
+    """The codec in a weights file."""
+    return PortableCodec(path, _arrays(device), _refine)
+
+
+def _arrays(device: str) -> Arrays:
+    if device == "cpu":
+        return NumpyArrays()
+    from rscodec.networks.torch_arrays import TorchArrays
+
+    return TorchArrays(device)
+
+
+def _refine(
+    codec: PortableCodec, y: np.ndarray, inside: Inside, aims: list[Aim], quality: float, effort: int
+) -> np.ndarray:
+    try:
+        from rscodec.networks.effort import refine_with
+    except ImportError:
+        raise InputError(f"--effort {effort}: efforts from 2 on need torch; run {TORCH}") from None
+    limit_torch()
+    return refine_with(codec, y, inside, aims, quality, effort)
