@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib.util
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -40,11 +42,11 @@ def real_data() -> Callable[[str], Path]:
 
 
 @pytest.fixture(scope="session")
-def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A weights file of the tiny untrained model (tests/helpers/models.py)."""
-    from tests.helpers import models
+def tiny_weights() -> Path:
+    """A weights file of the tiny untrained model."""
+    from tests.helpers.sizes import WEIGHTS
 
-    return models.write(tmp_path_factory.mktemp("weights") / "vec-1.safetensors")
+    return WEIGHTS
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +55,31 @@ def tiny(tiny_weights: Path):
     from rscodec.models.portable import portable_codec
 
     return portable_codec(tiny_weights)
+
+
+TORCH = ("torch", "compressai", "rscodec.networks", "rscodec.training", "tests.helpers.models")
+without_torch: list[str] = []
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Where torch is not installed, files that import it at their top are left out, and named at the end."""
+    if collection_path.suffix != ".py" or importlib.util.find_spec("torch"):
+        return None
+    imports = [
+        node for node in ast.parse(collection_path.read_text()).body if isinstance(node, (ast.Import, ast.ImportFrom))
+    ]
+    names = [f"{getattr(node, 'module', '')}.{alias.name}".lstrip(".") for node in imports for alias in node.names]
+    if not any(f"{name}.".startswith(f"{torch}.") for name in names for torch in TORCH):
+        return None
+    without_torch.append(collection_path.name)
+    return True
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    if without_torch:
+        terminalreporter.write_line(
+            f"torch is not installed, so these were left out: {', '.join(sorted(without_torch))}"
+        )
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

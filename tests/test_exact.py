@@ -127,10 +127,10 @@ def ask_all(machines: dict[str, Machine], do: str, requests: list[dict]) -> dict
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     """Weights and scenes for all machines."""
-    from tests.helpers import models
+    from tests.helpers import models, sizes
 
     folder = tmp_path_factory.mktemp("exact")
-    models.write(folder / "untrained.safetensors", models.SHIPPED)
+    models.write(folder / "untrained.safetensors", sizes.SHIPPED)
     for name, options in SCENES.items():
         np.save(folder / f"{name}.npy", synthesize(**options)[0])
     return folder

@@ -156,9 +156,9 @@ def limited(root: Path, limit: int, *arguments) -> subprocess.CompletedProcess:
 @pytest.fixture(scope="module")
 def small_model(tmp_path_factory) -> Path:
     """The tiny model under the name that the command line offers."""
-    from tests.helpers import models
+    from tests.helpers import models, sizes
 
-    return models.write(tmp_path_factory.mktemp("weights") / "small.safetensors", models.SHIPPED, models.TINY)
+    return models.write(tmp_path_factory.mktemp("weights") / "small.safetensors", sizes.SHIPPED, sizes.TINY)
 
 
 @pytest.mark.parametrize("limit", [0, 5000])

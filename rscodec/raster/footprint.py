@@ -44,9 +44,7 @@ def footprint(metadata: Metadata, width: int, height: int) -> tuple[dict, list[f
     outline = {"type": "Polygon", "coordinates": [ring]}
     try:
         with public_errors():
-            geometry = transform_geom(
-                parse_crs(crs), "EPSG:4326", outline, antimeridian_cutting=True, precision=DECIMALS
-            )
+            geometry = transform_geom(parse_crs(crs), "EPSG:4326", outline, precision=DECIMALS)
     except (RasterioError, CRSError):
         return None
     parts = geometry["coordinates"] if geometry["type"] == "MultiPolygon" else [geometry["coordinates"]]

@@ -14,9 +14,9 @@ from rscodec.synthetic.sample import synthesize
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory) -> Path:
     """The tiny model under the name that the command line offers."""
-    from tests.helpers import models
+    from tests.helpers import models, sizes
 
-    return models.write(tmp_path_factory.mktemp("weights") / "small.safetensors", models.SHIPPED, models.TINY)
+    return models.write(tmp_path_factory.mktemp("weights") / "small.safetensors", sizes.SHIPPED, sizes.TINY)
 
 
 @pytest.fixture

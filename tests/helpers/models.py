@@ -12,22 +12,15 @@ from pathlib import Path
 
 import torch
 
-from rscodec.codec.config import SMALL, CodecConfig
+from rscodec.codec.config import CodecConfig
 from rscodec.codec.integer import BIAS_UNIT
 from rscodec.codec.portable import PortableCodec
 from rscodec.models.portable import portable_codec
-from rscodec.models.registry import CODECS, find
 from rscodec.networks.export import freeze, write_weights
 from rscodec.networks.model import Codec
 from rscodec.networks.transforms import Block
 from rscodec.stream.radiometry import GREY_ROTATION
-
-TINY = CodecConfig(
-    width=12, encoder_blocks=1, decoder_blocks=2, tail=8, groups=(6, 12, 18), features=16, hyper=6, narrow=8
-)
-SHIPPED = find(CODECS, "s").default_model
-CONFIGS = {"vec-1": TINY, SHIPPED: SMALL}
-TILE = 64  # pixels: small scenes have many tiles
+from tests.helpers.sizes import CONFIGS, TINY
 
 
 def build(config: CodecConfig = TINY, seed: int = 0) -> Codec:

@@ -13,8 +13,8 @@ from rscodec.bitstreams import StreamReader, StreamWriter
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene
 from rscodec.synthetic.sample import synthesize
-from tests.helpers.models import TILE
 from tests.helpers.site import Site, serving
+from tests.helpers.sizes import TILE
 
 
 @pytest.fixture(scope="session")

@@ -33,7 +33,7 @@ from rscodec.raster.scene import Scene
 from rscodec.stream.decoder import TILES_PER_THREAD
 from rscodec.stream.tile_payload import FLAT, latents_crc
 from tests.helpers import models
-from tests.helpers.models import TILE
+from tests.helpers.sizes import TILE
 
 
 @pytest.fixture

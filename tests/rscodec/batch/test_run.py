@@ -158,7 +158,9 @@ def test_resume_repeats_the_failure_of_an_output_with_lost_tiles(scenes, work, t
 def test_the_same_words_in_another_order_are_other_settings(one, other):
     row = Row("a", "b", "done", settings=Work("decode", one).described())
     assert batch._retold(row, "decode", Work("decode", other).described()) == row
-    assert batch._retold(row, "decode", Work("decode", one | {"on_error": "nodata"}).described()) != row
+    assert batch._retold(row, "decode", Work("decode", one | {"on_error": "stop"}).described()) != row
+    older = replace(row, settings=Work("decode", one | {"fast": False}).described())  # an option that there was
+    assert batch._retold(older, "decode", row.settings) == row
     assert batch._retold(replace(row, settings="bands=3"), "decode", "{}").settings == "bands=3"
 
 

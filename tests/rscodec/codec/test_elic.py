@@ -20,7 +20,7 @@ from rscodec.codec.tables import gaussian_frequencies
 from rscodec.networks.export import freeze, write_weights
 from rscodec.networks.model import Codec
 from tests.helpers.laws import LAWS, pixels_come_back
-from tests.helpers.models import TINY
+from tests.helpers.sizes import TINY
 
 KINDS = {"elic-official": Elic2022Official, "elic-chandelier": Elic2022Chandelier}
 

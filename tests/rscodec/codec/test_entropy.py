@@ -12,7 +12,6 @@ from rscodec.codec.entropy import UNIT, Z_STRIDE, Checkerboard, ContextModel, Hy
 from rscodec.codec.integer import ACTIVATION_MAX
 from rscodec.codec.numpy_arrays import NumpyArrays
 from rscodec.codec.portable import PortableCodec
-from tests.helpers import models
 
 SIZES = [(1, 1), (1, 2), (2, 1), (3, 5), (4, 4), (9, 6), (1, 33)]
 BOARD = Checkerboard(NumpyArrays())
@@ -147,6 +146,9 @@ def test_a_payload_does_not_depend_on_its_company(tiny, latents):
 
 
 def test_symbols_without_a_scale_cost_nothing(tmp_path):
+    pytest.importorskip("torch")
+    from tests.helpers import models
+
     codec = models.build()
     with torch.no_grad():
         for silenced in (codec.entropy.z_index, codec.entropy.z_mu, *codec.entropy.hyper_analysis.leave.parameters()):

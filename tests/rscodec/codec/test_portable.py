@@ -17,7 +17,7 @@ from rscodec.codec.portable import PortableCodec
 from rscodec.codec.weights_file import read_weights, weights_hashes
 from rscodec.networks.export import freeze, thaw, write_weights
 from rscodec.networks.model import Codec
-from tests.helpers import models
+from tests.helpers import models, sizes
 
 
 def damaged(tiny_weights, tmp_path, change) -> PortableCodec:
@@ -30,14 +30,14 @@ def damaged(tiny_weights, tmp_path, change) -> PortableCodec:
 
 def test_a_file_comes_back(tiny_weights):
     model, config, tensors, _ = read_weights(tiny_weights)
-    assert (model, config) == ("vec-1", models.TINY)
+    assert (model, config) == ("vec-1", sizes.TINY)
     frozen = freeze(models.build())
     assert frozen.keys() == tensors.keys()
     assert all(np.array_equal(frozen[key], tensors[key]) for key in frozen)
 
 
 def test_config_comes_back():
-    config = replace(models.TINY, groups=(1, 2, 3))
+    config = replace(sizes.TINY, groups=(1, 2, 3))
     assert CodecConfig.from_dict(config.as_dict()) == config
 
 

@@ -275,6 +275,7 @@ def test_it_works_where_the_extension_was_not_built(range_coder: str):
 def test_the_package_builds_the_extension(root: Path):
     tomllib = pytest.importorskip("tomllib")
     settings = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
-    (extension,) = settings["ext-modules"]
-    assert extension["name"] == "rscodec.codec._rans" and extension["optional"]
-    assert all((root / source).is_file() for source in extension["sources"])
+    extensions = settings["ext-modules"]
+    assert [extension["name"] for extension in extensions] == ["rscodec.codec._rans", "rscodec.codec._layers"]
+    for extension in extensions:
+        assert extension["optional"] and all((root / source).is_file() for source in extension["sources"])

@@ -14,14 +14,14 @@ from rscodec.codec.numpy_arrays import NumpyArrays
 from rscodec.codec.transforms import Analysis, Margin, Synthesis
 from rscodec.networks.export import freeze, thaw
 from rscodec.networks.model import Codec
-from tests.helpers import models
+from tests.helpers import models, sizes
 
 SHAPES = [*((coarse, 1, 0) for coarse in range(1, 7)), (4, 2, 2), (1, 2, 1), (2, 4, 2), (0, 1, 0)]
 
 
 def config_of(coarse: int, middle: int, fine: int) -> CodecConfig:
     """A tiny codec with so many blocks in the synthesis at stride 8, 4 and 2."""
-    return replace(models.TINY, decoder_blocks=coarse, tail_blocks=middle, detail=4 * bool(fine), detail_blocks=fine)
+    return replace(sizes.TINY, decoder_blocks=coarse, tail_blocks=middle, detail=4 * bool(fine), detail_blocks=fine)
 
 
 def build(config: CodecConfig) -> tuple[dict[str, np.ndarray], Codec]:
@@ -98,7 +98,7 @@ def test_a_part_with_its_halo_is_that_of_the_whole(blocks: tuple[int, int, int])
 @pytest.mark.parametrize("blocks", [1, 2, 3, 6])
 def test_the_border_is_enough(blocks: int):
     """The latents of a tile follow from its pixels and `border` latents' worth around it."""
-    config = replace(models.TINY, encoder_blocks=blocks)
+    config = replace(sizes.TINY, encoder_blocks=blocks)
     analysis, border = Analysis(config, NumpyArrays(), build(config)[0]), STRIDE * config.border
     pixels = np.random.default_rng(2).random((1, 3, 2 * border + 48, 2 * border + 64), np.float32)
     changed = 1 - pixels

@@ -22,10 +22,10 @@ from rscodec.bitstreams.errors import WrongWeights
 from rscodec.codec.integer import EXACT
 from rscodec.codec.portable import PortableCodec
 from rscodec.codec.weights_file import read_weights, wanted_tensors
-from tests.helpers import models
+from tests.helpers import models, sizes
 
 MOST_BYTES, MOST_SECONDS = 2**30, 5
-CONFIG = models.TINY.as_dict()
+CONFIG = sizes.TINY.as_dict()
 READER = """
 import json, resource, signal, sys, time
 from pathlib import Path
@@ -159,7 +159,7 @@ def test_hostile_files_are_refused_by_name(tiny_weights, tmp_path, root):
 
 def test_weights_of_every_size_say_what_they_hold():
     """What a file must hold is what an export writes."""
-    for config in (models.TINY, *models.CONFIGS.values()):
+    for config in (sizes.TINY, *sizes.CONFIGS.values()):
         frozen = models.freeze(models.build(config))
         wanted = wanted_tensors(config)
         assert wanted.keys() == frozen.keys()
@@ -172,7 +172,7 @@ def test_weights_that_are_not_finite_are_not_exported(tmp_path):
     tensors = models.freeze(models.build())
     tensors["spread"][3] = float("nan")
     with pytest.raises(WrongWeights, match="does not hold a usable vec-1: spread holds values that are not finite"):
-        models.write_weights(tmp_path / "x.safetensors", "vec-1", models.TINY, tensors)
+        models.write_weights(tmp_path / "x.safetensors", "vec-1", sizes.TINY, tensors)
 
 
 def test_a_model_of_another_self_test_is_no_matter_of_the_file(tiny_weights, tmp_path):

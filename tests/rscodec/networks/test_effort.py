@@ -16,7 +16,7 @@ from rscodec.raster.pixel_source import SceneSource
 from rscodec.stream.encoder import SceneEncoder, encoder_for
 from rscodec.stream.rate_search import quality_for_bpp
 from rscodec.stream.settings import EncodeSettings
-from tests.helpers.models import TILE
+from tests.helpers.sizes import TILE
 
 QUALITY = 5
 

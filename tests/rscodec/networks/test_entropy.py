@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from rscodec.codec.entropy import Checkerboard, ContextModel
+from rscodec.codec.entropy import SCALES, Checkerboard, ContextModel
 from rscodec.codec.numpy_arrays import NumpyArrays
 from rscodec.codec.weights_file import read_weights
 from rscodec.models.registry import CODECS, find
 from rscodec.models.weights import shipped, ships
-from rscodec.networks.entropy import four_neighbours, place, split
+from rscodec.networks.entropy import four_neighbours, index_of, place, scale_of, split
 from rscodec.networks.export import thaw
 from rscodec.networks.model import Codec
 
@@ -59,3 +59,9 @@ def test_the_fake_life_expects_nearly_what_the_codec_expects(weights):
         except StopIteration as end:
             assert np.array_equal(end.value, y)
             return
+
+
+def test_scales_and_indexes_are_inverse():
+    index = torch.arange(float(SCALES))
+    assert torch.allclose(index_of(scale_of(index)), index, atol=1e-3)
+    assert index_of(torch.tensor([1e-9, 1e9])).tolist() == [0, SCALES - 1]

@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tests.helpers import models
+from tests.helpers import models, sizes
 
 
 def codec(coarse: int, middle: int = 1, fine: int = 0):
     """A tiny codec with so many blocks in the synthesis at stride 8, 4 and 2."""
-    config = replace(models.TINY, decoder_blocks=coarse, tail_blocks=middle, detail=4 * bool(fine), detail_blocks=fine)
+    config = replace(sizes.TINY, decoder_blocks=coarse, tail_blocks=middle, detail=4 * bool(fine), detail_blocks=fine)
     return models.build(config).eval().requires_grad_(False)
 
 

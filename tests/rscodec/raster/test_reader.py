@@ -315,6 +315,7 @@ def test_rpcs_with_units_and_useless_ones(tmp_path: Path):
 
 
 def test_the_name_of_a_colour_profile_is_not_kept(tmp_path: Path):
+    pytest.importorskip("PIL")
     from PIL import Image, ImageCms
 
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

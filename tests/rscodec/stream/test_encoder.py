@@ -16,7 +16,7 @@ from rscodec.raster.scene import Scene
 from rscodec.raster.window import Window
 from rscodec.stream.encoder import SceneEncoder
 from rscodec.stream.tile_payload import BLOCK_TILES, FLAT
-from tests.helpers.models import TILE
+from tests.helpers.sizes import TILE
 
 
 class Watched(SceneSource):

@@ -24,8 +24,7 @@ from rscodec.stream.encoder import SceneEncoder
 from rscodec.stream.error_bound import Bound, unrounded_base
 from rscodec.stream.rate_search import quality_for_bound
 from rscodec.stream.verify import verify
-from tests.helpers import models
-from tests.helpers.models import TILE
+from tests.helpers.sizes import TILE
 
 
 @pytest.fixture(scope="module")
@@ -359,6 +358,9 @@ def test_an_old_stream_has_no_checksum_of_an_empty_residual(make_scene, bounded,
 
 @pytest.mark.parametrize("max_error", [2, 40])
 def test_an_old_stream_with_another_synthesis_asks_for_the_weights(make_scene, bounded, tiny, tmp_path, max_error):
+    pytest.importorskip("torch")
+    from tests.helpers import models
+
     codec = models.build()
     codec.synthesis.head.weight.data.mul_(0.5)
     models.write_weights(tmp_path / "tuned.safetensors", "vec-1", codec.config, models.freeze(codec))

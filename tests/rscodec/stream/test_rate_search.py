@@ -15,7 +15,7 @@ from rscodec.raster.window import Window
 from rscodec.stream import rate_search as search
 from rscodec.stream.encoder import SceneEncoder
 from rscodec.stream.tile_payload import FLAT, valid_pixels
-from tests.helpers.models import TILE
+from tests.helpers.sizes import TILE
 
 
 @pytest.fixture(scope="module")

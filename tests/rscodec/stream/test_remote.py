@@ -16,8 +16,8 @@ from rscodec.bitstreams.errors import InputError, TileDamaged, Truncated
 from rscodec.bitstreams.source import FIRST_READ
 from rscodec.cli.main import main
 from rscodec.stream.remote import RemoteSource, open_stream
-from tests.helpers import models
-from tests.helpers.models import TILE
+from tests.helpers import sizes
+from tests.helpers.sizes import TILE
 
 fsspec = pytest.importorskip("fsspec")
 pytest.importorskip("aiohttp")
@@ -103,8 +103,11 @@ RUN = "import json, sys; from rscodec.cli.main import main; print([main(line) fo
 
 def test_scenes_are_read_from_urls_by_gdal(site, make_scene, tmp_path, monkeypatch, root):
     """In a process of its own, because GDAL waits for the server without letting other threads run."""
+    pytest.importorskip("torch")
+    from tests.helpers import models
+
     monkeypatch.setenv("GDAL_DISABLE_READDIR_ON_OPEN", "EMPTY_DIR")
-    scene, weights = tmp_path / "scene.tif", models.write(tmp_path / "small.safetensors", models.SHIPPED, models.TINY)
+    scene, weights = tmp_path / "scene.tif", models.write(tmp_path / "small.safetensors", sizes.SHIPPED, sizes.TINY)
     make_scene().save(scene)
     site.files["/a/scene.tif"] = scene.read_bytes()
     url, local, options = f"{site.address}/a/scene.tif", tmp_path / "local.bin", ["--weights", weights, "--quiet"]

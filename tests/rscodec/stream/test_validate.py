@@ -11,7 +11,7 @@ import rasterio
 from rscodec import api
 from rscodec.bitstreams.errors import InputError
 from rscodec.stream.validate import PIECE
-from tests.helpers.models import TILE
+from tests.helpers.sizes import TILE
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 

@@ -13,8 +13,7 @@ from rscodec.bitstreams.errors import CheckError, WrongWeights
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene
 from rscodec.stream.verify import verify
-from tests.helpers import models
-from tests.helpers.models import TILE
+from tests.helpers.sizes import TILE
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +69,9 @@ def test_planes_that_were_removed_are_found(stream, check, rewrite):
 
 def test_weights_with_another_synthesis_are_refused(stream, tmp_path):
     """`verify --weights` included."""
+    pytest.importorskip("torch")
+    from tests.helpers import models
+
     codec = models.build()
     codec.synthesis.head.weight.data.mul_(0.5)
     models.write_weights(tmp_path / "halved.safetensors", "vec-1", codec.config, models.freeze(codec))

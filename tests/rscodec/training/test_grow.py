@@ -9,7 +9,8 @@ from rscodec.bitstreams.errors import InputError
 from rscodec.codec.config import CONFIGS
 from rscodec.networks.model import Codec
 from rscodec.training.grow import grow
-from tests.helpers.models import TINY, build
+from tests.helpers.models import build
+from tests.helpers.sizes import TINY
 
 LARGER = replace(
     TINY,
