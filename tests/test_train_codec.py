@@ -20,7 +20,7 @@ from rscodec.training import checkpoint
 ROOT = Path(__file__).resolve().parent.parent
 BARE = """
 import atexit, runpy, sys
-for absent in ("rasterio", "compressai", "rich", "pytorch_msssim", "lpips"):
+for absent in ("rasterio", "compressai", "rich", "threadpoolctl", "pytorch_msssim", "lpips"):
     sys.modules[absent] = None  # importing it fails
 atexit.register(lambda: print(*(sys.modules[name].__file__ for name in ("rscodec", "rscodec.cli"))))
 sys.argv = sys.argv[1:]

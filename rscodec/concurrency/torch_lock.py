@@ -15,8 +15,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-
-from threadpoolctl import ThreadpoolController
+from typing import Any
 
 from rscodec.bitstreams.errors import InputError
 
@@ -77,6 +76,8 @@ def _torch_threads() -> int | None:
 
 
 @cache
-def _blas() -> ThreadpoolController:
+def _blas() -> Any:
     """NumPy's products."""
+    from threadpoolctl import ThreadpoolController
+
     return ThreadpoolController().select(user_api="blas")
