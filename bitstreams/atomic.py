@@ -106,7 +106,7 @@ class AtomicPath:
         if self._target.exists() and not self._target.is_file():
             raise OutputError(f"cannot write {self.path}: it is not a regular file")
         if self._target.exists() and not self.overwrite:
-            raise OutputError(f"cannot write {self.path}: it exists; add --overwrite or choose another name")
+            raise OutputError(f"cannot write {self.path}: it exists; give `overwrite=True` or choose another name")
 
     def _commit(self) -> None:
         """What is new takes its place, the file itself last; should that fail, everything old is where it was."""

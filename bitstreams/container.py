@@ -147,7 +147,7 @@ class StreamReader:
         why = "do not match their checksum" if len(data) == length else "are cut off by the end of the stream"
         raise error(
             f"tile ({row}, {col}): the {length} bytes of {what} at byte {offset} {why}; fetch the "
-            "stream again, or decode the other tiles with --on-error nodata",
+            "stream again, or decode the other tiles with `on_error=nodata`",
             (row, col, group),
         )
 

@@ -97,7 +97,7 @@ def _above(rows: np.ndarray) -> np.ndarray:
 
 
 def _damaged(how: str) -> MaskDamaged:
-    return MaskDamaged(f"the lossless planes of a tile {how}; decode the other tiles with --on-error nodata")
+    return MaskDamaged(f"the lossless planes of a tile {how}; decode the other tiles with `on_error=nodata`")
 
 
 class _Head:

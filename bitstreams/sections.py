@@ -55,7 +55,7 @@ def pack_bound(largest: float, dtype: str) -> bytes:
     """The largest error of a pixel, in units of the scene."""
     if not _legal_bound(largest, dtype):
         raise InputError(
-            f"--max-error {largest:g}: give a whole number from 0 to {MAX_INTEGER_BOUND} for integers, "
+            f"`max_error={largest:g}`: give a whole number from 0 to {MAX_INTEGER_BOUND} for integers, "
             f"{MIN_FLOAT_BOUND:.0g} or more for floats"
         )
     return struct.pack("<d", largest)

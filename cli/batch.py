@@ -10,6 +10,7 @@ from rscodec.cli import encode as encode_one
 from rscodec.cli import options
 from rscodec.cli.output import print_json
 from rscodec.cli.progress import bars
+from rscodec.cli.spelling import spelled
 
 ENCODE = (
     "quality",
@@ -118,9 +119,10 @@ def run(verb: str, inputs: tuple[str, ...], settings: dict) -> None:
     if as_json:
         print_json(rows)
     failed = [row for row in rows if row.status == batch.FAILED]
+    command = click.get_current_context().command
     for row in failed:
         where = "" if row.input in row.message else f"{row.input}: "
-        click.echo(f"failed ({row.exit_code}): {where}{row.message}", err=True)
+        click.echo(f"failed ({row.exit_code}): {where}{spelled(row.message, command)}", err=True)
     if not quiet and not as_json:
         kept = sum(row.status == batch.KEPT for row in rows)
         click.echo(

@@ -82,9 +82,9 @@ def command(
     """Reconstruct the scene that STREAM holds."""
     for name, given in (("--window", window), ("--fast", fast), ("--enhance", enhance), ("--upscale", upscale)):
         if preview and given:
-            raise click.UsageError(f"--preview shows the whole scene, roughly: leave {name} away")
+            raise click.UsageError(f"--preview shows the whole scene, roughly: omit {name}")
     if upscale and enhance:
-        raise click.UsageError("--upscale generates pixels as well: leave --enhance away")
+        raise click.UsageError("--upscale generates pixels as well: omit --enhance")
     if seed is not None and not (upscale or enhance):
         raise click.UsageError(f"--seed goes with {GENERATED}")
     enhance = enhance and replace(enhance, seed=seed or 0)

@@ -9,6 +9,7 @@ import click
 from rscodec.cli import options
 from rscodec.cli.output import print_json, print_table
 from rscodec.cli.progress import progress
+from rscodec.cli.spelling import spelled
 from rscodec.upsamplers.base import LARGEST_SCALE
 
 
@@ -362,8 +363,9 @@ def print_deltas(result: dict) -> None:
 
 
 def print_skipped(skipped: dict[str, str]) -> None:
+    command = click.get_current_context().command
     for name, reason in skipped.items():
-        click.echo(f"skipped {name}: {reason}")
+        click.echo(f"skipped {name}: {spelled(reason, command)}")
 
 
 def _number(value: float | None, form: str) -> str:

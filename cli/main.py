@@ -23,6 +23,7 @@ import click
 
 from rscodec.bitstreams.errors import RscodecError
 from rscodec.cli.options import Session, debug_option
+from rscodec.cli.spelling import spelled
 
 COMMANDS = (
     ("encode", "Compress a scene."),
@@ -111,7 +112,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return fail(usage_line(error), error.exit_code)
     except RscodecError as error:
         trace(session)
-        return fail(f"rscodec: error: {error}", error.exit_code)
+        return fail(f"rscodec: error: {spelled(str(error), session.command)}", error.exit_code)
     except Exception as error:
         if isinstance(error, OSError) and error.errno == errno.EPIPE:
             return close_stdout()
@@ -141,9 +142,9 @@ def fail(line: str, code: int) -> int:
     return code
 
 
-def failure(error: RscodecError) -> click.ClickException:
-    """For click to print and to leave with, where it is not ours to do so."""
-    found = click.ClickException(" ".join(str(error).split()))
+def failure(error: RscodecError, command: click.Command | None) -> click.ClickException:
+    """The error as click's own, where click prints it and sets the exit code."""
+    found = click.ClickException(" ".join(spelled(str(error), command).split()))
     found.exit_code = error.exit_code
     return found
 
@@ -155,7 +156,7 @@ class Tool(click.Command):
         try:
             return super().invoke(ctx)
         except RscodecError as error:
-            raise failure(error) from None
+            raise failure(error, self) from None
 
 
 def trace(session: Session) -> None:

@@ -21,6 +21,7 @@ class Session:
     """What one run of `rscodec` remembers outside its commands."""
 
     debug: bool = False
+    command: click.Command | None = None  # the one that runs
 
 
 class FiniteRange(click.FloatRange):
@@ -80,9 +81,12 @@ class CreationOption(click.ParamType):
         return key.upper(), setting
 
 
-def remember_debug(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
-    if wanted:
-        ctx.find_object(Session).debug = True
+def remember(ctx: click.Context, _param: click.Parameter, debug: bool) -> None:
+    """Click parses a group before its command, so the last command that is remembered is the one that runs."""
+    session = ctx.ensure_object(Session)
+    session.command = ctx.command
+    if debug:
+        session.debug = True
         library = logging.getLogger("rscodec")
         library.setLevel(logging.DEBUG)
         if not library.handlers:
@@ -107,7 +111,7 @@ debug_option = click.option(
     is_flag=True,
     is_eager=True,
     expose_value=False,
-    callback=remember_debug,
+    callback=remember,
     help="Show the traceback of an error.",
 )
 output_option = click.option("-o", "--output", type=PATH, required=True, help="The file to write.")

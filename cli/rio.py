@@ -20,7 +20,7 @@ class RioCommands(Commands):
             return super().invoke(ctx)
         except RscodecError as error:
             trace(ctx.obj)
-            raise failure(error) from None
+            raise failure(error, ctx.obj.command) from None
 
 
 @click.group("rscodec", cls=RioCommands)

@@ -125,7 +125,7 @@ def task_rate(
 ) -> dict:
     """`model`: one that ships, a weights file, or a baseline, which then learns from pixels and their neighbours."""
     if (out / "carbon.csv").exists():
-        raise OutputError(f"{out / 'carbon.csv'} exists; give another --out")
+        raise OutputError(f"{out / 'carbon.csv'} exists; give another `out`")
     where, (taking_part, skipped) = county_east(), line_up([*codecs, *anchors])
     scene = Scene(where.east, metadata={"descriptions": list(BANDS)})
     if model in BY_NAME:

@@ -65,7 +65,7 @@ def rd(
     """Measure, and write results.csv and bd.json into `out`."""
     table_path = out / "results.csv"
     if table_path.exists() and not resume:
-        raise OutputError(f"{table_path} exists; give --resume to go on with it, or another --out")
+        raise OutputError(f"{table_path} exists; give `resume=True` to go on with it, or another `out`")
     specs = [*codecs, *anchors]
     if not specs:
         raise InputError("nothing to measure: name a codec or an anchor")

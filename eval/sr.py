@@ -100,7 +100,7 @@ def sr(
     """Measure, and write sr.csv and sr.json into `out`. {"sets": {name: {model: [a point for each scale]}}}"""
     path = out / "sr.csv"
     if path.exists() and not resume:
-        raise OutputError(f"{path} exists; give --resume to go on with it, or another --out")
+        raise OutputError(f"{path} exists; give `resume=True` to go on with it, or another `out`")
     weights = {model: weights_of(model, scales, device) for model in models}
     asked = {
         (image.name, model, weights[model], degradation, scale): image

@@ -144,7 +144,7 @@ def check_size(width: int, height: int, bands: int, dtype: str, limit: int) -> N
         gigabytes = count * np.dtype(dtype).itemsize / 1e9
         raise LimitExceeded(
             f"{width} x {height} pixels of {bands} bands take {gigabytes:.1f} GB; the limit is {limit} "
-            f"pixels: decode a window, or allow {count} by max_pixels (--max-pixels)"
+            f"pixels: decode a window, or give `max_pixels={count}`"
         )
 
 

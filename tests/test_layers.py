@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -140,6 +141,45 @@ def test_a_library_stays_in_its_files(library: str):
 @pytest.mark.parametrize("path", [*SOURCES, *TOOLS], ids=name)
 def test_nothing_private_of_rasterio_is_imported(path: Path):
     assert not [module for module in imports(path) if module.startswith("rasterio.") and "._" in module]
+
+
+FLAG = re.compile(r"(?<![\w-])--[a-z]")
+ARGUMENT = re.compile(r"`([a-z_]+)[`=]")  # an f-string ends where its value begins
+TO_BE_REWRITTEN = ("rscodec/codec/", "rscodec/training/", "rscodec/concurrency/torch_lock.py")
+COMMANDS_TO_REPEAT = "eval/contenders.py"  # no messages: what a reader of a report may run
+
+
+def strings(path: Path) -> Iterator[str]:
+    """Every string constant of a file but its docstrings, f-strings in parts."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    docs = {ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, documented)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value not in docs:
+            yield node.value
+
+
+MESSAGES = [
+    path
+    for path in SOURCES
+    if not name(path).startswith(("cli/", *TO_BE_REWRITTEN)) and name(path) != COMMANDS_TO_REPEAT
+]
+
+
+@pytest.mark.parametrize("path", MESSAGES, ids=name)
+def test_messages_of_the_library_spell_no_options(path: Path):
+    assert not [string for string in strings(path) if FLAG.search(string)]
+
+
+def test_what_messages_of_the_library_put_in_backticks_are_arguments():
+    known = set()
+    for node in (node for path in MESSAGES for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))):
+        if isinstance(node, ast.arg):
+            known.add(node.arg)
+        elif isinstance(node, ast.AnnAssign):
+            known.add(ast.unparse(node.target))
+    named = {found for path in MESSAGES for string in strings(path) for found in ARGUMENT.findall(string)}
+    assert {"bpp", "max_error", "overwrite"} < named and named <= known
 
 
 def run(code: str, *args: str) -> str:

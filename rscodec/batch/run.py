@@ -60,7 +60,7 @@ class Work:
         try:
             return {"weights": sha256(path)[:16]} if path is not None else {}
         except OSError:
-            raise MissingWeights(f"no weights at {path}; check the path given with --weights") from None
+            raise MissingWeights(f"no weights at {path}; check the path given as `weights`") from None
 
 
 @cache
@@ -94,9 +94,9 @@ def run(
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
-        raise OutputError(f"cannot make the folder {folder}: it is a file; change --out") from None
+        raise OutputError(f"cannot make the folder {folder}: it is a file; choose another") from None
     except OSError as problem:
-        raise OutputError(f"cannot make the folder {folder}: {problem.strerror}; change --out") from None
+        raise OutputError(f"cannot make the folder {folder}: {problem.strerror}; choose another") from None
     journal = _journal(folder / f"{work.verb}-report.csv", work.verb, settings, resume, overwrite)
     rows = [
         Row(item.path, str(folder / (item.name + work.suffix)), PLANNED, stamp=_stamp(item.path), settings=settings)
@@ -122,12 +122,17 @@ def _journal(path: Path, verb: str, settings: str, resume: bool, overwrite: bool
     if not path.exists() or (overwrite and not resume):
         return Journal(path)
     if not resume:
-        raise OutputError(f"{path} exists: add --resume to go on with it, --overwrite to begin again, or change --out")
+        raise OutputError(
+            f"{path} exists: give `resume=True` to go on with it, `overwrite=True` to begin again, or another folder"
+        )
     journal = Journal.load(path)
     journal.rows = {output: _retold(row, verb, settings) for output, row in journal.rows.items()}
     other = next((row.settings for row in journal.rows.values() if row.settings != settings), None)
     if other is not None and not overwrite:
-        raise OutputError(f"{path} tells of other settings ({other}; now {settings}): change --out, or add --overwrite")
+        raise OutputError(
+            f"{path} was written with other settings ({other}; now {settings}): "
+            "choose another folder, or give `overwrite=True`"
+        )
     return journal
 
 
@@ -160,7 +165,7 @@ def _plan(row: Row, before: Row | None, overwrite: bool) -> Row:
         return before if before.status == FAILED else replace(before, status=KEPT)
     if ours or overwrite:
         return row
-    return _failed(row, OutputError(f"{output} exists; add --overwrite or change --out"))
+    return _failed(row, OutputError(f"{output} exists; give `overwrite=True` or another folder"))
 
 
 def _do(work: Work, row: Row) -> Row:

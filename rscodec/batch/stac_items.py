@@ -52,7 +52,7 @@ def _href(path: Path, item: dict, key: str | None, streams: bool) -> str:
     chosen = fitting if key is None else [key] if key in found else []
     if len(chosen) != 1:
         what = f"no asset {key}" if key else f"{len(chosen)} assets with the role data"
-        raise InputError(f"{path}: the item {item['id']} has {what}; choose with --asset from {', '.join(found)}")
+        raise InputError(f"{path}: the item {item['id']} has {what}; choose with `asset` from {', '.join(found)}")
     href = found[chosen[0]].get("href")
     if not isinstance(href, str):
         raise InputError(f"{path}: the asset {chosen[0]} of the item {item['id']} has no href; add one")

@@ -16,7 +16,7 @@ def check(folder: Path, files: Iterable[str], overwrite: bool) -> None:
         raise OutputError(f"cannot write {folder}: it is a file, not a folder")
     there = [name for name in files if (folder / name).exists()]
     if there and not overwrite:
-        raise OutputError(f"cannot write {folder}: it has a {there[0]}; add --overwrite or choose another name")
+        raise OutputError(f"cannot write {folder}: it has a {there[0]}; give `overwrite=True` or choose another name")
 
 
 def make(folder: Path, files: Iterable[str], overwrite: bool) -> None:

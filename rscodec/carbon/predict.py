@@ -97,7 +97,7 @@ def predict_file(src: str | Path, folder: Path, model: str | Path = "iidm", **se
         if len(scene.pixels) != mapper.bands:
             raise InputError(
                 f"{src}: {len(scene.pixels)} bands are given, {mapper.model} takes {mapper.bands}: give those that it "
-                "was trained on, in their order, by --bands (weights that ship: blue, green, red, near infrared)"
+                "was trained on, in their order, with `bands` (weights that ship: blue, green, red, near infrared)"
             )
         grid = Grid.of(scene.metadata, *scene.pixels.shape[:0:-1], name=src)
         forest, label, numbers = _forest(scene, grid, given.stands, src)

@@ -42,9 +42,9 @@ def crew(scheduler: str = LOCAL, workers: int = 1) -> Iterator[Executor]:
         yield Here()
         return
     if scheduler != LOCAL and "://" not in scheduler:
-        raise InputError(f"--scheduler {scheduler}: give local, or the address of a Dask scheduler, tcp://host:8786")
+        raise InputError(f"`scheduler={scheduler}`: give local, or the address of a Dask scheduler, tcp://host:8786")
     if scheduler != LOCAL and workers != 1:
-        raise InputError(f"--workers {workers}: {scheduler} has workers of its own; leave --workers away")
+        raise InputError(f"`workers={workers}`: {scheduler} has workers of its own; omit `workers`")
     with _client(scheduler, workers) as client:
         executor = client.get_executor(pure=False)
         try:
@@ -60,7 +60,7 @@ def _client(scheduler: str, workers: int):
         from distributed import Client, LocalCluster
     except ImportError:
         raise InputError(
-            f"--scheduler {scheduler} with {workers} workers needs Dask; run pip install 'rscodec[dask]'"
+            f"`scheduler={scheduler}` with {workers} workers needs Dask; run pip install 'rscodec[dask]'"
         ) from None
 
     if scheduler != LOCAL:

@@ -28,7 +28,7 @@ def enhanced_stream(
     """What a stream decodes to, enhanced. Raises WrongWeights for a codec that the model was not measured with."""
     if reader.bound is not None:
         raise InputError(
-            f"the stream promises a largest error of {reader.bound:g}, which --enhance cannot keep; leave it away"
+            f"the stream promises a largest error of {reader.bound:g}, which `enhance` cannot keep; omit it"
         )
     enhancer = enhancer_for(settings.model, device)
     _check_takes(enhancer, "stream")
@@ -36,7 +36,7 @@ def enhanced_stream(
     if names.isdisjoint(enhancer.codecs) and not settings.force:
         raise WrongWeights(
             f"{enhancer.model} was not measured with {reader.header.model} ({reader.header.weights_hash.hex()}), "
-            "which made this stream; add --force to enhance all the same"
+            "which made this stream; give `force=True` to enhance all the same"
         )
     facts = _facts(enhancer, settings, stream_crc32(reader))
     picture = DecodedPicture(decoder, stream_metadata(reader))
@@ -55,8 +55,8 @@ def enhanced_raster(
 
 def _check_takes(enhancer: Enhancer, what: str) -> None:
     if enhancer.takes != what:
-        command = {"stream": "rscodec decode --enhance", "raster": "rscodec enhance --model"}[enhancer.takes]
-        raise InputError(f"{enhancer.model} enhances a {enhancer.takes}, not a {what}; it goes with `{command}`")
+        command = {"stream": "rscodec decode", "raster": "rscodec enhance"}[enhancer.takes]
+        raise InputError(f"{enhancer.model} enhances a {enhancer.takes}, not a {what}; use it with `{command}`")
 
 
 def _facts(enhancer: Enhancer, settings: EnhanceSettings, source_crc32: str) -> dict[str, object]:

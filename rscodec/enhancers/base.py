@@ -32,7 +32,7 @@ class EnhanceSettings:
     >>> rscodec.EnhanceSettings("ldm", strength=2)
     Traceback (most recent call last):
         ...
-    rscodec.bitstreams.errors.InputError: --strength 2: give one from 0 to 1
+    rscodec.bitstreams.errors.InputError: `strength=2`: give a number from 0 to 1
     """
 
     model: str | Path
@@ -43,11 +43,11 @@ class EnhanceSettings:
 
     def __post_init__(self):
         if not 0 <= self.seed < 2**63:
-            raise InputError(f"--seed {self.seed}: give a whole number from 0 to 2^63 - 1")
+            raise InputError(f"`seed={self.seed}`: give a whole number from 0 to 2^63 - 1")
         if not 0 <= self.strength <= 1:
-            raise InputError(f"--strength {self.strength}: give one from 0 to 1")
+            raise InputError(f"`strength={self.strength}`: give a number from 0 to 1")
         if self.max_change is not None and not 0 <= self.max_change < math.inf:
-            raise InputError(f"--max-change {self.max_change}: give 0 or more, in units of the scene")
+            raise InputError(f"`max_change={self.max_change}`: give 0 or more, in units of the scene")
 
 
 class Enhancer(ABC):

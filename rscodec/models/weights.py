@@ -30,7 +30,7 @@ def shipped(model: str) -> Path:
     """The weights file of a model in the package."""
     path = FOLDER / f"{model}.safetensors"
     if not path.exists():
-        raise MissingWeights(f"the weights {model} are not in this package; give them with --weights PATH")
+        raise MissingWeights(f"the weights {model} are not in this package; give their file as `weights`")
     return path
 
 
@@ -42,7 +42,7 @@ def weights_path(name: str, weights: str | Path | None = None) -> Path:
     """The file to encode with: the one that the user names, or the one that ships for this row of the registry."""
     model = _row(name).default_model
     if weights is None and model is None:
-        raise MissingWeights(f"no weights of the codec {name} ship with this package; give yours with --weights PATH")
+        raise MissingWeights(f"no weights of the codec {name} ship with this package; give your file as `weights`")
     return Path(weights) if weights is not None else shipped(model)
 
 
@@ -52,7 +52,7 @@ def codec_for_encoding(name: str, weights: str | Path | None = None, device: str
     check_device(device)
     codec = _load(row, path, device)
     if codec.model not in row.models:
-        raise WrongWeights(f"{path} holds {codec.model}, which is not for the codec {name}; choose another --model")
+        raise WrongWeights(f"{path} holds {codec.model}, which is not for the codec {name}; choose another `model`")
     return codec
 
 
@@ -60,7 +60,7 @@ def codec_for_decoding(header: Header, weights: str | Path | None = None, device
     """The codec that a stream asks for, or an error that names the model and hash it wants."""
     wanted = f"{header.model} with hash {header.weights_hash.hex()}"
     if weights is None and not (FOLDER / f"{header.model}.safetensors").exists():
-        raise MissingWeights(f"the stream needs {wanted}, which is not in this package; give it with --weights PATH")
+        raise MissingWeights(f"the stream needs {wanted}, which is not in this package; give its file as `weights`")
     path = Path(weights) if weights is not None else shipped(header.model)
     check_device(device)
     codec = _load(find_model(CODECS, header.model), path, device)
@@ -68,7 +68,7 @@ def codec_for_decoding(header: Header, weights: str | Path | None = None, device
     if (codec.model, found) != (header.model, header.weights_hash):
         raise WrongWeights(
             f"these are other weights: the stream needs {wanted}, but {path} holds {codec.model} with hash "
-            f"{found.hex()}; give the right ones with --weights PATH"
+            f"{found.hex()}; give the right file as `weights`"
         )
     return codec
 
@@ -121,16 +121,16 @@ def check_device(device: str) -> None:
     try:
         kind = torch.device(device).type
     except RuntimeError:
-        raise InputError(f"--device {device}: there is no such device; give cpu or cuda") from None
+        raise InputError(f"`device={device}`: there is no such device; give cpu or cuda") from None
     if kind == "cuda" and not torch.cuda.is_available():
-        raise InputError(f"--device {device}: no CUDA device is usable here; use --device cpu")
+        raise InputError(f"`device={device}`: no CUDA device is usable here; use `device=cpu`")
 
 
 def _row(name: str) -> Row:
     try:
         return find(CODECS, name)
     except ValueError as problem:
-        raise InputError(f"--model: {problem}") from None
+        raise InputError(f"`model`: {problem}") from None
 
 
 def _load(row: Row, path: Path, device: str):

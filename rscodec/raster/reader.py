@@ -51,7 +51,7 @@ class RasterReader:
             if "masked" in self.metadata and not self.coded_bands:
                 raise InputError(
                     f"only alpha of {path} is chosen, but its mask goes with other bands: "
-                    "choose one of these, too, with --bands"
+                    "choose one of these, too, with `bands`"
                 )
         except BaseException:
             self.close()
@@ -127,10 +127,10 @@ class RasterReader:
             chosen = _listed(bands) or "none"
             raise InputError(f"{path} has bands 1 to {dataset.count}, not {chosen}: name some of them, each once")
         if len(bands) > MAX_BANDS:
-            raise InputError(f"{path} has {len(bands)} bands: choose at most {MAX_BANDS} with --bands")
+            raise InputError(f"{path} has {len(bands)} bands: choose at most {MAX_BANDS} with `bands`")
         dtypes = sorted({dataset.dtypes[band - 1] for band in bands})
         if len(dtypes) > 1:
-            raise InputError(f"{path} mixes {', '.join(dtypes)}: choose bands of one type with --bands")
+            raise InputError(f"{path} mixes {', '.join(dtypes)}: choose bands of one type with `bands`")
         if dtypes[0] not in DTYPES.values():
             raise InputError(f"{path} has {dtypes[0]} pixels: convert to one of {', '.join(DTYPES.values())}")
         for band in bands:
@@ -144,10 +144,10 @@ class RasterReader:
             if {MaskFlags.per_dataset, MaskFlags.nodata} <= set(flags):
                 raise InputError(f"{path} has nodata of all bands together (NODATA_VALUES): turn it into a mask")
         if dataset.gcps[0] and not dataset.transform.is_identity:
-            raise InputError(f"{path} has both GCPs and a geotransform, of which a GeoTIFF keeps one: take one away")
+            raise InputError(f"{path} has both GCPs and a geotransform, of which a GeoTIFF keeps one: remove one")
         nodata = [dataset.nodatavals[band - 1] for band in bands]
         if len(set(map(repr, nodata))) > 1:
-            raise InputError(f"the bands of {path} differ in nodata ({_listed(nodata)}): choose some with --bands")
+            raise InputError(f"the bands of {path} differ in nodata ({_listed(nodata)}): choose some with `bands`")
         return bands
 
     def _check_nodata(self) -> None:

@@ -27,7 +27,7 @@ Pixel = np.integer | np.floating  # a value of some pixel type
 FLOAT_TOLERANCE = 4 * 2.0**-23
 NOT_FINITE = (
     "the scene has infinite pixels: replace them with NaN, or with its nodata value; where it has no other, "
-    "encode takes --nodata inf"
+    "encode takes `nodata=inf`"
 )
 
 
@@ -40,7 +40,7 @@ def check_nodata(nodata: float | None, dtype: str) -> None:
     if nodata != int(nodata):
         raise InputError(
             f"nodata {nodata:g} is no {dtype} pixel, and GDAL takes pixels of {int(nodata)} for it: set "
-            f"it to a whole number (gdal_edit.py -a_nodata {int(nodata)} FILE, or --nodata {int(nodata)})"
+            f"it to a whole number (gdal_edit.py -a_nodata {int(nodata)} FILE, or `nodata={int(nodata)}`)"
         )
 
 

@@ -90,14 +90,13 @@ class RasterWriter:
         count, dtype = self._count, self._dtype
         problem = None
         if self._driver == "PNG" and dtype not in PNG_DTYPES:
-            problem = f"holds {' or '.join(PNG_DTYPES)}, not {dtype}: write a GeoTIFF (.tif)"
+            problem = f"holds {' or '.join(PNG_DTYPES)}, not {dtype}: write a .tif"
         elif self._driver == "PNG" and count > PNG_BANDS:
-            problem = f"has at most {PNG_BANDS} bands, not {count}: choose with --bands 1-3, or write a GeoTIFF (.tif)"
+            problem = f"has at most {PNG_BANDS} bands, not {count}: choose three with `bands`, or write a .tif"
         elif self._driver == "PNG" and count in (2, 4) and count - 1 not in alpha_bands(self._metadata):
-            fewer = "1-3" if count == 4 else "1"
+            fewer = "three" if count == 4 else "one"
             problem = (
-                f"would take band {count} for alpha, which it is not: choose with --bands {fewer}, "
-                "or write a GeoTIFF (.tif)"
+                f"would take band {count} for alpha, which it is not: choose {fewer} with `bands`, or write a .tif"
             )
         if problem:
             raise OutputError(f"cannot write {self.path}: a PNG {problem}")
@@ -191,7 +190,7 @@ class RasterWriter:
             self._output.check_space()
             raise OutputError(f"cannot write {self.path}: {cause(error)}") from error
         if complaints.found:
-            raise OutputError(f"cannot write {self.path}: {complaints.found[0]}; see --co")
+            raise OutputError(f"cannot write {self.path}: {complaints.found[0]}; see `creation_options`")
 
 
 def _fitting(edge: int) -> int:

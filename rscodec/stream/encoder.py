@@ -137,9 +137,9 @@ def encoder_for(
 ) -> SceneEncoder:
     """The encoder of a source with these settings and their codec; `radiometry` as for SceneEncoder."""
     if codec.fixed_rate and settings.has_target:
-        raise InputError(f"a checkpoint of {codec.model} has one rate; leave --bpp and --psnr away")
+        raise InputError(f"a checkpoint of {codec.model} has one rate; omit `bpp` and `psnr`")
     if settings.max_error is not None and not codec.portable:
-        raise InputError(f"--max-error needs a model that is the same on every machine, which {codec.model} is not")
+        raise InputError(f"`max_error` needs a model that is the same on every machine, which {codec.model} is not")
     if settings.effort > codec.most_effort:
-        raise InputError(f"--effort {settings.effort}: {codec.model} knows no effort; leave it away")
+        raise InputError(f"`effort={settings.effort}`: {codec.model} knows no effort; omit it")
     return SceneEncoder(source, codec, settings.tile, radiometry, settings.max_error, settings.effort, settings.balance)

@@ -36,7 +36,7 @@ class Bound:
         self.integer = np.issubdtype(self.dtype, np.integer)
         if not (self.integer or largest >= MIN_FLOAT_BOUND):
             raise InputError(
-                f"--max-error {largest:g}: floats cannot be kept exactly; give a number above 0, "
+                f"`max_error={largest:g}`: floats cannot be kept exactly; give a number above 0, "
                 f"{MIN_FLOAT_BOUND:.0g} at least"
             )
         self.largest = float(min(int(largest), MAX_INTEGER_BOUND)) if self.integer else largest
@@ -55,7 +55,7 @@ class Bound:
         coded, decoded = encode_residual(np.where(valid, wanted, base), base, valid, below, self.reach, self.legal)
         if not self._keeps(decoded, original, valid):
             raise InputError(
-                f"--max-error {self.largest:g} is too fine for pixels of {self.dtype} as large as "
+                f"`max_error={self.largest:g}` is too fine for pixels of {self.dtype} as large as "
                 f"{np.abs(original[valid]).max():g}; give a larger one"
             )
         return nudges.tobytes() + coded, _crc(decoded, valid)
@@ -85,9 +85,9 @@ class Bound:
             free = np.setdiff1d(np.arange(NUDGES), -doubtful % NUDGES)
             if not len(free):
                 raise InputError(
-                    f"--max-error {self.largest:g} is too fine: what machines make of a tile before it is "
+                    f"`max_error={self.largest:g}` is too fine: what machines make of a tile before it is "
                     f"rounded may differ by {doubt * self.unit:.1g}, and some of its {band.size} pixels "
-                    "could be rounded another way; give a larger one, or a smaller --tile"
+                    "could be rounded another way; give a larger one, or a smaller `tile`"
                 )
             chosen.append(free[0])
         return np.array(chosen, np.uint8)
@@ -100,7 +100,7 @@ class Bound:
             units = np.rint(np.where(valid, original, 0).astype(np.float64) / self.unit)
         if np.abs(units).max() >= UNITS:
             raise InputError(
-                f"--max-error {self.largest:g} is too fine for pixels as large as "
+                f"`max_error={self.largest:g}` is too fine for pixels as large as "
                 f"{np.abs(original[valid]).max():g}; give a larger one"
             )
         return units.astype(np.int64)

@@ -62,7 +62,7 @@ def quality_for_psnr(encoder: SceneEncoder, target: float, progress: Progress | 
     parts = _sample(encoder)
     coded = list(encoder.source.coded_bands)
     if not coded:
-        raise InputError("the scene has lossless bands only, which have no PSNR; leave --psnr away")
+        raise InputError("the scene has lossless bands only, which have no PSNR; omit `psnr`")
 
     def psnr_db(quality: float) -> float:
         difference = Difference(encoder.source.dtype)

@@ -35,7 +35,7 @@ class EncodeSettings:
     >>> rscodec.EncodeSettings(quality=9)
     Traceback (most recent call last):
         ...
-    rscodec.bitstreams.errors.InputError: --quality 9: give one from 1 to 8
+    rscodec.bitstreams.errors.InputError: `quality=9`: give a number from 1 to 8
     """
 
     quality: float | None = None
@@ -52,24 +52,24 @@ class EncodeSettings:
 
     def __post_init__(self) -> None:
         if not is_whole(self.tile) or self.tile not in range(TILE_UNIT, MAX_TILE + 1, TILE_UNIT):
-            raise InputError(f"--tile {self.tile}: give a multiple of {TILE_UNIT}, at most {MAX_TILE}")
+            raise InputError(f"`tile={self.tile}`: give a multiple of {TILE_UNIT}, at most {MAX_TILE}")
         for name in ("quality", "bpp", "psnr", "max_error"):
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, Real)):
-                raise InputError(f"{name} is {value!r:.80}: give a number")
+                raise InputError(f"`{name}={value!r:.80}`: give a number")
         for name, goal in (("bpp", self.bpp), ("psnr", self.psnr)):
             if goal is not None and not 0 < goal < float("inf"):
-                raise InputError(f"--{name} {goal}: give a number above 0")
+                raise InputError(f"`{name}={goal}`: give a number above 0")
         if self.bpp is not None and self.psnr is not None:
-            raise InputError("--bpp and --psnr exclude each other; give one of them")
+            raise InputError("`bpp` and `psnr` exclude each other; give one of them")
         if self.max_error is not None and self.has_target:
-            raise InputError("--max-error excludes --bpp and --psnr; give --quality with it, or none of them")
+            raise InputError("`max_error` excludes `bpp` and `psnr`; give `quality` with it, or none of them")
         if self.max_error is not None and not 0 <= self.max_error < float("inf"):
-            raise InputError(f"--max-error {self.max_error}: give a number from 0 on")
+            raise InputError(f"`max_error={self.max_error}`: give 0 or more")
         if self.quality is not None and not QUALITY_MIN <= self.quality <= QUALITY_MAX:
-            raise InputError(f"--quality {self.quality}: give one from {QUALITY_MIN:g} to {QUALITY_MAX:g}")
+            raise InputError(f"`quality={self.quality}`: give a number from {QUALITY_MIN:g} to {QUALITY_MAX:g}")
         if not is_whole(self.effort) or self.effort not in range(MOST_EFFORT + 1):
-            raise InputError(f"--effort {self.effort}: give a whole number from 0 to {MOST_EFFORT}")
+            raise InputError(f"`effort={self.effort}`: give a whole number from 0 to {MOST_EFFORT}")
 
     @property
     def has_target(self) -> bool:

@@ -65,7 +65,7 @@ class Statistics:
                 if max(-self.low[band], self.high[band]) > LARGEST:
                     raise InputError(
                         f"the scene has pixels beyond {LARGEST:g} either way ({values.min():g} to {values.max():g}): "
-                        "if they stand for missing data, name them with --nodata"
+                        "if one value stands for missing data, give that value as `nodata`"
                     )
         if self.dtype != "uint8":
             self._percentiles.add(pixels, valid)

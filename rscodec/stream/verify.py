@@ -130,7 +130,7 @@ def _check_comparable(reader: StreamReader, source: PixelSource) -> None:
     if held != given:
         raise CheckError(
             f"{reader.path or 'the stream'} has {held}, {getattr(source, 'path', 'the scene')} has {given}: "
-            "compare with the scene that it was made from, and if some bands were encoded, with these (--bands)"
+            "compare with the scene that it was made from; if only some bands were encoded, choose them with `bands`"
         )
 
 

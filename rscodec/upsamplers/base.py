@@ -38,7 +38,7 @@ class UpscaleSettings:
     >>> rscodec.UpscaleSettings("e2diff", scale=0.5)
     Traceback (most recent call last):
         ...
-    rscodec.bitstreams.errors.InputError: --scale 0.5: give one from 1 to 10
+    rscodec.bitstreams.errors.InputError: `scale=0.5`: give a number from 1 to 10
     """
 
     model: str | Path
@@ -47,9 +47,9 @@ class UpscaleSettings:
 
     def __post_init__(self):
         if self.seed is not None and not 0 <= self.seed < 2**63:
-            raise InputError(f"--seed {self.seed}: give a whole number from 0 to 2^63 - 1")
+            raise InputError(f"`seed={self.seed}`: give a whole number from 0 to 2^63 - 1")
         if not 1 <= self.scale <= LARGEST_SCALE:
-            raise InputError(f"--scale {self.scale}: give one from 1 to {LARGEST_SCALE:g}")
+            raise InputError(f"`scale={self.scale}`: give a number from 1 to {LARGEST_SCALE:g}")
 
     def target(self, length: int) -> int:
         """How long an edge becomes."""
@@ -93,7 +93,7 @@ class Upsampler(ABC):
         """Raise InputError for a scale that it does not know."""
         if self.scales and scale not in self.scales:
             known = " or ".join(f"{one:g}" for one in self.scales)
-            raise InputError(f"--scale {scale:g}: {self.model} upsamples by {known}; give that, or another --model")
+            raise InputError(f"`scale={scale:g}`: {self.model} upsamples by {known}; give that, or another `model`")
 
 
 def fitting(config, scale: float) -> int:

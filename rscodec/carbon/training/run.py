@@ -120,16 +120,16 @@ def train_model(
     """Train a row of TRAINED, or go on; scores are those of the part that was kept back. `start`: a configuration and
     some of its weights to begin with: average.pt of another run, or what distillation leaves."""
     if plan.crop % STRIDE:
-        raise InputError(f"--crop {plan.crop}: give a multiple of {STRIDE}")
+        raise InputError(f"`crop={plan.crop}`: give a multiple of {STRIDE}")
     torch.manual_seed(plan.seed)
     bands = len(ground.imagery)
     begun = checkpoint.load(start) if start else {"config": asdict(replace(TRAINED[name], bands=bands)), "module": {}}
     kind, wanted = begun["config"]["kind"], TRAINED[name].kind
     if kind != wanted:
-        raise InputError(f"{start} is of a {kind}, not of a {wanted}: give another --start, or --model {kind}")
+        raise InputError(f"{start} is of a {kind}, not of a {wanted}: give another `start`, or train a {kind}")
     model = begun_model(begun)
     if bands != model.config.bands:
-        raise InputError(f"{start} takes {model.config.bands} bands, and the imagery has {bands}: give another --start")
+        raise InputError(f"{start} takes {model.config.bands} bands, and the imagery has {bands}: give another `start`")
     kept_back = ground.north if plan.validate else None
     crops = Crops(ground.imagery, ground.density, ground.region, plan.batch, plan.crop, plan.seed, kept_back)
 
@@ -143,10 +143,10 @@ def train_model(
         "start": start.parent.name if start else None,
     }
     begun = {
-        "--model": name,
-        "--start": about["config"],
+        "`model`": name,
+        "`start`": about["config"],
         "ground": [about["units"], ground.origin],
-        "--validate": plan.validate,
+        "`validate`": plan.validate,
     }
     checkpoint.check_same(run / "checkpoint.pt", begun)
     say = run_log(run, log)

@@ -203,7 +203,7 @@ def test_other_weights_are_other_settings(scenes, work, tmp_path):
 
 def test_a_report_is_not_begun_again_unasked(scenes, work, tmp_path):
     batch.run(work, scenes, tmp_path / "out", Here())
-    with pytest.raises(OutputError, match="--resume"):
+    with pytest.raises(OutputError, match="`resume=True`"):
         batch.run(work, scenes, tmp_path / "out", Here())
     assert status(batch.run(work, scenes, tmp_path / "out", Here(), overwrite=True)) == ["done"] * 3
 
