@@ -1,4 +1,4 @@
-"""How a scene is encoded and a stream is read: the keywords of `rscodec.encode`, `decode_file` and others, checked."""
+"""Settings for encoding and decoding: the keywords of `rscodec.encode`, `decode_file` and others, checked."""
 
 from __future__ import annotations
 
@@ -13,21 +13,23 @@ from rscodec.codec.base import MOST_EFFORT
 
 DEFAULT_QUALITY = 3.0
 
-Progress = Callable[[int, int], None]  # is told how much is done, and how much there is
+Progress = Callable[[int, int], None]  # called with (done, all)
 
 
 @dataclass(frozen=True)
 class EncodeSettings:
-    """`quality` is 1 to 8, continuous, 3 by default; `bpp` (the rate at most) or `psnr` (in dB, at least) seek one.
+    """`quality`: 1 to 8, continuous, 3 by default. `bpp` (the largest rate) or `psnr` (in dB, the least) search for a
+    quality.
 
-    `max_error`: the most by which a valid pixel may be off, in units of the scene; the quality then follows from it,
-    unless it is given.
+    `max_error`: the largest error of a valid pixel, in units of the scene. It also chooses the quality, unless
+    `quality` is given.
 
-    `effort`: 0 to 9, how long to look for latents that cost less; decoding is the same.
+    `effort`: 0 to 9, how long to search for latents that take fewer bits. It does not change decoding.
 
-    `balance`: an error counts by how much its band varies, so that bands that vary little keep their detail.
+    `balance`: weight errors by the variation of their band, so that bands that vary little keep their detail.
 
-    `weights`: a file instead of the packaged ones. `tile`: edge in pixels. `threads`: of the CPU, all by default.
+    `weights`: a file that replaces the packaged weights. `tile`: edge in pixels. `threads`: CPU threads, all by
+    default.
 
     >>> import rscodec
     >>> rscodec.EncodeSettings(psnr=40).has_target
@@ -78,9 +80,10 @@ class EncodeSettings:
 
 @dataclass(frozen=True)
 class DecodeSettings:
-    """How a stream is decoded. `weights`: a file instead of the packaged ones. `fast`: synthesis in bfloat16.
+    """How to decode a stream. `weights`: a file that replaces the packaged weights. `fast`: run the synthesis in
+    bfloat16.
 
-    `on_error`: "stop" at a damaged tile, or leave it empty ("nodata") and go on.
+    `on_error`: "stop" at a damaged tile, or leave it empty and continue ("nodata").
     """
 
     weights: str | Path | None = None
@@ -90,7 +93,7 @@ class DecodeSettings:
 
 
 def settings_of(given: dict, *kinds: type) -> list:
-    """Keywords as the settings that they belong to, one object of each kind."""
+    """Sort keywords into settings: one object of each of these kinds."""
     names = [[field.name for field in fields(kind)] for kind in kinds]
     known = [name for some in names for name in some]
     for name in given.keys() - set(known):
@@ -101,5 +104,5 @@ def settings_of(given: dict, *kinds: type) -> list:
 
 
 def is_whole(value: object) -> bool:
-    """An integer, of Python or numpy: neither a float without a fraction nor a truth value."""
+    """Whether a value is an integer of Python or numpy. Floats without a fraction and booleans are not."""
     return isinstance(value, Integral) and not isinstance(value, bool)

@@ -1,4 +1,4 @@
-"""Everything about two scenes that compression does not change, compared.
+"""Compares everything about two scenes that compression must not change.
 
 raster --RasterReader--------------+--> description: size, bands, dtype, metadata    --differences--> lines
 stream --header, sections, Lossless+--> classes of pixels, the lossless bands        --counted------> lines
@@ -30,7 +30,9 @@ PIECE = 1024
 
 @dataclass(frozen=True)
 class Kept:
-    """`read` gives, of a window, the classes of the coded bands (C, h, w), and the lossless bands (E, h, w)."""
+    """The lossless parts of a scene. `read` returns the classes of the coded bands (C, h, w) and the lossless bands (E,
+    h, w) of a window.
+    """
 
     described: dict
     coded: tuple[int, ...]
@@ -38,12 +40,12 @@ class Kept:
 
     @property
     def kind(self) -> tuple:
-        """Only what is alike in all this can be compared pixel by pixel."""
+        """The properties that must be equal for a comparison pixel by pixel."""
         return *map(self.described.get, ("width", "height", "bands", "dtype", "nodata", "masked")), self.coded
 
 
 def validate(scene: str | Path, other: str | Path) -> list[str]:
-    """A line for each difference."""
+    """One line for each difference."""
     with _opened(scene) as one, _opened(other) as two:
         found = differences(one.described, two.described)
         return found + _counted(one, two) if one.kind == two.kind else found
