@@ -1,4 +1,4 @@
-"""The scenes of a batch that STAC items name. Plain JSON, no library."""
+"""Finds the scenes that STAC items name. It reads plain JSON, without a library."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ MEDIA_TYPE = "application/x-rscodec"
 
 
 def assets(path: Path, key: str | None, streams: bool = False) -> Iterator[tuple[str, str]]:
-    """(id, path or URL) of one asset of each item in a file: that of this key, else the only one with the role data
-    that is a scene, or a stream.
+    """(id, path or URL) of one asset of each item in a file: the asset with this key, else the only asset with the role
+    data that is a scene (or a stream).
     """
     content = load_json(path)
     items = content.get("features") if content.get("type") == "FeatureCollection" else [content]
