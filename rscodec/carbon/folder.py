@@ -1,4 +1,4 @@
-"""Outputs that are several files in a folder."""
+"""Outputs that consist of several files in a folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rscodec.bitstreams.errors import OutputError
 
 
 def check(folder: Path, files: Iterable[str], overwrite: bool) -> None:
-    """Raises OutputError if the folder cannot be made, or holds one of the files already."""
+    """Raise OutputError if the folder cannot be made, or already contains one of the files."""
     if not folder.parent.is_dir():
         raise OutputError(f"cannot write {folder}: there is no folder {folder.parent}; create it first")
     if folder.exists() and not folder.is_dir():
@@ -20,6 +20,6 @@ def check(folder: Path, files: Iterable[str], overwrite: bool) -> None:
 
 
 def make(folder: Path, files: Iterable[str], overwrite: bool) -> None:
-    """`check`, and make the folder if there is none."""
+    """Call `check`, and make the folder if it does not exist."""
     check(folder, files, overwrite)
     folder.mkdir(exist_ok=True)

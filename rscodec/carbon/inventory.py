@@ -1,6 +1,6 @@
-"""A forest inventory: polygons of stands with timber volume, from any vector file that GDAL reads.
+"""Reads a forest inventory: polygons of stands with timber volume, from any vector file that GDAL reads.
 
-GeoPackage, GeoJSON, shapefile ... through pyogrio, which the extra `carbon` brings along.
+It reads GeoPackage, GeoJSON, shapefiles ... with pyogrio, which the extra `carbon` installs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ POLYGONS = ("Polygon", "MultiPolygon")
 
 @dataclass(frozen=True)
 class Inventory:
-    """By stand: its number in the file, its outline (GeoJSON in `crs`, None if it has none), m3/ha (NaN if unknown)."""
+    """For each stand: its number in the file, its outline (GeoJSON in `crs`, None if missing) and m3/ha (NaN if
+    unknown).
+    """
 
     path: str
     crs: str
@@ -27,9 +29,9 @@ class Inventory:
 
 
 def read_inventory(path, column: str | None) -> Inventory:
-    """Raises InputError for a file that is no inventory, has no CRS, or no numbers in that column.
+    """Read a file. Raises InputError if it is no inventory, has no CRS, or has no numbers in the column.
 
-    Without a column, outlines are all that is asked for, and volumes are unknown.
+    Without a column, only outlines are read, and volumes are unknown.
     """
     try:
         import pyogrio
