@@ -1,4 +1,4 @@
-"""`rscodec batch`: many scenes, here or on many machines."""
+"""`rscodec batch`: encodes or decodes many scenes, on this machine or on many."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DECODE = ("bands", "driver", "creation_options", "on_error", "fast", "weights", 
 
 
 def settings_of(command: click.Command, names: tuple[str, ...]) -> list[click.Parameter]:
-    """Options of the command for one scene, which mean the same for many."""
+    """Those options of the command for one scene that mean the same for many."""
     return [param for param in command.params if param.name in names]
 
 
@@ -42,20 +42,22 @@ out_option = click.option(
 asset_option = click.option(
     "--asset",
     metavar="KEY",
-    help="Asset to take of each STAC item.",
+    help="Asset to take from each STAC item.",
     show_default="the one with the role data, or the stream",
 )
-resume_option = click.option("--resume", is_flag=True, help="Go on: keep what the report in DEST says is done.")
+resume_option = click.option(
+    "--resume", is_flag=True, help="Resume: keep outputs that the report in DEST lists as done."
+)
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @options.debug_option
 def command() -> None:
-    """Encode or decode many scenes, on one process, several, or many machines.
+    """Encode or decode many scenes, in one process, in several, or on many machines.
 
     INPUTS are files, URLs, quoted patterns such as "2024/**/*.tif", a .txt list of these, or a .json file with a STAC
-    item or item collection. DEST gets one output for each, and a report with a row for each.
+    item or item collection. DEST receives an output for each scene, and a report with a row for each.
     """
 
 
@@ -77,7 +79,7 @@ def encode(
     max_error: float | None,
     **settings,
 ) -> None:
-    """Compress INPUTS, each into a .bin file of its name. The settings are those of `rscodec encode`."""
+    """Compress each of INPUTS to a .bin file with its name. The settings are those of `rscodec encode`."""
     run("encode", inputs, settings | encode_one.operating_point(quality, bpp, psnr, max_error))
 
 

@@ -1,4 +1,4 @@
-"""`rscodec enhance`: an image that another codec compressed, enhanced."""
+"""`rscodec enhance`: enhances an image that another codec compressed."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def command(
     quiet: bool,
     **settings,
 ) -> None:
-    """Enhance red, green and blue of IMAGE, which JPEG2000, say, compressed.
+    """Enhance red, green and blue of IMAGE, which another codec compressed, such as JPEG2000.
 
-    The pixels are generated, and tags of the output say so. Other bands, nodata and metadata are copied.
+    The enhanced pixels are generated, and tags of the output say so. Other bands, nodata and metadata are copied.
     """
     from rscodec.api import enhance_file
 

@@ -1,4 +1,4 @@
-"""`rscodec info`: what a file says of itself. Reads header and index; needs neither torch nor weights."""
+"""`rscodec info`: explains a file. It reads header and index, and needs neither torch nor weights."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""The library's messages name arguments in backticks; the command line prints the options that set them.
+"""Turns arguments in messages of the library, which are in backticks, into the options of a command that set them.
 
     library                        rscodec encode
     `bpp`                          --bpp
     `max_error=0.5`                --max-error 0.5
     `overwrite=True`               --overwrite
 
-An argument for which the running command has no option stays as it is.
+An argument without an option in the running command does not change.
 """
 
 from __future__ import annotations

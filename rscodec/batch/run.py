@@ -194,7 +194,7 @@ def _do(work: Work, row: Row) -> Row:
         seconds=round(time.perf_counter() - started, 3),
     )
     lost = getattr(made, "lost", "")
-    return _failed(row, TileDamaged(f"left empty, because damaged: {lost}")) if lost else row
+    return _failed(row, TileDamaged(f"left empty because of damage: {lost}")) if lost else row
 
 
 def _failed(row: Row, problem: BaseException) -> Row:
