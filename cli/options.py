@@ -45,8 +45,8 @@ class BandList(click.ParamType):
         bands: list[int] = []
         try:
             for part in value.split(","):
-                first, _, last = part.partition("-")
-                bands += range(int(first), int(last or first) + 1)
+                first, dash, last = part.partition("-")
+                bands += range(int(first), int(last if dash else first) + 1)
         except ValueError:
             bands = []
         if not bands or min(bands) < 1 or len(set(bands)) != len(bands):

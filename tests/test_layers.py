@@ -15,10 +15,8 @@ import pytest
 from rscodec.bitstreams.container import StreamWriter
 from rscodec.bitstreams.header import Header
 from rscodec.cli.main import COMMANDS
+from tests.helpers.sources import BESIDE, ROOT, SOURCES, imports, module_of, name
 
-ROOT = Path(__file__).resolve().parent.parent
-BESIDE = ("bitstreams", "eval", "cli")  # folders of the checkout that are packages in rscodec
-SOURCES = [path for folder in ("rscodec", *BESIDE) for path in sorted((ROOT / folder).rglob("*.py"))]
 DOOR = ROOT / "rscodec" / "__main__.py"  # `python -m rscodec`: the command line, whatever folder it lies in
 LIBRARY = [path for path in SOURCES if path.relative_to(ROOT).parts[0] in ("bitstreams", "rscodec") and path != DOOR]
 TOOLS = sorted((ROOT / "tools").rglob("*.py"))
@@ -36,34 +34,6 @@ SOLE_USERS = {
         "rscodec/carbon/grid.py",
     },
 }
-
-
-def name(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
-
-
-def module_of(path: Path) -> str:
-    module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-    return f"rscodec.{module}" if path.relative_to(ROOT).parts[0] in BESIDE else module
-
-
-def imports(path: Path) -> Iterator[str]:
-    """Every module that a file imports, at its top or inside a function, relative ones made absolute. What only a type
-    checker imports does not count.
-    """
-    package = tuple(module_of(path.parent).split("."))
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            node.body = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else ()
-            module = ".".join((*base, *filter(None, [node.module])))
-            yield module
-            yield from (f"{module}.{alias.name}" for alias in node.names)  # it may be a module, too
 
 
 def tops(path: Path) -> set[str]:

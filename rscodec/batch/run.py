@@ -126,7 +126,7 @@ def _journal(path: Path, verb: str, settings: str, resume: bool, overwrite: bool
             f"{path} exists: give `resume=True` to go on with it, `overwrite=True` to begin again, or another folder"
         )
     journal = Journal.load(path)
-    journal.rows = {output: _retold(row, verb, settings) for output, row in journal.rows.items()}
+    journal.rows = {output: retold(row, verb, settings) for output, row in journal.rows.items()}
     other = next((row.settings for row in journal.rows.values() if row.settings != settings), None)
     if other is not None and not overwrite:
         raise OutputError(
@@ -136,7 +136,7 @@ def _journal(path: Path, verb: str, settings: str, resume: bool, overwrite: bool
     return journal
 
 
-def _retold(row: Row, verb: str, settings: str) -> Row:
+def retold(row: Row, verb: str, settings: str) -> Row:
     """The row with these settings, if its own settings mean the same. A setting that the row does not name did not
     exist when the row was written, so it had its default.
     """

@@ -34,7 +34,7 @@ class OptionComplaints(logging.Handler):
         logging.getLogger("rasterio._env").removeHandler(self)
 
 
-class _Silence:
+class Silence:
     """Silences warnings about images without georeference. All threads share the filters of `warnings`: the first
     thread that enters sets them, and the last one that leaves restores them.
     """
@@ -57,7 +57,7 @@ class _Silence:
                 self._before.__exit__(*exception)
 
 
-_silence = _Silence()
+_silence = Silence()
 
 
 @contextmanager

@@ -52,8 +52,8 @@ class Bound:
         """Base (C,h,w) float64 and original -> payload and its crc_decoded. The payload is empty if the base is close
         enough.
         """
-        wanted, nudges = self._wanted(original, valid), self._nudges(unrounded)
-        base = self._base(unrounded, nudges)
+        wanted, nudges = self._wanted(original, valid), self.nudges(unrounded)
+        base = self.base(unrounded, nudges)
         if not nudges.any() and self._keeps(base, original, valid) and not self._in_gap(base, valid).any():
             return b"", _crc(base, valid)
         below = valid & (original < self.nodata) if self.legal.gap else np.zeros_like(valid)
@@ -69,17 +69,17 @@ class Bound:
         """Payload and base -> pixels (C,h,w) and crc_decoded."""
         nudges = np.frombuffer(payload[: len(unrounded)], np.uint8)
         if not payload:
-            base = self._base(unrounded, np.zeros(len(unrounded)))
+            base = self.base(unrounded, np.zeros(len(unrounded)))
             return self._pixels(base), _crc(base, valid)
-        base = self._base(unrounded, np.resize(nudges, len(unrounded)))
+        base = self.base(unrounded, np.resize(nudges, len(unrounded)))
         decoded = decode_residual(payload[len(unrounded) :], base, valid, self.reach, self.legal)
         return self._pixels(decoded), _crc(decoded, valid)
 
-    def _base(self, unrounded: np.ndarray, nudges: np.ndarray) -> np.ndarray:
+    def base(self, unrounded: np.ndarray, nudges: np.ndarray) -> np.ndarray:
         base = np.floor(unrounded / self.unit + 0.5 + nudges.reshape(-1, 1, 1) / NUDGES)
         return np.clip(base, self.legal.low, self.legal.high).astype(np.int64)
 
-    def _nudges(self, unrounded: np.ndarray) -> np.ndarray:
+    def nudges(self, unrounded: np.ndarray) -> np.ndarray:
         """For each band, the first nudge for which no value is ambiguous."""
         chosen = []
         for band in unrounded / self.unit + 0.5:

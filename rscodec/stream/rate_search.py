@@ -42,7 +42,7 @@ class Found(NamedTuple):
 
 def quality_for_bpp(encoder: SceneEncoder, target: float, progress: Progress | None = None) -> Found:
     """The highest quality whose rate is at most `target` bits per pixel; the lowest quality if none is."""
-    parts = _sample(encoder)
+    parts = sample(encoder)
     pixels, sampled = _pixels(encoder), sum(map(_pixels, parts))
 
     def doublings(quality: float) -> float:
@@ -52,14 +52,14 @@ def quality_for_bpp(encoder: SceneEncoder, target: float, progress: Progress | N
         tiles = sum(stream.end - once for stream in streams)
         return math.log2(8 * (once + tiles * pixels / sampled) / pixels)
 
-    below, tried = _crossing(doublings, math.nextafter(math.log2(target), math.inf), DOUBLINGS_PER_QUALITY, progress)
+    below, tried = crossing(doublings, math.nextafter(math.log2(target), math.inf), DOUBLINGS_PER_QUALITY, progress)
     wire = below if below in tried else min(tried)
     return Found(rate.from_wire(wire), 2 ** tried[wire])
 
 
 def quality_for_psnr(encoder: SceneEncoder, target: float, progress: Progress | None = None) -> Found:
     """The lowest quality whose PSNR is at least `target` dB; the highest quality if none is."""
-    parts = _sample(encoder)
+    parts = sample(encoder)
     coded = list(encoder.source.coded_bands)
     if not coded:
         raise InputError("the scene has lossless bands only, which have no PSNR; omit `psnr`")
@@ -78,14 +78,14 @@ def quality_for_psnr(encoder: SceneEncoder, target: float, progress: Progress | 
                 difference.add(original[coded], decoded[coded], valid)
         return psnr(difference.mse, encoder.peak or difference.peak)
 
-    below, tried = _crossing(psnr_db, target, DB_PER_QUALITY, progress)
+    below, tried = crossing(psnr_db, target, DB_PER_QUALITY, progress)
     wire = below + 1 if below + 1 in tried else max(tried)
     return Found(rate.from_wire(wire), tried[wire])
 
 
 def quality_for_bound(encoder: SceneEncoder, progress: Progress | None = None) -> float:
     """The whole-number quality at which latents and residuals together take the fewest bytes, found by descent."""
-    parts, sizes = _sample(encoder, BOUNDED_TILES), {}
+    parts, sizes = sample(encoder, BOUNDED_TILES), {}
 
     def size(quality: float) -> int:
         if quality not in sizes:
@@ -103,7 +103,7 @@ def quality_for_bound(encoder: SceneEncoder, progress: Progress | None = None) -
     return best
 
 
-def _crossing(curve: Callable[[float], float], target: float, slope: float, progress: Progress | None) -> tuple:
+def crossing(curve: Callable[[float], float], target: float, slope: float, progress: Progress | None) -> tuple:
     """Where a rising curve crosses `target`: the last quality (on the wire) below it, and all tries.
 
     A curve that is below `target` at every quality, or at none, crosses after the last quality or before the first.
@@ -128,7 +128,7 @@ def _guess(tried: dict[int, float], target: float, slope: float) -> float:
     return nearest + (target - tried[nearest]) * ((other[0] - nearest) / rise if rise else 1 / slope)
 
 
-def _sample(encoder: SceneEncoder, most: int | None = None) -> list[SceneEncoder]:
+def sample(encoder: SceneEncoder, most: int | None = None) -> list[SceneEncoder]:
     """The encoders to try: one of the whole scene, or one for each tile of a sample."""
     grid = encoder.grid
     tiles, most = grid.rows * grid.cols, most or max(FEWEST_TILES, SAMPLE_TILES // max(1, encoder.radiometry.groups))

@@ -57,7 +57,7 @@ class Landscape:
 
     def paint(self) -> np.ndarray:
         """Reflectance (B,h,w)."""
-        depth = self._river()
+        depth = self.river()
         self._meadows()
         self._farms()
         self._towns()
@@ -100,7 +100,7 @@ class Landscape:
         """A random number 0..1 for each parcel, or for each part of a parcel, as numbered by `more`."""
         return hashed(self.seed + ticket, self.row, self.column, *more)
 
-    def _river(self) -> np.ndarray:
+    def river(self) -> np.ndarray:
         """Distance of each pixel from the shore, in pixels; negative on land."""
         field = fractal(self.view.grown(1), self.seed + 21, 640, 4, 0.3)
         slope = np.hypot(field[1:-1, 2:] - field[1:-1, :-2], field[2:, 1:-1] - field[:-2, 1:-1]) / 2

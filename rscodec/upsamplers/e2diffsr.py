@@ -128,10 +128,10 @@ class E2DiffUpsampler(Upsampler):
         file = read_model(path, FORMAT, "upsampler", E2DiffConfig)
         self.model, self.weights_hash, self.overlap = file.model, file.weights_hash, file.config.overlap
         self.device = torch.device(device)
-        self._net = file.load_into(E2DiffSr(file.config), TRAINING_ONLY, device)
+        self.net = file.load_into(E2DiffSr(file.config), TRAINING_ONLY, device)
 
     def window(self, scale: float) -> int:
-        return fitting(self._net.config, scale)
+        return fitting(self.net.config, scale)
 
     def deterministic(self) -> E2DiffUpsampler:
         """The same model with the prior from the condition network, without noise and denoiser."""
@@ -143,7 +143,7 @@ class E2DiffUpsampler(Upsampler):
     def detail(
         self, pixels: np.ndarray, rows: np.ndarray, cols: np.ndarray, scale: float, seed: int, surveyed: None = None
     ) -> np.ndarray:
-        net = self._net
+        net = self.net
         small = torch.from_numpy(pixels)[None].to(self.device, memory_format=torch.channels_last)
         long = latents(pixels.shape[1], scale)
         prior = net.condition_net(resize(small, STRIDE * long, STRIDE * long))

@@ -93,16 +93,16 @@ class SlimDiffUpsampler(Upsampler):
         file = read_model(path, FORMAT, "upsampler", SlimConfig)
         self.model, self.weights_hash, self.overlap = file.model, file.weights_hash, file.config.overlap
         self.device = torch.device(device)
-        self._net = file.load_into(SlimDiffSr(file.config), (), device)
+        self.net = file.load_into(SlimDiffSr(file.config), (), device)
 
     def window(self, scale: float) -> int:
-        return fitting(self._net.config, scale)
+        return fitting(self.net.config, scale)
 
     @torch.inference_mode()
     def survey(self, windows: Sequence[np.ndarray], scale: float) -> list[torch.Tensor]:
         whole = Measured(together=True)
         small = self._on_device(np.stack(windows))
-        self._net.features(resize(small, *(round(scale * edge) for edge in small.shape[2:])), whole)
+        self.net.features(resize(small, *(round(scale * edge) for edge in small.shape[2:])), whole)
         return whole.figures
 
     @torch.inference_mode()
@@ -118,7 +118,7 @@ class SlimDiffUpsampler(Upsampler):
         """Coordinates must be those of all pixels that the window becomes."""
         raised = resize(self._on_device(pixels[None]), len(rows), len(cols))
         whole = Measured() if surveyed is None else Known(surveyed)
-        return self._net.change(self._net.features(raised, whole))[0].cpu().numpy()
+        return self.net.change(self.net.features(raised, whole))[0].cpu().numpy()
 
     def _on_device(self, pixels: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(pixels).to(self.device, memory_format=torch.channels_last)

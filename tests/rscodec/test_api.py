@@ -313,19 +313,23 @@ def test_threads_of_a_process_take_turns(files, options, tiny_weights, tmp_path,
 
     from rscodec.codec.portable import PortableCodec
 
-    walk, busy, seen = PortableCodec._walk, 0, []
+    busy, seen = 0, []
 
-    def watched(*args):
-        nonlocal busy
-        busy += 1
-        seen.append((busy, torch.get_num_threads()))
-        time.sleep(0.01)
-        try:
-            return walk(*args)
-        finally:
-            busy -= 1
+    def watched(method):
+        def watching(*args, **kwargs):
+            nonlocal busy
+            busy += 1
+            seen.append((busy, torch.get_num_threads()))
+            time.sleep(0.01)
+            try:
+                return method(*args, **kwargs)
+            finally:
+                busy -= 1
 
-    monkeypatch.setattr(PortableCodec, "_walk", watched)
+        return watching
+
+    for name in ("encode", "decode"):
+        monkeypatch.setattr(PortableCodec, name, watched(getattr(PortableCodec, name)))
     with ThreadPoolExecutor(3) as executor:
         done = [
             executor.submit(api.encode_file, files[0], tmp_path / "again.bin", threads=1, **options),

@@ -157,9 +157,9 @@ def test_resume_repeats_the_failure_of_an_output_with_lost_tiles(scenes, work, t
 ])  # fmt: skip
 def test_the_same_words_in_another_order_are_other_settings(one, other):
     row = Row("a", "b", "done", settings=Work("decode", one).described())
-    assert batch._retold(row, "decode", Work("decode", other).described()) == row
-    assert batch._retold(row, "decode", Work("decode", one | {"fast": False}).described()) != row
-    assert batch._retold(replace(row, settings="bands=3"), "decode", "{}").settings == "bands=3"
+    assert batch.retold(row, "decode", Work("decode", other).described()) == row
+    assert batch.retold(row, "decode", Work("decode", one | {"fast": False}).described()) != row
+    assert batch.retold(replace(row, settings="bands=3"), "decode", "{}").settings == "bands=3"
 
 
 @pytest.mark.parametrize("change", [{"quality": 4.0}, {"tile": 128}, {"bands": (1, 2)}])
