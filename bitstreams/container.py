@@ -25,7 +25,7 @@ from .header import FIXED, Header, wire_numbers
 from .index import ENTRY, Entry, check_index, empty_index, index_size, offsets
 from .limits import MAX_BOUND_BYTES, MAX_METADATA_BYTES, MAX_RADIOMETRY_BYTES
 from .sections import pack_bound, pack_metadata, pack_section, unpack_bound, unpack_metadata
-from .source import FileSource, Start, fetch
+from .source import Cursor, FileSource, fetch
 
 RESIDUAL = "residual"  # in place of a group number
 SECTIONS = {"metadata": MAX_METADATA_BYTES, "radiometry": MAX_RADIOMETRY_BYTES, "bound": MAX_BOUND_BYTES}
@@ -44,7 +44,7 @@ class StreamReader:
 
     def __init__(self, get_bytes: Callable[[int, int], bytes], size: int | None = None):
         self._get_bytes, self.size = get_bytes, size
-        start = Start(get_bytes, size)
+        start = Cursor(get_bytes, size)
         numbers = wire_numbers(start.data)
         start.take(FIXED.size, "header")
         self.parts = {"fixed": (0, start.at)}

@@ -52,7 +52,7 @@ class FileSource:
         self._file.close()
 
 
-class Start:
+class Cursor:
     """A cursor over the beginning of a stream. `at` is the position of the next byte."""
 
     def __init__(self, get_bytes: Callable[[int, int], bytes], size: int | None):

@@ -101,14 +101,14 @@ def decode(inputs: tuple[str, ...], driver: str | None, creation_options: tuple,
 def run(verb: str, inputs: tuple[str, ...], settings: dict) -> None:
     from rscodec.batch import run as batch
     from rscodec.batch.inputs import find_inputs
-    from rscodec.concurrency.executors import crew
+    from rscodec.concurrency.executors import executor_for
 
     out, asset, scheduler, workers, resume, overwrite, quiet, as_json = (
         settings.pop(name)
         for name in ("out", "asset", "scheduler", "workers", "resume", "overwrite", "quiet", "as_json")
     )
     found = find_inputs(inputs, asset, streams=verb == "decode")
-    with crew(scheduler, workers) as executor, bars(quiet) as bar:
+    with executor_for(scheduler, workers) as executor, bars(quiet) as bar:
         rows = batch.run(
             batch.Work(verb, settings),
             found,

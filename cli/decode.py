@@ -10,7 +10,7 @@ import click
 from rscodec.bitstreams.errors import TileDamaged
 from rscodec.cli import enhancing, options
 from rscodec.cli import upscale as upscale_scene
-from rscodec.cli.output import tell_guess, tell_lossy
+from rscodec.cli.output import note_guessed, note_lossy
 from rscodec.cli.progress import progress
 from rscodec.enhancers.base import EnhanceSettings
 from rscodec.models.registry import ENHANCERS, UPSAMPLERS
@@ -104,7 +104,7 @@ def command(
     if not quiet:
         changed = f"bands enhanced: {', '.join(map(str, result.enhanced)) or 'none'}; " if enhance else ""
         click.echo(f"{result.path}: {result.width} x {result.height} x {result.bands}, {changed}{result.seconds:.1f} s")
-    tell_guess(stream, result)
-    tell_lossy(result)
+    note_guessed(stream, result)
+    note_lossy(result)
     if result.tiles_bad:
         raise TileDamaged(f"{stream}: left empty in {output} because of damage: {result.lost}")

@@ -13,7 +13,7 @@ from rscodec.cli import options
 from rscodec.cli.output import print_json
 from rscodec.cli.progress import bars
 from rscodec.codec.base import MOST_EFFORT
-from rscodec.concurrency.executors import LOCAL, crew
+from rscodec.concurrency.executors import LOCAL, executor_for
 from rscodec.models.registry import CODECS
 
 MASK_BPP = 2  # bits per pixel of an alpha band: no mask takes as many, even if it is noise
@@ -117,7 +117,7 @@ def command(
     item = stac and read_item(stac)
     with bars(quiet) as bar, ExitStack() as stack:
         if (scheduler, workers) != (LOCAL, 1):
-            settings["executor"] = stack.enter_context(crew(scheduler, workers))
+            settings["executor"] = stack.enter_context(executor_for(scheduler, workers))
         searching = bar("search", "tries") if quality is None and {*goal.values()} != {None} else None
         result = encode_file(
             scene, output, progress=bar("encode", "tiles"), search_progress=searching, **goal, **settings

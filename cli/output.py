@@ -18,7 +18,7 @@ def print_json(result) -> None:
     click.echo(json.dumps(plain(result), indent=2, allow_nan=False))
 
 
-def tell_guess(scene: str | PathLike, report) -> None:
+def note_guessed(scene: str | PathLike, report) -> None:
     """Print a note on the bands that were used as red, green and blue because the scene does not name them."""
     if report.guessed:
         click.echo(
@@ -28,7 +28,7 @@ def tell_guess(scene: str | PathLike, report) -> None:
         )
 
 
-def tell_lossy(report) -> None:
+def note_lossy(report) -> None:
     """Print a note if the output format changes pixels again."""
     if report.lossy:
         click.echo(f"note: {report.lossy} changes pixels again; nodata may not be exact", err=True)

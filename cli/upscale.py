@@ -8,7 +8,7 @@ import click
 
 from rscodec.bitstreams.errors import TileDamaged
 from rscodec.cli import options
-from rscodec.cli.output import tell_guess, tell_lossy
+from rscodec.cli.output import note_guessed, note_lossy
 from rscodec.cli.progress import progress
 from rscodec.upsamplers.base import LARGEST_SCALE, UpscaleSettings
 
@@ -65,7 +65,7 @@ def run(scene: str | Path, output: Path, upscale: UpscaleSettings, quiet: bool, 
     if not quiet:
         bands = ",".join(map(str, result.bands)) or "none"
         click.echo(f"{result.path}: {result.width} x {result.height}, bands {bands} generated, {result.seconds:.1f} s")
-    tell_guess(scene, result)
-    tell_lossy(result)
+    note_guessed(scene, result)
+    note_lossy(result)
     if result.tiles_bad:
         raise TileDamaged(f"{scene}: left empty in {output} because of damage: {result.lost}")

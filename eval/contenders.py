@@ -24,7 +24,7 @@ from rscodec.enhancers.base import EnhanceSettings
 from rscodec.enhancers.scene import EnhancedScene
 from rscodec.eval import anchors
 from rscodec.eval.anchors.base import Anchor
-from rscodec.generative.picture import SourcePicture, band_colours, said_colours
+from rscodec.generative.picture import SourcePicture, band_colours, named_colours
 from rscodec.models.registry import ENHANCERS
 from rscodec.models.weights import codec_for_encoding, enhancer_for
 from rscodec.raster.fill import fill_invalid
@@ -150,7 +150,7 @@ class Enhanced:
         """Decode and enhance. For a stream, the original names red, green and blue, because names are not coded."""
         if isinstance(self._base, OurCodec):
             decoder, every = self._base.decoder(data), range(len(scene.pixels))
-            colours = said_colours(band_colours(scene.metadata, len(every), str(scene.pixels.dtype)), tuple(every))
+            colours = named_colours(band_colours(scene.metadata, len(every), str(scene.pixels.dtype)), tuple(every))
             return enhanced_stream(decoder.reader, decoder, self._settings, "cpu", colours).read(whole(scene))[0]
         found = Scene(self._base.decode(data, scene), scene.classes, scene.metadata)
         picture = SourcePicture(SceneSource(found))

@@ -19,7 +19,7 @@ import click
 
 from rscodec.batch import run as batch
 from rscodec.batch.inputs import find_inputs
-from rscodec.concurrency.executors import LOCAL, crew
+from rscodec.concurrency.executors import LOCAL, executor_for
 from rscodec.raster.scene import Scene
 from rscodec.synthetic.sample import synthesize
 
@@ -28,7 +28,7 @@ def measure(folder: Path, workers: int) -> tuple[float, list[str]]:
     """The seconds for all scenes, and the checksums of the outputs."""
     work = batch.Work("encode", {"quality": 3.0})
     scenes = find_inputs([str(folder / "scenes" / "*.tif")])
-    with crew(LOCAL, workers) as executor:
+    with executor_for(LOCAL, workers) as executor:
         batch.run(work, scenes[: 2 * workers], folder / f"first-{workers}", executor)
         started = time.perf_counter()
         rows = batch.run(work, scenes, folder / f"all-{workers}", executor)

@@ -1,6 +1,6 @@
 """Processes many scenes, in one process or many. Every output is the same as if it were made alone.
 
-    inputs --plan--> jobs --crew--> encode_file or decode_file, on one thread --> rows of DEST/encode-report.csv
+    inputs --plan--> jobs --executor--> encode_file or decode_file, on one thread --> rows of DEST/encode-report.csv
                       '--> kept: the report lists this output with the same input and settings
 
 A scene that fails does not stop the others. Outputs are atomic, so two workers may do the same job, if the first was

@@ -23,7 +23,7 @@ ONE_THREAD = {f"{library}_NUM_THREADS": 1 for library in ("OMP", "MKL", "OPENBLA
 LEAD = 1000  # submitted tasks that are not finished: enough for any cluster, and few enough for memory
 
 
-class Here(Executor):
+class LocalExecutor(Executor):
     """Runs tasks in this process, one after the other."""
 
     def submit(self, function: Callable, /, *args, **kwargs) -> Future:
@@ -36,12 +36,12 @@ class Here(Executor):
 
 
 @contextmanager
-def crew(scheduler: str = LOCAL, workers: int = 1) -> Iterator[Executor]:
+def executor_for(scheduler: str = LOCAL, workers: int = 1) -> Iterator[Executor]:
     """An executor with `workers` processes on this machine, or with the workers of the Dask scheduler at an address
     such as tcp://host:8786.
     """
     if scheduler == LOCAL and workers == 1:
-        yield Here()
+        yield LocalExecutor()
         return
     if scheduler != LOCAL and "://" not in scheduler:
         raise InputError(f"`scheduler={scheduler}`: give local, or the address of a Dask scheduler, tcp://host:8786")
@@ -105,7 +105,7 @@ def as_done(executor: Executor, function: Callable, tasks: Iterable) -> Iterator
         return [(waiting.pop(future), future) for future in finished]
 
     for task in tasks:
-        waiting[executor.submit(_alone, function, task)] = task
+        waiting[executor.submit(_locked, function, task)] = task
         yield from done(0 if len(waiting) < LEAD else None)
     while waiting:
         yield from done(None)
@@ -115,14 +115,14 @@ def in_order(executor: Executor, function: Callable, tasks: Iterable, lead: int)
     """Yield function(task) for each task, in the order of the tasks. At most `lead` tasks are submitted ahead."""
     waiting: deque[Future] = deque()
     for task in tasks:
-        waiting.append(executor.submit(_alone, function, task))
+        waiting.append(executor.submit(_locked, function, task))
         if len(waiting) >= lead:
             yield waiting.popleft().result()
     while waiting:
         yield waiting.popleft().result()
 
 
-def _alone(function: Callable, task: Any) -> Any:
+def _locked(function: Callable, task: Any) -> Any:
     """Run one task at a time in a process, whatever its number of threads."""
     with turn():
         return function(task)

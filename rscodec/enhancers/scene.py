@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rscodec.enhancers.base import Enhancer, EnhanceSettings
-from rscodec.enhancers.wavelets import UNIT, wavelets_begin
+from rscodec.enhancers.wavelets import UNIT, wavelet_origin
 from rscodec.generative.blending import Windows
 from rscodec.generative.generated_scene import GeneratedScene
 from rscodec.generative.picture import Picture
@@ -40,7 +40,7 @@ class EnhancedScene(GeneratedScene):
         scene = picture.scene
         super().__init__(picture, picture, Windows(scene, enhancer.window, enhancer.overlap), settings.seed, chosen)
         if enhancer.takes == "raster" and self.bands:
-            row, col = wavelets_begin(self._channels(_middle(scene)).mean(0))
+            row, col = wavelet_origin(self._channels(_middle(scene)).mean(0))
             self.before = -row % UNIT, -col % UNIT
             longer = Window(0, 0, scene.width + self.before[1], scene.height + self.before[0])
             self._windows = Windows(longer, enhancer.window, enhancer.overlap)

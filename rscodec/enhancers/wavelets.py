@@ -19,7 +19,7 @@ LOW = (0.0267488, -0.0168641, -0.0782233, 0.2668641, 0.6029490, 0.2668641, -0.07
 HIGH = (0.0912718, -0.0575435, -0.5912718, 1.1150871, -0.5912718, -0.0575435, 0.0912718)
 
 
-def wavelets_begin(grey: np.ndarray) -> tuple[int, int]:
+def wavelet_origin(grey: np.ndarray) -> tuple[int, int]:
     """The first row and column, 0 to 7, of grey pixels (H, W) with low-pass samples of all three levels."""
     found = [0, 0]
     if min(grey.shape) < LEAST:

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rscodec.generative.blending import Windows
-from rscodec.generative.picture import Picture, said_colours
+from rscodec.generative.picture import Picture, named_colours
 from rscodec.raster.dtypes import to_dtype
 from rscodec.raster.fill import fill_invalid
 from rscodec.raster.validity import VALID, protect_nodata
@@ -37,7 +37,7 @@ class GeneratedScene(ABC):
 
     def __init__(self, source: Picture, base: Picture, windows: Windows, seed: int, chosen: Sequence[int] = ()):
         self._source, self._base, self._windows, self._seed = source, base, windows, seed
-        said = said_colours(source.colours, source.coded, chosen)
+        said = named_colours(source.colours, source.coded, chosen)
         self.bands = () if 0 in (self.strength, self.max_change) else said or source.coded[:3]
         self.guessed = len(self.bands) == 3 and not said
         self._units = source.units(self.bands) if self.bands else None

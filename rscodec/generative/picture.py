@@ -52,7 +52,7 @@ class Picture(ReadablePicture, Protocol):
         """The units of these bands."""
 
 
-def said_colours(colours: Sequence[str], coded: tuple[int, ...], chosen: Sequence[int] = ()) -> tuple[int, ...]:
+def named_colours(colours: Sequence[str], coded: tuple[int, ...], chosen: Sequence[int] = ()) -> tuple[int, ...]:
     """The bands (0-based) that are named red, green and blue; else the first three `chosen` ones; else none."""
     if all(colours.count(colour) == 1 for colour in COLOURS):
         return tuple(colours.index(colour) for colour in COLOURS)

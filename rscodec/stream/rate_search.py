@@ -33,14 +33,14 @@ MOST_TRIES = 12  # usually four or five; bisection alone would take eight
 DB_PER_QUALITY, DOUBLINGS_PER_QUALITY = 2.2, 0.7  # approximately; gives the second try
 
 
-class Found(NamedTuple):
+class SearchResult(NamedTuple):
     """A quality, and the rate in bits per pixel or the PSNR in dB that the search measured there."""
 
     quality: float
     reached: float
 
 
-def quality_for_bpp(encoder: SceneEncoder, target: float, progress: Progress | None = None) -> Found:
+def quality_for_bpp(encoder: SceneEncoder, target: float, progress: Progress | None = None) -> SearchResult:
     """The highest quality whose rate is at most `target` bits per pixel; the lowest quality if none is."""
     parts = sample(encoder)
     pixels, sampled = _pixels(encoder), sum(map(_pixels, parts))
@@ -54,10 +54,10 @@ def quality_for_bpp(encoder: SceneEncoder, target: float, progress: Progress | N
 
     below, tried = crossing(doublings, math.nextafter(math.log2(target), math.inf), DOUBLINGS_PER_QUALITY, progress)
     wire = below if below in tried else min(tried)
-    return Found(rate.from_wire(wire), 2 ** tried[wire])
+    return SearchResult(rate.from_wire(wire), 2 ** tried[wire])
 
 
-def quality_for_psnr(encoder: SceneEncoder, target: float, progress: Progress | None = None) -> Found:
+def quality_for_psnr(encoder: SceneEncoder, target: float, progress: Progress | None = None) -> SearchResult:
     """The lowest quality whose PSNR is at least `target` dB; the highest quality if none is."""
     parts = sample(encoder)
     coded = list(encoder.source.coded_bands)
@@ -80,7 +80,7 @@ def quality_for_psnr(encoder: SceneEncoder, target: float, progress: Progress | 
 
     below, tried = crossing(psnr_db, target, DB_PER_QUALITY, progress)
     wire = below + 1 if below + 1 in tried else max(tried)
-    return Found(rate.from_wire(wire), tried[wire])
+    return SearchResult(rate.from_wire(wire), tried[wire])
 
 
 def quality_for_bound(encoder: SceneEncoder, progress: Progress | None = None) -> float:

@@ -29,7 +29,7 @@ PIECE = 1024
 
 
 @dataclass(frozen=True)
-class Kept:
+class LosslessParts:
     """The lossless parts of a scene. `read` returns the classes of the coded bands (C, h, w) and the lossless bands (E,
     h, w) of a window.
     """
@@ -51,7 +51,7 @@ def validate(scene: str | Path, other: str | Path) -> list[str]:
         return found + _counted(one, two) if one.kind == two.kind else found
 
 
-def _counted(one: Kept, two: Kept) -> list[str]:
+def _counted(one: LosslessParts, two: LosslessParts) -> list[str]:
     classes = lossless = 0
     grid = Grid(one.described["width"], one.described["height"], PIECE, 1)
     for part in grid.blocks(1):
@@ -63,15 +63,17 @@ def _counted(one: Kept, two: Kept) -> list[str]:
 
 
 @contextmanager
-def _opened(path: str | Path) -> Iterator[Kept]:
+def _opened(path: str | Path) -> Iterator[LosslessParts]:
     if not is_stream(path):
         with RasterReader(path) as reader:
-            yield Kept(describe_source(reader), reader.coded_bands, lambda part: _of_raster(reader, part))
+            yield LosslessParts(describe_source(reader), reader.coded_bands, lambda part: _of_raster(reader, part))
         return
     with StreamReader.from_path(path) as reader, naming(path):
         radiometry = unpack_radiometry(reader.radiometry, reader.header.dtype, reader.header.bands)
         lossless = Lossless(reader, radiometry)
-        yield Kept(describe_stream(reader), radiometry.coded, lambda part: _of_stream(lossless, radiometry, part))
+        yield LosslessParts(
+            describe_stream(reader), radiometry.coded, lambda part: _of_stream(lossless, radiometry, part)
+        )
 
 
 def _of_raster(reader: RasterReader, part: Window) -> tuple[np.ndarray, np.ndarray]:

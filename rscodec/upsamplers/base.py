@@ -96,7 +96,7 @@ class Upsampler(ABC):
             raise InputError(f"`scale={scale:g}`: {self.model} upsamples by {known}; give that, or another `model`")
 
 
-def fitting(config, scale: float) -> int:
+def window_edge(config, scale: float) -> int:
     """The largest edge of windows that is at most config.window before upsampling and config.large after it."""
     edge = int(min(config.window, config.large / scale)) // EDGE_UNIT * EDGE_UNIT
     return max(edge, 2 * config.overlap)

@@ -24,7 +24,7 @@ import torch.nn as nn
 from rscodec.generative.diffusion.samplers import ancestral, normal
 from rscodec.generative.diffusion.schedules import linear
 from rscodec.models.model_file import Config, read_model, write_model
-from rscodec.upsamplers.base import Upsampler, fitting
+from rscodec.upsamplers.base import Upsampler, window_edge
 from rscodec.upsamplers.branch import Branch
 from rscodec.upsamplers.csum import Csum
 from rscodec.upsamplers.denoiser import Denoiser
@@ -131,7 +131,7 @@ class E2DiffUpsampler(Upsampler):
         self.net = file.load_into(E2DiffSr(file.config), TRAINING_ONLY, device)
 
     def window(self, scale: float) -> int:
-        return fitting(self.net.config, scale)
+        return window_edge(self.net.config, scale)
 
     def deterministic(self) -> E2DiffUpsampler:
         """The same model with the prior from the condition network, without noise and denoiser."""

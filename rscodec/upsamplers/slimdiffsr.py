@@ -19,7 +19,7 @@ import torch.nn as nn
 
 from rscodec.models.model_file import Config, read_model, write_model
 from rscodec.upsamplers.autoencoder import CHANNELS, Decoder, Encoder
-from rscodec.upsamplers.base import Upsampler, fitting
+from rscodec.upsamplers.base import Upsampler, window_edge
 from rscodec.upsamplers.maps import resize
 from rscodec.upsamplers.slim import SlimUnet
 from rscodec.upsamplers.whole import Known, Measured, Whole
@@ -96,7 +96,7 @@ class SlimDiffUpsampler(Upsampler):
         self.net = file.load_into(SlimDiffSr(file.config), (), device)
 
     def window(self, scale: float) -> int:
-        return fitting(self.net.config, scale)
+        return window_edge(self.net.config, scale)
 
     @torch.inference_mode()
     def survey(self, windows: Sequence[np.ndarray], scale: float) -> list[torch.Tensor]:
