@@ -1,4 +1,5 @@
-"""The format of rscodec streams. SPEC.md is the contract; this package reads and writes it, js/ decodes it too.
+"""The format of rscodec streams. SPEC.md is the contract. This package reads and writes streams; js/ decodes them in
+JavaScript.
 
 wire.py       numbers          header.py     the fixed part, each field declared once
 limits.py     limits           fields.py     kinds of fields

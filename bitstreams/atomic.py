@@ -1,12 +1,12 @@
-"""Outputs appear whole or not at all.
+"""An output file appears complete, or not at all.
 
     with AtomicPath("out/scene.tif") as temporary:      out/.scene.tif.4711-0c5d77e1-9f3c2a10.part
         write(temporary)                                grows beside its target
                                                         success: renamed to out/scene.tif
                                                         exception: removed, out/scene.tif is as before
-                                                        killed: removed by the next one that writes out/scene.tif
+                                                        killed: the next process that writes out/scene.tif removes it
 
-The numbers are those of the process and of the machine (or container) that it runs on, then a random one.
+The three numbers are the process ID, an ID of the machine or container, and a random number.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ NO_FILE = re.compile(r"-$|/vsi[a-z0-9_]+(/|$)|[a-z][a-z0-9+]+:/")
 class AtomicPath:
     """A context manager that gives a temporary path and renames it to `path` when its block succeeds.
 
-    Files that the writer lays beside the temporary one under its name plus a suffix (`.aux.xml`, `.msk`)
-    are renamed or removed with it; those that a replaced output has under one of the suffixes `sidecars` go with it.
-    An OSError that tells of a full disk becomes an OutputError.
+    A writer may create files beside the temporary file, under its name plus a suffix (`.aux.xml`, `.msk`). They are
+    renamed or removed with it. If an existing output is replaced, its files with one of the suffixes `sidecars` are
+    removed. An OSError that means a full disk becomes an OutputError.
     """
 
     def __init__(self, path: str | os.PathLike, overwrite: bool = False, sidecars: Iterable[str] = ()):
         self.path = Path(path)
         self.overwrite, self._sidecars = overwrite, tuple(sidecars)
-        target = Path(os.path.realpath(path))  # a link is written through, not replaced
+        target = Path(os.path.realpath(path))  # writes the target of a link; the link stays
         self._target = target
         self.temporary = target.with_name(f".{target.name}.{os.getpid()}-{_machine()}-{secrets.token_hex(4)}.part")
 
@@ -51,7 +51,7 @@ class AtomicPath:
         return self.temporary
 
     def check(self) -> None:
-        """Raise OutputError where it is plain already that `path` cannot be written: before the work, not after it."""
+        """Raise OutputError if `path` cannot be written. Call it before long work, so that the work is not lost."""
         if NO_FILE.match(os.fspath(self.path)):
             raise OutputError(
                 f"cannot write {self.path}: name a file on disk; neither standard output, nor URLs, nor "
@@ -86,13 +86,13 @@ class AtomicPath:
             raise self.error(error) from error
 
     def error(self, problem: OSError) -> OutputError:
-        """What the operating system said while the output was written."""
+        """An OutputError for what the operating system reported while the output was written."""
         if problem.errno in FULL:
             return OutputError(f"cannot write {self.path}: no space left; free some or write to another disk")
         return OutputError(f"cannot write {self.path}: {problem.strerror or problem}")
 
     def check_space(self) -> None:
-        """Raise OutputError if the disk takes no more: for a writer that has failed and does not say why."""
+        """Raise OutputError if the disk is full. Call it after a writer fails without giving a reason."""
         try:
             for part in self._parts() or [self.temporary]:
                 with part.open("ab") as file:
@@ -106,10 +106,10 @@ class AtomicPath:
         if self._target.exists() and not self._target.is_file():
             raise OutputError(f"cannot write {self.path}: it is not a regular file")
         if self._target.exists() and not self.overwrite:
-            raise OutputError(f"cannot write {self.path}: it exists; add --overwrite or choose another name")
+            raise OutputError(f"cannot write {self.path}: it exists; give `overwrite=True` or choose another name")
 
     def _commit(self) -> None:
-        """What is new takes its place, the file itself last; should that fail, everything old is where it was."""
+        """Rename the new files to their final names, the output itself last. If that fails, restore the old files."""
         self._check_target()
         new = sorted(self._parts(), key=lambda part: len(part.name), reverse=True)
         if self.temporary not in new:
@@ -132,7 +132,7 @@ class AtomicPath:
         self._remove()
 
     def _beside(self, suffix: str) -> Path:
-        """The output itself, or a file that belongs to it."""
+        """The path of the output, or of a file that belongs to it."""
         return self._target.with_name(self._target.name + suffix)
 
     def _remove(self) -> None:
@@ -144,21 +144,21 @@ class AtomicPath:
 
 
 def remove_leftovers(paths: Iterable[str | os.PathLike], which: Callable[[re.Match], bool] = lambda _: True) -> None:
-    """Remove what processes that were killed left beside these outputs: all, where nobody writes them any more, or
-    those whose name is one `which` to remove.
+    """Remove temporary files that killed processes left beside these outputs. `which` decides by name; by default all
+    are removed, which is safe only if no process still writes these outputs.
     """
     outputs = {Path(path) for path in paths}
     for folder in {output.parent for output in outputs}:
         for entry in os.listdir(folder):
             found = LEFTOVER.match(entry)
             if found and folder / found["name"] in outputs and which(found):
-                with suppress(OSError):  # somebody else's, or gone already
+                with suppress(OSError):  # it belongs to another user, or is gone already
                     os.unlink(folder / entry)
 
 
 def _has_died(leftover: re.Match) -> bool:
-    """Whether the process was one of this machine and is no more."""
-    if leftover["machine"] != _machine() or not hasattr(os, "fork"):  # elsewhere os.kill would end it
+    """Whether the process ran on this machine and has ended."""
+    if leftover["machine"] != _machine() or not hasattr(os, "fork"):  # on other systems os.kill would end the process
         return False
     try:
         os.kill(int(leftover["process"]), 0)
@@ -170,7 +170,7 @@ def _has_died(leftover: re.Match) -> bool:
 
 
 def _machine() -> str:
-    """The machine, or the container of it, whose numbers of processes are ours."""
+    """An ID of the machine or container, within which process IDs are unique."""
     name = socket.gethostname()
     with suppress(OSError):
         name += os.readlink("/proc/self/ns/pid")

@@ -1,9 +1,9 @@
-"""Streams as a whole: StreamReader finds the bytes of a tile, StreamWriter puts them there.
+"""Complete streams: StreamReader finds the bytes of each tile, StreamWriter writes them.
 
     fixed header │ metadata? │ radiometry? │ bound? │ crc32 ║ tile index │ crc32 ║ payloads, tile by tile
     └──────── one read of 4 KiB, more for large scenes ─────────────────────────┘ └─ one read per payload
 
-Payloads are opaque here: they are delivered with their checksum verified, and never looked into.
+This module does not interpret payloads. It verifies the checksum of each payload and delivers its bytes.
 """
 
 from __future__ import annotations
@@ -25,27 +25,26 @@ from .header import FIXED, Header, wire_numbers
 from .index import ENTRY, Entry, check_index, empty_index, index_size, offsets
 from .limits import MAX_BOUND_BYTES, MAX_METADATA_BYTES, MAX_RADIOMETRY_BYTES
 from .sections import pack_bound, pack_metadata, pack_section, unpack_bound, unpack_metadata
-from .source import FileSource, Start, fetch
+from .source import Cursor, FileSource, fetch
 
-RESIDUAL = "residual"  # stands where the number of a group would
+RESIDUAL = "residual"  # in place of a group number
 SECTIONS = {"metadata": MAX_METADATA_BYTES, "radiometry": MAX_RADIOMETRY_BYTES, "bound": MAX_BOUND_BYTES}
 
 
 class StreamReader:
-    """Header and index at once, payloads on demand.
+    """Reads header and index when it is made, payloads on demand.
 
-    get_bytes(offset, length) returns that part of the stream, less where the stream ends: a file, a range
-    request, anything. `size` is the length of the stream where it is known. A source may have a method
-    prefetch(spans), which is told the (offset, length) of the parts that are asked for next.
-    `parts` maps the name of each part to its (offset, size), for whoever explains the stream; `path` is None unless the
-    stream is a file.
+    get_bytes(offset, length) returns that part of the stream, or less at the end of the stream. It may read a file,
+    send a range request, or do anything else. `size` is the length of the stream, if known. A source may have a method
+    prefetch(spans), which receives the (offset, length) of the parts that will be read next. `parts` maps the name of
+    each part to its (offset, size), as `dump.py` needs them. `path` is None unless the stream is a file.
     """
 
     path: str | os.PathLike | None = None
 
     def __init__(self, get_bytes: Callable[[int, int], bytes], size: int | None = None):
         self._get_bytes, self.size = get_bytes, size
-        start = Start(get_bytes, size)
+        start = Cursor(get_bytes, size)
         numbers = wire_numbers(start.data)
         start.take(FIXED.size, "header")
         self.parts = {"fixed": (0, start.at)}
@@ -109,7 +108,7 @@ class StreamReader:
         return self.header.grid
 
     def entry(self, row: int, col: int, group: int | str | None) -> Entry:
-        """Where a payload lies; group None stands for the lossless planes, RESIDUAL for the residual."""
+        """The position of a payload. Group None means the lossless planes, RESIDUAL the residual."""
         rows, cols = self.grid
         names: list[int | str | None] = [None] * self.header.planes
         names += [*range(self.header.groups), *[RESIDUAL] * self.header.bounded]
@@ -119,21 +118,21 @@ class StreamReader:
         return Entry(int(self.offsets[at]), *(int(number) for number in self.index[at]))
 
     def prefetch(self, entries: list[tuple[int, int, int | str | None]]) -> None:
-        """Say which (row, col, group) come next, to a source that can read several parts at once."""
+        """Tell the source which (row, col, group) will be read next, if it can read several parts at once."""
         if hasattr(self._get_bytes, "prefetch"):
             found = [self.entry(*entry) for entry in entries]
             self._get_bytes.prefetch([(entry.offset, entry.length) for entry in found if entry.length])
 
     def planes(self, row: int, col: int) -> bytes:
-        """The lossless planes of a tile; empty: every pixel is valid and no band is lossless."""
+        """The lossless planes of a tile. Empty means that every pixel is valid and no band is lossless."""
         return self._read(row, col, None, MaskDamaged) if self.header.planes else b""
 
     def payload(self, row: int, col: int, group: int) -> bytes:
-        """The coded bytes of one group of a tile; empty: the tile has no valid pixel."""
+        """The coded bytes of one group of a tile. Empty means that the tile has no valid pixel."""
         return self._read(row, col, group, TileDamaged)
 
     def residual(self, row: int, col: int) -> bytes:
-        """What brings a tile within the bound; empty: it is without."""
+        """The residual that brings a tile within the bound. Empty means that the tile needs none."""
         return self._read(row, col, RESIDUAL, TileDamaged)
 
     def _read(self, row: int, col: int, group: int | str | None, error: type[TileDamaged]) -> bytes:
@@ -147,16 +146,16 @@ class StreamReader:
         why = "do not match their checksum" if len(data) == length else "are cut off by the end of the stream"
         raise error(
             f"tile ({row}, {col}): the {length} bytes of {what} at byte {offset} {why}; fetch the "
-            "stream again, or decode the other tiles with --on-error nodata",
+            "stream again, or decode the other tiles with `on_error=nodata`",
             (row, col, group),
         )
 
 
 class StreamWriter:
-    """Writes tiles in row-major order and, when all are there, the index before them.
+    """Writes tiles in row-major order, and the index in front of them when all tiles are written.
 
-    target: a path, where the stream appears whole or not at all, or a seekable binary file at its start.
-    The flags `metadata`, `radiometry` and `bound` of the header follow from what is given.
+    `target` is a path, at which the stream appears complete or not at all, or a seekable binary file at its start. The
+    writer sets the header flags `metadata`, `radiometry` and `bound` from its arguments.
     """
 
     def __init__(
@@ -201,7 +200,9 @@ class StreamWriter:
         groups: list[tuple[bytes, int]],
         residual: tuple[bytes, int] = (b"", 0),
     ) -> None:
-        """The next tile: each payload with the checksum of what it decodes to. No groups: no valid pixel."""
+        """Write the next tile: each payload with the checksum of its decoded form. A tile without valid pixels has no
+        groups.
+        """
         if divmod(self._done, self.header.grid[1]) != (row, col):
             raise ValueError(f"tile ({row}, {col}) is out of order: {self._done} tiles are written")
         if planes and not self.header.planes:
@@ -219,7 +220,7 @@ class StreamWriter:
         self._done += 1
 
     def close(self) -> None:
-        """Index and checksum go in, the file reaches the disk and takes its name."""
+        """Write index and checksum, flush the file to disk and rename it to its final name."""
         if not self._open:
             return
         try:
@@ -248,7 +249,7 @@ class StreamWriter:
     def _end(self, error: BaseException | None) -> None:
         self._open = False
         if self._output:
-            with suppress(OSError):  # what a full disk could not take is known already
+            with suppress(OSError):  # the error of a full disk is known already
                 self._file.close()
             self._output.__exit__(type(error), error, None)
 

@@ -1,4 +1,4 @@
-"""A stream in words: what stands at which byte, and where the bytes went."""
+"""Explains a stream: what each byte range holds, and how many bytes each part takes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Line(NamedTuple):
 
 
 def explain(reader: StreamReader) -> list[Line]:
-    """Every field of the header and every part of the rest, in the order of the stream, without gaps."""
+    """Every field of the header and every later part, in the order of the stream, without gaps."""
     header, parts = reader.header, reader.parts
     lines = [
         Line(0, 4, "magic", wire.MAGIC.hex(" "), "an rscodec stream"),
@@ -65,7 +65,7 @@ def explain(reader: StreamReader) -> list[Line]:
 
 
 def missing(reader: StreamReader) -> int:
-    """How many bytes of the stream are cut off, as far as that is known."""
+    """How many bytes are missing at the end of the stream, if that is known."""
     return 0 if reader.size is None else reader.end - reader.size
 
 
@@ -73,7 +73,7 @@ MEANINGS = {"rate_bpp_file": "bits of the file for each pixel, valid or not"}
 
 
 def totals(reader: StreamReader) -> dict[str, float]:
-    """Bytes of each part, a checksum with what it protects; the rate is over all pixels, valid or not."""
+    """Bytes of each part, including its checksum. The rate counts all pixels, valid or not."""
     header, parts, length = reader.header, reader.parts, reader.index["length"]
     coded = length[:, header.planes : header.planes + header.groups]
     groups, residual = int(coded.sum(dtype="int64")), int(length[:, -1].sum(dtype="int64")) * header.bounded

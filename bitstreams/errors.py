@@ -6,14 +6,15 @@
                     ├─ InexactModelError 5  a network could leave the range in which its arithmetic is exact
                     ├─ InexactArithmetic 5  the weights are right, but this machine rounds where it must not
                     ├─ CheckError 6         verify or validate found a difference
-                    ├─ BatchFailed          some scenes of a batch failed, each with a number of its own
-                    ├─ ToolMissing 1        what an anchor needs is not installed; reports skip it by name
-                    ├─ ToolFailed 1         such a tool ended with an error
-                    ├─ MetricUnavailable 1  a metric needs a file that is not at hand; reports skip it by name
+                    ├─ BatchFailed          some scenes of a batch failed; each has its own exit code
+                    ├─ ToolMissing 1        a program that an anchor needs is not installed; reports skip the anchor
+                    ├─ ToolFailed 1         such a program ended with an error
+                    ├─ MetricUnavailable 1  a metric needs a file that was not found; reports skip the metric
                     └─ OutputError 7        the result cannot be written
 
-The number is the exit code of the command line (0 is success, 1 unexpected, 2 wrong usage).
-A message is one line and says what is wrong, where, and what to do about it.
+The number is the exit code of the command line (0: success, 1: unexpected error, 2: wrong usage). A message is one
+line. It says what is wrong, where, and what to do about it. It names arguments in backticks (`bpp`, `max_error=2`); the
+command line prints the options that set them (cli/spelling.py).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from contextlib import contextmanager
 
 
 class RscodecError(Exception):
-    """The root: `except RscodecError` catches whatever this project raises on purpose.
+    """The root of the tree: `except RscodecError` catches every error that this project raises on purpose.
 
     >>> import rscodec
     >>> try:
@@ -94,13 +95,13 @@ class RadiometryDamaged(BitstreamError):
 
 
 class SymbolsDamaged(BitstreamError):
-    """A payload holds symbols that no encoder writes. A decoder raises it as TileDamaged, which names the tile."""
+    """A payload holds symbols that no encoder writes. The decoder turns it into TileDamaged, which names the tile."""
 
 
 class TileDamaged(BitstreamError):
     """One entry of one tile is unusable; the other tiles are not affected.
 
-    `tile` is (row, col, group) as `StreamReader.entry` takes them; group None stands for the lossless planes.
+    `tile` is (row, col, group) as `StreamReader.entry` takes them. Group None means the lossless planes.
     """
 
     def __init__(self, message: str, tile: tuple[int, int, int | str | None] | None = None):
@@ -109,11 +110,11 @@ class TileDamaged(BitstreamError):
 
 
 class MaskDamaged(TileDamaged):
-    """The lossless planes of a tile are unusable (`tile` is None where only the bytes were at hand)."""
+    """The lossless planes of a tile are unusable. `tile` is None if the decoder had only the bytes."""
 
 
 class WeightsError(RscodecError):
-    """The weights that a stream or a command needs are not at hand."""
+    """The weights that a stream or a command needs were not found."""
 
     exit_code = 5
 
@@ -123,29 +124,29 @@ class MissingWeights(WeightsError):
 
 
 class WrongWeights(WeightsError):
-    """Weights were found, but their hash is not the one that was asked for."""
+    """Weights were found, but they do not have the hash that is needed."""
 
 
 class InexactModelError(RscodecError):
-    """A layer of a network could leave the range in which float32 is exact."""
+    """A layer of a network could leave the range in which float32 arithmetic is exact."""
 
     exit_code = 5
 
 
 class InexactArithmetic(RscodecError):
-    """The weights are the right ones, but this machine does not compute with them as every other does."""
+    """The weights are the right ones, but this machine computes other results with them than all other machines."""
 
     exit_code = 5
 
 
 class CheckError(RscodecError):
-    """verify or validate ran to its end and found differences."""
+    """verify or validate completed and found differences."""
 
     exit_code = 6
 
 
 class BatchFailed(RscodecError):
-    """Some scenes of a batch failed: the exit code is theirs, or 1 if they have several."""
+    """Some scenes of a batch failed. The exit code is that of the scenes, or 1 if their exit codes differ."""
 
     def __init__(self, message: str, exit_codes: set[int]):
         super().__init__(message)
@@ -159,20 +160,20 @@ class OutputError(RscodecError):
 
 
 class ToolMissing(RscodecError):
-    """What an anchor needs is not installed. Reports skip the anchor by name."""
+    """A program that an anchor needs is not installed. Reports name the anchor and skip it."""
 
 
 class ToolFailed(RscodecError):
-    """A tool ended with an error; the message holds its last words."""
+    """A program ended with an error. The message holds the end of its output."""
 
 
 class MetricUnavailable(RscodecError):
-    """A metric needs a file that is neither here nor to be had."""
+    """A metric needs a file that was not found and could not be downloaded."""
 
 
 @contextmanager
 def naming(path: str | os.PathLike | None) -> Iterator[None]:
-    """What is wrong with a stream is said of its file: inside, "the header ..." becomes "scene.bin: the header ..."."""
+    """Put the file name in front of messages about a stream: "the header ..." becomes "scene.bin: the header ..."."""
     try:
         yield
     except BitstreamError as problem:

@@ -1,4 +1,4 @@
-"""The kinds of header fields: how a value becomes a wire number, which are legal, and whose error it is.
+"""The kinds of header fields: how a value becomes a wire number, which values are legal, and which error is raised.
 
 to_wire(value) -> number          ValueError naming what is legal
 from_wire(name, number) -> value  a BitstreamError naming the field
@@ -14,7 +14,7 @@ from .errors import BadField, BitstreamError, LimitExceeded
 
 @dataclass(frozen=True)
 class Number:
-    """value = number * unit, low <= number <= high. Above `high` is LimitExceeded where high is a limit."""
+    """value = number * unit, low <= number <= high. A number above `high` raises LimitExceeded if `high` is a limit."""
 
     code: str
     low: int
@@ -39,7 +39,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Name:
-    """A number of a wire table, seen as the name beside it."""
+    """A number of a wire table; its value is the name in that table."""
 
     code: str
     table: Mapping[int, str]
@@ -62,7 +62,7 @@ class Name:
 
 @dataclass(frozen=True)
 class Bits:
-    """A set of names, one bit each, the first name in bit 0; a bit whose name is None is not used."""
+    """A set of names with one bit each, the first name in bit 0. A bit whose name is None is not used."""
 
     code: str
     names: tuple[str | None, ...]
@@ -85,7 +85,7 @@ class Bits:
 
 @dataclass(frozen=True)
 class Raw:
-    """Eight bytes as they are."""
+    """Eight bytes, unchanged."""
 
     code: str = "8s"
 

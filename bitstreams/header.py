@@ -1,4 +1,4 @@
-"""The fixed part of a stream: every field is declared once, and pack and unpack both follow the declaration.
+"""The fixed part of a stream. Every field is declared once; pack and unpack both follow the declaration.
 
 Header(model="rsc-s-1", quality=3.0, ...)    what the rest of the project sees
     │ pack: value -> wire number                 ▲ from_wire: number -> value, or a named error
@@ -32,7 +32,7 @@ def _wire(kind: Number | Name | Bits | Raw, meaning: str, **default: Any) -> Any
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """What a decoder must know first. Order, wire type and legal values are declared here and only here."""
+    """The fields that a decoder needs first. Their order, wire types and legal values are declared only here."""
 
     arithmetic: str = _wire(
         Name("B", wire.ARITHMETICS, FutureVersion), "arithmetic of the entropy path", default="integer-1"
@@ -54,36 +54,36 @@ class Header:
 
     @property
     def grid(self) -> tuple[int, int]:
-        """(rows, columns) of tiles; those at the right and the bottom may be smaller."""
+        """(rows, columns) of tiles. Tiles at the right and bottom edges may be smaller."""
         return -(-self.height // self.tile), -(-self.width // self.tile)
 
     @property
     def planes(self) -> bool:
-        """Does every tile have an index entry for lossless planes?"""
+        """Whether every tile has an index entry for lossless planes."""
         return "planes" in self.flags
 
     @property
     def bounded(self) -> bool:
-        """Does every tile have an index entry for a residual, and the stream a largest error?"""
+        """Whether the stream guarantees a largest error; every tile then has an index entry for a residual."""
         return "bound" in self.flags
 
     @property
     def portable(self) -> bool:
-        """Does every machine decode the same latents?"""
+        """Whether every machine decodes the same latents."""
         return self.arithmetic in ("integer-1", "integer-2")
 
     @property
     def checks_empty(self) -> bool:
-        """Have planes and residuals of length 0 the checksum of what they stand for?"""
+        """Whether empty planes and residuals have the checksum of their decoded form."""
         return self.arithmetic == "integer-2"
 
     @property
     def entries(self) -> int:
-        """Index entries of one tile: planes, if any, then the groups, then the residual, if any."""
+        """Number of index entries of one tile: planes, if any, then the groups, then the residual, if any."""
         return self.planes + self.groups + self.bounded
 
     def pack(self) -> bytes:
-        """The fixed part. A value that it cannot hold came from the scene or the user: InputError."""
+        """The bytes of the fixed part. Raises InputError for a value that it cannot hold."""
         numbers = []
         for f in fields(self):
             value = getattr(self, f.name)
@@ -99,7 +99,7 @@ class Header:
 
     @classmethod
     def from_wire(cls, numbers: dict[str, Any]) -> Header:
-        """The header that `wire_numbers` found, once its checksum is known to be right."""
+        """The header with these numbers from `wire_numbers`. Verify the checksum first."""
         header = cls(**{f.name: f.metadata["kind"].from_wire(f.name, numbers[f.name]) for f in fields(cls)})
         header._check_together()
         return header
@@ -123,9 +123,8 @@ FIXED = struct.Struct("<4sB" + "".join(f.metadata["kind"].code for f in fields(H
 
 
 def wire_numbers(data: bytes) -> dict[str, Any]:
-    """The numbers of the fixed part at the start of `data`, not yet judged.
-
-    Magic and version stand in the same five bytes in every version of the format, so they are judged here.
+    """The numbers of the fixed part at the start of `data`, not yet checked. Only magic and version are checked here:
+    they are the first five bytes in every version of the format.
     """
     if data[:4] != wire.MAGIC:
         raise NotAStream(

@@ -1,6 +1,6 @@
 """The tile index: for each tile, row by row, [planes] + groups + [residual] entries of length, crc_coded, crc_decoded.
 
-Payloads lie back to back in the order of the index, so an offset is the sum of the lengths before it.
+Payloads follow each other in the order of the index, so the offset of a payload is the sum of the lengths before it.
 
     tile (0,0)  planes group0 group1 │ tile (0,1)  planes group0 group1 │ ...      12 bytes each
 """
@@ -19,7 +19,7 @@ ENTRY = np.dtype([("length", "<u4"), ("crc_coded", "<u4"), ("crc_decoded", "<u4"
 
 
 class Entry(NamedTuple):
-    """Where one payload lies, and the checksums of its coded and of its decoded form."""
+    """The position of one payload, and the checksums of its coded and decoded forms."""
 
     offset: int
     length: int
@@ -28,19 +28,21 @@ class Entry(NamedTuple):
 
 
 def empty_index(header: Header) -> np.ndarray:
-    """(tiles, entries) of zeros."""
+    """An index (tiles, entries) of zeros."""
     rows, cols = header.grid
     return np.zeros((rows * cols, header.entries), ENTRY)
 
 
 def index_size(header: Header) -> int:
-    """Bytes of the index without its checksum."""
+    """Size of the index in bytes, without its checksum."""
     rows, cols = header.grid
     return rows * cols * header.entries * ENTRY.itemsize
 
 
 def check_index(index: np.ndarray, header: Header, first: int = 0) -> None:
-    """Refuse what no writer writes. `first` is the number of the first tile of `index`, for the message."""
+    """Raise IndexDamaged for entries that no writer writes. `first` is the number of the first tile of `index`, for the
+    message.
+    """
     length = index["length"]
     groups = length[:, header.planes : header.planes + header.groups] > 0
     if header.bounded:
@@ -62,7 +64,7 @@ def check_index(index: np.ndarray, header: Header, first: int = 0) -> None:
 
 
 def _checked_if_empty(index: np.ndarray, header: Header) -> np.ndarray:
-    """(tiles, entries): which have a checksum of what they stand for even if their length is 0."""
+    """bool (tiles, entries): which entries have a checksum of their decoded form even if their length is 0."""
     checked = np.zeros(index.shape, bool)
     if header.checks_empty:
         checked[:, : header.planes] = True
@@ -72,7 +74,7 @@ def _checked_if_empty(index: np.ndarray, header: Header) -> np.ndarray:
 
 
 def payload_limits(header: Header) -> list[int]:
-    """The most bytes of each entry of a tile: planes are bounded by their raw size, the others by their rate."""
+    """The largest legal length of each entry of a tile: raw size for planes, a largest rate for the others."""
     pixels = header.tile**2
     planes = pixels * header.bands * (np.dtype(header.dtype).itemsize + 1) + 9 * MAX_BANDS
     planes += planes // 1000 + 64  # what zlib may add to data that it cannot compress
@@ -82,7 +84,7 @@ def payload_limits(header: Header) -> list[int]:
 
 
 def offsets(index: np.ndarray, start: int) -> np.ndarray:
-    """(tiles, entries) of positions in the stream, the first payload being at `start`."""
+    """Positions (tiles, entries) of payloads in the stream. The first payload is at `start`."""
     ends = start + np.cumsum(index["length"], dtype=np.int64).reshape(index.shape)
     return ends - index["length"]
 

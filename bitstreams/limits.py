@@ -1,5 +1,5 @@
-"""The limits of the format, checked before a byte is read or allocated on their account (SPEC.md, Limits), and how much
-a reader decodes by default.
+"""The limits of the format (SPEC.md, Limits), and how much a reader decodes by default. Readers check a limit before
+they read or allocate memory for what it limits.
 """
 
 QUALITY_MIN, QUALITY_MAX = 1.0, 8.0
@@ -19,6 +19,6 @@ MAX_INTEGER_BOUND = 65535  # the largest error of a scene of integers
 MAX_GROUP_BYTES_PER_PIXEL = 8  # of one group's payload, per pixel of a full tile
 MAX_RESIDUAL_BYTES_PER_SAMPLE = 8  # of one band of a full tile
 
-# What a reader decodes unless its user allows more: width x height x bands, of a window or of the whole.
+# The most that a reader decodes unless the user allows more: width x height x bands of a window or of the whole scene.
 MAX_PIXELS_IN_MEMORY = 2**30
 MAX_PIXELS_IN_FILE = 2**34

@@ -1,4 +1,4 @@
-"""The lossless side of a tile: which pixels hold data, and bands that are stored as they are.
+"""The lossless part of a tile: which pixels hold data, and the bands that are stored without loss.
 
     classes (P, h, w)  0 valid, 1 the nodata value, 2 NaN, 3 masked        exact (E, h, w)  alpha
         │ per plane: the set of its classes, one byte                          │ per band: one value for all,
@@ -6,9 +6,10 @@
         └──────────────────────────────┬───────────────────────────────────────┘
            head │ filter │ zlib(bits and bytes, row by row)
 
-A plane of one class costs one byte, a band of one value costs that value and a byte; a tile that is all valid
-and has no exact band costs nothing. Filter 1 turns each row into its difference (exclusive or) from the row
-above, which suits the straight edges of a scene; the shorter result is kept.
+A plane with a single class takes one byte. A band with a single value takes that value and one byte. A tile whose
+pixels are all valid and that has no exact band takes nothing. Filter 1 replaces each row by its difference (exclusive
+or) from the row above, which compresses straight edges well. The encoder tries both filters and keeps the shorter
+result.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ CLASS_COUNT = len(CLASSES)
 
 
 def encode_planes(classes: np.ndarray, exact: np.ndarray) -> bytes:
-    """Both stacks as bytes; `exact` has the dtype of the scene."""
+    """Classes and exact bands as bytes. `exact` has the dtype of the scene."""
     if not len(exact) and not classes.any():
         return b""
     head, stacks = bytearray(), []
@@ -55,7 +56,7 @@ def encode_planes(classes: np.ndarray, exact: np.ndarray) -> bytes:
 def decode_planes(
     data: bytes, planes: int, bands: int, height: int, width: int, dtype: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(classes, exact) of a tile that has so many class planes and exact bands, or MaskDamaged."""
+    """(classes, exact) of a tile with `planes` class planes and `bands` exact bands. Raises MaskDamaged."""
     kind = np.dtype(dtype).newbyteorder("<")
     classes = np.zeros((planes, height, width), np.uint8)
     exact = np.zeros((bands, height, width), kind)
@@ -97,11 +98,11 @@ def _above(rows: np.ndarray) -> np.ndarray:
 
 
 def _damaged(how: str) -> MaskDamaged:
-    return MaskDamaged(f"the lossless planes of a tile {how}; decode the other tiles with --on-error nodata")
+    return MaskDamaged(f"the lossless planes of a tile {how}; decode the other tiles with `on_error=nodata`")
 
 
 class _Head:
-    """Takes the head apart, byte by byte, then inflates the body."""
+    """Parses the head byte by byte, then inflates the body."""
 
     def __init__(self, data: bytes):
         self._data, self._at = data, 0
@@ -120,7 +121,7 @@ class _Head:
         return [c for c in range(CLASS_COUNT) if bits >> c & 1]
 
     def value(self, size: int) -> bytes | None:
-        """The one value of an exact band; None if every pixel follows in the body."""
+        """The value of an exact band that has only one; None if the body holds every pixel."""
         kind = self._take(1)[0]
         if kind > ROWS:
             raise _damaged(f"have an exact band of the unknown kind {kind}")

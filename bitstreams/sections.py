@@ -1,4 +1,4 @@
-"""The variable parts of the header: a length, then that many bytes.
+"""The header's sections of variable length: a length, then that many bytes.
 
 varint │ bytes      the length in groups of seven bits, lowest first, bit 7 set on all but the last byte
 """
@@ -41,7 +41,7 @@ def pack_metadata(metadata: Mapping[str, object]) -> bytes:
 
 
 def unpack_metadata(data: bytes) -> dict:
-    """The object in a metadata section, which the header's checksum has found undamaged."""
+    """The object in a metadata section whose bytes passed the header's checksum."""
     try:
         metadata = json.loads(inflate(data, MAX_METADATA_BYTES), parse_constant=_refuse)
     except (ValueError, RecursionError) as problem:
@@ -52,10 +52,10 @@ def unpack_metadata(data: bytes) -> dict:
 
 
 def pack_bound(largest: float, dtype: str) -> bytes:
-    """The largest error of a pixel, in units of the scene."""
+    """The bytes of the largest error of a pixel, in units of the scene."""
     if not _legal_bound(largest, dtype):
         raise InputError(
-            f"--max-error {largest:g}: give a whole number from 0 to {MAX_INTEGER_BOUND} for integers, "
+            f"`max_error={largest:g}`: give a whole number from 0 to {MAX_INTEGER_BOUND} for integers, "
             f"{MIN_FLOAT_BOUND:.0g} or more for floats"
         )
     return struct.pack("<d", largest)
@@ -77,7 +77,7 @@ def _legal_bound(largest: float, dtype: str) -> bool:
 
 
 def inflate(data: bytes, limit: int) -> bytes:
-    """One whole zlib stream and nothing else, at most `limit` bytes of it; ValueError otherwise."""
+    """Inflate exactly one zlib stream of at most `limit` bytes. Raises ValueError for anything else."""
     stream = zlib.decompressobj()
     try:
         plain = stream.decompress(data, limit + 1)

@@ -1,4 +1,4 @@
-"""Where the bytes of a stream come from, and its beginning, read no further than it is asked for."""
+"""Reads the bytes of a stream from a file, and its beginning step by step, no further than necessary."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FIRST_READ = 4096  # holds the header and index of most scenes
 
 
 def fetch(get_bytes: Callable[[int, int], bytes], offset: int, length: int) -> bytes:
-    """What get_bytes gives, which has to be bytes."""
+    """The result of get_bytes, checked to be bytes."""
     data = get_bytes(offset, length)
     if not isinstance(data, bytes):
         raise InputError(
@@ -26,7 +26,7 @@ def fetch(get_bytes: Callable[[int, int], bytes], offset: int, length: int) -> b
 
 
 class FileSource:
-    """get_bytes over a file, for any number of threads."""
+    """get_bytes for a file. Several threads may use it."""
 
     def __init__(self, path: str | os.PathLike):
         if os.fspath(path) == "-":
@@ -42,7 +42,7 @@ class FileSource:
         self._lock = threading.Lock()
 
     def __call__(self, offset: int, length: int) -> bytes:
-        if hasattr(os, "pread"):  # reads without a position, which forked processes would share
+        if hasattr(os, "pread"):  # reads at an offset; forked processes would share the file's position
             return os.pread(self._file.fileno(), length, offset)
         with self._lock:
             self._file.seek(offset)
@@ -52,8 +52,8 @@ class FileSource:
         self._file.close()
 
 
-class Start:
-    """A cursor over the beginning of a stream; `at` is the position of the next byte to take."""
+class Cursor:
+    """A cursor over the beginning of a stream. `at` is the position of the next byte."""
 
     def __init__(self, get_bytes: Callable[[int, int], bytes], size: int | None):
         self._get_bytes, self._size = get_bytes, size
@@ -70,7 +70,7 @@ class Start:
         return data
 
     def section(self, name: str, limit: int) -> bytes:
-        """The bytes of a section, its length having been read and judged."""
+        """The bytes of a section, after its length is read and checked."""
         length = shift = 0
         while True:
             byte = self.take(1, f"{name} section")[0]
@@ -87,7 +87,7 @@ class Start:
         return self.take(length, f"{name} section")
 
     def take_checked(self, length: int, since: int, part: str, error: type[BitstreamError]) -> bytes:
-        """The next bytes; after them must stand the CRC-32 of everything from `since` to their end."""
+        """The next bytes, which must be followed by the CRC-32 of everything from `since` to their end."""
         data = self.take(length + 4, part)
         if struct.unpack("<I", data[length:])[0] != zlib.crc32(self.data[since : self.at - 4]):
             raise error(f"the {part} does not match its checksum: the stream is damaged; fetch it again")

@@ -1,4 +1,4 @@
-"""The numbers of the format: written down, never derived. A retired number stays listed and is not reused."""
+"""The numbers of the format. They are written down, never derived. A retired number stays listed and is not reused."""
 
 MAGIC = b"\xd2RSC"
 VERSION = 1

@@ -1,1 +1,1 @@
-"""The edge: parses the command line, calls the library, reports. One click command per file."""
+"""The command line: parses arguments, calls the library, prints results. One click command per file."""

@@ -1,4 +1,4 @@
-"""`rscodec batch`: many scenes, here or on many machines."""
+"""`rscodec batch`: encodes or decodes many scenes, on this machine or on many."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from rscodec.cli import encode as encode_one
 from rscodec.cli import options
 from rscodec.cli.output import print_json
 from rscodec.cli.progress import bars
+from rscodec.cli.spelling import spelled
 
 ENCODE = (
     "quality",
@@ -30,7 +31,7 @@ DECODE = ("bands", "driver", "creation_options", "on_error", "weights", "device"
 
 
 def settings_of(command: click.Command, names: tuple[str, ...]) -> list[click.Parameter]:
-    """Options of the command for one scene, which mean the same for many."""
+    """Those options of the command for one scene that mean the same for many."""
     return [param for param in command.params if param.name in names]
 
 
@@ -41,20 +42,22 @@ out_option = click.option(
 asset_option = click.option(
     "--asset",
     metavar="KEY",
-    help="Asset to take of each STAC item.",
+    help="Asset to take from each STAC item.",
     show_default="the one with the role data, or the stream",
 )
-resume_option = click.option("--resume", is_flag=True, help="Go on: keep what the report in DEST says is done.")
+resume_option = click.option(
+    "--resume", is_flag=True, help="Resume: keep outputs that the report in DEST lists as done."
+)
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @options.debug_option
 def command() -> None:
-    """Encode or decode many scenes, on one process, several, or many machines.
+    """Encode or decode many scenes, in one process, in several, or on many machines.
 
     INPUTS are files, URLs, quoted patterns such as "2024/**/*.tif", a .txt list of these, or a .json file with a STAC
-    item or item collection. DEST gets one output for each, and a report with a row for each.
+    item or item collection. DEST receives an output for each scene, and a report with a row for each.
     """
 
 
@@ -76,7 +79,7 @@ def encode(
     max_error: float | None,
     **settings,
 ) -> None:
-    """Compress INPUTS, each into a .bin file of its name. The settings are those of `rscodec encode`."""
+    """Compress each of INPUTS to a .bin file with its name. The settings are those of `rscodec encode`."""
     run("encode", inputs, settings | encode_one.operating_point(quality, bpp, psnr, max_error))
 
 
@@ -98,14 +101,14 @@ def decode(inputs: tuple[str, ...], driver: str | None, creation_options: tuple,
 def run(verb: str, inputs: tuple[str, ...], settings: dict) -> None:
     from rscodec.batch import run as batch
     from rscodec.batch.inputs import find_inputs
-    from rscodec.concurrency.executors import crew
+    from rscodec.concurrency.executors import executor_for
 
     out, asset, scheduler, workers, resume, overwrite, quiet, as_json = (
         settings.pop(name)
         for name in ("out", "asset", "scheduler", "workers", "resume", "overwrite", "quiet", "as_json")
     )
     found = find_inputs(inputs, asset, streams=verb == "decode")
-    with crew(scheduler, workers) as executor, bars(quiet) as bar:
+    with executor_for(scheduler, workers) as executor, bars(quiet) as bar:
         rows = batch.run(
             batch.Work(verb, settings),
             found,
@@ -118,9 +121,10 @@ def run(verb: str, inputs: tuple[str, ...], settings: dict) -> None:
     if as_json:
         print_json(rows)
     failed = [row for row in rows if row.status == batch.FAILED]
+    command = click.get_current_context().command
     for row in failed:
         where = "" if row.input in row.message else f"{row.input}: "
-        click.echo(f"failed ({row.exit_code}): {where}{row.message}", err=True)
+        click.echo(f"failed ({row.exit_code}): {where}{spelled(row.message, command)}", err=True)
     if not quiet and not as_json:
         kept = sum(row.status == batch.KEPT for row in rows)
         click.echo(

@@ -1,4 +1,4 @@
-"""`rscodec carbon`: forest carbon from imagery."""
+"""`rscodec carbon`: maps forest carbon from imagery."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rscodec.cli import options
 from rscodec.cli.output import print_json, print_table
 from rscodec.cli.progress import progress
 
-FAR = 3.0  # deviations
+FAR = 3.0  # deviations from the training imagery, above which a note is printed
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -22,12 +22,12 @@ def command() -> None:
 @command.command()
 @click.option("-o", "--output", type=options.PATH, required=True, help="The folder to write.")
 @click.option("--size", type=click.IntRange(64, 4096), default=1024, show_default=True, help="Edge in pixels of 16 m.")
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Which county.")
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Seed of the county.")
 @options.overwrite_option
 @options.quiet_option
 @options.debug_option
 def simulate(output: Path, size: int, seed: int, overwrite: bool, quiet: bool) -> None:
-    """Make a county that never existed: imagery, canopy height, relief, climate, an inventory.
+    """Make a simulated county: imagery, canopy height, relief, climate, an inventory.
 
     The same options give the same county.
     """
@@ -52,9 +52,10 @@ def simulate(output: Path, size: int, seed: int, overwrite: bool, quiet: bool) -
 def prepare(
     image: Path, stands: Path, heights: Path, volume: str, output: Path, overwrite: bool, quiet: bool, as_json: bool
 ) -> None:
-    """Spread the timber of an inventory over the pixels of IMAGE, as carbon: density.tif (Mg/ha) and mask.tif.
+    """Distribute the timber of an inventory over the pixels of IMAGE, as carbon: density.tif (Mg/ha) and mask.tif.
 
-    Inventory and canopy heights may be in any CRS; both come onto the pixels of IMAGE. What is left out is said.
+    Inventory and canopy heights may be in any CRS; both are projected onto the pixels of IMAGE. Notes list what is left
+    out.
     """
     from rscodec.carbon import prepare as preparing
 
@@ -70,24 +71,26 @@ def prepare(
 
 @command.command()
 @click.argument("image", type=options.PATH)
-@click.option("--target", type=options.PATH, required=True, help="What `rscodec carbon prepare` made of IMAGE.")
-@click.option("--region", type=options.PATH, show_default="everywhere", help="A raster that is 1 where to learn.")
+@click.option(
+    "--target", type=options.PATH, required=True, help="The folder that `rscodec carbon prepare` made for IMAGE."
+)
+@click.option("--region", type=options.PATH, show_default="everywhere", help="A raster that is 1 where to train.")
 @click.option(
     "--more",
     type=(options.PATH, options.PATH),
     multiple=True,
     metavar="IMAGE FOLDER",
-    help="Another image and its target, to be learnt from as well; may be repeated.",
+    help="Another image and its target to train on; may be repeated.",
 )
 @click.option("--model", type=click.Choice(["iidm", "idm", "unet", "vae", "gan"]), default="iidm", show_default=True)
-@click.option("--run", type=options.PATH, required=True, help="Folder of this run; one that exists goes on.")
-@click.option("--start", type=options.PATH, help="Begin with average.pt of another run, or with a distilled start.pt.")
+@click.option("--run", type=options.PATH, required=True, help="Folder of this run; an existing run resumes.")
+@click.option("--start", type=options.PATH, help="Start from average.pt of another run, or from a distilled start.pt.")
 @click.option("--steps", type=click.IntRange(min=1), default=3000, show_default=True)
 @click.option("--rate", type=options.FiniteRange(0), default=1e-3, show_default=True, help="Learning rate.")
 @click.option("--batch", type=click.IntRange(min=1), default=8, show_default=True)
 @click.option("--crop", type=click.IntRange(min=16), default=64, show_default=True, help="Edge of crops.")
-@click.option("--validate", is_flag=True, help="Keep the northern eighth of each image back, and judge there.")
-@click.option("--minutes", type=options.FiniteRange(0), help="Stop (and save) after this long.")
+@click.option("--validate", is_flag=True, help="Keep the northern eighth of each image back, and evaluate on it.")
+@click.option("--minutes", type=options.FiniteRange(0), help="Stop and save after this many minutes.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @options.threads_option
 @options.quiet_option
@@ -104,9 +107,9 @@ def train(
     quiet: bool,
     **plan,
 ) -> None:
-    """Train a model on IMAGE and its density; RUN/weights.safetensors is then what `predict --model` takes.
+    """Train a model on IMAGE and its density. The result is RUN/weights.safetensors, for `predict --model`.
 
-    Interrupted, it goes on when started again.
+    Run the same command again to resume after an interruption.
     """
     from rscodec.carbon.training.run import CarbonPlan, Ground, train_model
     from rscodec.concurrency.torch_lock import turn
@@ -117,20 +120,20 @@ def train(
             ground = ground.beside(Ground.load(*other, None))
         train_model(model, ground, run, CarbonPlan(**plan), (lambda line: None) if quiet else click.echo, start)
     if not quiet:
-        click.echo(f"{run / 'weights.safetensors'}: what `rscodec carbon predict --model` takes")
+        click.echo(f"{run / 'weights.safetensors'}: for `rscodec carbon predict --model`")
 
 
 @command.command()
 @click.argument("scene", type=options.PATH)
 @click.option("-o", "--output", type=options.PATH, required=True, help="The folder to write.")
-@click.option(
-    "--model", required=True, metavar="NAME|FILE", help="Who draws the map: iidm, unet, vae, gan, or a weights file."
-)
+@click.option("--model", required=True, metavar="NAME|FILE", help="The model: iidm, unet, vae, gan, or a weights file.")
 @options.bands_option
-@click.option("--stands", type=options.PATH, help="Polygons of forest: the map is of them, and has totals of each.")
-@click.option("--draws", type=click.IntRange(1, 64), default=8, show_default=True, help="Maps that are averaged.")
-@click.option("--allow-synthetic", is_flag=True, help="Also of imagery that a model generated.")
-@click.option("--weights", type=options.PATH, help="Of a compressed SCENE: its weights, instead of the packaged ones.")
+@click.option(
+    "--stands", type=options.PATH, help="Polygons of forest: the map covers them, and totals are computed for each."
+)
+@click.option("--draws", type=click.IntRange(1, 64), default=8, show_default=True, help="Maps to average.")
+@click.option("--allow-synthetic", is_flag=True, help="Accept imagery that a model generated.")
+@click.option("--weights", type=options.PATH, help="Weights file for a compressed SCENE, instead of the packaged one.")
 @options.device_option
 @options.threads_option
 @options.overwrite_option
@@ -140,8 +143,8 @@ def train(
 def predict(scene: Path, output: Path, model: str, quiet: bool, as_json: bool, **settings) -> None:
     """Map the carbon of SCENE, a raster or a compressed file: density.tif and spread.tif (Mg/ha), mask.tif, totals.csv.
 
-    Bands are blue, green, red and near infrared of 16 m, reflectance times 10,000. Enhanced or upsampled imagery is no
-    measurement, and refused.
+    Bands are blue, green, red and near infrared of 16 m, in reflectance times 10,000. Enhanced or upsampled imagery is
+    refused, because generated pixels are no measurement.
     """
     from rscodec.carbon.predict import predict_file
 
@@ -151,25 +154,27 @@ def predict(scene: Path, output: Path, model: str, quiet: bool, as_json: bool, *
         print_json(made)
     elif not quiet:
         spread = "" if made.tonnes_spread is None else f" (maps differ by {made.tonnes_spread:.0f} t)"
-        where = "the polygons" if made.totals else "whatever is valid"
+        where = "the polygons" if made.totals else "valid pixels"
         click.echo(
             f"{made.path}: {made.tonnes:.0f} t of carbon{spread} on {made.hectares:.0f} ha of {where}, "
             f"by {made.model}, trained on {made.trained_on}"
         )
         if made.far > FAR:
-            click.echo(f"the imagery is {made.far:.0f} deviations away from that of the training: doubt this map")
+            click.echo(
+                f"the imagery is {made.far:.0f} deviations away from the training imagery; do not rely on this map"
+            )
 
 
 @command.command("eval")
-@click.option("--simulated", is_flag=True, required=True, help="On the test region of the simulated county.")
-@click.option("--draws", type=click.IntRange(1, 64), default=8, show_default=True, help="Maps that are averaged.")
-@click.option("--maps", type=options.PATH, help="Draw the maps into this PNG.")
+@click.option("--simulated", is_flag=True, required=True, help="Evaluate on the test region of the simulated county.")
+@click.option("--draws", type=click.IntRange(1, 64), default=8, show_default=True, help="Maps to average.")
+@click.option("--maps", type=options.PATH, help="Draw the maps to this PNG.")
 @options.threads_option
 @options.quiet_option
 @options.json_option
 @options.debug_option
 def evaluate(simulated: bool, draws: int, maps: Path | None, threads: int | None, quiet: bool, as_json: bool) -> None:
-    """Judge the models that ship, beside least squares, random forest and support vectors."""
+    """Evaluate the models that ship, beside least squares, random forest and support vectors."""
     from rscodec.bitstreams.atomic import AtomicPath
     from rscodec.concurrency.torch_lock import turn
     from rscodec.eval.carbon import county_east

@@ -1,4 +1,4 @@
-"""`rscodec decode`: a file back into a scene, whole or a window."""
+"""`rscodec decode`: decodes a file to a scene, whole or a window."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 from rscodec.bitstreams.errors import TileDamaged
 from rscodec.cli import enhancing, options
 from rscodec.cli import upscale as upscale_scene
-from rscodec.cli.output import tell_guess, tell_lossy
+from rscodec.cli.output import note_guessed, note_lossy
 from rscodec.cli.progress import progress
 from rscodec.enhancers.base import EnhanceSettings
 from rscodec.models.registry import ENHANCERS, UPSAMPLERS
@@ -30,13 +30,13 @@ GENERATED = " or ".join(name for name, offered in (("--enhance", ENHANCED), ("--
     type=int,
     nargs=4,
     metavar="COL ROW WIDTH HEIGHT",
-    help="Decode these pixels only, and read only the tiles they need.",
+    help="Decode only these pixels, and read only the tiles that they need.",
 )
 @click.option(
     "--preview",
     type=click.IntRange(min=1),
     metavar="N",
-    help="A small picture instead, its longest side about N pixels, for a fraction of the work.",
+    help="Write a small picture whose longest side has about N pixels; much faster than decoding the scene.",
 )
 @options.bands_option
 @options.format_option
@@ -46,7 +46,7 @@ GENERATED = " or ".join(name for name, offered in (("--enhance", ENHANCED), ("--
     type=click.Choice(["stop", "nodata"]),
     default="stop",
     show_default=True,
-    help="At a damaged tile: stop, or leave it empty (nodata, NaN or masked) and go on (exit code 4 all the same).",
+    help="At a damaged tile: stop, or leave it empty (nodata, NaN or masked) and continue; the exit code is then 4.",
 )
 @enhancing.by_choice(hidden=not ENHANCED)
 @click.option(
@@ -54,7 +54,7 @@ GENERATED = " or ".join(name for name, offered in (("--enhance", ENHANCED), ("--
     type=upscale_scene.SCALE,
     metavar="SCALE",
     hidden=not UPSCALED,
-    help="Upsample what was decoded, as `rscodec upscale --scale` does; --window counts pixels before.",
+    help="Upsample the decoded pixels, as `rscodec upscale --scale` does; --window is in pixels before upsampling.",
 )
 @options.seed_option(None, f"With {GENERATED}: ", hidden=not GENERATED)
 @options.weights_option
@@ -80,9 +80,9 @@ def command(
     """Reconstruct the scene that STREAM holds."""
     for name, given in (("--window", window), ("--enhance", enhance), ("--upscale", upscale)):
         if preview and given:
-            raise click.UsageError(f"--preview shows the whole scene, roughly: leave {name} away")
+            raise click.UsageError(f"--preview shows the whole scene; omit {name}")
     if upscale and enhance:
-        raise click.UsageError("--upscale generates pixels as well: leave --enhance away")
+        raise click.UsageError("--upscale generates pixels, too; omit --enhance")
     if seed is not None and not (upscale or enhance):
         raise click.UsageError(f"--seed goes with {GENERATED}")
     enhance = enhance and replace(enhance, seed=seed or 0)
@@ -102,7 +102,7 @@ def command(
     if not quiet:
         changed = f"bands enhanced: {', '.join(map(str, result.enhanced)) or 'none'}; " if enhance else ""
         click.echo(f"{result.path}: {result.width} x {result.height} x {result.bands}, {changed}{result.seconds:.1f} s")
-    tell_guess(stream, result)
-    tell_lossy(result)
+    note_guessed(stream, result)
+    note_lossy(result)
     if result.tiles_bad:
-        raise TileDamaged(f"{stream}: left empty in {output}, because damaged: {result.lost}")
+        raise TileDamaged(f"{stream}: left empty in {output} because of damage: {result.lost}")

@@ -1,4 +1,4 @@
-"""`rscodec enhance`: an image that another codec compressed, enhanced."""
+"""`rscodec enhance`: enhances an image that another codec compressed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from rscodec.cli import enhancing, options
-from rscodec.cli.output import tell_guess, tell_lossy
+from rscodec.cli.output import note_guessed, note_lossy
 from rscodec.cli.progress import progress
 from rscodec.enhancers.base import EnhanceSettings
 
@@ -33,17 +33,17 @@ def command(
     quiet: bool,
     **settings,
 ) -> None:
-    """Enhance red, green and blue of IMAGE, which JPEG2000, say, compressed.
+    """Enhance red, green and blue of IMAGE, which another codec compressed, such as JPEG2000.
 
-    The pixels are generated, and tags of the output say so. Other bands, nodata and metadata are copied.
+    The enhanced pixels are generated, and tags of the output say so. Other bands, nodata and metadata are copied.
     """
     from rscodec.api import enhance_file
 
     settings |= {"driver": options.driver_for(output, driver), "creation_options": dict(creation_options)}
     with progress("enhance", quiet) as report:
         result = enhance_file(image, output, enhance, progress=report, **settings)
-    tell_guess(image, result)
-    tell_lossy(result)
+    note_guessed(image, result)
+    note_lossy(result)
     if not quiet:
         bands = ", ".join(map(str, result.bands)) or "none"
         click.echo(f"{result.path}: {result.width} x {result.height}, bands enhanced: {bands}; {result.seconds:.1f} s")

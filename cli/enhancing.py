@@ -1,4 +1,4 @@
-"""The options of whatever enhances, and the settings that they make: one parameter `enhance` of the command."""
+"""The options for enhancing, which a command receives as one parameter `enhance`."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ DETAILS = ("strength", "max_change")
 
 
 def by_choice(hidden: bool = False):
-    """Adds --enhance and what goes with it, but for --seed, which goes with more. `hidden`: no enhancer ships, so only
-    those who train one know of it.
+    """Add --enhance and its options, except for --seed, which others also use. `hidden`: hide them, because no enhancer
+    ships; those who train one can use them.
     """
     model = click.option(
         "--enhance",
         metavar="NAME|FILE",
         hidden=hidden,
-        help="Enhance red, green and blue by this model; the pixels are generated, and tags say so.",
+        help="Enhance red, green and blue with this model; the pixels are generated, and tags say so.",
     )
     force = click.option(
         "--force",
         is_flag=True,
         hidden=hidden,
-        help="With --enhance: also with codec weights that the model was not measured with.",
+        help="With --enhance: accept codec weights that the model was not measured with.",
     )
     return _adding((model, *_details("With --enhance: ", hidden), force), "enhance", (*DETAILS, "force"))
 
 
 def always():
-    """Adds --model and what goes with it."""
+    """Add --model and its options."""
     model = click.option(
         "--model",
         metavar="NAME|FILE",
         required=True,
-        help=f"What enhances: {RASTER_MODELS}, or the weights file of a model that takes rasters.",
+        help=f"The enhancer: {RASTER_MODELS}, or the weights file of a model that takes rasters.",
     )
     return _adding((model, options.seed_option(), *_details("", False)), "model", ("seed", *DETAILS))
 
@@ -52,20 +52,20 @@ def _details(when: str, hidden: bool) -> tuple:
             type=FiniteRange(0, 1),
             hidden=hidden,
             show_default="1",
-            help=f"{when}How much of the change to apply; 0 is none, bit for bit.",
+            help=f"{when}How much of the change to apply; 0 changes nothing.",
         ),
         click.option(
             "--max-change",
             type=FiniteRange(0),
             hidden=hidden,
             show_default="no limit",
-            help=f"{when}Change no pixel by more, in units of the scene.",
+            help=f"{when}The largest change of a pixel, in units of the scene.",
         ),
     )
 
 
 def _adding(added: tuple, model: str, others: tuple[str, ...]):
-    """The options `added`, of which `model` names the enhancer, as one parameter `enhance`."""
+    """Add the options `added`, of which `model` names the enhancer, as one parameter `enhance`."""
 
     def add(command):
         @functools.wraps(command)

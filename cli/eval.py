@@ -1,4 +1,4 @@
-"""`rscodec eval`: the codec and its rivals, measured on the same images."""
+"""`rscodec eval`: measures our codecs and other codecs on the same images."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import click
 from rscodec.cli import options
 from rscodec.cli.output import print_json, print_table
 from rscodec.cli.progress import progress
+from rscodec.cli.spelling import spelled
 from rscodec.upsamplers.base import LARGEST_SCALE
 
 
 class Names(click.ParamType):
-    """Names with commas between them."""
+    """Names separated by commas."""
 
     name = "names"
 
@@ -29,7 +30,7 @@ class Bands(options.BandList):
 
 
 class Scales(click.ParamType):
-    """Factors with commas between them."""
+    """Factors separated by commas."""
 
     name = "scales"
 
@@ -44,14 +45,14 @@ codecs_option = click.option(
     type=Names(),
     default="rscodec:s",
     show_default=True,
-    help="Ours: [ENHANCER:]rscodec:MODEL[:EFFORT][:balance][@WEIGHTS]; +1/2.5/4: qualities.",
+    help="Our codecs: [ENHANCER:]rscodec:MODEL[:EFFORT][:balance][@WEIGHTS]; append +1/2.5/4 for other qualities.",
 )
 anchors_option = click.option(
     "--anchors",
     type=Names(),
     default="jpeg2000,bpg,vvc,vtm",
     show_default=True,
-    help="[ENHANCER:]NAME; +P/P/P: its parameters. An unknown name is answered with all.",
+    help="Anchors: [ENHANCER:]NAME; append +P/P/P for other parameters. The error for an unknown name lists all.",
 )
 eval_bands_option = click.option(
     "--bands", type=Bands(), default="1-3", show_default=True, help="Bands to code, counted from 1, or all."
@@ -62,18 +63,18 @@ pictures_option = click.option(
     type=click.IntRange(min=0),
     default=4,
     show_default=True,
-    help="How many images the report lets one look at.",
+    help="How many images the report shows.",
 )
-resume_option = click.option("--resume", is_flag=True, help="Go on with the results that --out holds.")
+resume_option = click.option("--resume", is_flag=True, help="Resume from the results in --out.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @options.debug_option
 def command() -> None:
-    """Measure rate, distortion and speed, ours and that of other codecs, and super-resolution.
+    """Measure rate, distortion and speed of our codecs and others, and super-resolution.
 
-    IMAGES are files, folders, or data sets under RSCODEC_DATA that the project lists, such as test/ucmerced,
-    or files of these.
+    IMAGES are files, folders, or data sets under RSCODEC_DATA that the project lists, such as test/ucmerced, or files
+    in them.
     """
 
 
@@ -88,7 +89,7 @@ def command() -> None:
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="Processes. More than one disturbs the times that are measured.",
+    help="Processes. More than one disturbs measured times.",
 )
 @pictures_option
 @resume_option
@@ -107,9 +108,9 @@ def rd(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Code IMAGES at every operating point, and say how many bits are saved at equal quality.
+    """Code IMAGES at every operating point, and report the bits saved at equal quality.
 
-    Every row is on disk as soon as it is measured: an interrupted run goes on with --resume.
+    Every row is written as soon as it is measured: --resume continues an interrupted run.
     """
     from rscodec.eval.datasets import images as find_images
     from rscodec.eval.plots import write_curves
@@ -141,8 +142,10 @@ def rd(
 @codecs_option
 @anchors_option
 @eval_bands_option
-@click.option("--repeats", type=click.IntRange(min=1), default=3, show_default=True, help="Runs of each, in turn.")
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads of ours.")
+@click.option(
+    "--repeats", type=click.IntRange(min=1), default=3, show_default=True, help="Runs of each contender, in turn."
+)
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads of our codecs.")
 @options.quiet_option
 @options.json_option
 @options.debug_option
@@ -158,7 +161,7 @@ def speed(
 ) -> None:
     """Time every codec on IMAGE: megapixels per second, peak memory, and ratios to the first one named.
 
-    They run in turn, each in its own process. Take a scene of some megapixels, such as `rscodec sample` makes.
+    Codecs run in turn, each in its own process. Use a scene of some megapixels, such as one from `rscodec sample`.
     """
     from rscodec.eval.datasets import images as find_images
     from rscodec.eval.speed import speed as measure_speed
@@ -206,14 +209,14 @@ def speed(
     type=Names(),
     default="bicubic",
     show_default=True,
-    help="bicubic, upsamplers, weights files of upsamplers; NAME:deterministic leaves out what is random.",
+    help="bicubic, upsamplers, weights files of upsamplers; NAME:deterministic omits random numbers.",
 )
 @click.option(
     "--degradation",
     type=click.Choice(["bicubic", "degraded"]),
     default="bicubic",
     show_default=True,
-    help="How images are shrunk; degraded: with blur, noise and JPEG of random strength, at fixed seeds.",
+    help="How images are shrunk; degraded: with blur, noise and JPEG of random strength, with fixed seeds.",
 )
 @click.option("--out", type=options.PATH, required=True, help="Folder for table, curves and report.")
 @pictures_option
@@ -234,10 +237,10 @@ def sr(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Shrink IMAGES, upsample them again, and say how far from the original that is.
+    """Shrink IMAGES, upsample them again, and report the difference from the original.
 
-    Bands 1 to 3 of uint8. Shrinking is bicubic without aliasing unless --degradation says otherwise, to whole pixels.
-    Every row is on disk as soon as it is measured: an interrupted run goes on with --resume.
+    Uses bands 1 to 3 of uint8. Shrinking is bicubic without aliasing, unless --degradation says otherwise.
+    Every row is written as soon as it is measured: --resume continues an interrupted run.
     """
     from rscodec.eval.datasets import images as find_images
     from rscodec.eval.plots import write_scale_curves
@@ -294,9 +297,9 @@ def _print_sr(sets: dict) -> None:
     "--model",
     required=True,
     metavar="NAME|FILE",
-    help="Who draws the map: a model that ships, its file, or ols, rf, svr, gbm.",
+    help="The model: one that ships, a weights file, or ols, rf, svr, gbm.",
 )
-@click.option("--draws", type=click.IntRange(1, 64), default=8, show_default=True, help="Maps that are averaged.")
+@click.option("--draws", type=click.IntRange(1, 64), default=8, show_default=True, help="Maps to average.")
 @click.option("--out", type=options.PATH, required=True, help="Folder for table and curves.")
 @options.quiet_option
 @options.json_option
@@ -304,7 +307,7 @@ def _print_sr(sets: dict) -> None:
 def carbon(
     codecs: tuple[str, ...], anchors: tuple[str, ...], model: str, draws: int, out: Path, quiet: bool, as_json: bool
 ) -> None:
-    """Code imagery of the simulated county, map its carbon, and say what that costs the map at each rate."""
+    """Code imagery of the simulated county, map its carbon, and report the error that coding adds at each rate."""
     from rscodec.eval.carbon import task_rate
     from rscodec.eval.plots import write_carbon_curves
 
@@ -362,8 +365,9 @@ def print_deltas(result: dict) -> None:
 
 
 def print_skipped(skipped: dict[str, str]) -> None:
+    command = click.get_current_context().command
     for name, reason in skipped.items():
-        click.echo(f"skipped {name}: {reason}")
+        click.echo(f"skipped {name}: {spelled(reason, command)}")
 
 
 def _number(value: float | None, form: str) -> str:

@@ -1,4 +1,4 @@
-"""`rscodec info`: what a file says of itself. Reads header and index; needs neither torch nor weights."""
+"""`rscodec info`: explains a file. It reads header and index, and needs neither torch nor weights."""
 
 from __future__ import annotations
 
@@ -35,6 +35,6 @@ def command(stream: str | Path, as_json: bool) -> None:
         )
     if lost:
         raise TileDamaged(
-            f"{stream} is cut off: its last {lost} bytes are missing; fetch it again, or decode what is "
-            "there with --on-error nodata"
+            f"{stream} is cut off: its last {lost} bytes are missing; fetch it again, or decode "
+            "what is there with `rscodec decode --on-error nodata`"
         )

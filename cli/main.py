@@ -1,10 +1,10 @@
-"""`rscodec`: finds the command, runs it, and turns whatever it raises into one line and an exit code.
+"""`rscodec`: finds the command, runs it, and turns every error into one line and an exit code.
 
     argv -> Commands (literal tuple, nothing imported) -> cli/<name>.py -> library
                                                                             |
     exit code <- main() <- one line on stderr <- RscodecError, usage error, Ctrl-C, closed pipe
 
-A command module imports only click and its neighbours at the top; torch and rasterio come in when it runs.
+At its top, a command module imports only click and light modules. It imports torch and rasterio when it runs.
 """
 
 from __future__ import annotations
@@ -24,16 +24,17 @@ import click
 from rscodec.bitstreams.errors import InputError, RscodecError
 from rscodec.cli.extras import words_for
 from rscodec.cli.options import Session, debug_option
+from rscodec.cli.spelling import spelled
 
 COMMANDS = (
     ("encode", "Compress a scene."),
     ("decode", "Reconstruct a scene, or a window of it."),
     ("enhance", "Enhance an image that another codec compressed."),
-    ("upscale", "Give a scene more pixels than it had."),
+    ("upscale", "Increase the resolution of a scene."),
     ("batch", "Encode or decode many scenes."),
     ("info", "Explain a compressed file, field by field."),
-    ("verify", "Decode everything and check it."),
-    ("validate", "Compare all that is not pixels."),
+    ("verify", "Decode a file completely and check it."),
+    ("validate", "Compare everything except pixels."),
     ("sample", "Make a synthetic Earth scene."),
     ("eval", "Measure rate, distortion and speed."),
     ("carbon", "Map forest carbon."),
@@ -47,22 +48,22 @@ class ExitCode:
 
 
 EXIT_CODES = (
-    ExitCode(0, "all is well"),
+    ExitCode(0, "success"),
     ExitCode(1, "unexpected error (--debug shows the traceback)"),
     ExitCode(2, "usage: unknown option, missing argument, value out of range"),
     ExitCode(3, "bad input: missing, not an image, unsupported bands or dtype, window outside the scene"),
-    ExitCode(4, "damaged or foreign stream; also a decode that went on past lost tiles"),
-    ExitCode(5, "weights missing, or not those that the stream was made with"),
+    ExitCode(4, "damaged or foreign stream; also a decode that left damaged tiles empty"),
+    ExitCode(5, "weights missing, or not those of the stream"),
     ExitCode(6, "check failed: verify found damage or a difference, validate a difference"),
     ExitCode(7, "output cannot be written: exists, folder missing, disk full"),
     ExitCode(130, "interrupted"),
-    ExitCode(141, "the reader of standard output went away"),
+    ExitCode(141, "the reader of standard output closed it"),
 )
 UNEXPECTED, USAGE, INTERRUPTED, CLOSED_PIPE = 1, 2, 130, 141
 
 
 class Commands(click.Group):
-    """A group that imports a command when it is asked for by name, and for no other reason."""
+    """A group that imports a command only when the command is used."""
 
     rows = COMMANDS
 
@@ -92,11 +93,11 @@ class Commands(click.Group):
 @click.version_option(package_name="rscodec", message="%(prog)s %(version)s")
 @debug_option
 def app() -> None:
-    """Compress remote-sensing scenes with a learned codec. What is not a pixel comes back identical."""
+    """Compress remote-sensing scenes with a learned codec. Metadata and nodata are preserved exactly."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The console entry point: the exit code of one run."""
+    """The console entry point. Returns the exit code."""
     session = Session()
     if argv is None:
         sys.stdout = buffered(sys.stdout)
@@ -112,7 +113,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return fail(usage_line(error), error.exit_code)
     except RscodecError as error:
         trace(session)
-        return fail(f"rscodec: error: {error}", error.exit_code)
+        return fail(f"rscodec: error: {spelled(str(error), session.command)}", error.exit_code)
     except ModuleNotFoundError as error:
         trace(session)
         words = words_for(error, next(iter(sys.argv[1:] if argv is None else argv), ""))
@@ -130,7 +131,7 @@ def unexpected(error: Exception, session: Session) -> int:
 
 
 def run(argv: Sequence[str], session: Session) -> int:
-    """Parse and invoke; click's own `main` would print errors and exit by itself."""
+    """Parse and invoke. click's own `main` would print errors and exit."""
     try:
         with app.make_context("rscodec", list(argv) or ["--help"], obj=session) as ctx:
             app.invoke(ctx)
@@ -150,21 +151,21 @@ def fail(line: str, code: int) -> int:
     return code
 
 
-def failure(error: RscodecError) -> click.ClickException:
-    """For click to print and to leave with, where it is not ours to do so."""
-    found = click.ClickException(" ".join(str(error).split()))
+def failure(error: RscodecError, command: click.Command | None) -> click.ClickException:
+    """The error as click's own, where click prints it and sets the exit code."""
+    found = click.ClickException(" ".join(spelled(str(error), command).split()))
     found.exit_code = error.exit_code
     return found
 
 
 class Tool(click.Command):
-    """The command of a script of tools/: there, too, an error of the project is one line and its exit code."""
+    """The command of a script of tools/: prints an error of the project in one line and exits with its code."""
 
     def invoke(self, ctx: click.Context):
         try:
             return super().invoke(ctx)
         except RscodecError as error:
-            raise failure(error) from None
+            raise failure(error, self) from None
 
 
 def trace(session: Session) -> None:
@@ -173,8 +174,8 @@ def trace(session: Session) -> None:
 
 
 def buffered(stream: TextIO) -> TextIO:
-    """Unbuffered, as PYTHONUNBUFFERED has it, Python forgets what a write leaves when the reader of a pipe goes away,
-    and nobody is told. A buffer writes on, and meets the closed pipe.
+    """Add a buffer to unbuffered output (PYTHONUNBUFFERED). Without one, Python loses the rest of a write when the
+    reader of a pipe closes it, and raises no error. A buffer writes the rest and notices the closed pipe.
     """
     if not isinstance(getattr(stream, "buffer", None), io.RawIOBase):
         return stream
@@ -182,6 +183,6 @@ def buffered(stream: TextIO) -> TextIO:
 
 
 def close_stdout() -> int:
-    """Point standard output at nothing, so that the interpreter's last flush does not complain as well."""
+    """Redirect standard output to null, so that the interpreter's last flush does not fail, too."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return CLOSED_PIPE

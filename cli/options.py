@@ -1,4 +1,4 @@
-"""Options that several commands share, and the value types they are made of."""
+"""Options that several commands share, and their value types."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from rscodec.bitstreams.limits import MAX_PIXELS_IN_FILE, MAX_TILE, TILE_UNIT
 from rscodec.concurrency.executors import LOCAL
 from rscodec.stream.remote import is_url
 
-FORMATS = {".png": "PNG", ".jpg": None, ".jpeg": None, ".jp2": None, ".webp": None}  # None: not written, so not feigned
+FORMATS = {".png": "PNG", ".jpg": None, ".jpeg": None, ".jp2": None, ".webp": None}  # None: not written
 
 
 @dataclass
 class Session:
-    """What one run of `rscodec` remembers outside its commands."""
+    """The state of one run of `rscodec`."""
 
     debug: bool = False
+    command: click.Command | None = None  # the command that runs
 
 
 class FiniteRange(click.FloatRange):
-    """A float within bounds; nan and infinity, which compare oddly, are out of every bound."""
+    """A float within bounds. nan and infinity are refused."""
 
     def convert(self, value, param, ctx) -> float:
         number = super().convert(value, param, ctx)
@@ -34,7 +35,7 @@ class FiniteRange(click.FloatRange):
 
 
 class BandList(click.ParamType):
-    """Bands as users of GDAL count them, from 1: `4,3,2`, `1-3`, `1-3,8`."""
+    """Bands, counted from 1 as in GDAL: `4,3,2`, `1-3`, `1-3,8`."""
 
     name = "bands"
 
@@ -44,8 +45,8 @@ class BandList(click.ParamType):
         bands: list[int] = []
         try:
             for part in value.split(","):
-                first, _, last = part.partition("-")
-                bands += range(int(first), int(last or first) + 1)
+                first, dash, last = part.partition("-")
+                bands += range(int(first), int(last if dash else first) + 1)
         except ValueError:
             bands = []
         if not bands or min(bands) < 1 or len(set(bands)) != len(bands):
@@ -54,7 +55,7 @@ class BandList(click.ParamType):
 
 
 class TileEdge(click.IntRange):
-    """A tile edge in pixels: the stream counts it in units."""
+    """A tile edge in pixels: a multiple of the unit in which the stream stores it."""
 
     def __init__(self) -> None:
         super().__init__(TILE_UNIT, MAX_TILE)
@@ -67,7 +68,7 @@ class TileEdge(click.IntRange):
 
 
 class CreationOption(click.ParamType):
-    """A driver's creation option, `COMPRESS=DEFLATE`."""
+    """A creation option of a driver, such as `COMPRESS=DEFLATE`."""
 
     name = "k=v"
 
@@ -80,9 +81,14 @@ class CreationOption(click.ParamType):
         return key.upper(), setting
 
 
-def remember_debug(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
-    if wanted:
-        ctx.find_object(Session).debug = True
+def remember(ctx: click.Context, _param: click.Parameter, debug: bool) -> None:
+    """Remember the command and --debug. Click parses a group before its command, so the command
+    that runs comes last.
+    """
+    session = ctx.ensure_object(Session)
+    session.command = ctx.command
+    if debug:
+        session.debug = True
         library = logging.getLogger("rscodec")
         library.setLevel(logging.DEBUG)
         if not library.handlers:
@@ -90,7 +96,7 @@ def remember_debug(ctx: click.Context, _param: click.Parameter, wanted: bool) ->
 
 
 class InputPath(click.Path):
-    """A file, or a URL (/vsicurl/https://..., too), which has to keep both of its slashes."""
+    """A file or a URL (also /vsicurl/https://...). A Path would merge the two slashes of a URL."""
 
     def __init__(self) -> None:
         super().__init__(path_type=Path)
@@ -107,7 +113,7 @@ debug_option = click.option(
     is_flag=True,
     is_eager=True,
     expose_value=False,
-    callback=remember_debug,
+    callback=remember,
     help="Show the traceback of an error.",
 )
 output_option = click.option("-o", "--output", type=PATH, required=True, help="The file to write.")
@@ -126,7 +132,7 @@ max_pixels_option = click.option(
     default=MAX_PIXELS_IN_FILE,
     show_default=True,
     metavar="N",
-    help="Refuse to write more pixels than N, width x height x bands.",
+    help="Refuse to write more than N pixels (width x height x bands).",
 )
 format_option = click.option(
     "--format",
@@ -148,37 +154,37 @@ scheduler_option = click.option(
     default=LOCAL,
     show_default=True,
     metavar="local|tcp://HOST:PORT",
-    help="Who does the work: this machine, or the workers of a Dask scheduler.",
+    help="Where the work runs: on this machine, or on the workers of a Dask scheduler.",
 )
 workers_option = click.option(
     "--workers",
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="Processes on this machine, a thread each; more than one need Dask.",
+    help="Processes on this machine, with one thread each; more than one requires Dask.",
 )
 
 
 def seed_option(default: int | None = 0, when: str = "", hidden: bool = False):
-    """--seed of whatever generates; without a default it is seen whether the user gave one."""
+    """--seed of commands that generate pixels. Without a default, the command sees whether the user gave one."""
     return click.option(
         "--seed",
         type=click.IntRange(0, 2**63 - 1),
         default=default,
         hidden=hidden,
         show_default="0",
-        help=f"{when}Another seed generates other detail.",
+        help=f"{when}Seed of the generated detail.",
     )
 
 
-quiet_option = click.option("--quiet", is_flag=True, help="No progress bar, no summary.")
+quiet_option = click.option("--quiet", is_flag=True, help="Print no progress bar and no summary.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 
 def driver_for(output: Path, given: str | None) -> str:
-    """The format to write: the one that was given, or the one that the output's name promises."""
+    """The format to write: the given one, or the one of the output's suffix."""
     suffix = output.suffix.lower()
     driver = given or FORMATS.get(suffix, "GTiff")
     if driver is None:
-        raise click.UsageError(f"{output} would be no {suffix} file: name it .tif or .png, or give --format")
+        raise click.UsageError(f"{output} would not be a {suffix} file; name it .tif or .png, or give --format")
     return driver

@@ -1,4 +1,4 @@
-"""How results are printed: JSON for programs, aligned columns for people."""
+"""Prints results: JSON for programs, aligned columns for people."""
 
 from __future__ import annotations
 
@@ -12,24 +12,26 @@ import click
 
 
 def print_json(result) -> None:
-    """A report (dataclass or dict) as strict JSON: paths become text, numbers that are not finite null."""
+    """Print a report (dataclass or dict) as strict JSON: paths become text, and numbers that are not finite become
+    null.
+    """
     click.echo(json.dumps(plain(result), indent=2, allow_nan=False))
 
 
-def tell_guess(scene: str | PathLike, report) -> None:
-    """A note on bands that were taken for red, green and blue of a scene that does not say which they are."""
+def note_guessed(scene: str | PathLike, report) -> None:
+    """Print a note on the bands that were used as red, green and blue because the scene does not name them."""
     if report.guessed:
         click.echo(
-            f"note: {scene} does not say which bands are red, green and blue; "
-            f"{','.join(map(str, report.guessed))} are taken: give --bands R,G,B,... for others",
+            f"note: {scene} does not name its red, green and blue bands; "
+            f"{','.join(map(str, report.guessed))} are used; give --bands R,G,B,... for others",
             err=True,
         )
 
 
-def tell_lossy(report) -> None:
-    """A note on a format of the output that changes pixels once more."""
+def note_lossy(report) -> None:
+    """Print a note if the output format changes pixels again."""
     if report.lossy:
-        click.echo(f"note: {report.lossy} changes pixels once more; nodata may not come back exactly", err=True)
+        click.echo(f"note: {report.lossy} changes pixels again; nodata may not be exact", err=True)
 
 
 def plain(value):
@@ -49,7 +51,7 @@ def plain(value):
 
 
 def print_table(rows: Iterable[tuple], right: tuple[int, ...] = ()) -> None:
-    """Rows of text in columns as wide as their widest cell; `right` lists those aligned to the right."""
+    """Print rows of text in columns as wide as their widest cell. `right` lists the columns aligned to the right."""
     cells = [[str(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:

@@ -1,4 +1,4 @@
-"""Progress bars for people: on standard error, on a terminal, unless asked to be quiet."""
+"""Progress bars on standard error, if it is a terminal and --quiet is not given."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ Report = Callable[[int, int], None]
 
 @contextmanager
 def progress(label: str, quiet: bool) -> Iterator[Report | None]:
-    """What to hand to the library as `progress`: a callable (done, total), or None where nobody looks."""
+    """The `progress` argument of the library: a callable (done, total), or None if no bar is shown."""
     with bars(quiet) as bar:
         yield bar(label, "tiles")
 
 
 @contextmanager
 def bars(quiet: bool) -> Iterator[Callable[[str, str], Report | None]]:
-    """bar(label, unit) for each of several bars, one below the other."""
+    """Several bars below each other: bar(label, unit) makes one."""
     if quiet or not sys.stderr.isatty():
         yield lambda label, unit: None
         return

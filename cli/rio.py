@@ -1,6 +1,6 @@
-"""`rio rscodec`: commands of `rscodec` among those of rasterio.
+"""`rio rscodec`: commands of `rscodec` as a plug-in of rasterio's command line.
 
-An error is a line and the same exit code here as there.
+An error prints one line and gives the same exit code as in `rscodec`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class RioCommands(Commands):
             return super().invoke(ctx)
         except RscodecError as error:
             trace(ctx.obj)
-            raise failure(error) from None
+            raise failure(error, ctx.obj.command) from None
 
 
 @click.group("rscodec", cls=RioCommands)

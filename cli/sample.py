@@ -1,4 +1,4 @@
-"""`rscodec sample`: a synthetic Earth scene, for demos and tests."""
+"""`rscodec sample`: writes a synthetic Earth scene, for demos and tests."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from rscodec.cli import options
 @click.option(
     "--dtype", type=click.Choice(list(DTYPES.values())), default="uint8", show_default=True, help="Type of the pixels."
 )
-@click.option("--nodata", type=float, help="Surround the scene with a collar of this value; nan too.")
-@click.option("--seed", type=click.IntRange(min=0), default=42, show_default=True, help="Which scene.")
+@click.option("--nodata", type=float, help="Surround the scene with a collar of this value; nan is allowed.")
+@click.option("--seed", type=click.IntRange(min=0), default=42, show_default=True, help="Seed of the scene.")
 @options.overwrite_option
 @options.quiet_option
 @options.debug_option
 def command(
     output: Path, size: int, bands: int, dtype: str, nodata: float | None, seed: int, overwrite: bool, quiet: bool
 ) -> None:
-    """Write an image with terrain, water, fields, roads and roofs that never existed.
+    """Write a synthetic image with terrain, water, fields, roads and roofs.
 
     The same options give the same scene.
     """

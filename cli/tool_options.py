@@ -1,4 +1,4 @@
-"""Options that scripts of tools/ share: those of every trainer, and those of everything that exports weights."""
+"""Options that scripts of tools/ share: those of all trainers, and those of all scripts that export weights."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ FOLDER = click.Path(path_type=Path)
 
 
 def gathered(name: str, kind: type) -> Callable:
-    """Hand options to a command as one dataclass: those that are called like its fields, as the argument `name`."""
+    """Pass the options that have the names of a dataclass's fields to a command as one argument
+    `name` of that class.
+    """
 
     def decorate(command: Callable) -> Callable:
         @functools.wraps(command)
@@ -35,10 +37,10 @@ def run_options(
     decay: int = 8000,
     rate: float = 5e-4,
     batch: int = 16,
-    shard: str = "What tools/pack_data.py made.",
+    shard: str = "A shard from tools/pack_data.py.",
     start: str = "average.pt to start from.",
 ) -> Callable:
-    """The options of every trainer, which gets them as `settings`, a RunSettings."""
+    """The options of every trainer, which receives them as `settings`, a RunSettings."""
     return _options(
         click.option("--shard", type=EXISTING, required=True, help=shard),
         click.option("--run", type=FOLDER, required=True, help="Folder of this run."),
@@ -48,18 +50,18 @@ def run_options(
             "--decay", default=decay, show_default=True, help="Steps at the end over which the learning rate falls."
         ),
         click.option("--rate", default=rate, show_default=True, help="Learning rate."),
-        click.option("--batch", default=batch, show_default=True, help="Crops of a batch."),
+        click.option("--batch", default=batch, show_default=True, help="Crops in a batch."),
         click.option("--average", default=0.999, show_default=True, help="Decay of the moving average."),
         click.option("--device", default=_device, show_default="cuda where there is one, else cpu"),
         click.option("--threads", type=int, help="CPU threads."),
-        click.option("--minutes", type=float, help="Stop (and save) after this long."),
+        click.option("--minutes", type=float, help="Stop and save after this many minutes."),
         click.option("--seed", default=0, show_default=True),
         gathered("settings", RunSettings),
     )
 
 
 def export_options() -> Callable:
-    """The options of every script that exports weights, which gets them as `export`, an Export."""
+    """The options of every script that exports weights, which receives them as `export`, an Export."""
     return _options(
         click.option("--run", type=EXISTING, required=True, help="Folder with average.pt."),
         click.option("--model", required=True, help="Name of the weights, as in the registry."),

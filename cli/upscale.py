@@ -1,4 +1,4 @@
-"""`rscodec upscale`: a scene with more pixels than it had."""
+"""`rscodec upscale`: increases the resolution of a scene."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 
 from rscodec.bitstreams.errors import TileDamaged
 from rscodec.cli import options
-from rscodec.cli.output import tell_guess, tell_lossy
+from rscodec.cli.output import note_guessed, note_lossy
 from rscodec.cli.progress import progress
 from rscodec.upsamplers.base import LARGEST_SCALE, UpscaleSettings
 
@@ -18,17 +18,17 @@ SCALE = options.FiniteRange(1, LARGEST_SCALE, min_open=True)
 @click.command()
 @click.argument("scene", type=options.INPUT)
 @options.output_option
-@click.option("--scale", type=SCALE, required=True, help="How many pixels one becomes, either way: any real number.")
+@click.option("--scale", type=SCALE, required=True, help="Factor by which width and height grow: any real number.")
 @click.option(
     "--model",
     default="e2diff",
     show_default=True,
     metavar="NAME|FILE",
-    help="The upsampler: e2diff, or slimdiff, in one step, for a scale of 4 or 8.",
+    help="The upsampler: e2diff for any scale, slimdiff (in one step) for 4 and 8, or a weights file.",
 )
 @options.seed_option(None)
 @options.bands_option
-@click.option("--weights", type=options.PATH, help="Of a compressed SCENE: its weights, instead of the packaged ones.")
+@click.option("--weights", type=options.PATH, help="Weights file for a compressed SCENE, instead of the packaged one.")
 @options.format_option
 @options.creation_option
 @options.device_option
@@ -50,7 +50,8 @@ def command(
 ) -> None:
     """Upsample SCENE, a raster or a compressed file.
 
-    Red, green and blue are generated, and tags say so; other bands are bicubic. Nodata, masks and place are kept.
+    Red, green and blue are generated, and tags say so; other bands are bicubic. Nodata, masks and georeference are
+    kept.
     """
     settings |= {"driver": options.driver_for(output, driver), "creation_options": dict(creation_options)}
     run(scene, output, UpscaleSettings(model, scale, seed), quiet, **settings)
@@ -64,7 +65,7 @@ def run(scene: str | Path, output: Path, upscale: UpscaleSettings, quiet: bool, 
     if not quiet:
         bands = ",".join(map(str, result.bands)) or "none"
         click.echo(f"{result.path}: {result.width} x {result.height}, bands {bands} generated, {result.seconds:.1f} s")
-    tell_guess(scene, result)
-    tell_lossy(result)
+    note_guessed(scene, result)
+    note_lossy(result)
     if result.tiles_bad:
-        raise TileDamaged(f"{scene}: left empty in {output}, because damaged: {result.lost}")
+        raise TileDamaged(f"{scene}: left empty in {output} because of damage: {result.lost}")

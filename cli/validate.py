@@ -1,4 +1,4 @@
-"""`rscodec validate`: everything about two scenes that is not a pixel, compared."""
+"""`rscodec validate`: compares two scenes in everything except measured pixels."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from rscodec.cli import options
 @options.quiet_option
 @options.debug_option
 def command(scene: str | Path, other: str | Path, quiet: bool) -> None:
-    """Compare all of SCENE and OTHER but pixels that hold a measurement: size, bands, dtype, georeference, tags, alpha,
-    and which pixels are nodata or masked.
+    """Compare SCENE and OTHER in everything except measured pixels: size, bands, dtype, georeference, tags, alpha, and
+    which pixels are nodata or masked.
 
-    Each is a raster or a compressed file. Prints one line for each difference and fails if there is any.
+    Each is a raster or a compressed file. Prints one line for each difference, and fails if there are any.
     """
     from rscodec.api import validate_files
 

@@ -1,4 +1,4 @@
-"""`rscodec verify`: decodes a whole file and says whether all is well."""
+"""`rscodec verify`: decodes a whole file and checks it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from rscodec.cli.progress import progress
 
 @click.command()
 @click.argument("stream", type=options.INPUT)
-@click.option("--against", type=options.INPUT, metavar="SCENE", help="Compare with the scene that it was made from.")
+@click.option(
+    "--against", type=options.INPUT, metavar="SCENE", help="Compare with the scene that the file was made from."
+)
 @click.option(
     "--bands",
     type=options.BandList(),
@@ -38,11 +40,11 @@ def command(
 ) -> None:
     """Decode all of STREAM, print its checksums, and fail unless every tile is sound.
 
-    With --against also PSNR with its peak, and RMSE and the largest error in the units of the scene, over all
-    valid pixels; nodata and metadata must then be identical.
+    With --against, also print PSNR with its peak, and RMSE and the largest error in the units of the scene, over all
+    valid pixels. Nodata and metadata must then be identical.
     """
     if bands and against is None:
-        raise click.UsageError("--bands are those of a scene to compare with: give --against, too")
+        raise click.UsageError("--bands selects bands of the scene to compare with; give --against, too")
 
     from rscodec.api import verify_file
 
@@ -73,7 +75,7 @@ def text(name: str, value) -> str:
 
 
 def faults(result) -> list[str]:
-    """Why `ok` is false, in words."""
+    """The reasons why `ok` is false."""
     found = []
     if result.tiles_bad:
         found.append(f"{result.tiles_bad} of {result.tiles} tiles are damaged: {result.lost}")

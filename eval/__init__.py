@@ -1,1 +1,1 @@
-"""The measurements: any codec row and any anchor, on any folder of scenes. Nothing here changes a model."""
+"""Measures any codec and any anchor on any folder of scenes. Nothing here changes a model."""

@@ -1,10 +1,10 @@
-"""Bjontegaard deltas: Akima interpolation by the bjontegaard package, per image, then averaged.
+"""Bjontegaard deltas: Akima interpolation with the bjontegaard package for each image, then the mean over images.
 
-    BD-rate   mean difference in rate, in %, over the qualities that both curves reach; negative: fewer bits
+    BD-rate   mean difference in rate, in %, over the qualities that both curves reach; negative means fewer bits
     BD-PSNR   mean difference in quality, in dB, over the rates that both curves reach
 
-The overlap is how much of the anchor's own range both share, and is stated with every figure. An image whose curves
-share less than MIN_OVERLAP, or one of whose curves has too few points, has no figure, and is counted.
+The overlap is the share of the anchor's range that both curves cover; every figure states it. An image has no figure if
+its curves share less than MIN_OVERLAP, or if one of them has too few points. Such images are counted.
 """
 
 from __future__ import annotations
@@ -34,11 +34,13 @@ class Delta:
     overlap_min: float
     images: int
     images_without_overlap: int
-    reason: str | None  # why there is no figure
+    reason: str | None  # the reason if there is no figure
 
 
 def frontier(points: Iterable[tuple[float, float]]) -> np.ndarray:
-    """(rate, quality) sorted by rate, without those that another point beats: both columns rise, as Akima needs."""
+    """The points (rate, quality) sorted by rate, without points that another one beats. Both columns rise, as Akima
+    needs.
+    """
     kept: list[tuple[float, float]] = []
     for rate, quality in sorted(point for point in points if all(map(math.isfinite, point))):
         if not kept or (quality > kept[-1][1] and rate > kept[-1][0]):
@@ -47,13 +49,13 @@ def frontier(points: Iterable[tuple[float, float]]) -> np.ndarray:
 
 
 def overlap(anchor: np.ndarray, other: np.ndarray) -> float:
-    """The part of the anchor's range of qualities that both share, 0 to 1."""
+    """The share of the anchor's range of qualities that both curves cover, 0 to 1."""
     low, high = max(anchor[0, 1], other[0, 1]), min(anchor[-1, 1], other[-1, 1])
     return max(0.0, high - low) / (anchor[-1, 1] - anchor[0, 1])
 
 
 def no_figure(anchor: np.ndarray, other: np.ndarray) -> str | None:
-    """Why two frontiers have no figure, if so."""
+    """The reason why two frontiers have no figure, or None."""
     if min(len(anchor), len(other)) < LEAST_POINTS:
         return f"a curve has fewer than {LEAST_POINTS} points that rise"
     if overlap(anchor, other) < MIN_OVERLAP:
@@ -62,7 +64,7 @@ def no_figure(anchor: np.ndarray, other: np.ndarray) -> str | None:
 
 
 def image_delta(anchor, other) -> tuple[float, float, float] | None:
-    """(BD-rate in %, BD-quality in dB, overlap) of two lists of (rate, quality); None without enough overlap."""
+    """(BD-rate in %, BD-quality in dB, overlap) of two lists of (rate, quality), or None without enough overlap."""
     import bjontegaard
 
     a, b = frontier(anchor), frontier(other)
@@ -77,7 +79,7 @@ def image_delta(anchor, other) -> tuple[float, float, float] | None:
 
 
 def deltas(curves: dict[str, dict[str, list[tuple[float, float]]]], codec: str, anchor: str, metric: str) -> Delta:
-    """`curves[codec][image]` is a list of (rate, quality); images that both have are compared."""
+    """`curves[codec][image]` is a list of (rate, quality). Images that both codecs have are compared."""
     images = sorted(curves[codec].keys() & curves[anchor].keys())
     found = [delta for image in images if (delta := image_delta(curves[anchor][image], curves[codec][image]))]
     rates, qualities, shared = np.array(found).reshape(-1, 3).T

@@ -1,10 +1,10 @@
-"""Forest carbon: who finds it on the simulated county, and what compression of the imagery does to the map.
+"""Evaluates forest carbon models on the simulated county, and the effect of compressed imagery on the map.
 
-    simulated()    the models that ship, and baselines that learn in the west, judged in the east
-    task_rate()    the east coded by every contender at every rate --> map --> RMSE and bias, beside the error of NDVI;
-                   a row of carbon.csv, at once on disk; carbon.json: curves, and who adds what where JPEG2000 adds 5 %
+    simulated()    the models that ship, and baselines trained in the west, evaluated in the east task_rate()    the
+    east coded by every contender at every rate --> map --> RMSE and bias, beside the error of NDVI; a row of
+    carbon.csv, written at once; carbon.json: curves, and what each codec adds where JPEG2000 adds 5 %
 
-Who draws the map learnt from imagery that nobody compressed.
+The models that draw the maps were trained on uncompressed imagery.
 """
 
 from __future__ import annotations
@@ -34,16 +34,17 @@ from rscodec.models.registry import CARBON
 from rscodec.models.weights import mapper_for, ships
 from rscodec.raster.scene import Scene
 
-SIZE, SEED = 1024, 1  # of the county that figures are of
+SIZE, SEED = 1024, 1  # of the county on which figures are measured
 BY_NAME = {baseline.name: baseline for baseline in BASELINES}
 FITTED = ("ols", "rf", "svr")
-RIVAL, ADDED = "jpeg2000", 5.0  # percent that it adds to the RMSE
+RIVAL, ADDED = "jpeg2000", 5.0  # percent added to the RMSE
 
 
 @dataclass(frozen=True)
 class East:
-    """The county, and the columns that hold its test region: `mask` (h,w) is what is judged of them, `forest` what is
-    forest in them."""
+    """The county, and the columns that contain its test region. In these columns, `mask` (h,w) marks the pixels to
+    evaluate, and `forest` marks forest.
+    """
 
     imagery: np.ndarray
     density: np.ndarray
@@ -81,8 +82,9 @@ def county_east(size: int = SIZE) -> East:
 
 
 def simulated(draws: int, progress: Callable[[int, int], None] | None = None) -> tuple[dict, dict[str, np.ndarray]]:
-    """{"models": {name: scores}}, and by name the maps (h,w) of the east. Nothing that ships is trained; baselines
-    learn the training region anew."""
+    """Returns {"models": {name: scores}}, and the maps (h,w) of the east by name. Models that ship are not trained
+    again; baselines are fitted to the training region.
+    """
     where, maps = county_east(), {}
     fitted = [(name, kind) for kind in KINDS for name in FITTED]
     shipping = [row.name for row in CARBON if ships(row)]
@@ -101,8 +103,9 @@ def simulated(draws: int, progress: Callable[[int, int], None] | None = None) ->
 
 @dataclass(frozen=True)
 class CarbonRow:
-    """A line of carbon.csv. `model` draws the map; the rate is that of the whole file; `added_percent` says by how much
-    the RMSE of the map is larger than without compression."""
+    """A line of carbon.csv. `model` draws the map. The rate is that of the whole file. `added_percent`: the increase of
+    the map's RMSE over uncompressed imagery.
+    """
 
     codec: str
     version: str
@@ -123,9 +126,11 @@ def task_rate(
     draws: int,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict:
-    """`model`: one that ships, a weights file, or a baseline, which then learns from pixels and their neighbours."""
+    """`model`: a model that ships, a weights file, or a baseline, which is then fitted to pixels and their
+    neighbourhoods.
+    """
     if (out / "carbon.csv").exists():
-        raise OutputError(f"{out / 'carbon.csv'} exists; give another --out")
+        raise OutputError(f"{out / 'carbon.csv'} exists; give another `out`")
     where, (taking_part, skipped) = county_east(), line_up([*codecs, *anchors])
     scene = Scene(where.east, metadata={"descriptions": list(BANDS)})
     if model in BY_NAME:
@@ -173,8 +178,9 @@ def task_rate(
 
 
 def curves(rows: list[CarbonRow]) -> dict:
-    """Points of each codec by rising rate, and `at`: the rate at which JPEG2000 adds 5 % for the last time, with what
-    every codec that reaches it adds there (linear between the points)."""
+    """The points of each codec by rising rate, and `at`: the highest rate at which JPEG2000 adds 5 %, with the increase
+    of every codec at that rate (linear between points).
+    """
     found: dict[str, list[dict]] = {}
     for row in sorted(rows, key=lambda row: row.rate_bpp_file):
         point = asdict(row)

@@ -1,9 +1,9 @@
-"""Whoever takes part in a measurement: a codec of ours, an anchor, or one of them enhanced, behind the same calls.
+"""The contenders of a measurement, with one interface: our codecs, anchors, and either of them enhanced.
 
     scene --prepare, not timed--> scene --encode(parameter)--> file's bytes --decode--> pixels (B, H, W)
 
-A codec is asked for as `rscodec:NAME`, with `:EFFORT`, then with `@WEIGHTS`, then with `+QUALITY/QUALITY...` for other
-operating points than its own; an anchor as `NAME` or `NAME+PARAMETER/PARAMETER...`.
+A codec is specified as `rscodec:NAME`, optionally followed by `:EFFORT`, `@WEIGHTS` and `+QUALITY/QUALITY...` for other
+operating points. An anchor is specified as `NAME` or `NAME+PARAMETER/PARAMETER...`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from rscodec.enhancers.base import EnhanceSettings
 from rscodec.enhancers.scene import EnhancedScene
 from rscodec.eval import anchors
 from rscodec.eval.anchors.base import Anchor
-from rscodec.generative.picture import SourcePicture, band_colours, said_colours
+from rscodec.generative.picture import SourcePicture, band_colours, named_colours
 from rscodec.models.registry import ENHANCERS
 from rscodec.models.weights import codec_for_encoding, enhancer_for
 from rscodec.raster.fill import fill_invalid
@@ -43,7 +43,7 @@ BALANCE = "balance"
 
 @dataclass(frozen=True)
 class Parts:
-    """Bytes of a file that are not coded pixels, by what they are for."""
+    """The bytes of a file that are not coded pixels, by purpose."""
 
     header: int = 0
     metadata: int = 0
@@ -51,7 +51,7 @@ class Parts:
 
 
 class OurCodec:
-    """A row of rscodec's registry with its weights, at some effort, all bands alike or balanced."""
+    """A row of rscodec's registry with weights, an effort, and bands balanced or not."""
 
     kind = "codec"
 
@@ -69,7 +69,7 @@ class OurCodec:
         return None
 
     def prepare(self, scene: Scene) -> Scene:
-        """Without the metadata that no anchor carries either; what says which pixels are valid stays."""
+        """The scene without metadata, which anchors do not store either, except for what marks valid pixels."""
         return pixels_only(scene)
 
     def ceiling(self, scene: Scene) -> np.ndarray:
@@ -93,7 +93,9 @@ class OurCodec:
 
 
 class AnchorCodec:
-    """An anchor. Invalid pixels are filled smoothly for it, as for our network, and its mask costs it nothing."""
+    """An anchor. Invalid pixels are filled smoothly, as for our network. The mask does not count as
+    bytes of an anchor.
+    """
 
     kind = "anchor"
 
@@ -107,7 +109,7 @@ class AnchorCodec:
         return self._anchor.refuses(len(scene.pixels), str(scene.pixels.dtype))
 
     def prepare(self, scene: Scene) -> Scene:
-        """With invalid pixels filled; remembered for the next operating point."""
+        """The scene with invalid pixels filled; cached for the next operating point."""
         if self._prepared is None or self._prepared[0] is not scene:
             invalid = ~scene.mask
             filled = fill_invalid(scene.pixels, invalid) if invalid.any() else scene.pixels
@@ -128,7 +130,7 @@ class AnchorCodec:
 
 
 class Enhanced:
-    """A codec or an anchor, and what an enhancer makes of what it decodes."""
+    """A codec or an anchor, followed by an enhancer."""
 
     kind = "enhanced"
 
@@ -145,10 +147,10 @@ class Enhanced:
         self.encode, self.parts = base.encode, base.parts
 
     def decode(self, data: bytes, scene: Scene) -> np.ndarray:
-        """Of a stream the original says what is red, green and blue: names are not coded."""
+        """Decode and enhance. For a stream, the original names red, green and blue, because names are not coded."""
         if isinstance(self._base, OurCodec):
             decoder, every = self._base.decoder(data), range(len(scene.pixels))
-            colours = said_colours(band_colours(scene.metadata, len(every), str(scene.pixels.dtype)), tuple(every))
+            colours = named_colours(band_colours(scene.metadata, len(every), str(scene.pixels.dtype)), tuple(every))
             return enhanced_stream(decoder.reader, decoder, self._settings, "cpu", colours).read(whole(scene))[0]
         found = Scene(self._base.decode(data, scene), scene.classes, scene.metadata)
         picture = SourcePicture(SceneSource(found))
@@ -163,7 +165,7 @@ def whole(scene: Scene) -> Window:
 
 
 def contender(spec: str) -> Contender:
-    """The contender that a specification names. Raises ToolMissing or MissingWeights where it cannot take part."""
+    """The contender of a specification. Raises ToolMissing or MissingWeights if it cannot run."""
     name, _, points = spec.partition("+")
     enhancer, _, base = name.partition(":")
     if enhancer in [row.name for row in ENHANCERS]:
@@ -189,7 +191,7 @@ def contender(spec: str) -> Contender:
 
 
 def pixels_only(scene: Scene) -> Scene:
-    """A scene with no metadata but what says which pixels are valid."""
+    """A scene without metadata, except for what marks valid pixels."""
     kept = {key: value for key, value in scene.metadata.items() if key in ("nodata", "masked")}
     if alpha_bands(scene.metadata):
         kept["colorinterp"] = scene.metadata["colorinterp"]

@@ -1,7 +1,7 @@
-"""Which images a measurement is of: a data set by name, checked against its committed list, or any files and folders.
+"""Finds the images of a measurement: a data set by name, checked against its committed list, or any files and folders.
 
 "test/ucmerced" --eval/datasets/test_ucmerced.json (path, bytes, sha256, bands of files; origin; licence)-->
-$RSCODEC_DATA/test/ucmerced/... , each file what the list says it is
+$RSCODEC_DATA/test/ucmerced/... , each file checked against the list
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from rscodec.bitstreams.errors import InputError
 
 LISTS = Path(__file__).parent / "datasets"
 SUFFIXES = (".tif", ".tiff", ".png", ".jp2", ".jpg")
-HELD_OUT = ("test/ucmerced/*", "test/naip/*")  # what manifests of weights give figures of, under $RSCODEC_DATA
+HELD_OUT = ("test/ucmerced/*", "test/naip/*")  # images of the figures in manifests of weights, under $RSCODEC_DATA
 
 
 @dataclass(frozen=True)
 class Image:
-    """`name` is what results say: set/file, so that rows of different machines are the same rows. `bands`: what a list
-    calls the bands of a file that does not say so itself.
+    """`name`: the name in results, set/file, the same on every machine. `bands`: names of the bands from the list, if
+    the file has none.
     """
 
     name: str
@@ -49,7 +49,7 @@ def images(sources: list[str]) -> list[Image]:
 
 
 def spread(items: list, count: int) -> list:
-    """`count` of them, or all if there are fewer, spread evenly."""
+    """`count` items, spread evenly, or all if there are fewer."""
     count = min(count, len(items))
     return [items[at * len(items) // count] for at in range(count)]
 
@@ -71,13 +71,13 @@ def _of(source: str) -> list[Image]:
 
 
 def _name(path: Path) -> str:
-    """The same as the data set would give it, where the file lies under RSCODEC_DATA; else folder/file."""
+    """The name of a file: as in its data set if it is under RSCODEC_DATA, else folder/file."""
     path, root = path.resolve(), Path(os.environ.get("RSCODEC_DATA") or path).resolve()
     return path.relative_to(root).as_posix() if root in path.parents else f"{path.parent.name}/{path.name}"
 
 
 def dataset(name: str, only: str | None = None) -> list[Image]:
-    """A data set under $RSCODEC_DATA, or one file of it; one that is missing or different is an error that names it."""
+    """A data set under $RSCODEC_DATA, or one file of it. The error for a missing or different file names it."""
     root = os.environ.get("RSCODEC_DATA")
     listing = json.loads((LISTS / f"{name.replace('/', '_')}.json").read_text())
     if not root:
@@ -103,7 +103,7 @@ def checked(path: Path, entry: dict) -> Path:
 
 
 def listing(name: str, folder: Path, origin: str, licence: str) -> dict:
-    """What a committed list says of the images of a folder."""
+    """The committed list for the images of a folder."""
     files = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
     return {
         "name": name,

@@ -1,7 +1,7 @@
-"""What times of ours stand beside: CompressAI's ELIC on the same machine, in the same process.
+"""CompressAI's ELIC, to compare our times with, on the same machine and in the same process.
 
-Elic2022Official in its published size with random weights: its time hardly depends on them; its rate and quality do, so
-they are not looked at.
+It is Elic2022Official in its published size with random weights. Its time hardly depends on the weights; its rate and
+quality do and are not measured.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 MAIN, LATENTS = 192, 320  # N and M of Elic2022Official as published
-UNIT = 64  # of the edges that it takes
+UNIT = 64  # edges must be multiples of this
 
 
 class Elic:
@@ -41,7 +41,7 @@ class Elic:
 
 
 def machine() -> str:
-    """The processor, and what of it is used."""
+    """The processor, its cores, the threads in use and the load."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

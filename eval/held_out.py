@@ -1,4 +1,4 @@
-"""Upsamplers on the held-out images: the figures that manifests of their weights give."""
+"""Evaluates upsamplers on the held-out images, for the figures in manifests of weights."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rscodec.eval.sr import BICUBIC, DETERMINISTIC, sr
 
 
 def held_out(count: int | None = None) -> list[datasets.Image]:
-    """The images that manifests speak of, or `count` of each set, spread over it."""
+    """The images of manifests, or `count` of each set, spread evenly."""
     data, files = Path(os.environ["RSCODEC_DATA"]), []
     for pattern in datasets.HELD_OUT:
         found = sorted(map(str, data.glob(pattern)))
@@ -26,7 +26,9 @@ def against_bicubic(
     degradation: str = BICUBIC,
     deterministic: bool = False,
 ) -> dict:
-    """Of an upsampler: {set: {"bicubic", "ours" and, if wanted, "deterministic": [a point for each scale]}}"""
+    """The figures of an upsampler: {set: {"bicubic", "ours" and optionally "deterministic": [a
+    point for each scale]}}
+    """
     names = {BICUBIC: "bicubic", str(path): "ours"}
     if deterministic:
         names[f"{path}{DETERMINISTIC}"] = "deterministic"

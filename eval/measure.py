@@ -2,7 +2,8 @@
 
     scene --contender.encode--> a file on disk --contender.decode--> pixels --metrics--> Row
 
-Numbers carry their unit in their name. A blank cell was not measured: too small for MS-SSIM, no RGB picture for LPIPS.
+Names of numbers contain the unit. A blank cell was not measured: the image is too small for MS-SSIM, or no RGB picture
+for LPIPS.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from rscodec.raster.scene import Scene
 
 @dataclass(frozen=True)
 class Row:
-    """A line of results.csv. Rates are bits of the whole file over pixels that are valid in some band. `bands_asked`:
-    those to be coded, counted from 1, or `all`.
+    """A line of results.csv. Rates are bits of the whole file over pixels that are valid in at least one band.
+    `bands_asked`: the bands to code, counted from 1, or `all`.
     """
 
     image: str
@@ -63,7 +64,7 @@ class Row:
 
     @property
     def key(self) -> tuple:
-        """What makes a row the same measurement as another, so that it need not be repeated."""
+        """The key of the measurement. A measurement with the same key is not repeated."""
         return self.image, self.bands_asked, self.codec, self.version, self.command, self.parameter
 
 
@@ -121,7 +122,7 @@ def difference(original: np.ndarray, decoded: np.ndarray, valid: np.ndarray) -> 
 
 
 def fidelity(scene: Scene, decoded: np.ndarray) -> dict:
-    """Every metric of a decoded scene, by its column."""
+    """All metrics of a decoded scene, by column."""
     original, valid = scene.pixels, scene.mask
     if decoded.shape != original.shape or decoded.dtype != original.dtype:
         raise CheckError(f"decoded {decoded.shape} {decoded.dtype} for {original.shape} {original.dtype}")
@@ -146,13 +147,13 @@ def fidelity(scene: Scene, decoded: np.ndarray) -> dict:
 
 
 def is_picture(bands: int, height: int, width: int, dtype: str) -> bool:
-    """Whether the first three bands can be judged as an RGB picture."""
+    """Whether the first three bands can be evaluated as an RGB picture."""
     return bands >= 3 and dtype == "uint8" and min(height, width) >= perceptual.EDGE
 
 
 @cache
 def unavailable() -> dict[str, str]:
-    """Metrics whose weights are not to be had, and why; found out once, since it may mean a failed download."""
+    """Metrics whose weights were not found, with reasons. Computed once, since it may try a download."""
     reasons = {}
     for name, load in (("lpips", perceptual.network), ("niqe", niqe.model)):
         try:

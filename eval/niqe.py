@@ -1,10 +1,11 @@
-"""NIQE: how far a picture is from the statistics of pristine ones; no original is needed. Lower is more natural.
+"""NIQE: the distance of a picture from the statistics of pristine pictures. It needs no original. Lower is more
+natural.
 
     luma --(I - mean) / (deviation + 1)--> contrast-normalised, at two scales
       96 x 96 blocks --18 moments a scale--> features --mean, covariance--> distance to the pristine model
 
 Mittal, Soundararajan, Bovik, "Making a Completely Blind Image Quality Analyzer", 2012. The pristine model is theirs
-(niqe_pris_params.npz in the folder of metric weights); without it the metric is unavailable.
+(niqe_pris_params.npz in the folder of metric weights). Without it, the metric is unavailable.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ SHAPES = np.arange(0.2, 10, 0.001)
 
 @cache
 def model() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean and covariance of pristine features, and the window they were taken with."""
+    """Mean and covariance of pristine features, and the window that was used for them."""
     folder = weights_folder()
     path = folder / MODEL if folder else None
     if path is None or not path.is_file():
@@ -40,7 +41,7 @@ def _ratios() -> np.ndarray:
 
 
 def niqe(picture: np.ndarray) -> float | None:
-    """NIQE of a uint8 RGB picture (3, H, W); None under 192 pixels a side, where there are too few blocks."""
+    """NIQE of a uint8 RGB picture (3, H, W). None below 192 pixels a side, because there are too few blocks."""
     from scipy.ndimage import correlate
 
     mean_pristine, covariance_pristine, window = model()
@@ -66,7 +67,7 @@ def niqe(picture: np.ndarray) -> float | None:
 
 
 def _half(luma: np.ndarray) -> np.ndarray:
-    """Half the size, bicubic with antialiasing."""
+    """Halve the size, bicubic with antialiasing."""
     from PIL import Image
 
     size = (luma.shape[1] // 2, luma.shape[0] // 2)

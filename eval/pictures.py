@@ -1,6 +1,6 @@
-"""What the report lets people look at: a few images, each by every contender at nearly the same rate.
+"""Makes the pictures of the report: a few images, each by every contender at nearly the same rate.
 
-rows of an image --interpolate the parameter at the wanted bpp--> encode, decode --> PNG, kept in OUT/pictures
+rows of an image --interpolate the parameter at the wanted bpp--> encode, decode --> PNG, saved in OUT/pictures
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ EDGE = 512
 
 
 def parameter_for(rows: list[Row], rate: float) -> float:
-    """Where the rate of an image's rows would meet `rate`: linear between them, in the logarithm of the rate."""
+    """The parameter at which an image has this rate, interpolated linearly in the logarithm of the rate."""
     ordered = sorted(rows, key=lambda row: row.rate_bpp_file)
     rates = [np.log(row.rate_bpp_file) for row in ordered]
     return float(np.interp(np.log(rate), rates, [row.parameter for row in ordered]))
 
 
 def choose(rows: list[Row], count: int) -> list[str]:
-    """`count` images spread over all that there are."""
+    """`count` images, spread over all."""
     return spread(sorted({row.image for row in rows}), count)
 
 
 def show(scene: Scene, pixels: np.ndarray) -> np.ndarray:
-    """The middle of a scene as a uint8 picture (h, w, 3), stretched as the original's percentiles say."""
+    """The middle of a scene as a uint8 picture (h, w, 3), stretched to the original's percentiles."""
     height, width = pixels.shape[1:]
     top, left = max(0, (height - EDGE) // 2), max(0, (width - EDGE) // 2)
     shown = [0, 1, 2] if len(pixels) >= 3 else [0, 0, 0]
@@ -70,7 +70,7 @@ def pictures(result, out: Path, count: int) -> list[dict]:
 
 
 def _view(scene: Scene, contender, parameter: float, folder: Path, name: str) -> dict:
-    """One decoded picture; what it cost and how good it is are kept in its file's name, so that it is made once."""
+    """One decoded picture. Its rate and quality are stored in its file name, so that it is made only once."""
     label = re.sub(r"\W+", "-", f"{name} {contender.name} {contender.version}")
     stem = f"{label[:80]}-{hashlib.sha256(label.encode()).hexdigest()[:8]}-{parameter:.3f}"
     kept = sorted(folder.glob(f"{stem}_*_*.png"))

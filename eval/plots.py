@@ -1,6 +1,6 @@
-"""Curves of one summary as PNG and SVG: a figure for each set of images, a panel for each metric.
+"""Plots the curves of a summary as PNG and SVG: a figure for each set of images, a panel for each metric.
 
-Codecs and anchors are drawn solid, whatever generates pixels dashed; a finite colour ceiling is a dotted line.
+Lines are solid for codecs and anchors, and dashed for generated pixels. A finite colour ceiling is a dotted line.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ CARBON_PANELS = (
     ("ndvi_mae", "mean error of NDVI"),
 )
 SCALE_PANELS = (("psnr_db", "PSNR (dB)"), ("lpips", "LPIPS"), ("niqe", "NIQE"), ("seconds", "seconds an image"))
-MAP_ROW = 384  # first of what is drawn of the simulated county
+MAP_ROW = 384  # first row of the part of the simulated county that is drawn
 MAPS_A_LINE = 4
 OURS = ("#c1272d", "#f08a4b", "#7d1538", "#e75480")
 OTHERS = ("#1f5fa8", "#2a8c4a", "#8a4fa3", "#c77f1a", "#4a4a4a", "#1a9aa0", "#a8731f", "#6b8e23")
 
 
 def colours(codecs: list[str]) -> dict[str, str]:
-    """Ours are red everywhere; what is enhanced has the colour of what it enhances; the others keep their order."""
+    """Ours are always red. An enhanced contender has the colour of its base. The others get colours in order."""
     reds, rest, found = iter(OURS * len(codecs)), iter(OTHERS * len(codecs)), {}
     for codec in sorted(codecs, key=lambda codec: base_of(codec) in codecs):
         ours = codec.startswith("rscodec:")
@@ -42,7 +42,7 @@ def colours(codecs: list[str]) -> dict[str, str]:
 
 
 def model_colours(models: list[str]) -> dict[str, str]:
-    """Those of upsamplers, in their order."""
+    """The colours of upsamplers, in order."""
     return dict(zip(models, OTHERS * len(models), strict=False))
 
 
@@ -50,7 +50,7 @@ def write_curves(summary: dict, out: Path) -> list[Path]:
     written = []
     for name, one in summary["sets"].items():
         panels = [panel for panel in PANELS if any(_line(curve, panel[0]) for curve in one["curves"].values())]
-        if not panels:  # all is lossless
+        if not panels:  # everything is lossless
             continue
         peaks = ", ".join(f"{peak:g}" for peak in one["peak"])
         title = f"{name}: {one['images']} images, peak {peaks}"
@@ -59,7 +59,7 @@ def write_curves(summary: dict, out: Path) -> list[Path]:
 
 
 def write_scale_curves(summary: dict, out: Path) -> list[Path]:
-    """Quality and time over the scale of what rscodec.eval.sr measured."""
+    """Plot quality and time over the scale, from the results of rscodec.eval.sr."""
     written = []
     for name, models in summary["sets"].items():
         measured = [point for points in models.values() for point in points]
@@ -70,15 +70,16 @@ def write_scale_curves(summary: dict, out: Path) -> list[Path]:
 
 
 def write_carbon_curves(summary: dict, out: Path) -> list[Path]:
-    """What rscodec.eval.carbon measured over the rate."""
+    """Plot the results of rscodec.eval.carbon over the rate."""
     codecs, clear = summary["curves"], summary["uncompressed"]
     title = f"simulated county, map by {summary['model']}: {clear['rmse_mg_ha']:.1f} Mg/ha without compression"
     return _figure(CARBON_PANELS, partial(_carbon_panel, codecs), title, out / "carbon")
 
 
 def write_carbon_maps(where, maps: dict, path: Path) -> None:
-    """The imagery and the carbon of a part of the simulated county's east, and what was made of it: `where` is
-    rscodec.eval.carbon's, maps (h,w) are by name."""
+    """Plot imagery, true carbon and estimated maps for a part of the simulated county's east. `where`: from
+    rscodec.eval.carbon. `maps` (h,w) are by name.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -92,7 +93,7 @@ def write_carbon_maps(where, maps: dict, path: Path) -> None:
     axes = figure.subplots(lines, MAPS_A_LINE, squeeze=False)
     for axis in axes.flat:
         axis.set_axis_off()
-    for axis, (name, found) in zip(axes.flat, panels.items(), strict=False):  # the last line may be short
+    for axis, (name, found) in zip(axes.flat, panels.items(), strict=False):  # the last row may have fewer panels
         axis.set_title(name, fontsize=10)
         if found is None:
             axis.imshow(np.clip((bands - low) / (high - low), 0, 1).transpose(1, 2, 0))
@@ -104,7 +105,7 @@ def write_carbon_maps(where, maps: dict, path: Path) -> None:
 
 
 def _figure(panels: list[tuple[str, str]], draw: Callable, title: str, path: Path) -> list[Path]:
-    """draw(axis, metric, label) for each panel, as PNG and SVG."""
+    """Call draw(axis, metric, label) for each panel, and save as PNG and SVG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

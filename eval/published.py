@@ -1,9 +1,9 @@
-"""Published points: what others, or we on another day, measured on images of the known data sets, shown beside ours.
+"""Published points: earlier measurements, by others or by us, on images of the known data sets, shown beside ours.
 
-    eval/baselines/points_*.json  --by name of image-->  rows of kind `published`, judged like those of an anchor
+    eval/baselines/points_*.json  --by name of image-->  rows of kind `published`, treated as those of an anchor
 
-A file says where its points come from, and gives bytes, PSNR and MS-SSIM of each image at each parameter. Only the
-images that it has take part in a comparison with it.
+A file names the source of its points, and gives bytes, PSNR and MS-SSIM of each image at each parameter. A comparison
+with it uses only its images.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NOT_MEASURED = float("nan")
 
 
 def points(images: Collection[str], bands: tuple[int, ...] | None) -> list[Row]:
-    """Rows of all published points on these images, if they are of these bands."""
+    """The rows of all published points on these images, if they are for these bands."""
     rows = []
     for path in sorted((Path(__file__).parent / "baselines").glob("points_*.json")):
         source = json.loads(path.read_text(encoding="utf-8"))

@@ -1,9 +1,9 @@
-"""Rate and distortion of every contender on every image: plan, resume, run, summarise.
+"""Measures rate and distortion of every contender on every image: plans, resumes, runs, summarises.
 
-images x contenders x parameters  -  what results.csv holds already  =  points to measure
+images x contenders x parameters  -  rows already in results.csv  =  points to measure
                                                                            |  --jobs processes
-results.csv, a row at a time  <--------------------------------------------+
-    |--> bd.json: mean curves, BD-rates, what was skipped and why
+results.csv, row by row  <--------------------------------------------+
+    |--> bd.json: mean curves, BD-rates, skipped contenders and reasons
     |--> rscodec.eval.plots, rscodec.eval.report
 """
 
@@ -32,7 +32,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Point:
-    """One measurement to make. `bands` as a user gives them: 1-based, or None for all."""
+    """One measurement to make. `bands`: 1-based, or None for all."""
 
     spec: str
     parameter: float
@@ -42,7 +42,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Result:
-    """`summary` is what bd.json says; the rest is what a report needs to show pictures. By name."""
+    """`summary`: the content of bd.json. The other fields are needed for the pictures of a report, by name."""
 
     summary: dict
     rows: list[Row]
@@ -62,10 +62,10 @@ def rd(
     resume: bool = False,
     progress: Progress | None = None,
 ) -> Result:
-    """Measure, and write results.csv and bd.json into `out`."""
+    """Measure, and write results.csv and bd.json to `out`."""
     table_path = out / "results.csv"
     if table_path.exists() and not resume:
-        raise OutputError(f"{table_path} exists; give --resume to go on with it, or another --out")
+        raise OutputError(f"{table_path} exists; give `resume=True` to go on with it, or another `out`")
     specs = [*codecs, *anchors]
     if not specs:
         raise InputError("nothing to measure: name a codec or an anchor")
@@ -93,7 +93,7 @@ def rd(
 
 
 def line_up(specs: Iterable[str]) -> tuple[dict, dict[str, str]]:
-    """(contenders by specification, why others cannot take part)."""
+    """(contenders by specification, reasons why others cannot run)."""
     found, skipped = {}, {}
     for spec in dict.fromkeys(specs):
         try:
@@ -108,7 +108,7 @@ def line_up(specs: Iterable[str]) -> tuple[dict, dict[str, str]]:
 
 
 def plan(found: dict, images: list[Image], bands, rows: list[Row]) -> tuple[list[Point], dict[str, str]]:
-    """(points that no row covers, image by image; refusals in words)."""
+    """(points without a row, image by image; refusals as text)."""
     done = {row.key for row in rows}
     points, refused = [], {}
     for image in images:
@@ -128,7 +128,7 @@ def plan(found: dict, images: list[Image], bands, rows: list[Row]) -> tuple[list
 
 
 def metrics_left_out(rows: list[Row]) -> dict[str, str]:
-    """Why pictures have no LPIPS or no NIQE, and scenes of more bands no NDVI, if so."""
+    """The reasons why pictures have no LPIPS or NIQE, and scenes of more bands no NDVI, if so."""
     pictures = [row for row in rows if is_picture(row.bands, row.height, row.width, row.dtype)]
     reasons = dict(unavailable()) if any(None in (row.lpips, row.niqe) for row in pictures) else {}
     nameless = list(dict.fromkeys(row.image for row in rows if row.bands > 3 and row.ndvi_mae is None))
@@ -141,7 +141,7 @@ def metrics_left_out(rows: list[Row]) -> dict[str, str]:
 
 
 def measured(points: list[Point], jobs: int) -> Iterator[Row]:
-    """The rows of the points, as they come."""
+    """Yield the rows of the points, as they finish."""
     if jobs == 1:
         yield from map(row_of, points)
         return
@@ -163,8 +163,8 @@ def row_of(point: Point) -> Row:
 
 @lru_cache(maxsize=2)
 def load(path: Path, bands: tuple[int, ...] | None, names: tuple[str, ...] = ()) -> Scene:
-    """A scene with those of the bands that it has, all if it has none of them. `names`: of all bands, for a file that
-    gives them none.
+    """Load a scene with the bands that it has; all bands if it has none of them. `names`: of all bands, for a file
+    without names.
     """
     scene = Scene.load(path)
     every = tuple(range(1, len(scene.pixels) + 1))

@@ -1,4 +1,4 @@
-"""report.html: one file that opens from disk without a network.
+"""Writes report.html: one file that opens from disk, without a network.
 
 curves, tables, skips, pictures --JSON--> page.html with page.css and page.js inside
 """
@@ -45,7 +45,7 @@ PREFACE = (
 
 
 def write_report(result, out: Path, count: int) -> Path:
-    """`result` of rscodec.eval.rd.rd; `count` images to look at."""
+    """Write the report of a `result` of rscodec.eval.rd.rd, with pictures of `count` images."""
     codecs = list(result.contenders)
     return write_page(out, {
         "title": "Rate and distortion",
@@ -61,7 +61,7 @@ def write_report(result, out: Path, count: int) -> Path:
 
 
 def _set(one: dict) -> dict:
-    """Curves and tables of a set of the summary."""
+    """The curves and tables of a set of the summary."""
     curves = {
         codec: {"dashed": curve["kind"] not in ("codec", "anchor"), "points": curve["points"]}
         for codec, curve in one["curves"].items()
@@ -87,7 +87,9 @@ def _set(one: dict) -> dict:
 
 
 def table(name: str, title: str, columns: list[list], rows: list[list]) -> dict:
-    """A table of the page. A column is [label], or of numbers [label, digits], or [label, digits, sign of the good]."""
+    """A table of the page. A column is [label], or for numbers [label, digits] or [label, digits,
+    sign of good values].
+    """
     return {"id": name, "title": title, "columns": columns, "rows": rows}
 
 
@@ -98,7 +100,7 @@ def write_page(out: Path, data: dict) -> Path:
 
 
 def page(data: dict) -> str:
-    """The page with its data. `</` is broken up, so that no text can end the script element."""
+    """The page with its data. `</` is escaped, so that no text can end the script element."""
     text = json.dumps(_finite(data), allow_nan=False).replace("</", "<\\/")
     html = (PAGE / "page.html").read_text(encoding="utf-8")
     for mark, part in (("{{css}}", _part("page.css")), ("{{js}}", _part("page.js")), ("{{data}}", text)):
@@ -111,7 +113,7 @@ def _part(name: str) -> str:
 
 
 def _finite(value):
-    """Infinities, which JSON does not know, as null."""
+    """Replace infinities by null, because JSON has no infinity."""
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list):

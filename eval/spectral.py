@@ -1,4 +1,4 @@
-"""What a spectral user loses: the angle between spectra, and the error of NDVI."""
+"""Spectral errors: the angle between spectra, and the error of NDVI."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import numpy as np
 
 
 def spectral_angle_deg(original: np.ndarray, decoded: np.ndarray, valid: np.ndarray) -> float | None:
-    """Mean angle in degrees between the spectra of pixels valid in all bands; None with fewer than two bands.
+    """Mean angle in degrees between the spectra of pixels that are valid in all bands. None for fewer than two bands.
 
-    A pixel whose spectrum is zero in either has no angle and is left out.
+    A pixel with a zero spectrum in either scene has no angle and is left out.
     """
     everywhere = valid.all(0)
     if len(original) < 2 or not everywhere.any():
@@ -23,14 +23,14 @@ def spectral_angle_deg(original: np.ndarray, decoded: np.ndarray, valid: np.ndar
 
 
 def ndvi(red: np.ndarray, infrared: np.ndarray) -> np.ndarray:
-    """(NIR - red) / (NIR + red); NaN where both are zero."""
+    """(NIR - red) / (NIR + red), or NaN where both are zero."""
     red, infrared = red.astype(np.float64), infrared.astype(np.float64)
     total = red + infrared
     return np.divide(infrared - red, total, out=np.full(total.shape, np.nan), where=total != 0)
 
 
 def ndvi_mae(original: np.ndarray, decoded: np.ndarray, valid: np.ndarray, red: int, infrared: int) -> float | None:
-    """Mean absolute error of NDVI; `red` and `infrared` are 0-based bands."""
+    """Mean absolute error of NDVI. `red` and `infrared` are 0-based bands."""
     where = valid[red] & valid[infrared]
     error = np.abs(ndvi(original[red], original[infrared]) - ndvi(decoded[red], decoded[infrared]))[where]
     error = error[np.isfinite(error)]
@@ -42,7 +42,7 @@ INFRARED = ("nir", "near infrared", "near-infrared", "nir08", "b08", "b8", "b8a"
 
 
 def red_and_infrared(metadata: dict, bands: int) -> tuple[int, int] | None:
-    """0-based bands of red and near infrared, where descriptions or colour interpretation name both."""
+    """The 0-based bands of red and near infrared, if descriptions or colour interpretation name both."""
     labels = [metadata.get(key) or [None] * bands for key in ("descriptions", "colorinterp")]
 
     def named(names: tuple[str, ...]) -> int | None:

@@ -1,9 +1,9 @@
-"""How fast each contender is, and how much memory it takes: paired runs, so that a busy machine slows all alike.
+"""Measures speed and memory of each contender, in paired runs, so that a busy machine slows all equally.
 
     repeats x (contender after contender, each in its own process) --> seconds, megapixels/s, peak memory
       ratio to the first contender: the median over repeats of the ratio within a repeat
 
-A process encodes and decodes once to warm up and is then timed. Tools that anchors start count towards time and memory.
+A process encodes and decodes once to warm up, and is then timed. Time and memory include the tools that anchors start.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Speed:
-    """Medians over repeats; `_ratio`: this one's time over the first contender's, in pairs."""
+    """Medians over repeats. `_ratio`: the time relative to the first contender's, in pairs."""
 
     codec: str
     parameter: float
@@ -51,7 +51,7 @@ def speed(
     threads: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[list[Speed], dict[str, str]]:
-    """(a row a contender, in their order; why others did not run). Each runs at the middle one of its parameters."""
+    """(one row for each contender, in order; reasons why others did not run). Each runs at its middle parameter."""
     found, skipped = line_up(specs)
     scene = load(image, bands)
     for spec in list(found):
@@ -73,7 +73,7 @@ def middle(contender) -> float:
 
 
 def in_own_process(image: Path, bands, spec: str, parameter: float, threads: int) -> Run:
-    """One process after another: nothing is shared but the machine."""
+    """Run in a new process, so that contenders share only the machine."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(timed, (image, bands, spec, parameter, threads))
 

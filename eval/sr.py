@@ -1,14 +1,15 @@
-"""Super-resolution at any scale: every image shrunk and upsampled again by every model, against the original.
+"""Measures super-resolution at any scale: shrinks every image, upsamples it with every model, and compares with the
+original.
 
     original --crop to round(S * floor(H / S))--> HR
        |  to floor(H / S), 8 bits: bicubic without aliasing, or degraded (rscodec/training/degradation.py) with a seed
-       |  that is a function of the image's name and the scale
+       |  that depends on the image's name and the scale only
        v
-      LR --model--> PSNR, LPIPS, NIQE, seconds         a row of sr.csv, at once on disk; --resume makes those that lack
+      LR --model--> PSNR, LPIPS, NIQE, seconds         a row of sr.csv, written at once; --resume measures missing rows
                                                        sr.json: means by set, model and scale
                                                        rscodec.eval.plots: curves;  rscodec.eval.sr_report: report.html
 
-A model is `bicubic`, an upsampler of the registry, or a weights file; MODEL:deterministic leaves out what is drawn.
+A model is `bicubic`, an upsampler of the registry, or a weights file. MODEL:deterministic omits random numbers.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ from rscodec.training.degradation import degrade
 from rscodec.upsamplers.base import Upsampler, UpscaleSettings
 from rscodec.upsamplers.scene import UpscaledScene
 
-BICUBIC = "bicubic"  # the model that is none
+BICUBIC = "bicubic"  # plain interpolation, without a model
 DEGRADATIONS = BICUBIC, "degraded"
 DETERMINISTIC = ":deterministic"
 BANDS = (1, 2, 3)
@@ -54,7 +55,7 @@ MEANS = ("psnr_db", "lpips", "niqe", "seconds")
 
 @dataclass(frozen=True)
 class SrRow:
-    """A line of sr.csv. `psnr_db` is over three bands; a blank cell was not measured."""
+    """A line of sr.csv. `psnr_db` is over three bands. A blank cell was not measured."""
 
     image: str
     model: str
@@ -72,13 +73,13 @@ class SrRow:
 
     @property
     def key(self) -> tuple:
-        """What makes a row the same measurement as another, so that it need not be repeated."""
+        """The key of the measurement. A measurement with the same key is not repeated."""
         return self.image, self.model, self.weights, self.degradation, self.scale
 
 
 @dataclass(frozen=True)
 class Result:
-    """`summary` is what sr.json says; the rest is what a report needs to show pictures."""
+    """`summary`: the content of sr.json. The other fields are needed for the pictures of a report."""
 
     summary: dict
     rows: list[SrRow]
@@ -97,10 +98,12 @@ def sr(
     resume: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Result:
-    """Measure, and write sr.csv and sr.json into `out`. {"sets": {name: {model: [a point for each scale]}}}"""
+    """Measure, and write sr.csv and sr.json to `out`. The summary is {"sets": {name: {model: [a point for each
+    scale]}}}.
+    """
     path = out / "sr.csv"
     if path.exists() and not resume:
-        raise OutputError(f"{path} exists; give --resume to go on with it, or another --out")
+        raise OutputError(f"{path} exists; give `resume=True` to go on with it, or another `out`")
     weights = {model: weights_of(model, scales, device) for model in models}
     asked = {
         (image.name, model, weights[model], degradation, scale): image
@@ -121,7 +124,7 @@ def sr(
 
 
 def pair(scene: Scene, scale: float, degradation: str = BICUBIC, name: str = "") -> tuple[Scene, np.ndarray]:
-    """(what is upsampled, the original (3, H, W) that it stands for)."""
+    """(the image to upsample, the original (3, H, W) to compare with)."""
     pixels = scene.pixels[:3]
     if pixels.dtype != np.uint8 or len(pixels) < 3:
         raise InputError(f"super-resolution is measured on three bands of uint8, not {len(pixels)} of {pixels.dtype}")
@@ -142,7 +145,7 @@ def pair_of(image: Image, scale: float, degradation: str = BICUBIC) -> tuple[Sce
 
 
 def upsampler(model: str, device: str) -> Upsampler | None:
-    """A model by its name; None is bicubic interpolation."""
+    """A model by its name; None for bicubic interpolation."""
     if model == BICUBIC:
         return None
     found = upsampler_for(model.removesuffix(DETERMINISTIC), device)
@@ -150,7 +153,9 @@ def upsampler(model: str, device: str) -> Upsampler | None:
 
 
 def weights_of(model: str, scales: tuple[float, ...], device: str) -> str:
-    """The hash of a model's weights; an error if there are none, or if it does not know one of the scales."""
+    """The hash of a model's weights. Raises an error if there are none, or if the model does not support one of the
+    scales.
+    """
     found = upsampler(model, device)
     if found is None:
         return ""
@@ -193,7 +198,7 @@ def row_of(image: Image, model: str, weights: str, degradation: str, scale: floa
 
 
 def summarise(rows: list[SrRow]) -> dict:
-    """Means over the images of each set, by model and rising scale; beside bicubic where that was measured."""
+    """Means over the images of each set, by model and rising scale; relative to bicubic if that was measured."""
     found: dict = {}
     for row in rows:
         models = found.setdefault(row.image.rpartition("/")[0] or ".", {})
@@ -209,7 +214,7 @@ def summarise(rows: list[SrRow]) -> dict:
 
 
 def _beside(point: dict, bicubic: dict) -> dict:
-    """A point, with its mean PSNR less that of bicubic and its mean LPIPS over that of bicubic."""
+    """The point with its gain in mean PSNR over bicubic, and the ratio of its mean LPIPS to that of bicubic."""
     (psnr_db, psnr_before), (lpips, lpips_before) = ((point[name], bicubic[name]) for name in ("psnr_db", "lpips"))
     return point | {
         "psnr_db_gain": None if None in (psnr_db, psnr_before) else psnr_db - psnr_before,

@@ -1,6 +1,6 @@
-"""report.html of super-resolution: curves over the scale, every mean, and a few images by every model.
+"""Writes report.html of super-resolution: curves over the scale, all means, and a few images by every model.
 
-rscodec.eval.sr.Result --upsample again, once: kept in OUT/pictures--> PNGs --> rscodec.eval.report
+rscodec.eval.sr.Result --upsample again, once; saved in OUT/pictures--> PNGs --> rscodec.eval.report
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ COLUMNS = {
     "seconds": ["s an image", 2],
 }
 SHRUNK = {BICUBIC: "bicubic, without aliasing", "degraded": "with blur, noise and JPEG of random strength"}
-PICTURED = (2.0, 4.0, 8.0)  # of the scales that were measured; the first three where none of these was
+PICTURED = (2.0, 4.0, 8.0)  # those that were measured; if none was, the first three measured scales
 
 
 def write_sr_report(result: Result, out: Path, count: int) -> Path:
-    """`count` images to look at."""
+    """Write the report, with pictures of `count` images."""
     models = list(dict.fromkeys(row.model for row in result.rows))
     return write_page(out, {
         "title": "Super-resolution",
@@ -54,7 +54,7 @@ def write_sr_report(result: Result, out: Path, count: int) -> Path:
 
 
 def _set(found: dict) -> dict:
-    """Curves and table of a set of the summary."""
+    """The curves and table of a set of the summary."""
     rows = [[model, *(point[key] for key in COLUMNS)] for model, points in found.items() for point in points]
     return {
         "about": f"{max(point['images'] for points in found.values() for point in points)} images",
@@ -64,7 +64,7 @@ def _set(found: dict) -> dict:
 
 
 def _picture(result: Result, image: Image, folder: Path) -> dict:
-    """All models at some scales, cut to what all of these show of the original."""
+    """All models at some scales, cropped to the part of the original that all of them show."""
     rows = [row for row in result.rows if row.image == image.name]
     scales = sorted({row.scale for row in rows})
     scales = [scale for scale in scales if scale in PICTURED] or scales[:3]

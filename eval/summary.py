@@ -1,7 +1,7 @@
-"""From rows to what is quoted: mean curves and BD-rates, for each set of images and for all together.
+"""Summarises rows: mean curves and BD-rates, for each set of images and for all together.
 
-A set is a folder of images at one number of bands. Every average says what it is of: psnr_db_image_mean is the mean of
-the images' PSNRs, psnr_db_of_mean_mse the PSNR of the mean of their squared errors.
+A set is a folder of images with one number of bands. Names of averages say what is averaged: psnr_db_image_mean is the
+mean of the images' PSNRs, psnr_db_of_mean_mse the PSNR of their mean squared error.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MEANS = (
 
 
 def sets(rows: list[Row]) -> dict[str, list[Row]]:
-    """Rows by set; where there are several sets of the same kind of pixels, also all of them together."""
+    """Rows by set. If several sets have the same kind of pixels, also all of them together."""
     found, kinds = defaultdict(list), defaultdict(list)
     for row in rows:
         kind = f"{row.bands} x {row.dtype}"
@@ -66,7 +66,7 @@ def _summary(rows: list[Row]) -> dict:
 
 
 def curve(rows: list[Row]) -> dict:
-    """Mean over images at each parameter, by rising rate, and who made them."""
+    """Means over images at each parameter, by rising rate, and the tools that made them."""
     by_parameter: dict[float, list[Row]] = defaultdict(list)
     for row in rows:
         by_parameter[row.parameter].append(row)
@@ -92,8 +92,8 @@ def _mean(parameter: float, rows: list[Row]) -> dict:
 
 
 def all_deltas(rows: list[Row]) -> list:
-    """Every codec against every anchor and all published points, codecs and anchors against the first of their kind,
-    whatever is enhanced against itself.
+    """Deltas of every codec against every anchor and all published points, of codecs and anchors against the first of
+    their kind, and of enhanced contenders against their base.
     """
     codecs, anchors, enhanced, published = (
         list(dict.fromkeys(row.codec for row in rows if row.kind == kind))
@@ -106,7 +106,7 @@ def all_deltas(rows: list[Row]) -> list:
 
 
 def without_figure(sets: dict[str, dict]) -> dict[str, str]:
-    """Which deltas of a summary's sets have no figure, and why."""
+    """The deltas of a summary's sets that have no figure, with reasons."""
     reasons: dict[str, list[str]] = defaultdict(list)
     for one in sets.values():
         for delta in one["deltas"]:
@@ -117,17 +117,17 @@ def without_figure(sets: dict[str, dict]) -> dict[str, str]:
 
 
 def base_of(enhanced: str) -> str:
-    """Whose pixels an enhanced contender enhances: its name is ENHANCER:BASE."""
+    """The base of an enhanced contender, whose name is ENHANCER:BASE."""
     return enhanced.partition(":")[2]
 
 
 def curves_of(rows: list[Row], metric: str) -> dict[str, dict[str, list[tuple[float, float]]]]:
-    """codec -> image -> [(rate, quality)], where the metric was measured."""
+    """codec -> image -> [(rate, quality)], for rows in which the metric was measured."""
     curves: dict = defaultdict(lambda: defaultdict(list))
     for row in rows:
         value = getattr(row, metric)
         if value is not None:
             curves[row.codec][row.image].append((row.rate_bpp_file, value))
     for row in rows:
-        curves[row.codec]  # a codec without a value of this metric has no curves, but is there
+        curves[row.codec]  # a codec without a value of this metric gets an entry without curves
     return curves

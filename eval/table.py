@@ -1,8 +1,8 @@
-"""results.csv and its kin: one row per image per operating point, appended and flushed one by one.
+"""Tables such as results.csv: one row for each image and operating point, appended and flushed one by one.
 
-A row is a frozen dataclass of text, integers and floats, `Row` unless another is given.
+A row is a frozen dataclass of text, integers and floats, by default `Row`.
 
-A run that was killed leaves whole lines and at most one part of a line; opening the table for more drops that part.
+A killed run leaves complete lines and at most one incomplete line. Opening the table again removes the incomplete one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rscodec.eval.measure import Row
 
 
 def read(path: Path, kind: type = Row) -> list:
-    """The complete rows of a table; none if there is no file."""
+    """The complete rows of a table; empty if there is no file."""
     if not path.exists():
         return []
     text = path.read_bytes()
@@ -30,12 +30,12 @@ def read(path: Path, kind: type = Row) -> list:
         return []
     types = typing.get_type_hints(kind)
     if tuple(head) != tuple(types):
-        raise InputError(f"{path} has other columns than this version writes; give another --out")
+        raise InputError(f"{path} has other columns than this version writes; give another `out`")
     return [kind(*(_value(cell, of) for cell, of in zip(line, types.values(), strict=True))) for line in lines]
 
 
 class Table:
-    """Appends rows. A context manager; every row is on disk when `add` returns."""
+    """Appends rows. Use it as a context manager. Every row is on disk when `add` returns."""
 
     def __init__(self, path: Path, kind: type = Row):
         self._path, self._columns = path, tuple(typing.get_type_hints(kind))

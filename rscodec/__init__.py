@@ -20,7 +20,7 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
-if not (Path(__file__).parent / "bitstreams").is_dir():  # a checkout: bitstreams, cli and eval lie beside this folder
+if not (Path(__file__).parent / "bitstreams").is_dir():  # a checkout: bitstreams, cli and eval are beside this folder
     __path__.append(str(Path(__file__).parent.parent))
 
 __version__ = "0.1.0"
@@ -50,7 +50,7 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str):
-    """Resolve the public names when they are first used, so that `import rscodec` is quick and loads no torch."""
+    """Import a public name when it is first used, so that `import rscodec` is fast and does not load torch."""
     if name not in _WHERE:
         raise AttributeError(f"module 'rscodec' has no attribute {name!r}")
     return getattr(import_module(_WHERE[name]), name)

@@ -1,4 +1,4 @@
-"""`python -m rscodec` is the command line: the one file of this layer that reaches up to it."""
+"""`python -m rscodec` runs the command line. This is the only file of the library that imports it."""
 
 import sys
 

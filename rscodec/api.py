@@ -1,11 +1,11 @@
-"""What a notebook user and the command line call.
+"""The functions that notebooks and the command line call.
 
     encode(scene or array) -> bytes        encode_file(path, path)
     decode(bytes) -> Scene                 decode_file(path, path)
     open(path, URL or get_bytes) -> OpenScene, which reads windows
     enhance_file, upscale_file, verify_file, validate_files
 
-The network is loaded when it is first needed; opening a stream reads its header and index only.
+The network is loaded when it is first needed. Opening a stream reads only its header and index.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ from rscodec.upsamplers.base import UpscaleSettings
 
 @dataclass(frozen=True)
 class EncodeReport:
-    """`quality`: the one that was used; None for a codec of a single rate.
+    """`quality`: the quality that was used; None for a codec with a single rate.
 
-    `target_met`: whether the file keeps to the rate, or the search saw the PSNR, that was asked for. The search saw
-    `psnr_db_estimated`, of all tiles or of a sample (rscodec.stream.rate_search). `alpha`: bands of the input, counted
-    from 1, that are kept exactly.
+    `target_met`: whether the file meets the requested rate or PSNR. `psnr_db_estimated`: the PSNR that the search
+    measured, on all tiles or on a sample (rscodec.stream.rate_search). `alpha`: bands of the input, counted from 1,
+    that are kept exactly.
     """
 
     path: str
@@ -75,9 +75,9 @@ class EncodeReport:
 
 @dataclass(frozen=True)
 class DecodeReport:
-    """`tiles_bad`: (row, col, group) of damaged tiles that were left empty; group None is a tile's planes.
-    `enhanced`: bands that changed, counted from 1; `guessed` as in UpscaleReport. `lossy`: what of the output's format
-    changes pixels once more.
+    """`tiles_bad`: (row, col, group) of damaged tiles that were left empty; group None means the planes of the tile.
+    `enhanced`: the enhanced bands, counted from 1. `guessed`: as in UpscaleReport. `lossy`: the property of the output
+    format that changes pixels again, if there is one.
     """
 
     path: str
@@ -92,7 +92,7 @@ class DecodeReport:
 
     @property
     def lost(self) -> str:
-        """The damaged tiles in words."""
+        """The damaged tiles as text."""
         from rscodec.stream.tile_payload import lost_tiles
 
         return lost_tiles(self.tiles_bad)
@@ -100,7 +100,7 @@ class DecodeReport:
 
 @dataclass(frozen=True)
 class EnhanceReport:
-    """`bands`: those that changed, counted from 1. `guessed` as in UpscaleReport, `lossy` as in DecodeReport."""
+    """`bands`: the enhanced bands, counted from 1. `guessed`: as in UpscaleReport. `lossy`: as in DecodeReport."""
 
     path: str
     width: int
@@ -113,10 +113,11 @@ class EnhanceReport:
 
 @dataclass(frozen=True)
 class UpscaleReport:
-    """`bands`: those that are generated, counted from 1. `tiles_bad` (where a stream was decoded) and `lossy` as in
+    """`bands`: the generated bands, counted from 1. `tiles_bad` (if a stream was decoded) and `lossy`: as in
     DecodeReport.
 
-    `guessed`: bands before that were taken for red, green and blue, though nothing says so; none if something does.
+    `guessed`: bands of the input that were used as red, green and blue because the input does not name them; empty if
+    it does.
     """
 
     path: str
@@ -132,7 +133,7 @@ class UpscaleReport:
 
 
 def encode(scene, quality: float | None = None, **settings) -> bytes:
-    """A Scene, an array (rows, columns) or (bands, rows, columns), or the path of an image, as a stream.
+    """Compress a Scene, an array (rows, columns) or (bands, rows, columns), or an image file (given its path).
 
     `settings` are those of EncodeSettings.
 
@@ -166,10 +167,10 @@ def encode_file(
     executor: Executor | None = None,
     **settings,
 ) -> EncodeReport:
-    """Encode an image file. Nothing appears at `dst` before it is complete. `settings` are those of EncodeSettings.
+    """Encode an image file. The output appears at `dst` when it is complete. `settings` are those of EncodeSettings.
 
-    `executor`: who encodes the tiles, such as a rscodec.concurrency.executors; this process by default.
-    `progress` is told (tiles done, tiles in all), and `search_progress`, where a quality is sought, (tries, at most).
+    `executor` encodes the tiles (see rscodec.concurrency.executors); by default this process does. `progress` is called
+    with (tiles done, all tiles). `search_progress` is called with (tries done, most tries) while a quality is searched.
 
     >>> import rscodec
     >>> from rscodec.synthetic.sample import synthesize
@@ -215,7 +216,7 @@ def decode(
     on_error: str = "stop",
     max_pixels: int = MAX_PIXELS_IN_MEMORY,
 ) -> Scene:
-    """The whole scene that a stream holds. `max_pixels` as for `open`.
+    """Decode a whole scene. `max_pixels`: as for `open`.
 
     >>> import rscodec
     >>> from rscodec.synthetic.sample import synthesize
@@ -246,10 +247,11 @@ def open(
     max_pixels: int = MAX_PIXELS_IN_MEMORY,
     **settings,
 ) -> OpenScene:
-    """A stream to read windows from: a path, a URL, or a function get_bytes(offset, length) (with `size`, if known).
+    """Open a stream to read windows from it: a path, a URL, or a function get_bytes(offset, length) (with `size`, if
+    known).
 
-    `colours`: bands whose first three are taken for red, green and blue by `enhance` where the stream does not say.
-    `max_pixels`: what one call may read, width x height x bands; more is LimitExceeded. `settings` are those of
+    `colours`: bands whose first three `enhance` uses as red, green and blue if the stream does not name them.
+    `max_pixels`: how much one call may read, width x height x bands; more raises LimitExceeded. `settings` are those of
     DecodeSettings: weights, device, on_error.
 
     >>> import rscodec
@@ -277,7 +279,7 @@ def open(
 
 
 class OpenScene:
-    """An open stream. A context manager. Threads may share it, and take turns."""
+    """An open stream; use it as a context manager. Threads may share it; one reads at a time."""
 
     def __init__(
         self,
@@ -306,7 +308,7 @@ class OpenScene:
 
     @property
     def picture(self):
-        """What is read: the decoder, or what an enhancer makes of it."""
+        """What is read: the decoder, or the enhanced picture."""
         if self._enhance is None:
             return self.decoder
         if self._enhanced is None:
@@ -319,7 +321,7 @@ class OpenScene:
         return self._enhanced
 
     def mark(self, metadata: Metadata, chosen: list[int]) -> Metadata:
-        """The metadata of an output of the `chosen` bands (0-based): tags say which of them are enhanced, and how."""
+        """The metadata of an output with the `chosen` bands (0-based). Tags say which of them are enhanced, and how."""
         return metadata if self._enhance is None else self.picture.mark(metadata, chosen)
 
     @property
@@ -328,11 +330,11 @@ class OpenScene:
 
     @property
     def bad(self) -> dict:
-        """Damaged tiles met so far, (row, col, group) -> why; only with on_error="nodata"."""
+        """Damaged tiles found so far, (row, col, group) -> reason; only with on_error="nodata"."""
         return self.decoder.bad
 
     def read(self, window: tuple[int, int, int, int] | None = None, bands: tuple[int, ...] | None = None) -> Scene:
-        """A window (col, row, width, height) of some bands (1-based); all of both by default."""
+        """Read a window (col, row, width, height) of some bands (1-based); by default the whole scene, all bands."""
         header = self.header
         whole = Window(0, 0, header.width, header.height)
         window = check_window(window, whole, self.reader.path)
@@ -345,7 +347,7 @@ class OpenScene:
         return scene
 
     def preview(self, longest: int, bands: tuple[int, ...] | None = None) -> Scene:
-        """The scene as a small picture, its longest side about so many pixels, for a fraction of the work of `read`."""
+        """The scene as a small picture whose longest side has about `longest` pixels. Much faster than `read`."""
         from rscodec.stream.preview import factor_for, preview, shrunk
 
         header = self.header
@@ -357,19 +359,21 @@ class OpenScene:
         return self._scene(pixels, classes, scale_metadata(self.metadata, factor, factor), bands)
 
     def _scene(self, pixels: np.ndarray, classes: np.ndarray | None, metadata: Metadata, bands) -> Scene:
-        """What was read, or some bands of it."""
+        """A Scene of these pixels, or of some bands of them."""
         header = self.header
         if bands is not None:
             chosen = check_bands(bands, header.bands, self.reader.path)
             coded = list(self.decoder.radiometry.coded)
             if classes is not None and len(classes) > 1:
                 planes = [coded.index(band) for band in chosen if band in coded]
-                classes = classes[planes or [0]]  # alpha alone has none, but any of them knows the dataset mask
+                classes = classes[planes or [0]]  # alpha has no plane of its own; every plane holds the dataset mask
             pixels, metadata = pixels[chosen], select_bands(metadata, chosen, header.bands, header.dtype)
         return Scene(pixels, classes, metadata)
 
     def _decode(self, window: Window) -> tuple[np.ndarray, np.ndarray | None]:
-        """Pixels and classes of a window, piece by piece: the network takes much more memory than its pixels."""
+        """Pixels and classes of a window, decoded piece by piece: the network takes much more
+        memory than the pixels.
+        """
         self.decoder.prefetch(window)
         pieces = ((piece, *self.picture.read(piece)) for piece in self.picture.pieces(window))
         return assemble(pieces, window, self.header.bands, self.header.dtype)
@@ -394,12 +398,12 @@ def decode_file(
     max_pixels: int = MAX_PIXELS_IN_FILE,
     **settings,
 ) -> DecodeReport:
-    """Decode to an image file, window by window. Nothing appears at `dst` before it is complete.
+    """Decode to an image file, window by window. The output appears at `dst` when it is complete.
 
-    Where the scene does not say what is red, green and blue, `enhance` takes the first three of `bands`.
-    `max_pixels`: what the file may have, width x height x bands; more is LimitExceeded. `settings` are those of
-    DecodeSettings (weights, device, on_error) and of OutputSettings (bands, driver, creation_options, overwrite,
-    progress). `threads`: of the CPU, all by default.
+    If the scene does not name red, green and blue, `enhance` uses the first three of `bands`. `max_pixels`: how much
+    the file may hold, width x height x bands; more raises LimitExceeded. `settings` are those of DecodeSettings
+    (weights, device, on_error) and of OutputSettings (bands, driver, creation_options, overwrite, progress).
+    `threads`: CPU threads, all by default.
 
     >>> import rscodec
     >>> from rscodec.synthetic.sample import synthesize
@@ -442,9 +446,9 @@ def enhance_file(
     threads: int | None = None,
     **settings,
 ) -> EnhanceReport:
-    """Enhance a raster, window by window. Nothing appears at `dst` before it is complete.
+    """Enhance a raster, window by window. The output appears at `dst` when it is complete.
 
-    Where the raster does not say what is red, green and blue, the first three of `bands` are. `settings` are those of
+    If the raster does not name red, green and blue, the first three of `bands` are used. `settings` are those of
     OutputSettings: bands, driver, creation_options, overwrite, progress.
 
     >>> import rscodec
@@ -483,11 +487,12 @@ def upscale_file(
     max_pixels: int = MAX_PIXELS_IN_FILE,
     **settings,
 ) -> UpscaleReport:
-    """Upsample a raster, or what a stream decodes to, window by window. Nothing appears at `dst` before it is complete.
+    """Upsample a raster or a decoded stream, window by window. The output appears at `dst` when it is complete.
 
-    A `window` counts pixels before, and looks as in the whole. Where the scene does not say what is red, green and
-    blue, the first three of `bands` are. `max_pixels`: what the file may have, width x height x bands; more is
-    LimitExceeded. `settings` are those of decode_file; weights (the codec's) and on_error are for a stream.
+    A `window` is in pixels of the input, and its result is the same as in the whole scene. If the scene does not name
+    red, green and blue, the first three of `bands` are used. `max_pixels`: how much the file may hold, width x height x
+    bands; more raises LimitExceeded. `settings` are those of decode_file; weights (of the codec) and on_error
+    apply to a stream only.
 
     >>> import rscodec
     >>> from rscodec.synthetic.sample import synthesize
@@ -513,7 +518,7 @@ def upscale_file(
 def _upscaled(
     stack: ExitStack, src, dst, upscale: UpscaleSettings, how: DecodeSettings, output: OutputSettings
 ) -> tuple:
-    """A raster or a stream, upsampled; its bands and their type, and its damaged tiles. `stack` closes it."""
+    """The upsampled raster or stream, its bands and their type, and its damaged tiles. `stack` closes it."""
     from rscodec.upsamplers.apply import upscaled_raster, upscaled_stream
 
     bad: dict = {}
@@ -540,13 +545,13 @@ def _opened(
 
 
 def _generated(scene, chosen: list[int]) -> tuple[list[int], tuple[int, ...]]:
-    """What a report says of an output of these bands: those that are generated, and those that were guessed to be."""
+    """The fields of a report on an output with these bands: the generated bands, and the guessed ones."""
     generated = [place for place, band in enumerate(chosen, 1) if band in scene.bands]
     return generated, tuple(band + 1 for band in scene.bands) if generated and scene.guessed else ()
 
 
 def load(src: str | Path, bands: tuple[int, ...] | None = None, weights=None, device: str = "cpu") -> Scene:
-    """A whole scene from a raster or a stream (`weights`: its codec's)."""
+    """A whole scene from a raster or a stream (`weights` are those of the codec)."""
     if is_url(src) or is_stream(src):
         with open(src, weights=weights, device=device) as opened:
             return opened.read(bands=bands)
@@ -562,9 +567,9 @@ def preview_file(
     max_pixels: int = MAX_PIXELS_IN_FILE,
     **settings,
 ) -> DecodeReport:
-    """Decode to a small picture in an image file, its longest side about so many pixels.
+    """Decode to an image file with a small picture, whose longest side has about `longest` pixels.
 
-    `threads`, `max_pixels` and `settings` as for decode_file.
+    `threads`, `max_pixels` and `settings`: as for decode_file.
 
     >>> import rscodec
     >>> from rscodec.synthetic.sample import synthesize
@@ -609,10 +614,10 @@ def verify_file(
     threads: int | None = None,
     progress: Progress | None = None,
 ):
-    """Decode all of a stream and report its checksums, and how it compares with (some bands of) the scene `against`.
+    """Decode a whole stream and report its checksums, and the differences from (some bands of) the scene `against`.
 
-    The nodata value of the stream, if it has one, says which pixels of the scene are valid. Where the scene names
-    another or none, metadata differs, as `validate_files` says too.
+    If the stream has a nodata value, it decides which pixels of the scene are valid. If the scene has another nodata
+    value or none, the metadata differs, as `validate_files` also reports.
 
     >>> import rscodec
     >>> from rscodec.synthetic.sample import synthesize
@@ -641,7 +646,7 @@ def verify_file(
 
 
 def validate_files(scene: str | Path, other: str | Path) -> list[str]:
-    """Differences between two scenes, rasters or streams, in anything but what was measured, a line each.
+    """The differences between two scenes (rasters or streams) in everything but measured pixels, one line each.
 
     >>> import rscodec
     >>> from rscodec.synthetic.sample import synthesize
@@ -663,9 +668,9 @@ def validate_files(scene: str | Path, other: str | Path) -> list[str]:
 def _encode(
     source, target, settings: EncodeSettings, overwrite=False, progress=None, search_progress=None, spread=None
 ) -> tuple:
-    """Encode to a path or a binary file; the quality that was used, and the PSNR that a search for one saw.
+    """Encode to a path or a binary file. Returns the quality that was used, and the PSNR that a search for it measured.
 
-    spread(encoder, quality) gives the tiles where others make them.
+    spread(encoder, quality) yields the tiles if an executor makes them.
     """
     from rscodec.codec.rate import from_wire, to_wire
     from rscodec.models.weights import codec_for_encoding
@@ -692,7 +697,7 @@ def _encode(
 
 
 def _spread(executor, src, bands, nodata, settings: EncodeSettings, encoder, quality: float) -> Iterator[tuple]:
-    """The tiles of a scene, made by others."""
+    """The tiles of a scene, made by an executor."""
     from rscodec.stream.distributed import Part, spread_tiles
 
     scene = src if is_url(src) else str(Path(src).absolute())

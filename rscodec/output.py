@@ -1,4 +1,4 @@
-"""An image file of what was decoded or generated: which part, which bands, and what the file says of lost pixels.
+"""Writes decoded or generated pixels to an image file: the selected window and bands, and the mask of lost pixels.
 
 Part of a picture --select bands--> size within the limit? --> RasterWriter <--pieces-- read ahead
                                                                    <--dataset mask, where pixels are lost and
@@ -28,14 +28,15 @@ from rscodec.stream.settings import Progress, is_whole
 if TYPE_CHECKING:
     from rscodec.generative.picture import ReadablePicture
 
-MASKED_FORMATS = ("GTiff", "COG")  # that can be told which pixels are valid
+MASKED_FORMATS = ("GTiff", "COG")  # formats that can store a mask of valid pixels
 
 
 @dataclass(frozen=True)
 class OutputSettings:
-    """`bands`: those to write, counted from 1, all by default. `driver`: GDAL's, with its `creation_options`.
+    """`bands`: the bands to write, counted from 1, all by default. `driver`: a driver of GDAL, with its
+    `creation_options`.
 
-    `progress` is told (pieces written, pieces in all).
+    `progress` is called with (pieces written, all pieces).
     """
 
     bands: tuple[int, ...] | None = None
@@ -46,22 +47,21 @@ class OutputSettings:
 
     @property
     def lossy(self) -> str:
-        """What of the format changes pixels once more; nothing where nothing does."""
+        """The property of the format that changes pixels again; empty if there is none."""
         return lossy_option(self.driver, self.creation_options or {})
 
 
 def unmarked(metadata: Metadata, chosen: list[int]) -> Metadata:
-    """The metadata of an output that needs no tags of ours."""
+    """The metadata of an output without tags of rscodec."""
     return metadata
 
 
 @dataclass(frozen=True)
 class Part:
-    """What is to be written: the pixels of `target` in a picture with so many bands of a type, and their metadata.
+    """The part of a picture to write: the window `target`, the number of bands and their type, and the metadata.
 
-    `picture` is called once the output can be written, so that no network is loaded for one that cannot.
-    `mark(metadata, chosen)` adds tags to the metadata of the `chosen` bands (0-based). `bad()` is what has
-    been met of damaged tiles.
+    `picture` is called after the output is known to be writable, so that no network is loaded in vain. `mark(metadata,
+    chosen)` adds tags to the metadata of the `chosen` bands (0-based). `bad()` returns the damaged tiles found so far.
     """
 
     picture: Callable[[], ReadablePicture]
@@ -74,7 +74,7 @@ class Part:
 
 
 def write_picture(part: Part, src, dst, output: OutputSettings, max_pixels: int | None = None) -> list[int]:
-    """Write a part of what is in `src`, piece by piece, and return the bands (0-based) that were chosen."""
+    """Write a part of the scene in `src`, piece by piece. Returns the bands (0-based) that were written."""
     target, metadata = part.target, part.metadata
     chosen = list(range(part.count))
     if output.bands:
@@ -101,12 +101,12 @@ def write_picture(part: Part, src, dst, output: OutputSettings, max_pixels: int 
 
 
 def _inside_mask(classes: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
-    """bool (h, w): what is inside the dataset mask of a scene that has one."""
+    """bool (h, w): True inside the dataset mask, if the scene has one."""
     return np.ones(shape, bool) if classes is None else classes[0] != MASKED
 
 
 def _needs_mask(driver: str, metadata: Metadata, dtype: str) -> bool:
-    """Is a mask what it takes for an image to say that a pixel is lost, and can it have one?"""
+    """Whether lost pixels can be marked by a mask only, and the format can store one."""
     says = "masked" in metadata or dtype.startswith("float") or native(nodata_value(metadata), dtype) is not None
     return driver in MASKED_FORMATS and not says
 
@@ -117,7 +117,9 @@ def cropped(metadata: Metadata, target: Window, whole: Window) -> Metadata:
 
 
 def check_bands(bands: tuple[int, ...], count: int, name: object = None) -> list[int]:
-    """1-based numbers -> 0-based indices, each there (in the stream `name`) and named once."""
+    """1-based numbers -> 0-based indices. Raises InputError unless each exists (in the stream
+    `name`) and occurs once.
+    """
     if not isinstance(bands, Iterable) or not all(map(is_whole, bands)):
         raise InputError(f"bands are whole numbers from 1 on, such as (3, 2, 1), not {bands!r:.80}")
     if not bands or len(set(bands)) != len(bands) or any(not 1 <= band <= count for band in bands):
@@ -127,7 +129,7 @@ def check_bands(bands: tuple[int, ...], count: int, name: object = None) -> list
 
 
 def check_window(window, whole: Window, name: object = None) -> Window:
-    """(col, row, width, height) as a window inside the whole (of `name`), which it is by default."""
+    """(col, row, width, height) as a window inside `whole` (of the stream `name`); by default all of it."""
     if window is None:
         return whole
     if not isinstance(window, Iterable) or len(window := tuple(window)) != 4 or not all(map(is_whole, window)):
@@ -138,18 +140,18 @@ def check_window(window, whole: Window, name: object = None) -> Window:
 
 
 def check_size(width: int, height: int, bands: int, dtype: str, limit: int) -> None:
-    """Raise LimitExceeded before anything is allocated for more pixels than the user allows."""
+    """Raise LimitExceeded for more pixels than the user allows, before memory is allocated for them."""
     count = width * height * bands
     if count > limit:
         gigabytes = count * np.dtype(dtype).itemsize / 1e9
         raise LimitExceeded(
             f"{width} x {height} pixels of {bands} bands take {gigabytes:.1f} GB; the limit is {limit} "
-            f"pixels: decode a window, or allow {count} by max_pixels (--max-pixels)"
+            f"pixels: decode a window, or give `max_pixels={count}`"
         )
 
 
 def check_apart(dst: str | Path, files: Iterable[str | Path]) -> None:
-    """No file of the input is ever overwritten with what was made of it, nor removed with it, whatever was asked."""
+    """Raise OutputError if the output would overwrite or remove a file of the input."""
     made = [Path(dst), *(Path(f"{dst}{suffix}") for suffix in SIDECARS)]
     for file in files:
         if not is_url(file) and any(_is_same(file, path) for path in made):
@@ -161,5 +163,5 @@ def check_apart(dst: str | Path, files: Iterable[str | Path]) -> None:
 def _is_same(one: str | Path, other: Path) -> bool:
     try:
         return other.samefile(one)
-    except (OSError, ValueError):  # one of them is not there
+    except (OSError, ValueError):  # one of the files does not exist
         return False

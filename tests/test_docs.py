@@ -37,3 +37,20 @@ def test_contributing_sets_up_as_readme_does():
     blocks = [readme.partition(f"<!-- ci:{name} -->")[2].split("```")[1] for name in ("install-test", "test")]
     contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     assert "".join(block.removeprefix("bash\n") for block in blocks) in contributing
+
+
+ROW_END = re.compile(r"(?<!\\)\|")
+
+
+@pytest.mark.parametrize("path", [*DOCS, ROOT / "bitstreams" / "SPEC.md"], ids=lambda path: path.name)
+def test_every_row_of_a_table_has_the_cells_of_its_header(path: Path):
+    lines = iter(path.read_text(encoding="utf-8").splitlines())
+    header = 0
+    for number, line in enumerate(lines, 1):
+        if re.fullmatch(r"\|[\s:|-]+\|", line):
+            header = len(ROW_END.findall(line))
+        elif not line.startswith("|"):
+            assert not header or not line.strip() or line.startswith("```"), f"line {number} cuts a table"
+            header = 0
+        elif header:
+            assert len(ROW_END.findall(line)) == header, f"line {number}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,10 +15,8 @@ import pytest
 from rscodec.bitstreams.container import StreamWriter
 from rscodec.bitstreams.header import Header
 from rscodec.cli.main import COMMANDS
+from tests.helpers.sources import BESIDE, ROOT, SOURCES, imports, module_of, name
 
-ROOT = Path(__file__).resolve().parent.parent
-BESIDE = ("bitstreams", "eval", "cli")  # folders of the checkout that are packages in rscodec
-SOURCES = [path for folder in ("rscodec", *BESIDE) for path in sorted((ROOT / folder).rglob("*.py"))]
 DOOR = ROOT / "rscodec" / "__main__.py"  # `python -m rscodec`: the command line, whatever folder it lies in
 LIBRARY = [path for path in SOURCES if path.relative_to(ROOT).parts[0] in ("bitstreams", "rscodec") and path != DOOR]
 TOOLS = sorted((ROOT / "tools").rglob("*.py"))
@@ -35,34 +34,6 @@ SOLE_USERS = {
         "rscodec/carbon/grid.py",
     },
 }
-
-
-def name(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
-
-
-def module_of(path: Path) -> str:
-    module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-    return f"rscodec.{module}" if path.relative_to(ROOT).parts[0] in BESIDE else module
-
-
-def imports(path: Path) -> Iterator[str]:
-    """Every module that a file imports, at its top or inside a function, relative ones made absolute. What only a type
-    checker imports does not count.
-    """
-    package = tuple(module_of(path.parent).split("."))
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            node.body = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else ()
-            module = ".".join((*base, *filter(None, [node.module])))
-            yield module
-            yield from (f"{module}.{alias.name}" for alias in node.names)  # it may be a module, too
 
 
 def tops(path: Path) -> set[str]:
@@ -141,6 +112,45 @@ def test_a_library_stays_in_its_files(library: str):
 @pytest.mark.parametrize("path", [*SOURCES, *TOOLS], ids=name)
 def test_nothing_private_of_rasterio_is_imported(path: Path):
     assert not [module for module in imports(path) if module.startswith("rasterio.") and "._" in module]
+
+
+FLAG = re.compile(r"(?<![\w-])--[a-z]")
+ARGUMENT = re.compile(r"`([a-z_]+)[`=]")  # an f-string ends where its value begins
+TO_BE_REWRITTEN = ("rscodec/codec/", "rscodec/training/", "rscodec/concurrency/torch_lock.py")
+COMMANDS_TO_REPEAT = "eval/contenders.py"  # no messages: what a reader of a report may run
+
+
+def strings(path: Path) -> Iterator[str]:
+    """Every string constant of a file but its docstrings, f-strings in parts."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    docs = {ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, documented)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value not in docs:
+            yield node.value
+
+
+MESSAGES = [
+    path
+    for path in SOURCES
+    if not name(path).startswith(("cli/", *TO_BE_REWRITTEN)) and name(path) != COMMANDS_TO_REPEAT
+]
+
+
+@pytest.mark.parametrize("path", MESSAGES, ids=name)
+def test_messages_of_the_library_spell_no_options(path: Path):
+    assert not [string for string in strings(path) if FLAG.search(string)]
+
+
+def test_what_messages_of_the_library_put_in_backticks_are_arguments():
+    known = set()
+    for node in (node for path in MESSAGES for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))):
+        if isinstance(node, ast.arg):
+            known.add(node.arg)
+        elif isinstance(node, ast.AnnAssign):
+            known.add(ast.unparse(node.target))
+    named = {found for path in MESSAGES for string in strings(path) for found in ARGUMENT.findall(string)}
+    assert {"bpp", "max_error", "overwrite"} < named and named <= known
 
 
 def run(code: str, *args: str) -> str:

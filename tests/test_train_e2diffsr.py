@@ -2,65 +2,22 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
-from pathlib import Path
 
 import pytest
 import torch
 from click import ClickException, UsageError
-from PIL import Image
 
-from rscodec.synthetic.sample import synthesize
 from rscodec.training import checkpoint
 from tests.helpers.tools import load
+from tests.helpers.trainers import landscapes, stages, write_shard
 
 
 @pytest.fixture(scope="module")
-def shard(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("shard") / "shard.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        for seed in range(3):
-            buffer = io.BytesIO()
-            Image.fromarray(synthesize(128, seed=seed)[0].transpose(1, 2, 0)).save(buffer, "PNG")
-            archive.writestr(f"{seed}.png", buffer.getvalue())
-    return path
-
-
-@pytest.fixture(scope="module")
-def stage(shard, tmp_path_factory):
-    """Runs a stage for some steps; returns its folder."""
-    folder = tmp_path_factory.mktemp("runs")
-
-    def run(name: str, *args, steps: int = 2, to: str | None = None) -> Path:
-        args = [
-            "--shard",
-            shard,
-            "--stage",
-            name,
-            "--run",
-            folder / (to or name),
-            "--large",
-            32,
-            "--small",
-            16,
-            "--batch",
-            1,
-            "--steps",
-            steps,
-            "--decay",
-            1,
-            "--check",
-            1,
-            "--device",
-            "cpu",
-            *args,
-        ]
-        load("train_e2diffsr").main([str(arg) for arg in args], standalone_mode=False)
-        return folder / (to or name)
-
-    return run
+def stage(tmp_path_factory):
+    shard = write_shard(tmp_path_factory.mktemp("shard") / "shard.zip", landscapes(128))
+    small = ("--large", 32, "--small", 16, "--batch", 1)
+    return stages("train_e2diffsr", shard, tmp_path_factory.mktemp("runs"), *small)
 
 
 def test_stage_two_goes_on_from_stage_one(stage, tmp_path, monkeypatch):

@@ -2,68 +2,26 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from click import UsageError
-from PIL import Image
 from safetensors.torch import load_file
 
 from rscodec.models.weights import codec_for_encoding
 from rscodec.synthetic.sample import synthesize
 from rscodec.training import checkpoint
 from tests.helpers.tools import load
+from tests.helpers.trainers import landscapes, stages, write_shard
 
 
 @pytest.fixture(scope="module")
-def shard(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("shard") / "shard.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        for seed in range(3):
-            buffer = io.BytesIO()
-            Image.fromarray(synthesize(256, seed=seed)[0].transpose(1, 2, 0)).save(buffer, "PNG")
-            archive.writestr(f"{seed}.png", buffer.getvalue())
-    return path
-
-
-@pytest.fixture(scope="module")
-def stage(shard, tmp_path_factory):
-    """Runs a stage for some steps; returns its folder."""
-    folder = tmp_path_factory.mktemp("runs")
-
-    def run(name: str, *args, steps: int = 2, to: str | None = None) -> Path:
-        args = [
-            "--shard",
-            shard,
-            "--stage",
-            name,
-            "--run",
-            folder / (to or name),
-            "--window",
-            32,
-            "--batch",
-            1,
-            "--steps",
-            steps,
-            "--decay",
-            1,
-            "--check",
-            1,
-            "--device",
-            "cpu",
-            *args,
-        ]
-        threads = torch.get_num_threads()
-        load("train_ldm_rsic").main([str(arg) for arg in args], standalone_mode=False)
-        torch.set_num_threads(threads)
-        return folder / (to or name)
-
-    return run
+def stage(tmp_path_factory):
+    shard = write_shard(tmp_path_factory.mktemp("shard") / "shard.zip", landscapes(256))
+    small = ("--window", 32, "--batch", 1)
+    return stages("train_ldm_rsic", shard, tmp_path_factory.mktemp("runs"), *small)
 
 
 def test_stage_two_on_jpeg2000_goes_on_from_stage_one(stage):

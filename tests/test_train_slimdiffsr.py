@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -17,58 +15,14 @@ from safetensors import safe_open
 from rscodec.training import checkpoint
 from rscodec.training.slimdiff_teacher import FULL
 from tests.helpers.tools import load
+from tests.helpers.trainers import ramps, stages, write_shard
 
 
 @pytest.fixture(scope="module")
-def shard(tmp_path_factory) -> Path:
-    path, rng = tmp_path_factory.mktemp("shard") / "shard.zip", np.random.default_rng(1)
-    with zipfile.ZipFile(path, "w") as archive:
-        for number in range(3):
-            ramp = np.add.outer(np.linspace(0, 90, 140), np.linspace(0, 90, 130))[..., None]
-            buffer = io.BytesIO()
-            picture = np.clip(ramp + rng.normal(30, 12, (140, 130, 3)), 0, 255).astype(np.uint8)
-            Image.fromarray(picture).save(buffer, "PNG")
-            archive.writestr(f"{number}.png", buffer.getvalue())
-    return path
-
-
-@pytest.fixture(scope="module")
-def stage(shard, tmp_path_factory):
-    """Runs a stage for some steps; returns its folder."""
-    script, folder = load("train_slimdiffsr"), tmp_path_factory.mktemp("runs")
-
-    def run(name: str, *args, steps: int = 3, to: str | None = None) -> Path:
-        args = [
-            "--shard",
-            shard,
-            "--stage",
-            name,
-            "--run",
-            folder / (to or name),
-            "--config",
-            "tiny",
-            "--steps",
-            steps,
-            "--decay",
-            1,
-            "--batch",
-            2,
-            "--crop",
-            128,
-            "--perceptual",
-            0,
-            "--check",
-            1,
-            "--device",
-            "cpu",
-            *args,
-        ]
-        before = torch.get_num_threads()
-        script.main([str(arg) for arg in args], standalone_mode=False)
-        torch.set_num_threads(before)
-        return folder / (to or name)
-
-    return run
+def stage(tmp_path_factory):
+    shard = write_shard(tmp_path_factory.mktemp("shard") / "shard.zip", ramps(140, 130, 3))
+    small = ("--config", "tiny", "--batch", 2, "--crop", 128, "--perceptual", 0)
+    return stages("train_slimdiffsr", shard, tmp_path_factory.mktemp("runs"), *small, steps=3)
 
 
 @pytest.fixture(scope="module")

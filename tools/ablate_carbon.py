@@ -1,14 +1,14 @@
-"""What each part of IIDM is worth: runs that are equal but for that part, judged on the simulated county.
+"""Measures the gain of each part of IIDM: runs that differ in one part only, evaluated on the simulated county.
 
     rscodec carbon simulate -o county
     cd county && rscodec carbon prepare imagery.tif --stands forest.geojson --heights canopy_height.tif -o target
     python tools/ablate_carbon.py county county/target                                    all rows of ROWS, one by one
     python tools/ablate_carbon.py county county/target iidm no-mask --steps 500 --seed 1
-    python tools/ablate_carbon.py county county/target --start kd-vgg local/kdv/start.pt  what distillation leaves
+    python tools/ablate_carbon.py county county/target --start kd-vgg local/kdv/start.pt  the result of distillation
 
-All see the same crops in the same order, with the same noise, and are judged in the east by the mean of several maps,
-as by `rscodec carbon eval`. RUNS/NAME/scores.json keeps the figures of a run; one that has them is not run again, and
-one that was interrupted goes on.
+All runs see the same crops in the same order, with the same noise. They are evaluated in the east by the mean of
+several maps, as in `rscodec carbon eval`. RUNS/NAME/scores.json holds the figures of a run. A run with figures is not
+repeated, and an interrupted run resumes.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ PATH = click.Path(path_type=Path)
 
 
 class Unmasked(Iidm):
-    """What is not forest (and what is not learnt from) is shown, and judged: its density is 0."""
+    """Pixels outside forest (and outside the training region) are visible and count in the loss, with density 0."""
 
     def loss(self, x, y, mask, generator):
         return super().loss(x, y, torch.ones_like(mask), generator)
@@ -50,7 +50,7 @@ class Unmasked(Iidm):
 
 
 class Averages(nn.Module):
-    """f(i) is the imagery itself: means of squares of 2^i pixels, mixed into as many channels."""
+    """f(i) is the imagery itself: means over squares of 2^i pixels, mixed to the same number of channels."""
 
     def __init__(self, config: IidmConfig):
         super().__init__()
@@ -77,7 +77,7 @@ ROWS: dict[str, Callable[[], CarbonModel]] = {
 
 
 def learnt(model: CarbonModel, crops: Crops, plan: CarbonPlan, path: Path, begun: dict) -> None:
-    """As `rscodec carbon train` does; the model is left with the averaged weights."""
+    """Train as `rscodec carbon train` does. The model then has the averaged weights."""
     averaged = learn(model, crops, plan, path, click.echo, begun)
     if checkpoint.load(path)["step"] < plan.steps:
         raise click.ClickException(f"{path.parent} was interrupted: start it again, and it goes on")
@@ -86,8 +86,10 @@ def learnt(model: CarbonModel, crops: Crops, plan: CarbonPlan, path: Path, begun
 
 
 def judge(model: CarbonModel, units: Units, ground: Ground, edge: int, draws: int) -> dict:
-    """Of the mean of so many maps, in the test region; the model sees the rectangle around it. `rmse_one` is that of a
-    single map, `rmse_all` that of a mean of DRAWS: draws are independent, so their variance falls as their number."""
+    """The scores of the mean of `draws` maps in the test region. The model sees the rectangle around the region.
+    `rmse_one`: the RMSE of a single map. `rmse_all`: that of a mean of DRAWS maps, extrapolated: draws are independent,
+    so their variance falls with 1 / number.
+    """
     judged = np.isfinite(ground.density) & (ground.region == TEST)
     where = tuple(slice(at.min(), at.max() + 1) for at in np.nonzero(judged))
     imagery, density = ground.imagery[(slice(None), *where)], ground.density[where]
@@ -107,10 +109,12 @@ def judge(model: CarbonModel, units: Units, ground: Ground, edge: int, draws: in
 @click.argument("county", type=PATH)
 @click.argument("target", type=PATH)
 @click.argument("rows", nargs=-1, type=click.Choice(list(ROWS)))
-@click.option("--start", type=(str, PATH), multiple=True, metavar="NAME FILE", help="A row of a start.pt.")
+@click.option(
+    "--start", type=(str, PATH), multiple=True, metavar="NAME FILE", help="Also run a row NAME that starts from FILE."
+)
 @click.option("--steps", default=500, show_default=True)
 @click.option("--seed", default=0, show_default=True)
-@click.option("--draws", type=click.IntRange(2), default=DRAWS, show_default=True, help="Maps that are averaged.")
+@click.option("--draws", type=click.IntRange(2), default=DRAWS, show_default=True, help="Maps to average.")
 @click.option("--runs", type=PATH, default=Path("local/ablation"), show_default=True)
 def main(
     county: Path,

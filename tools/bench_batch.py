@@ -1,10 +1,10 @@
-"""How much faster are many workers than one, on the same scenes?
+"""Measures how much faster several workers are than one, on the same scenes.
 
     python tools/bench_batch.py --workers 1 --workers 2
 
-Encodes the same synthetic scenes with each number of workers in turn, a thread each, after a first scene for every
-worker that is not measured. Says also whether all outputs are the same. A ratio means something only where as many
-cores are free: the load at the start is printed beside it.
+Encodes the same synthetic scenes with each number of workers in turn. Each worker has one thread, and its first scene
+is not measured. Also checks that all outputs are the same. A ratio is meaningful only if as many cores are free, so the
+load at the start is printed beside it.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ import click
 
 from rscodec.batch import run as batch
 from rscodec.batch.inputs import find_inputs
-from rscodec.concurrency.executors import LOCAL, crew
+from rscodec.concurrency.executors import LOCAL, executor_for
 from rscodec.raster.scene import Scene
 from rscodec.synthetic.sample import synthesize
 
 
 def measure(folder: Path, workers: int) -> tuple[float, list[str]]:
-    """Seconds for all scenes, and the checksums of the outputs."""
+    """The seconds for all scenes, and the checksums of the outputs."""
     work = batch.Work("encode", {"quality": 3.0})
     scenes = find_inputs([str(folder / "scenes" / "*.tif")])
-    with crew(LOCAL, workers) as executor:
+    with executor_for(LOCAL, workers) as executor:
         batch.run(work, scenes[: 2 * workers], folder / f"first-{workers}", executor)
         started = time.perf_counter()
         rows = batch.run(work, scenes, folder / f"all-{workers}", executor)
@@ -37,8 +37,8 @@ def measure(folder: Path, workers: int) -> tuple[float, list[str]]:
 
 
 @click.command()
-@click.option("--scenes", default=40, show_default=True, help="How many.")
-@click.option("--size", default=1024, show_default=True, help="Edge of each, in pixels.")
+@click.option("--scenes", default=40, show_default=True, help="Number of scenes.")
+@click.option("--size", default=1024, show_default=True, help="Edge of each scene, in pixels.")
 @click.option("--workers", type=int, multiple=True, default=(1, 2), show_default=True, help="Numbers of workers.")
 def main(scenes: int, size: int, workers: tuple[int, ...]) -> None:
     """Print the throughput of each number of workers, and its ratio to the first."""

@@ -1,10 +1,10 @@
-"""How fast is the range coder beside CompressAI's, on the symbols of a real tile?
+"""Compares the speed of the range coder with CompressAI's, on the symbols of a real tile.
 
     python tools/bench_coder.py --quality 3 --quality 6
 
-A generated scene of one tile is encoded and decoded once, and what the range coder is asked for is recorded. Then the
-coders take turns at exactly that, in one process and one thread: arrays in, bytes out; bytes in, arrays out, pass by
-pass. Each turn gives one ratio of CPU times to CompressAI's coder, so a busy machine slows both sides of it.
+A synthetic scene of one tile is encoded and decoded once, and all calls of the range coder are recorded. Then the
+coders repeat these calls in turn, in one process and one thread: arrays in, bytes out; bytes in, arrays out, pass by
+pass. Each turn gives one ratio of CPU times to CompressAI's coder, so a busy machine slows both alike.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from rscodec.codec.coder import SymbolCoder, SymbolDecoder
 from rscodec.synthetic.sample import synthesize
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore", FutureWarning)  # of a library that CompressAI loads
+    warnings.simplefilter("ignore", FutureWarning)  # from a library that CompressAI loads
     from compressai.ans import RansDecoder, RansEncoder
 
 
 class Payload(NamedTuple):
-    """One payload: its bytes, tables, symbols and indexes, and the indexes again, pass by pass."""
+    """One payload: its bytes, tables, symbols and indexes, and the indexes of each pass."""
 
     data: bytes
     tables: rans.Tables
@@ -41,7 +41,7 @@ class Payload(NamedTuple):
 
 
 def recorded(size: int, quality: float, model: str) -> list[Payload]:
-    """What the coder is asked for while a scene is encoded and decoded."""
+    """The calls of the coder while a scene is encoded and decoded."""
     encode, begin, read = SymbolCoder.encode, SymbolDecoder.__init__, SymbolDecoder.read
     written: dict[bytes, tuple] = {}
     passes: dict[bytes, list[np.ndarray]] = {}
@@ -70,7 +70,7 @@ def recorded(size: int, quality: float, model: str) -> list[Payload]:
 
 
 class Compressai:
-    """CompressAI's coder: tables as lists, made once, and cut behind the last that a call needs."""
+    """CompressAI's coder. Its tables are lists, made once, and cut after the last table that a call needs."""
 
     def __init__(self, tables: rans.Tables):
         self._cdfs = [starts.tolist() for starts in tables.each]
@@ -111,7 +111,7 @@ class Ours:
 
 
 def seconds(work: Callable[[Payload], object], payloads: list[Payload]) -> float:
-    """Of CPU time, which hardly notices a busy machine."""
+    """Seconds of CPU time, which a busy machine hardly affects."""
     started = time.process_time()
     for payload in payloads:
         work(payload)
@@ -124,7 +124,7 @@ def seconds(work: Callable[[Payload], object], payloads: list[Payload]) -> float
 @click.option("--size", default=512, show_default=True, help="Edge of the scene, which is one tile.")
 @click.option("--repeats", type=click.IntRange(1), default=21, show_default=True)
 def main(qualities: tuple[float, ...], model: str, size: int, repeats: int) -> None:
-    """Print medians of each coder, and the median of the paired ratios."""
+    """Print the medians of each coder, and the median of the paired ratios."""
     if rans._rans is None:
         raise click.UsageError("the coder in C was not built; run pip install -e . with a C compiler")
     for quality in qualities:

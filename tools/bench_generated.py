@@ -1,13 +1,13 @@
-"""How long do generated pixels take beside CompressAI's ELIC, which decompresses a picture of the same size?
+"""Compares the time of generating pixels with CompressAI's ELIC, which decompresses a picture of the same size.
 
     python tools/bench_generated.py --upscale e2diff                    # x4 to 512 x 512
     python tools/bench_generated.py --enhance ldm-jpeg2000              # 512 x 512
     python tools/bench_generated.py --upscale untrained                 # time does not depend on the weights
 
-Both in memory, in one process, one thread unless told otherwise. They take turns, and each turn gives one ratio, so a
-busy machine slows both sides of it; CPU time hardly notices one. An upsampler that has a deterministic part is timed
-without diffusion, too: what lies between is the denoiser's. Models are loaded, and everything has run once, before the
-first measurement.
+Both run in memory, in one process, by default with one thread. They take turns, and each turn gives one ratio, so a
+busy machine slows both alike; it hardly affects CPU time. An upsampler with a deterministic part is also timed without
+diffusion; the difference is the time of the denoiser. Models are loaded, and everything has run once, before the first
+measurement.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from rscodec.upsamplers.base import Upsampler, UpscaleSettings
 from rscodec.upsamplers.scene import UpscaledScene
 
 UNTRAINED = "untrained"
-QUALITY = 3.0  # of a stream, as far as an enhancer asks
+QUALITY = 3.0  # quality of a stream, for enhancers
 
 
 def picture_of(pixels: np.ndarray) -> Picture:
@@ -73,27 +73,27 @@ def upscaling(model: str, pixels: np.ndarray, scale: float, folder: Path) -> dic
         scene.read(scene.target)
 
     works = {upsampler.model: work}
-    with suppress(InputError):  # it may have no such part
+    with suppress(InputError):  # it may have no deterministic part
         works["without diffusion"] = partial(work, upsampler.deterministic())
     return works
 
 
 def timed(work: Callable[[], object]) -> tuple[float, float]:
-    """CPU seconds of all threads, and seconds on the wall."""
+    """CPU seconds of all threads, and wall-clock seconds."""
     wall, cpu = time.perf_counter(), time.process_time()
     work()
     return time.process_time() - cpu, time.perf_counter() - wall
 
 
 @click.command()
-@click.option("--upscale", metavar="NAME|FILE", help="An upsampler.")
-@click.option("--enhance", metavar="NAME|FILE", help="An enhancer, instead.")
-@click.option("--scale", default=4.0, show_default=True, help="Of an upsampler; rounded to whole pixels.")
-@click.option("--size", type=click.IntRange(UNIT), default=512, show_default=True, help="Edge of what comes out.")
+@click.option("--upscale", metavar="NAME|FILE", help="Time this upsampler.")
+@click.option("--enhance", metavar="NAME|FILE", help="Time this enhancer instead.")
+@click.option("--scale", default=4.0, show_default=True, help="Scale of an upsampler; rounded to whole pixels.")
+@click.option("--size", type=click.IntRange(UNIT), default=512, show_default=True, help="Edge of the result.")
 @click.option("--repeats", type=click.IntRange(1), default=5, show_default=True)
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads of both.")
 def main(upscale: str | None, enhance: str | None, scale: float, size: int, repeats: int, threads: int) -> None:
-    """Print medians of both, and the median of the paired ratios."""
+    """Print the medians of both, and the median of the paired ratios."""
     if (upscale is None) == (enhance is None):
         raise click.UsageError("give --upscale or --enhance")
     if size % UNIT:

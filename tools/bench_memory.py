@@ -1,10 +1,11 @@
-"""Peak memory of the command line on scenes of several sizes: it is set by the tile, not by the scene.
+"""Measures the peak memory of the command line on scenes of several sizes. The tile size decides it, not the scene
+size.
 
     python tools/bench_memory.py --weights rsc-s-2.safetensors --sizes 6000 12000
 
-For each size a scene of N x N x 3 bytes is generated, encoded, decoded and previewed at full size, each in a process of
-its own, whose peak resident memory (ru_maxrss) is printed. Exits with 1 if one is above --limit, or if sizes differ by
-more than --spread.
+For each size, a scene of N x N x 3 bytes is made, encoded, decoded and previewed at full size, each step in its own
+process, whose peak resident memory (ru_maxrss) is printed. Exits with 1 if one is above --limit, or if the sizes differ
+by more than --spread.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ import tempfile
 import time
 from pathlib import Path
 
-PATCH = 1024  # pixels of the synthetic scene that is repeated, shifted and mirrored
+PATCH = 1024  # edge in pixels of the synthetic scene that is repeated, shifted and mirrored
 COMMAND = "import sys; from rscodec.cli.main import main; sys.exit(main(sys.argv[1:]))"
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def write_scene(path: Path, size: int, bands: int = 3) -> None:
-    """Patches of a synthetic scene, no two alike."""
+    """Write a scene of patches, each different."""
     import numpy as np
 
     from rscodec.raster.writer import RasterWriter
@@ -38,7 +39,7 @@ def write_scene(path: Path, size: int, bands: int = 3) -> None:
 
 
 def run(*arguments: object) -> tuple[float, float]:
-    """(peak MiB, seconds) of one run of the command line, or of this file, in a new process."""
+    """Run the command line, or this file, in a new process. Returns (peak MiB, seconds)."""
     started = time.perf_counter()
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     child = os.posix_spawn(sys.executable, [sys.executable, *map(str, arguments)], environment)
@@ -50,7 +51,7 @@ def run(*arguments: object) -> tuple[float, float]:
 
 
 def measure(size: int, folder: Path, options: list[str]) -> dict[str, float]:
-    """Peak MiB of each step with one scene."""
+    """The peak MiB of each step with one scene."""
     scene, stream, back, seen = (folder / f"{size}{suffix}" for suffix in (".tif", ".bin", ".back.tif", ".seen.tif"))
     steps = {
         "encode": ["encode", scene, "-o", stream],
@@ -71,9 +72,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--sizes", type=int, nargs="+", default=[6000, 12000])
     parser.add_argument("--weights", help="weights file, instead of the one that ships")
-    parser.add_argument("--folder", type=Path, help="where the scenes go for a while (default: the system's)")
-    parser.add_argument("--limit", type=float, default=3072, help="MiB that no run may exceed (default: 3072)")
-    parser.add_argument("--spread", type=float, default=0.15, help="by which sizes may differ (default: 0.15)")
+    parser.add_argument("--folder", type=Path, help="folder for temporary scenes (default: that of the system)")
+    parser.add_argument("--limit", type=float, default=3072, help="largest peak memory in MiB (default: 3072)")
+    parser.add_argument(
+        "--spread", type=float, default=0.15, help="largest relative difference between sizes (default: 0.15)"
+    )
     parser.add_argument("--write", type=Path, help=argparse.SUPPRESS)
     settings = parser.parse_args()
     if settings.write:

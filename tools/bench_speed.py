@@ -1,10 +1,10 @@
-"""How fast are we beside CompressAI's ELIC, on one machine, in one process, on the same image?
+"""Compares our speed with CompressAI's ELIC, on one machine, in one process, on the same image.
 
     python tools/bench_speed.py --threads 2
 
-Ours goes from file to file (GeoTIFF in, stream out; stream in, GeoTIFF out), theirs from tensor to strings and back, in
-memory. The two take turns, and each turn gives one ratio, so a busy machine slows both sides of it. Models are
-loaded, and everything has run once, before the first measurement.
+Our codec runs from file to file (GeoTIFF in, stream out; stream in, GeoTIFF out); ELIC runs from tensor to strings and
+back, in memory. They take turns, and each turn gives one ratio, so a busy machine slows both alike. Models are loaded,
+and everything has run once, before the first measurement.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from rscodec.synthetic.sample import synthesize
 
 
 class Ours:
-    """Files in a folder, by the functions behind `rscodec encode` and `rscodec decode`."""
+    """Our codec on files in a folder, with the functions of `rscodec encode` and `rscodec decode`."""
 
     def __init__(self, folder: Path, scene: Scene, model: str, weights: Path | None, quality: float):
         self.scene, self.stream, self.back = folder / "scene.tif", folder / "scene.bin", folder / "back.tif"
@@ -48,13 +48,15 @@ def seconds(work: Callable[[], None]) -> float:
 
 @click.command()
 @click.option("--size", type=click.IntRange(UNIT), default=1024, show_default=True, help="Edge of the scene.")
-@click.option("--repeats", type=click.IntRange(1), default=5, show_default=True, help="Pairs of each kind.")
-@click.option("--model", default="s", show_default=True, help="Ours: a row of the registry.")
-@click.option("--weights", type=click.Path(exists=True, path_type=Path), help="Ours, if not those that ship.")
-@click.option("--quality", default=3.0, show_default=True, help="Ours.")
+@click.option("--repeats", type=click.IntRange(1), default=5, show_default=True, help="Number of pairs of each kind.")
+@click.option("--model", default="s", show_default=True, help="Our codec: a row of the registry.")
+@click.option(
+    "--weights", type=click.Path(exists=True, path_type=Path), help="Weights file, instead of the one that ships."
+)
+@click.option("--quality", default=3.0, show_default=True, help="Quality of our codec.")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads of both; all cores by default.")
 def main(size: int, repeats: int, model: str, weights: Path | None, quality: float, threads: int | None) -> None:
-    """Print medians of both, and the median of the paired ratios."""
+    """Print the medians of both, and the median of the paired ratios."""
     if size % UNIT:
         raise click.UsageError(f"--size {size} is not a multiple of {UNIT}, which theirs needs")
     if threads:

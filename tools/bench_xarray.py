@@ -1,9 +1,9 @@
-"""NDVI over a window of a large stream through xarray: how many bytes are read, and how much memory it takes.
+"""Measures NDVI over a window of a large stream through xarray: the bytes that are read, and the memory.
 
-    python tools/bench_xarray.py scene.bin     # synthetic, 12,000 x 12,000 x 4; made first if it is not there
+    python tools/bench_xarray.py scene.bin     # synthetic, 12,000 x 12,000 x 4; made first if it does not exist
 
-Each way of asking runs in a process of its own. Exits with 1 if one reads more than 1.5 times the bytes of the tiles
-that the window touches, or takes more than a gibibyte.
+Each variant runs in its own process. Exits with 1 if one reads more than 1.5 times the bytes of the tiles that the
+window touches, or uses more than a gibibyte.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SIZE, BANDS = 12_000, 4
 
 
 class Counted:
-    """get_bytes over a file, with a count."""
+    """get_bytes for a file, which counts bytes."""
 
     def __init__(self, path: Path):
         self._file, self.bytes = path.open("rb"), 0
@@ -40,7 +40,7 @@ class Counted:
 
 
 def touched_bytes(path: Path, window: tuple[int, int, int, int]) -> int:
-    """What the tiles under a window take of the stream."""
+    """The bytes of the tiles that a window touches."""
     col, row, width, height = window
     with StreamReader.from_path(path) as reader:
         header = reader.header

@@ -1,4 +1,4 @@
-"""What a Zarr store of independent chunks loses against one stream of the whole scene: bytes, and PSNR at its borders.
+"""Measures what a Zarr store of independent chunks loses against one stream of the scene: bytes, and PSNR at borders.
 
 python tools/bench_zarr.py SCENE --bands 1-4 --chunks 128 256 384
 """
@@ -19,7 +19,7 @@ RIM = 8  # pixels on either side of a border between chunks
 
 
 def through_chunks(codec: ChunkCodec, pixels: np.ndarray, edge: int) -> tuple[np.ndarray, int]:
-    """What comes back, and how many bytes it took."""
+    """The decoded pixels, and the number of bytes."""
     back, size = np.empty_like(pixels), 0
     for row in range(0, pixels.shape[1], edge):
         for col in range(0, pixels.shape[2], edge):
@@ -30,7 +30,7 @@ def through_chunks(codec: ChunkCodec, pixels: np.ndarray, edge: int) -> tuple[np
 
 
 def near_borders(shape: tuple[int, int], edge: int) -> np.ndarray:
-    """Pixels close to a border between two chunks; those at the rim of the scene do not count."""
+    """Pixels close to a border between two chunks. Pixels at the edge of the scene do not count."""
     near = [np.zeros(size, bool) for size in shape]
     for line in near:
         for border in range(edge, len(line), edge):

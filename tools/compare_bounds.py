@@ -1,10 +1,10 @@
-"""Bits per pixel at the same largest error: ours, LERC and JPEG-LS.
+"""Compares bits per pixel at the same largest error: our codec, LERC and JPEG-LS.
 
     python tools/compare_bounds.py test/ucmerced test/naip --every 4          bands 1 to 3
     python tools/compare_bounds.py test/scenes16 --bands all
 
-Every stream is decoded, and none may be further off than the bound, or the tool ends in an error. Ours are whole files
-with the scene's metadata; the others get the bare pixels. A row is the mean over the images of a folder.
+Every stream is decoded; if one exceeds the bound, the tool ends with an error. Our files include the scene's metadata;
+the others contain pixels only. A row is the mean over the images of a folder.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from rscodec.eval import anchors
 from rscodec.eval.datasets import images
 from rscodec.raster.scene import Scene
 
-SLACK = 1 + 1e-9  # LERC's parameter goes through a percentage
+SLACK = 1 + 1e-9  # LERC's parameter is converted from a percentage
 
 
 def rival(name: str):
@@ -48,7 +48,7 @@ def theirs(anchor, pixels: np.ndarray, bound: float) -> tuple[int, np.ndarray]:
 @click.argument("sources", nargs=-1, required=True)
 @click.option("--max-error", "bounds", default="1,2,5,20", show_default=True)
 @click.option("--bands", type=click.Choice(["1-3", "all"]), default="1-3", show_default=True)
-@click.option("--every", default=1, show_default=True, help="Every n-th image of each folder.")
+@click.option("--every", default=1, show_default=True, help="Use every Nth image of each folder.")
 @click.option("--each", is_flag=True, help="A row for each image.")
 def main(sources: tuple[str, ...], bounds: str, bands: str, every: int, each: bool) -> None:
     rivals = [anchor for anchor in map(rival, ("lerc", "jpegls")) if anchor]

@@ -1,14 +1,14 @@
-"""Carbon baselines, each alone with a pixel and with its 5x5 neighbourhood, on pixels that they did not learn from.
+"""Evaluates carbon baselines, with single pixels and with 5x5 neighbourhoods, on pixels that they were not trained on.
 
     rscodec carbon simulate -o county
     cd county && rscodec carbon prepare imagery.tif --stands forest.geojson --heights canopy_height.tif -o target
-    python tools/compare_carbon.py simulated county county/target             learn in the west, judge in the east
-    python tools/compare_carbon.py simulated county county/target --ground    relief and climate are known, too
+    python tools/compare_carbon.py simulated county county/target             train in the west, evaluate in the east
+    python tools/compare_carbon.py simulated county county/target --ground    also with relief and climate
     RSCODEC_DATA=... python tools/compare_carbon.py real                      five folds of blocks of 20 pixels
     RSCODEC_DATA=... python tools/compare_carbon.py real --learned unet --steps 600            a learned model there
     RSCODEC_DATA=... python tools/compare_carbon.py chip                      a chip of BioMassters, blocks of 16 pixels
 
-Prints a row for each model; --json FILE keeps every figure.
+Prints a row for each model. --json FILE saves every figure.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ SCENE = "carbon/s2_gedi_agbd_100m"
 SENTINEL2 = ("B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B9", "B11", "B12")
 OTHERS = ("VV", "VH", "DEM")
 CHIP = "carbon/biomassters_chip"
-CHIP_BANDS = 10  # of Sentinel-2; the eleventh is a probability of clouds
-CARBON = 0.47  # of biomass
+CHIP_BANDS = 10  # bands of Sentinel-2; the eleventh is a cloud probability
+CARBON = 0.47  # carbon in biomass
 BLOCK, CHIP_BLOCK, FOLDS = 20, 16, 5
-CROP = 32  # of learned models
+CROP = 32  # edge of crops of learned models
 
 
 def compare(layers: np.ndarray, density: np.ndarray, parts: list[tuple[np.ndarray, np.ndarray]]) -> dict:
-    """`parts`: masks of pixels to learn from and to judge; figures are over all judged pixels together."""
+    """`parts`: masks of pixels to train on and to evaluate. Figures are over all evaluated pixels together."""
     judged = np.any([judge for _, judge in parts], axis=0)
     scale = scale_of(density, np.any([learn for learn, _ in parts], axis=0))
     models = {}
@@ -67,7 +67,7 @@ def compare(layers: np.ndarray, density: np.ndarray, parts: list[tuple[np.ndarra
 def compare_learned(
     name: str, layers: np.ndarray, density: np.ndarray, folds: np.ndarray, origin: str, steps: int, runs: Path
 ) -> dict:
-    """A learned model sees the imagery of all, and the density of those folds that it is not judged on."""
+    """A learned model sees all imagery, and the density of the folds that it is not evaluated on."""
     known, found = folds >= 0, np.full(density.shape, np.nan)
     for fold in range(FOLDS):
         learn = known & (folds != fold)
@@ -117,11 +117,11 @@ def halved(layers: np.ndarray) -> np.ndarray:
 
 
 learned_option = click.option(
-    "--learned", type=click.Choice(list(TRAINED)), help="Judge this, trained anew on each fold, alone."
+    "--learned", type=click.Choice(list(TRAINED)), help="Evaluate only this learned model, trained again for each fold."
 )
-steps_option = click.option("--steps", default=1000, show_default=True, help="Of training on each fold.")
+steps_option = click.option("--steps", default=1000, show_default=True, help="Training steps for each fold.")
 runs_option = click.option("--runs", type=click.Path(path_type=Path), default=Path("local/folds"), show_default=True)
-json_option = click.option("--json", "to", type=click.Path(path_type=Path), help="Keep all figures here.")
+json_option = click.option("--json", "to", type=click.Path(path_type=Path), help="Save all figures to this file.")
 
 
 @click.group()
@@ -132,10 +132,10 @@ def main() -> None:
 @main.command()
 @click.argument("county", type=click.Path(path_type=Path))
 @click.argument("target", type=click.Path(path_type=Path))
-@click.option("--ground", is_flag=True, help="Elevation and climate are known, too.")
+@click.option("--ground", is_flag=True, help="Also use elevation and climate.")
 @json_option
 def simulated(county: Path, target: Path, ground: bool, to: Path | None) -> None:
-    """The simulated county: learn in its west, judge in its east."""
+    """The simulated county: train in the west, evaluate in the east."""
     names = ("imagery", "dem", "climate") if ground else ("imagery",)
     layers = np.concatenate([Scene.load(county / f"{name}.tif").pixels.astype(np.float64) for name in names])
     density = Scene.load(target / "density.tif").pixels[0].astype(np.float64)
@@ -161,8 +161,9 @@ def real(learned: str | None, steps: int, runs: Path, to: Path | None) -> None:
 @runs_option
 @json_option
 def chip(learned: str | None, steps: int, runs: Path, to: Path | None) -> None:
-    """Sentinel-2 and radar of a month in Finland against biomass density, means of 2 x 2 pixels: 20 m, as red edge and
-    short-wave infrared are measured."""
+    """Sentinel-2 and radar of one month in Finland against biomass density. Pixels are means of 2 x 2, which gives 20
+    m, the resolution of red edge and short-wave infrared.
+    """
     layers = np.concatenate([pixels(CHIP, "001b0634_S2_00")[:CHIP_BANDS], pixels(CHIP, "001b0634_S1_00")])
     density = CARBON * pixels(CHIP, "001b0634_agbm")[0]
     cross_validate(halved(layers), halved(density[None])[0], CHIP_BLOCK, CHIP, learned, steps, runs / "chip", to)

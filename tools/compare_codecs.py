@@ -1,13 +1,14 @@
-"""Compare codecs in training: the cost J on held-out crops, and BD-rates of real files on the held-out test images.
+"""Compares codecs in training: the cost J on held-out crops, and BD-rates of real files on the held-out test images.
 
     python tools/compare_codecs.py rscodec/weights/rsc-s-2.safetensors local/m local/d --shard local/shard.zip
     RSCODEC_DATA=... python tools/compare_codecs.py local/m --table docs/results/2026-11-21/rgb/results.csv
 
-A codec is a weights file or a run folder; of a run, its moving average is taken (also from a checkpoint in mid-run).
+A codec is a weights file or a run folder. For a run, the moving average is used, also from the checkpoint of an
+unfinished run.
 
     J(q) = bits per pixel + lambda(q) * 255^2 * MSE        with rounded latents; printed relative to the first codec
 
-`--table` holds measurements of the anchors on the same images, as `rscodec eval rd` writes them. `--images N` takes
+`--table` is a table of the anchors on the same images, from `rscodec eval rd`. `--images N` uses
 every Nth image.
 """
 
@@ -70,7 +71,7 @@ def costs(codec: Codec, batches: list[torch.Tensor]) -> np.ndarray:
 
 
 def curves(codec: Codec, images: list[datasets.Image]) -> dict[str, dict[str, list[tuple[float, float]]]]:
-    """Files of each image at each quality: {metric: {image: [(bits per pixel, value)]}}"""
+    """Curves from files of each image at each quality: {metric: {image: [(bits per pixel, value)]}}"""
     found = {metric: {} for metric in METRICS}
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "codec.safetensors"
@@ -106,7 +107,7 @@ def anchors(path: Path) -> dict[str, dict[str, dict[str, list[tuple[float, float
 @click.argument("codecs", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--shard", type=click.Path(exists=True, path_type=Path))
 @click.option("--table", "table_path", type=click.Path(exists=True, path_type=Path))
-@click.option("--images", "every", default=1, help="Every Nth of the test images.")
+@click.option("--images", "every", default=1, help="Use every Nth test image.")
 @click.option("--threads", default=1)
 def main(codecs, shard, table_path, every, threads) -> None:
     torch.set_num_threads(threads)

@@ -1,10 +1,11 @@
-"""What a prior is worth to LDM-RSIC: none, a generated one, the learnt one (which saw the original: the upper bound).
+"""Compares LDM-RSIC without a prior, with a generated prior, and with the learnt prior (computed from the original: the
+upper bound).
 
     RSCODEC_DATA=... python tools/compare_ldm_rsic.py test/ucmerced test/naip --qualities 1,2,3
         --with none=local/twin --with generated=local/ldm2 --with learnt=local/ldm2
 
-Streams of the images, decoded, and enhanced by the networks of training runs (average.pt), window beside window
-without overlap, so that all see the same. Means over images of PSNR, MS-SSIM and LPIPS, quality by quality.
+Encodes and decodes the images, and enhances them with the networks of training runs (average.pt), in windows without
+overlap, so that all networks see the same input. Prints means over images of PSNR, MS-SSIM and LPIPS for each quality.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def load_net(run: Path) -> LdmRsic:
 
 
 def of_windows(path: Path, unit: int) -> Scene:
-    """Bands 1 to 3 of an image, as far as whole windows go."""
+    """Bands 1 to 3 of an image, cropped to whole windows."""
     pixels = Scene.load(path, (1, 2, 3)).pixels
     height, width = (edge // unit * unit for edge in pixels.shape[1:])
     return Scene(pixels[:, :height, :width].copy())
@@ -47,7 +48,7 @@ def windows(pixels: np.ndarray, edge: int) -> torch.Tensor:
 
 
 def together(parts: torch.Tensor, height: int, width: int) -> np.ndarray:
-    """What `windows` took apart."""
+    """The inverse of `windows`."""
     edge = parts.shape[-1]
     grid = parts.reshape(height // edge, width // edge, 3, edge, edge).permute(2, 0, 3, 1, 4)
     return (255 * grid.reshape(3, height, width)).round().byte().numpy()
@@ -72,7 +73,7 @@ def parsed(context, option, values: tuple[str, ...]) -> list[tuple[str, Path]]:
 @click.option("--with", "contenders", multiple=True, required=True, metavar="PRIOR=RUN", callback=parsed)
 @click.option("--qualities", default="1,2,3", show_default=True)
 @click.option("--codec", default="s", show_default=True)
-@click.option("--limit", type=int, help="So many images of all, evenly.")
+@click.option("--limit", type=int, help="Number of images, spread evenly over all.")
 @click.option("--threads", default=1, show_default=True)
 def main(images, contenders, qualities, codec, limit, threads) -> None:
     torch.set_num_threads(threads)

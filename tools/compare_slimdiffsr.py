@@ -1,11 +1,12 @@
-"""SlimDiffSR's teacher, its student and 50 steps of the same diffusion on the same degraded images, and the maps.
+"""Compares SlimDiffSR's teacher, its student and 50 steps of the same diffusion on the same degraded images, and draws
+the maps.
 
     RSCODEC_DATA=... python tools/compare_slimdiffsr.py test/ucmerced test/naip --diffusion local/sl2
         --teacher local/sl4 --student local/sl5 --out local/slim
 
-One image after another, each by all in turn: PSNR, LPIPS, seconds of one thread. --limit takes the first few images,
-and --steps-limit those that the 50 steps are run on. maps.png shows, of the first image, what the estimator is unsure
-of and the time that the teacher gives each pixel.
+Each image is upsampled by all in turn: PSNR, LPIPS, seconds of one thread. --limit uses the first images only, and
+--steps-limit those for the 50 steps. For the first image, maps.png shows the estimator's uncertainty and the step that
+the teacher chooses for each pixel.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from rscodec.upsamplers.slimdiffsr import SlimConfig, SlimDiffSr
 matplotlib.use("Agg")
 from matplotlib import pyplot
 
-UNIT = 64  # edges of raised images are multiples of it: latents of the deepest level
+UNIT = 64  # edges of interpolated images are multiples of this, for latents of the deepest level
 
 
 def load_teacher(run: Path) -> Teacher:
@@ -77,8 +78,8 @@ def draw_maps(teacher: Teacher, raised: torch.Tensor, path: Path) -> None:
 @click.option("--student", "student_run", type=click.Path(exists=True, path_type=Path), required=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 @click.option("--scale", default=4, show_default=True)
-@click.option("--limit", type=int, help="The first so many images.")
-@click.option("--steps-limit", default=1, show_default=True, help="Images that the 50 steps are run on.")
+@click.option("--limit", type=int, help="Use only the first N images.")
+@click.option("--steps-limit", default=1, show_default=True, help="Number of images for the 50 steps.")
 @torch.inference_mode()
 def main(images, diffusion_run, teacher_run, student_run, out, scale, limit, steps_limit) -> None:
     torch.set_num_threads(1)

@@ -1,17 +1,17 @@
-"""What 1,000 km2 cost: bytes, CPU-hours and memory, from measured speed and rate.
+"""Estimates the cost of 1,000 km2 (bytes, CPU-hours and memory) from measured speed and rate.
 
     python tools/costs.py --gsd 0.6 test/naip/*.tif
 
-The images (those of one kind, all of one size or cut to the smallest) are laid side by side, again and again, until
-the scene has --size pixels each way. It is encoded, decoded and previewed, each in a process of its own with one
-thread, whose CPU time (user and system) and peak memory are taken; and so is its corner, a quarter as wide and high,
-whose time says what starting costs. Then
+The images (of one kind; all are cut to the smallest size) are tiled repeatedly until the scene has --size pixels on
+each side. It is encoded, decoded and previewed, each step in its own process with one thread, whose CPU time (user and
+system) and peak memory are measured. The same is done with a corner of a quarter of its width and height, to measure
+the cost of starting. Then
 
     pixels    = 1000 km2 / gsd^2                   bytes   = pixels * bpp / 8
-    CPU-hours = pixels * seconds / 3600            seconds = those of the scene less its corner, by pixels of these
+    CPU-hours = pixels * seconds / 3600            seconds = (scene - corner) / (pixels of scene - pixels of corner)
 
-CPU time depends little on what else the machine does, but on the machine. The seams between the images cost bits that
-a scene would not: the rate is a little high.
+CPU time depends on the machine, but little on its load. The seams between the images cost extra bits, so the rate is
+slightly high.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def mosaic(images: list[Path], bands: int | None, size: int) -> Scene:
-    """The images side by side, `size` pixels each way, without their places on Earth."""
+    """The images side by side, `size` pixels on each side, without georeference."""
     tiles = [Scene.load(path, bands and tuple(range(1, bands + 1))).pixels for path in images]
     height, width = (min(tile.shape[axis] for tile in tiles) for axis in (1, 2))
     rows, cols = -(-size // height), -(-size // width)
@@ -43,7 +43,7 @@ def mosaic(images: list[Path], bands: int | None, size: int) -> Scene:
 
 
 def run(*arguments: object) -> tuple[float, float]:
-    """(CPU seconds, peak MiB) of one run of the command line with one thread."""
+    """Run the command line with one thread. Returns (CPU seconds, peak MiB)."""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-c", COMMAND, *map(str, arguments), "--quiet", "--threads", "1"]
     _, status, usage = os.wait4(os.posix_spawn(sys.executable, command, environment), 0)
@@ -54,18 +54,20 @@ def run(*arguments: object) -> tuple[float, float]:
 
 @click.command()
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
-@click.option("--gsd", type=float, multiple=True, required=True, help="Metres per pixel; several for several rows.")
-@click.option("--bands", type=int, show_default="all", help="How many of the bands.")
-@click.option("--quality", default=3.0, show_default=True, help="As for rscodec encode.")
+@click.option(
+    "--gsd", type=float, multiple=True, required=True, help="Metres per pixel; give several for several rows."
+)
+@click.option("--bands", type=int, show_default="all", help="Number of bands.")
+@click.option("--quality", default=3.0, show_default=True, help="As in `rscodec encode`.")
 @click.option(
     "--size",
     type=click.IntRange(2048),
     default=4096,
     show_default=True,
-    help="Pixels each way of the scene that is measured; in fewer, starting hides what pixels take.",
+    help="Edge in pixels of the measured scene; in a smaller scene, start-up time hides the time of pixels.",
 )
 def main(images: tuple[Path, ...], gsd: tuple[float, ...], bands: int | None, quality: float, size: int) -> None:
-    """Print what was measured, and a table of what an area costs."""
+    """Print the measurements, and a table of the costs of an area."""
     with tempfile.TemporaryDirectory() as name:
         made = mosaic(sorted(images), bands, size)
         large = measure(Path(name), made, quality)

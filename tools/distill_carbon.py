@@ -1,4 +1,4 @@
-"""Distil what IIDM is made of; each stage leaves start.pt for `rscodec carbon train --start`, and table.json.
+"""Distils the parts of IIDM. Each stage writes start.pt for `rscodec carbon train --start`, and table.json.
 
     python tools/distill_carbon.py source --tiles eurosat.npz --vgg vgg19 --run local/source
     python tools/distill_carbon.py vgg    --source local/source --county county --target county/target --run local/kdv
@@ -7,9 +7,9 @@
     rscodec carbon train county/imagery.tif ... --model iidm --start local/kd/start.pt --run local/iidm-kd
     python tools/distill_carbon.py costs  --kd-vgg local/kdv --teacher local/iidm --kd-unet local/kd
 
-`vgg` leaves whole.pt as well: IIDM that looks through the source itself.
-The tiles are `patches` (N,h,w,12) of Sentinel-2. Weights of torchvision will do as well, where one has them: average.pt
-is a Vgg's state under "module", its widths under "widths".
+`vgg` also writes whole.pt: IIDM with the source itself as its condition network. The tiles are `patches` (N,h,w,12) of
+Sentinel-2. Weights of torchvision also work: average.pt must contain the state of a Vgg under "module" and its widths
+under "widths".
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ from rscodec.training.loop import Plan, Record, train
 PATH = click.Path(path_type=Path)
 BATCH, CROP = 4, 64
 ANALYSED = 24  # batches
-TIMED = 11  # pairs, of which the first is not counted
+TIMED = 11  # pairs; the first is not counted
 PRINTED = (44, 88, 176, 352, 704)  # channels of the paper's table A2, two convolutions each
-UNIT = 4  # groups of a norm, heads of attention: what channels of a U-Net are multiples of
+UNIT = 4  # channels of a U-Net are multiples of this (groups of a norm, heads of attention)
 
 
 def say(line: str) -> None:
@@ -61,7 +61,7 @@ def staged(counts: list[int], stages: list[list[int]]) -> list[list[int]]:
 
 
 def keep(run: Path, analysis: Analysis, teacher: int, student: int, left: list[float]) -> None:
-    """`teacher`, `student`: parameters."""
+    """Save the result of a stage. `teacher`, `student`: numbers of parameters."""
     table = {"channels": analysis.all, "needed": analysis.needed, "parameters": [teacher, student], "left": left}
     (run / "table.json").write_text(json.dumps(table) + "\n")
     say(json.dumps(table))
@@ -98,7 +98,7 @@ def source(tiles: Path, vgg: str, run: Path, steps: int) -> None:
 @click.option("--county", type=PATH, required=True)
 @click.option("--target", type=PATH, required=True)
 @click.option("--run", type=PATH, required=True)
-@click.option("--steps", default=100, show_default=True, help="A block.")
+@click.option("--steps", default=100, show_default=True, help="Training steps for each block.")
 def vgg(teacher: Path, county: Path, target: Path, run: Path, steps: int) -> None:
     run.mkdir(parents=True, exist_ok=True)
     saved, crops = checkpoint.load(teacher / "average.pt"), crops_of(county, target)
@@ -119,7 +119,7 @@ def vgg(teacher: Path, county: Path, target: Path, run: Path, steps: int) -> Non
 @click.option("--county", type=PATH, required=True)
 @click.option("--target", type=PATH, required=True)
 @click.option("--run", type=PATH, required=True)
-@click.option("--steps", default=100, show_default=True, help="A block.")
+@click.option("--steps", default=100, show_default=True, help="Training steps for each block.")
 def unet(teacher: Path, county: Path, target: Path, run: Path, steps: int) -> None:
     run.mkdir(parents=True, exist_ok=True)
     saved, crops = checkpoint.load(teacher / "average.pt"), crops_of(county, target)
@@ -150,14 +150,14 @@ def eye(net: Vgg) -> tuple[torch.nn.Module, Callable]:
 
 
 def drawer(net: UNet, level: int, condition: list[int]) -> tuple[torch.nn.Module, Callable]:
-    """`level`: channels of f(0); `condition`: of all f(i), where it attends to them."""
+    """`level`: channels of f(0). `condition`: channels of all f(i), if the model attends to them."""
     seen = [torch.ones(BATCH, count, CROP >> at, CROP >> at) for at, count in enumerate(condition)]
     return net, lambda: net(torch.ones(BATCH, 1 + level, CROP, CROP), torch.ones(BATCH, IIDM.embedding), seen)
 
 
 @torch.no_grad()
 def medians(full: Callable, small: Callable) -> list[float]:
-    """Milliseconds of both, and how much longer the full one takes; one after the other, in turn."""
+    """Milliseconds of both, and the ratio of the full network to the small one, timed in turn."""
     times = []
     for _ in range(TIMED):
         pair = []
@@ -171,11 +171,11 @@ def medians(full: Callable, small: Callable) -> list[float]:
 
 
 @main.command()
-@click.option("--kd-vgg", type=PATH, required=True, help="What `vgg` left.")
+@click.option("--kd-vgg", type=PATH, required=True, help="Folder of stage `vgg`.")
 @click.option("--teacher", type=PATH, required=True, help="Folder of a run of IIDM.")
-@click.option("--kd-unet", type=PATH, required=True, help="What `unet` left.")
+@click.option("--kd-unet", type=PATH, required=True, help="Folder of stage `unet`.")
 def costs(kd_vgg: Path, teacher: Path, kd_unet: Path) -> None:
-    """Parameters and time of what is distilled, and of networks of as many channels as the paper prints."""
+    """Parameters and time of the distilled networks, and of networks with the paper's numbers of channels."""
     paths = kd_vgg / "whole.pt", kd_vgg / "start.pt", teacher / "average.pt", kd_unet / "start.pt"
     whole, student, large, small = (begun_model(checkpoint.load(path)).eval() for path in paths)
     ends = [stage[-1] for stage in large.config.condition]

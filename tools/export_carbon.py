@@ -1,9 +1,9 @@
-"""Turn a trained model of forest carbon into weights that ship: float16 safetensors and a manifest with figures.
+"""Exports a trained model of forest carbon as weights that ship: float16 safetensors and a manifest with figures.
 
     python tools/export_carbon.py --run local/iidm --model iidm-1
 
-Figures are those of `rscodec carbon eval --simulated`: of the test region of the simulated county, which no run sees,
-by the mean of 8 maps, and by one.
+Figures are those of `rscodec carbon eval --simulated`, for the test region of the simulated county, which no run sees:
+of the mean of 8 maps, and of one map.
 """
 
 from __future__ import annotations

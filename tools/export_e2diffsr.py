@@ -1,9 +1,10 @@
-"""Turn a trained E2DiffSR into weights that ship: float16 safetensors and a manifest with measured figures.
+"""Exports a trained E2DiffSR as weights that ship: float16 safetensors and a manifest with measured figures.
 
     RSCODEC_DATA=... python tools/export_e2diffsr.py --run local/sr2 --model e2diff-1 --images 12
 
-Figures are those of `rscodec eval sr` on the held-out images: PSNR, LPIPS and NIQE where their weights are found, and
-seconds, means over each set at each scale, at seed 0, beside bicubic interpolation and without diffusion.
+Figures are those of `rscodec eval sr` on the held-out images: PSNR, LPIPS and NIQE if their weights are found, and
+seconds. They are means over each set at each scale, with seed 0, beside bicubic interpolation and the model without
+diffusion.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ SCALES = (2.0, 2.6, 3.0, 3.4, 4.0, 6.0, 8.0)
 
 
 def trained(export: Export) -> tuple[E2DiffSr, dict]:
-    """The network of a run, and what its checkpoint says besides. A twin's condition is that there is no prior."""
+    """The network of a run, and the rest of its checkpoint. A twin has no prior."""
     saved = checkpoint.load(export.average)
     stage = saved["history"][-1]["stage"]
     if stage == "one":
@@ -42,7 +43,7 @@ def trained(export: Export) -> tuple[E2DiffSr, dict]:
     "count",
     type=click.IntRange(min=0),
     show_default="all",
-    help="How many images of each set are measured, spread over it.",
+    help="Number of images of each set to measure, spread evenly.",
 )
 def main(export: Export, count: int | None) -> None:
     path = export.new_weights()

@@ -1,10 +1,10 @@
-"""Turn a trained LDM-RSIC into weights that ship: float16 safetensors and a manifest with measured figures.
+"""Exports a trained LDM-RSIC as weights that ship: float16 safetensors and a manifest with measured figures.
 
     RSCODEC_DATA=... python tools/export_ldm_rsic.py --run local/ldm3 --model ldm-rsic-2 --codec s --times 1.1
     RSCODEC_DATA=... python tools/export_ldm_rsic.py --run local/ldmj4 --model ldm-jpeg2000-4
 
-Figures are of files: real streams (or JPEG2000 files) of the held-out images, decoded with and without the enhancer at
-seed 0; PSNR per image, then averaged, and LPIPS where its weights are found.
+Figures are of files: real streams (or JPEG2000 files) of the held-out images, decoded with and without the enhancer,
+with seed 0. PSNR is the mean over images; LPIPS is measured if its weights are found.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ RAW_BITS = 24
 
 
 def of_stream(scene: Scene, quality: float, codec: str, settings: EnhanceSettings) -> tuple[np.ndarray, np.ndarray]:
-    """(decoded, enhanced) pixels of our codec's stream."""
+    """(decoded, enhanced) pixels of a stream of our codec."""
     from rscodec.bitstreams import StreamReader
 
     stream = rscodec.encode(scene, quality, model=codec)
@@ -69,7 +69,7 @@ def figures_of(original: np.ndarray, found: np.ndarray) -> dict[str, float]:
 
 
 def measure(scenes: list[Scene], points, both) -> list[dict]:
-    """Means over images at each point; both(scene, point) gives decoded and enhanced pixels."""
+    """Means over images at each point. both(scene, point) returns decoded and enhanced pixels."""
     rows = []
     for point in points:
         sums: dict[str, list[float]] = {}
@@ -85,7 +85,7 @@ def measure(scenes: list[Scene], points, both) -> list[dict]:
 @click.command(cls=Tool)
 @export_options()
 @click.option("--codec", default="s", show_default=True, help="The codec whose shipped weights it is measured with.")
-@click.option("--times", default=1.0, show_default=True, help="What ships changes pixels so many times as much.")
+@click.option("--times", default=1.0, show_default=True, help="Factor of the change in the exported model.")
 def main(export: Export, codec: str, times: float) -> None:
     path = export.new_weights()
     saved = checkpoint.load(export.average)

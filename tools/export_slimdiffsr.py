@@ -1,4 +1,4 @@
-"""Turn a trained student of SlimDiffSR into weights that ship: float16 safetensors and a manifest with figures.
+"""Exports a trained student of SlimDiffSR as weights that ship: float16 safetensors and a manifest with figures.
 
     RSCODEC_DATA=... python tools/export_slimdiffsr.py --run local/sl5 --model slimdiff-1
 

@@ -1,10 +1,11 @@
-"""Turn a trained run into weights that ship: integers, tables, safetensors and a manifest with measured figures.
+"""Exports a trained codec as weights that ship: integers, tables, safetensors and a manifest with measured figures.
 
     RSCODEC_DATA=... python tools/export_weights.py --run local/s --model rsc-s-2
 
 The float networks of the entropy path are rounded to the integer grid (`tools/train_codec.py --fake` prepares them for
-it), the bound of exact arithmetic is asserted, and the manifest gets bytes and PSNR of real streams of the held-out
-images for each whole quality. Weights that exist are only replaced with --overwrite: streams name them by their hash.
+that), and the bound of exact arithmetic is checked. The manifest receives bytes and PSNR of real streams of the
+held-out images for each whole quality. Existing weights are replaced only with --overwrite, because streams name them
+by their hash.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def measure(weights: Path, codec: str, data: Path, pattern: str) -> list[dict]:
 
 @click.command(cls=Tool)
 @export_options()
-@click.option("--codec", default="s", show_default=True, help="Row of the registry that they are for.")
+@click.option("--codec", default="s", show_default=True, help="Row of the registry for these weights.")
 def main(export: Export, codec: str) -> None:
     path = export.new_weights()
     saved = checkpoint.load(export.average)

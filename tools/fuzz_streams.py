@@ -1,26 +1,27 @@
-"""Damage streams at random and decode them: each must end in a named error, or in a decode that reports its bad tiles.
+"""Damages streams at random and decodes them. Each must end in a named error, or in a decode that reports its bad
+tiles.
 
     python tools/fuzz_streams.py --count 20000 --seed 1          prints the figures as JSON; exit code 1 on a finding
     python tools/fuzz_streams.py --seed 1 --only 4711            one stream again, in this process, with its traceback
-    python tools/fuzz_streams.py --kind fork --count 100         of one kind; --only takes the same --kind
+    python tools/fuzz_streams.py --kind fork --count 100         one kind only; --only needs the same --kind
 
     frozen vector --a kind of damage--> damaged --> StreamReader, SceneDecoder, Scene.save in a worker with limits
 
 The kinds take turns:
 
-    nothing     mutations, and no checksum repaired
-    checksums   mutations, with right checksums around them
-    results     the same, with the checksums of what the payloads decode to
-    removal     payloads are removed, their index entries set to 0, and the checksums of the index repaired
-    metadata    sound streams with JSON of other structures, strange texts and many entries for metadata
-    weights     sound streams, decoded with a changed weights file
-    fork        sound streams, decoded in a child that a process with two threads has forked
+    nothing     mutations without repaired checksums
+    checksums   mutations with correct checksums around them
+    results     the same, also with correct checksums of the decoded payloads
+    removal     removed payloads: their index entries are 0, and the checksums of the index are correct
+    metadata    sound streams whose metadata is JSON of other structures, strange texts or many entries
+    weights     sound streams, decoded with a modified weights file
+    fork        sound streams, decoded in a child forked by a process with two threads
 
 A finding is
 - an exception without a name in rscodec.bitstreams.errors;
-- the death of a worker (a crash), or a child that does not end;
+- a worker that crashes, or a child that does not end;
 - more CPU time than BASE_SECONDS and SECONDS_PER_BYTE allow;
-- after "nothing", "removal" and "weights": contents that silently differ from those that were encoded.
+- after "nothing", "removal" and "weights": contents that differ silently from the encoded ones.
 """
 
 from __future__ import annotations
@@ -64,17 +65,17 @@ WEIGHTS = FOLDER / "vec-1.safetensors"
 VECTORS = [path.read_bytes() for path in sorted(FOLDER.glob("v1/passed/*/stream.bin"))]
 KINDS = {"nothing": 5, "checksums": 3, "results": 3, "removal": 1, "metadata": 2, "weights": 1, "fork": 1}  # of 16
 CHECKED = [data for data in VECTORS if StreamReader.from_bytes(data).header.checks_empty]
-MEMORY = 2 * 2**30  # bytes of address space beyond what the libraries take
-SECONDS = 60  # for one stream, then its worker is killed
+MEMORY = 2 * 2**30  # bytes of address space beyond those of the libraries
+SECONDS = 60  # for one stream; then its worker is killed
 CHILD_SECONDS = 10  # for one stream in a forked child
-BASE_SECONDS, SECONDS_PER_BYTE = 2, 2e-5  # of CPU time, for one stream
-MOST_WINDOWS, MOST_PIXELS = 4, 2**22  # what a damaged header announces may be large: decoded in part, and not saved
+BASE_SECONDS, SECONDS_PER_BYTE = 2, 2e-5  # CPU time for one stream
+MOST_WINDOWS, MOST_PIXELS = 4, 2**22  # a damaged header may claim a large scene: it is decoded in part and not saved
 FINDING = "FINDING"
-ENDS = {0: "decoded", 1: "a named error"}  # of a child, by its exit code
+ENDS = {0: "decoded", 1: "a named error"}  # by the exit code of a child
 
 
 class Mutant(NamedTuple):
-    """A damaged stream, the vector that it was, and the weights file to decode it with."""
+    """A damaged stream, its original vector, and the weights file to decode it with."""
 
     kind: str
     data: bytes
@@ -83,7 +84,7 @@ class Mutant(NamedTuple):
 
 
 def mutant(seed: int, number: int, kinds: tuple[str, ...]) -> Mutant:
-    """The damaged stream of this number."""
+    """The damaged stream with this number."""
     rng = np.random.default_rng([seed, number])
     turns = [kind for kind in kinds for _ in range(KINDS[kind])]
     kind = turns[number % len(turns)]
@@ -107,7 +108,7 @@ def mutant(seed: int, number: int, kinds: tuple[str, ...]) -> Mutant:
 
 
 def fitted(data: bytes) -> bytes:
-    """The stream with a last payload that ends where the stream ends, if that can be."""
+    """The stream, with the last payload changed to end at the end of the stream, if possible."""
     entries, (_, end) = index_of(data), layout(data)
     if not entries["length"].any():
         return data
@@ -119,7 +120,7 @@ def fitted(data: bytes) -> bytes:
 
 
 def with_right_results(data: bytes) -> bytes:
-    """The stream with the crc_decoded of what its payloads decode to, as far as they do."""
+    """The stream with correct crc_decoded for all payloads that decode."""
     try:
         decoder = opened(data)
     except RscodecError:
@@ -152,7 +153,7 @@ def tiny_codec():
 
 
 def opened(data: bytes, weights: Path = WEIGHTS) -> SceneDecoder:
-    """A decoder, with the tiny model loaded once and any other asked for as a user would."""
+    """A decoder. The tiny model is loaded once; other models are loaded as for users."""
     reader, tiny = StreamReader.from_bytes(data), tiny_codec()
     header = reader.header
     named = header.model == tiny.model and header.weights_hash == tiny.weights_hashes.get(header.arithmetic)
@@ -161,7 +162,7 @@ def opened(data: bytes, weights: Path = WEIGHTS) -> SceneDecoder:
 
 
 def contents(decoder: SceneDecoder) -> dict:
-    """What a stream says: header, metadata, and checksums of the latents of tiles and of the pixels of windows."""
+    """The contents of a stream: header, metadata, and checksums of the latents of tiles and the pixels of windows."""
     said = {"header": decoder.reader.header, "metadata": stream_metadata(decoder.reader)}
     for row, col, latents in decoder.tiles.in_order():
         said[row, col] = None if latents is None else latents_crc(latents)
@@ -177,7 +178,7 @@ def honest(original: bytes) -> dict:
 
 
 def outcome(one: Mutant, folder: Path) -> str:
-    """How a stream ends."""
+    """How decoding a stream ends."""
     if one.kind == "fork":
         return outcome_in_child(one)
     weights = WEIGHTS
@@ -200,7 +201,7 @@ def outcome(one: Mutant, folder: Path) -> str:
 
 
 def save(decoder: SceneDecoder, folder: Path) -> None:
-    """Write the scene to a file, if it is not large."""
+    """Write the scene to a file, unless it is large."""
     header = decoder.reader.header
     if header.width * header.height * header.bands <= MOST_PIXELS:
         pixels, classes = decoder.read(decoder.grid.scene)
@@ -208,7 +209,9 @@ def save(decoder: SceneDecoder, folder: Path) -> None:
 
 
 def outcome_in_child(one: Mutant) -> str:
-    """How a stream ends in a child of this process, whose libraries have threads: such a child lacks them."""
+    """How decoding a stream ends in a forked child. The libraries' threads of this process do not
+    exist in the child.
+    """
     import torch
 
     torch.set_num_threads(2)
@@ -240,7 +243,7 @@ def _exit_code(data: bytes) -> int:
 
 
 def timed(one: Mutant, folder: Path) -> str:
-    """The outcome; one that took too long for the size of the stream is a finding."""
+    """The outcome. Too much time for the size of the stream is a finding."""
     started = time.process_time()
     ended = outcome(one, folder)
     seconds, size = time.process_time() - started, len(one.weights or one.data)
@@ -250,13 +253,13 @@ def timed(one: Mutant, folder: Path) -> str:
 
 
 def warm_up(folder: Path) -> None:
-    """Import what the first stream would pay for otherwise."""
+    """Import libraries in advance, so that the first stream is not charged for it."""
     rscodec.decode(VECTORS[0], weights=WEIGHTS)
     save(opened(VECTORS[0]), folder)
 
 
 def work(pipe, seed: int, kinds: tuple[str, ...], numbers: list[int]) -> None:
-    """A worker: says which stream it begins, and how it ended."""
+    """A worker: reports each stream that it starts, and the outcome."""
     import torch
 
     torch.set_num_threads(1)
@@ -281,7 +284,7 @@ def work(pipe, seed: int, kinds: tuple[str, ...], numbers: list[int]) -> None:
 
 
 def examined(seed: int, kinds: tuple[str, ...], numbers: list[int]) -> Iterator[tuple[int, str, float]]:
-    """(number, outcome, seconds) of these streams, in a worker that is replaced when it dies."""
+    """Yield (number, outcome, seconds) for these streams. A worker that dies is replaced."""
     context = multiprocessing.get_context("spawn")
     while numbers:
         receive, send = context.Pipe(duplex=False)
@@ -306,7 +309,7 @@ def examined(seed: int, kinds: tuple[str, ...], numbers: list[int]) -> Iterator[
 
 
 @click.command()
-@click.option("--count", default=20000, show_default=True, help="Streams.")
+@click.option("--count", default=20000, show_default=True, help="Number of streams.")
 @click.option("--seed", default=1, show_default=True)
 @click.option("--workers", default=2, show_default=True, help="Processes.")
 @click.option(
@@ -317,7 +320,7 @@ def examined(seed: int, kinds: tuple[str, ...], numbers: list[int]) -> Iterator[
     type=click.Choice(tuple(KINDS)),
     help="Kind of damage; may be repeated.  [default: all]",
 )
-@click.option("--only", type=int, help="This stream alone.")
+@click.option("--only", type=int, help="Only this stream.")
 def main(count: int, seed: int, workers: int, kinds: tuple[str, ...], only: int | None) -> None:
     if only is not None:
         with tempfile.TemporaryDirectory() as folder:

@@ -1,9 +1,9 @@
-"""Make `vec-1`, the tiny model of the frozen test vectors. Made once: with another one, no vector decodes.
+"""Makes `vec-1`, the tiny model of the frozen test vectors. It was made once: with another model, no vector decodes.
 
     python tools/make_vec_model.py bitstreams/vectors/vec-1.safetensors
 
-A transform coder of 20 discrete cosines, trained for some seconds on a synthetic scene so that every part of the codec
-does something: heads are not zero, scales follow the quality, and some symbols are not coded at all.
+It is a transform coder of 20 discrete cosines, trained for a few seconds on a synthetic scene, so that every part of
+the codec is exercised: heads are not zero, scales depend on the quality, and some symbols are not coded at all.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ CONFIG = CodecConfig(
     width=16, encoder_blocks=1, decoder_blocks=1, tail=8, groups=(4, 6, 10), features=16, hyper=8, narrow=8
 )
 STEPS, CROP, BATCH = 600, 64, 8
-UNCODED = 12  # scales are taken down by so much that some reach 0, whose symbols are not coded
+UNCODED = 12  # scales are lowered by this, so that some reach 0; their symbols are not coded
 COLOURS = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]]) / np.sqrt([[3], [2], [6]])
 
 
 def cosines(count: int, blocks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of the products of colours and 16x16 cosines the `count` strongest in (n, 3, 16, 16), and their deviations."""
+    """The `count` strongest products of colours and 16x16 cosines in blocks (n, 3, 16, 16), and their deviations."""
     waves = np.cos(np.pi * np.outer(np.arange(16), np.arange(16) + 0.5) / 16)
     waves *= np.sqrt(np.where(np.arange(16), 2, 1) / 16)[:, None]
     basis = np.einsum("kc,ui,vj->kuvcij", COLOURS, waves, waves).reshape(-1, 768)
@@ -38,7 +38,7 @@ def cosines(count: int, blocks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def train(codec: Codec, scene: torch.Tensor) -> None:
-    """Rate and distortion of random crops at random qualities, every layer of the exact path rounded."""
+    """Train for rate and distortion on random crops at random qualities, with every layer of the exact path rounded."""
     codec.set_fake(True)
     optimizer = torch.optim.Adam(codec.parameters(), lr=3e-3)
     for step in range(STEPS):

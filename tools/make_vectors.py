@@ -1,12 +1,12 @@
-"""Make the frozen test vectors of the format, in bitstreams/vectors/v1/{passed,failed}/NNN_topic/.
+"""Makes the frozen test vectors of the format, in bitstreams/vectors/v1/{passed,failed}/NNN_topic/.
 
-    python tools/make_vectors.py                     lists those that are missing and writes nothing
-    python tools/make_vectors.py --write             makes them, leaves all others alone
-    python tools/make_vectors.py --write --force     makes all of them anew
+    python tools/make_vectors.py                     lists missing vectors and writes nothing
+    python tools/make_vectors.py --write             makes missing vectors, does not change others
+    python tools/make_vectors.py --write --force     makes all vectors again
 
-A vector that was published is never made anew: streams like it are on disks. The encoder may change and would write
-other bytes; the decoder must go on reading these. SHA256SUMS beside v1 lists every file, so that none goes missing.
-New vectors go at the end of the lists in vector_scenes.py and vector_damage.py.
+Never make a published vector again: users have streams like it. The encoder may change and write other bytes, but the
+decoder must continue to read these. SHA256SUMS beside v1 lists every file, so that missing files are noticed. Add new
+vectors at the end of the lists in vector_scenes.py and vector_damage.py.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Files = dict[str, bytes]
 
 
 def passed(row) -> Files:
-    """A stream, what its header and metadata say, and what it decodes to."""
+    """Make a stream, its header and metadata as JSON, and its decoded pixels."""
     data = rscodec.encode(
         row.scene,
         row.quality,
@@ -62,9 +62,8 @@ def passed(row) -> Files:
 
 
 def tolerance(reader: StreamReader) -> float:
-    """How far valid pixels may be off on another machine: one level of 8 bits, 1/255 of the coded range elsewhere.
-
-    Not at all, where the stream has a bound.
+    """The allowed difference of valid pixels on another machine: one level for 8 bits, 1/255 of the coded range
+    otherwise, and 0 for a stream with a largest error.
     """
     header = reader.header
     if header.bounded:
@@ -74,7 +73,7 @@ def tolerance(reader: StreamReader) -> float:
 
 
 def failed(row) -> Files:
-    """A damaged stream, and the error that must say so. Nothing is written of a stream whose error is another one."""
+    """Make a damaged stream and its expected error. Nothing is written if the error is a different one."""
     number = [scene.topic for scene in SCENES].index(row.base)
     data = row.damage((place("passed", number, row.base) / "stream.bin").read_bytes())
     stage, problem = first_error(data, WEIGHTS if row.weights else None)
@@ -85,7 +84,7 @@ def failed(row) -> Files:
 
 
 def first_error(data: bytes, weights: Path | None) -> tuple[str, errors.RscodecError | None]:
-    """How far a reader gets, and what stops it."""
+    """The stage at which a reader fails, and the error."""
     try:
         StreamReader.from_bytes(data)
     except errors.RscodecError as problem:
@@ -119,8 +118,8 @@ def _json(value: dict) -> bytes:
 
 
 @click.command()
-@click.option("--write", is_flag=True, help="Write them; without this they are only listed.")
-@click.option("--force", is_flag=True, help="Make anew what is there already.")
+@click.option("--write", is_flag=True, help="Write the vectors; without this they are only listed.")
+@click.option("--force", is_flag=True, help="Make existing vectors again.")
 def main(write: bool, force: bool) -> None:
     kinds: list[tuple[str, tuple, Callable]] = [("passed", SCENES, passed), ("failed", DAMAGES, failed)]
     for kind, rows, make in kinds:

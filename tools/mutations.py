@@ -1,4 +1,4 @@
-"""Ways to damage a stream. Each takes (rng, data, others) and gives bytes; the stream may be damaged already."""
+"""Ways to damage a stream. Each takes (rng, data, others) and returns bytes. The stream may already be damaged."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ JSON_BYTES = b'0123456789-+.eE"{}[]:,\\untrfalse '
 
 
 def flips(rng, data: bytes, others) -> bytes:
-    """Some bits, anywhere, or all of them in the first bytes."""
+    """Flip some bits, anywhere or only in the first bytes."""
     data = bytearray(data)
     reach = len(data) if rng.random() < 0.5 else min(len(data), 120)
     for at in rng.integers(0, max(reach, 1), rng.integers(1, 9)):
@@ -37,13 +37,13 @@ def flips(rng, data: bytes, others) -> bytes:
 
 
 def overwritten(rng, data: bytes, others) -> bytes:
-    """A run of noise, zeros or ones."""
+    """Overwrite a run with noise, zeros or ones."""
     at, length = _run(rng, data, 32)
     return data[:at] + _filling(rng, length) + data[at + length :]
 
 
 def cut(rng, data: bytes, others) -> bytes:
-    """The end is missing, or a run in the middle."""
+    """Remove the end, or a run in the middle."""
     if rng.random() < 0.5:
         return data[: rng.integers(0, len(data) + 1)]
     at, length = _run(rng, data, 64)
@@ -51,20 +51,20 @@ def cut(rng, data: bytes, others) -> bytes:
 
 
 def inserted(rng, data: bytes, others) -> bytes:
-    """A run of noise, or of bytes that are there already."""
+    """Insert a run of noise, or of bytes from the stream."""
     at, length = _run(rng, data, 64)
     run = data[at : at + length] if rng.random() < 0.5 else _filling(rng, length)
     return data[:at] + run + data[at:]
 
 
 def spliced(rng, data: bytes, others) -> bytes:
-    """The beginning of this stream and the end of another one."""
+    """Join the beginning of this stream and the end of another one."""
     other = others[rng.integers(len(others))]
     return data[: rng.integers(0, len(data) + 1)] + other[rng.integers(0, len(other)) :]
 
 
 def numbered(rng, data: bytes, others) -> bytes:
-    """Header fields with telling values, or values that are nearly right."""
+    """Set header fields to special values, or to values that are almost correct."""
     if len(data) < FIXED.size:
         return data
     for name in rng.choice(NUMBERS, rng.integers(1, 4)):
@@ -76,7 +76,7 @@ def numbered(rng, data: bytes, others) -> bytes:
 
 
 def lengthened(rng, data: bytes, others) -> bytes:
-    """Lengths of the index, or the length byte of a section."""
+    """Change lengths of the index, or the length byte of a section."""
     entries = index_of(data)
     if rng.random() < 0.2 and len(data) > FIXED.size:
         return data[: FIXED.size] + bytes([rng.integers(256)]) + data[FIXED.size + 1 :]
@@ -89,7 +89,7 @@ def lengthened(rng, data: bytes, others) -> bytes:
 
 
 def restuffed(rng, data: bytes, others) -> bytes:
-    """Payloads of another content and length, with an index that knows it."""
+    """Replace payloads by other content of other length, with a matching index."""
     _, end = layout(data)
     entries, payloads = index_of(data), payloads_of(data)
     if end is None or not payloads:
@@ -110,7 +110,7 @@ def restuffed(rng, data: bytes, others) -> bytes:
 
 
 def reworded(rng, data: bytes, others) -> bytes:
-    """Metadata whose text is damaged, not its compression."""
+    """Damage the text of the metadata, not its compression."""
     text, end = metadata_of(data)
     if not text:
         return data
@@ -123,7 +123,7 @@ def reworded(rng, data: bytes, others) -> bytes:
 
 
 def metadata_of(data: bytes) -> tuple[bytes, int]:
-    """The text of the metadata section and where the section ends; no text where there is none to be read."""
+    """The text of the metadata section, empty if it cannot be read, and the end of the section."""
     crc, _ = layout(data)
     if crc is None or not field(data, "flags") & 1:
         return b"", FIXED.size
@@ -140,16 +140,16 @@ def metadata_of(data: bytes) -> tuple[bytes, int]:
 
 
 def with_metadata(data: bytes, packed: bytes, end: int) -> bytes:
-    """Another metadata section in the place of the one that ends at `end`; what follows stays."""
+    """Replace the metadata section that ends at `end`. The rest does not change."""
     flags = field(data, "flags")
     bare = patch(data, flags=flags & ~1)[: FIXED.size] + data[end:]
     return patch(with_section(bare, "metadata", packed), flags=flags | 1)
 
 
 def removed(rng, data: bytes) -> bytes:
-    """A sound stream without one or two of its payloads, and an index that says that they are empty.
+    """A sound stream with one or two payloads removed, and their index entries set to empty.
 
-    Mostly planes and residuals: a tile with some of its groups only is refused without being decoded.
+    Mostly planes and residuals are removed: a tile with only some of its groups is refused without decoding.
     """
     _, end = layout(data)
     entries, payloads, before = index_of(data), payloads_of(data), bool(field(data, "flags") & PLANES_BIT)

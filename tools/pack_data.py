@@ -1,7 +1,7 @@
-"""Pack training imagery into one shard (`rscodec.training.pack` says what becomes of each file).
+"""Packs training imagery into one shard (`rscodec.training.pack` describes how each file is packed).
 
 python tools/pack_data.py $RSCODEC_DATA/train --out local/shard.zip                  everything in the folder
-python tools/pack_data.py $RSCODEC_DATA/train --out local/gpu.zip --limit-mib 16     a random part, to take along
+python tools/pack_data.py $RSCODEC_DATA/train --out local/gpu.zip --limit-mib 16     a random part
 """
 
 from __future__ import annotations

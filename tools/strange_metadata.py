@@ -1,4 +1,4 @@
-"""Metadata that no writer writes: any JSON under the keys that readers know, strange texts, very many entries."""
+"""Makes metadata that no writer writes: any JSON under known keys, strange texts, very many entries."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def with_strange_metadata(rng, data: bytes) -> bytes:
 
 
 def structure(rng, depth: int = 0):
-    """Any JSON value."""
+    """A random JSON value."""
     kind = rng.integers(4 if depth < 4 else 2)
     if kind < 2:
         return _one(rng, LEAVES)
@@ -92,7 +92,7 @@ def structure(rng, depth: int = 0):
 
 
 def plausible(rng, key: str, bands: int):
-    """A value of the form that a key has, of strange content."""
+    """A value with the correct form for a key, but with strange content."""
     if key in ("tags", "band_tags"):
         return _tags(rng) if key == "tags" else [_tags(rng) for _ in range(bands)]
     if key in ("descriptions", "units", "scales", "offsets"):
@@ -113,12 +113,12 @@ def _tags(rng) -> dict:
 
 
 def _many(rng) -> int:
-    """Rarely very many."""
+    """A number that is rarely very large."""
     return int(MOST_ENTRIES ** rng.random())
 
 
 def _change_a_node(rng, node) -> None:
-    """Another value somewhere within."""
+    """Replace a value somewhere inside."""
     while isinstance(node, (dict, list)) and node:
         key = _one(rng, tuple(node)) if isinstance(node, dict) else int(rng.integers(len(node)))
         if not isinstance(node[key], (dict, list)) or not node[key] or rng.random() < 0.3:

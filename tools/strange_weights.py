@@ -1,4 +1,6 @@
-"""Weights files that differ from a sound one: in the values of a tensor, in the header, or in the configuration."""
+"""Makes weights files that differ from a sound one: in the values of a tensor, in the header, or in
+the configuration.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from strange_metadata import structure
 
 
 def with_strange_weights(rng, data: bytes) -> bytes:
-    """Another safetensors file."""
+    """A modified safetensors file."""
     (length,) = struct.unpack_from("<Q", data)
     header, body = bytearray(data[8 : 8 + length]), bytearray(data[8 + length :])
     kind = rng.integers(6)
@@ -35,7 +37,7 @@ def _with_another_configuration(rng, header: bytearray) -> bytes:
 
 
 def _change_values(rng, told: dict, body: bytearray) -> None:
-    """Of one tensor, alike to be of the synthesis, of the exact path or of the analysis."""
+    """Change values of one tensor. Synthesis, exact path and analysis are equally likely."""
     del told["__metadata__"]
     kinds = sorted({name.partition(".")[0] for name in told})
     kind = kinds[rng.integers(len(kinds))]

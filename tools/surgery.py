@@ -1,8 +1,8 @@
-"""Streams cut open: change any byte, then make the checksums right around the damage.
+"""Edits streams: changes any bytes, then corrects the checksums around the change.
 
     31 bytes of header | sections | crc || index | crc || payloads
 
-Works on streams that are already damaged, so it believes nothing: what cannot be found is left as it is.
+It also works on damaged streams: parts that cannot be found are not changed.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from rscodec.bitstreams.header import FIXED, Header
 from rscodec.bitstreams.index import ENTRY
 from rscodec.bitstreams.sections import pack_section
 
-SECTIONS = {"metadata": 0b1, "radiometry": 0b10, "bound": 0b10000}  # their bits of flags
+SECTIONS = {"metadata": 0b1, "radiometry": 0b10, "bound": 0b10000}  # their bits in the flags
 SECTION_BITS = 0b10011
 PLANES_BIT = 0b100
 
 
 def _places() -> dict[str, tuple[int, str]]:
-    """Offset and struct code of every field of the fixed header."""
+    """The offset and struct code of every field of the fixed header."""
     places, at = {"magic": (0, "4s"), "version": (4, "B")}, 5
     for field in fields(Header):
         code = field.metadata["kind"].code
@@ -52,19 +52,19 @@ def patch(data: bytes, **numbers) -> bytes:
 
 
 def with_section(data: bytes, name: str, content: bytes, packed: bool = False) -> bytes:
-    """A stream without sections, with this one; `packed`: the content brings its own length."""
+    """Add this section to a stream without sections. `packed`: the content includes its length."""
     data = patch(data, flags=field(data, "flags") & ~SECTION_BITS | SECTIONS[name])
     return data[: FIXED.size] + (content if packed else pack_section(content)) + data[FIXED.size :]
 
 
 def without_sections(data: bytes) -> bytes:
-    """The stream with neither metadata nor radiometry nor bound."""
+    """The stream without metadata, radiometry and bound."""
     crc, _ = layout(data)
     return patch(data, flags=field(data, "flags") & ~SECTION_BITS)[: FIXED.size] + data[crc:]
 
 
 def layout(data: bytes) -> tuple[int | None, int | None]:
-    """Where the checksums of header and index stand; None: beyond the end."""
+    """The positions of the checksums of header and index; None if beyond the end."""
     at = FIXED.size
     if len(data) < at + 4:
         return None, None
@@ -86,25 +86,25 @@ def layout(data: bytes) -> tuple[int | None, int | None]:
 
 
 def tiles_of(data: bytes) -> int:
-    """How many tiles the header announces."""
+    """The number of tiles in the header."""
     edge = 64 * field(data, "tile")
     return -(-field(data, "width") // edge) * -(-field(data, "height") // edge) if edge else 0
 
 
 def index_of(data: bytes) -> np.ndarray:
-    """The entries of the index, one after the other; none if the index is not all there."""
+    """The entries of the index, in order; empty if the index is incomplete."""
     crc, end = layout(data)
     return np.frombuffer(data[crc + 4 : end] if end else b"", ENTRY).copy()
 
 
 def with_index(data: bytes, entries: np.ndarray) -> bytes:
-    """The stream with other entries, as many as before."""
+    """The stream with other index entries; their number does not change."""
     crc, end = layout(data)
     return data[: crc + 4] + entries.tobytes() + data[end:]
 
 
 def payloads_of(data: bytes) -> list[bytes]:
-    """The payloads as the index cuts them."""
+    """The payloads, as the index divides them."""
     _, end = layout(data)
     if end is None:
         return []
@@ -113,7 +113,9 @@ def payloads_of(data: bytes) -> list[bytes]:
 
 
 def repair(data: bytes, crc_decoded: Callable[[int, bytes], int | None] = lambda number, payload: None) -> bytes:
-    """Right checksums for header, index and payloads; where crc_decoded(entry, payload) knows one, of that too."""
+    """Correct the checksums of header, index and payloads, and crc_decoded if crc_decoded(entry,
+    payload) returns one.
+    """
     crc, end = layout(data)
     if end is not None:
         entries = index_of(data)

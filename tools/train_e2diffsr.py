@@ -1,15 +1,15 @@
-"""Train E2DiffSR, on a CPU (in bfloat16 where it can) or on CUDA; goes on from its checkpoint when started again.
+"""Trains E2DiffSR, on a CPU (in bfloat16 if it supports it) or on CUDA. Run it again to resume from its checkpoint.
 
     python tools/train_e2diffsr.py --shard local/shard.zip --stage one --run local/sr1
     python tools/train_e2diffsr.py --shard local/shard.zip --stage two --run local/sr2 --start local/sr1/average.pt
     python tools/train_e2diffsr.py --shard local/shard.zip --stage twin --run local/sr0
 
-Stage one learns the differential prior with everything that uses it, stage two to generate the prior: for the first
---alone steps nothing else is trained, then the pixels that it leads to as well. The twin is stage one without a prior,
-for comparison; --without leaves out other parts of the method. Every batch has its own scale from 1 to 8. With --codec
-half of the small images are what our codec decodes at a random quality. One ground of 40 is held out; at
-the end the gains over bicubic on it are logged for each kind of prior. The run folder is that of
-rscodec/training/run.py; `tools/export_e2diffsr.py` makes weights of it that can ship.
+Stage one trains the differential prior and everything that uses it. Stage two trains the generation of the prior: for
+the first --alone steps nothing else, then also the resulting pixels. The twin is stage one without a prior, for
+comparison. --without omits other parts of the method. Every batch has its own scale from 1 to 8. With --codec, half of
+the small images are decoded by our codec at a random quality. One ground of 40 is held out; at the end, the gains over
+bicubic on it are logged for each kind of prior. rscodec/training/run.py describes the run folder.
+`tools/export_e2diffsr.py` exports its weights.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ SPREAD_BATCHES = 16
 
 
 class Both(nn.Module):
-    """What is trained together."""
+    """The networks that are trained together."""
 
     def __init__(self, net: E2DiffSr, critic: Critic):
         super().__init__()
@@ -45,7 +45,7 @@ class Both(nn.Module):
 
 
 def begin(stage: str, start: Path | None, config: E2DiffConfig) -> tuple[Both, list[dict]]:
-    """The networks to train and how they were trained so far."""
+    """The networks to train, and the history of their training."""
     if start is None:
         if stage == "two":
             raise click.UsageError("--stage two goes on from stage one: give its average.pt with --start")
@@ -63,7 +63,7 @@ def begin(stage: str, start: Path | None, config: E2DiffConfig) -> tuple[Both, l
 
 
 def report(net: E2DiffSr, pairs: sr.SrPairs, batches: int, log) -> None:
-    """Log the gain over bicubic on held-out crops at each scale, with each kind of prior."""
+    """Log the gain over bicubic on held-out crops at each scale, for each kind of prior."""
     net.eval()
     for scale in CHECKED:
         gains = dict.fromkeys(sr.PRIORS, 0.0)
@@ -84,19 +84,19 @@ def report(net: E2DiffSr, pairs: sr.SrPairs, batches: int, log) -> None:
 )
 @click.option("--alone", default=0, help="Stage two: first steps in which only the prior is trained.")
 @click.option("--large", default=192, help="Longest edge of crops, a multiple of 8.")
-@click.option("--small", default=64, help="Longest edge of what is upsampled.")
-@click.option("--diffusion-steps", default=4, help="T, for a new stage two.")
-@click.option("--betas", type=float, nargs=2, default=(0.1, 0.99), show_default=True, help="Schedule, for a new one.")
-@click.option("--adversarial", default=0.5, show_default=True, help="Weight of that term; 0: none.")
+@click.option("--small", default=64, help="Longest edge of the image to upsample.")
+@click.option("--diffusion-steps", default=4, help="T of a new stage two.")
+@click.option("--betas", type=float, nargs=2, default=(0.1, 0.99), show_default=True, help="Schedule of a new model.")
+@click.option("--adversarial", default=0.5, show_default=True, help="Weight of that term; 0 omits it.")
 @click.option("--critic-from", default=0, help="First step with a discriminator.")
 @click.option("--kl", default=1e-6, show_default=True, help="Weight of the KL term of stage one.")
 @click.option(
     "--without",
     type=click.Choice(sr.ABLATIONS),
     multiple=True,
-    help="What to leave out (rscodec/training/sr.py); modulation in both stages. May be repeated.",
+    help="Part to omit (rscodec/training/sr.py); omit modulation in both stages. May be repeated.",
 )
-@click.option("--check", default=4, help="Batches of held-out crops for the gains at the end; 0: none.")
+@click.option("--check", default=4, help="Batches of held-out crops for the gains at the end; 0 omits the gains.")
 def main(
     settings, terms, stage, widths, codec_weights, alone, large, small, diffusion_steps, betas, without, check
 ) -> None:

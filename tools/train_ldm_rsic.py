@@ -1,14 +1,14 @@
-"""Train LDM-RSIC, on a CPU (in bfloat16 where it can) or on CUDA; goes on from its checkpoint when started again.
+"""Trains LDM-RSIC, on a CPU (in bfloat16 if it supports it) or on CUDA. Run it again to resume from its checkpoint.
 
     python tools/train_ldm_rsic.py --shard local/shard.zip --stage one --run local/ldm1
     python tools/train_ldm_rsic.py --shard local/shard.zip --stage two --run local/ldm2 --start local/ldm1/average.pt
     python tools/train_ldm_rsic.py --shard local/shard.zip --stage twin --run local/ldm0
     python tools/train_ldm_rsic.py ... --jpeg2000 --workers 12            pairs from OpenJPEG instead of our codec
 
-Stage one trains the enhancement network with the learnt prior, stage two lets the prior be generated: for the first
---alone steps only the prior is trained, then both. The twin is stage one without a prior, for comparison. One ground
-of 40 of the shard is held out; at the end the gains on it are logged for each kind of prior. The run folder is that of
-rscodec/training/run.py; `tools/export_ldm_rsic.py` makes weights of it that can ship.
+Stage one trains the enhancement network with the learnt prior. Stage two trains the generation of the prior: for the
+first --alone steps only the prior, then both. The twin is stage one without a prior, for comparison. One ground of 40
+of the shard is held out; at the end, the gains on it are logged for each kind of prior. rscodec/training/run.py
+describes the run folder. `tools/export_ldm_rsic.py` exports its weights.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ RATES = (0.1, 0.2, 0.4, 0.8, 1.6)
 
 
 def begin(stage: str, start: Path | None, config: LdmConfig) -> tuple[LdmRsic, list[dict]]:
-    """The network to train and how it was trained so far."""
+    """The network to train, and the history of its training."""
     if start is None:
         if stage == "two":
             raise click.UsageError("--stage two goes on from stage one: give its average.pt with --start")
@@ -53,7 +53,7 @@ def begin(stage: str, start: Path | None, config: LdmConfig) -> tuple[LdmRsic, l
 
 
 def report(net: LdmRsic, source, crops: Crops, batches: int, log) -> None:
-    """Log the gain on held-out crops at each quality (or rate), with each kind of prior."""
+    """Log the gain on held-out crops at each quality (or rate), for each kind of prior."""
     net.eval()
     points = range(int(QUALITY_MIN), int(QUALITY_MAX) + 1) if net.config.takes == "stream" else RATES
     for point in points:
@@ -86,15 +86,15 @@ def held_out_pair(source, pixels: torch.Tensor, point: float) -> Pair:
     type=EXISTING,
     default=Path("rscodec/weights/rsc-s-2.safetensors"),
     show_default=True,
-    help="Decodes the crops.",
+    help="The codec that decodes the crops.",
 )
-@click.option("--jpeg2000", is_flag=True, help="Pairs from OpenJPEG.")
+@click.option("--jpeg2000", is_flag=True, help="Use pairs from OpenJPEG.")
 @click.option("--workers", default=0, help="Processes that run OpenJPEG.")
 @click.option("--alone", default=0, help="Stage two: first steps in which only the prior is trained.")
-@click.option("--together", default=1, help="Batches of a step, each on a thread of its own.")
+@click.option("--together", default=1, help="Batches in a step, each on its own thread.")
 @click.option("--window", default=128, help="Edge of windows and crops: 32 times a power of two.")
-@click.option("--diffusion-steps", default=4, help="T, for a new stage two.")
-@click.option("--check", default=4, help="Batches of held-out crops for the gains at the end; 0: none.")
+@click.option("--diffusion-steps", default=4, help="T of a new stage two.")
+@click.option("--check", default=4, help="Batches of held-out crops for the gains at the end; 0 omits the gains.")
 def main(settings, stage, codec_weights, jpeg2000, workers, alone, together, window, diffusion_steps, check) -> None:
     if jpeg2000 and window > PICTURE - ALIGN:
         raise click.UsageError(f"--window {window}: with --jpeg2000, windows are cut out of crops of {PICTURE}")
@@ -117,7 +117,7 @@ def main(settings, stage, codec_weights, jpeg2000, workers, alone, together, win
 
     def loss_of(images, step: int) -> ldm.Loss:
         pair = source.pair(images, step)
-        with fast(device, cache_enabled=False):  # the cache would be shared by threads
+        with fast(device, cache_enabled=False):  # threads would share the cache
             if stage == "one":
                 return ldm.stage_one(net, pair)
             if stage == "twin":

@@ -1,4 +1,4 @@
-"""Train SlimDiffSR, on a CPU (in bfloat16 where it can) or on CUDA; goes on from its checkpoint when started again.
+"""Trains SlimDiffSR, on a CPU (in bfloat16 if it supports it) or on CUDA. Run it again to resume from its checkpoint.
 
     python tools/train_slimdiffsr.py --shard local/shard.zip --stage autoencoder --run local/sl1
     python tools/train_slimdiffsr.py --shard local/shard.zip --stage diffusion   --run local/sl2 --start local/sl1/average.pt
@@ -6,12 +6,12 @@
     python tools/train_slimdiffsr.py --shard local/shard.zip --stage teacher     --run local/sl4 --start local/sl3/average.pt
     python tools/train_slimdiffsr.py --shard local/shard.zip --stage student     --run local/sl5 --start local/sl4/average.pt
 
-Each stage trains a part of the teacher (rscodec/training/slimdiff_teacher.py), the last one the student; without --start
-the student learns from pictures alone. Batches are degraded to a quarter and to an eighth in turn; with --codec half of
-the small images are what our codec decodes at a random quality. One ground of 40 is held out; at the end
-PSNR and LPIPS on it are logged beside those of bicubic interpolation. --teacher sd21:PATH takes Stable Diffusion 2.1 in
-the place of the first two stages (give it in every later stage). The run folder is that of rscodec/training/run.py;
-`tools/export_slimdiffsr.py` makes weights of the last one that can ship.
+Each stage trains a part of the teacher (rscodec/training/slimdiff_teacher.py), the last one the student. Without
+--start, the student learns from pictures only. Batches are degraded to a quarter and to an eighth in turn. With
+--codec, half of the small images are decoded by our codec at a random quality. One ground of 40 is held out; at the
+end, PSNR and LPIPS on it are logged beside those of bicubic interpolation. --teacher sd21:PATH uses Stable Diffusion
+2.1 instead of the first two stages (give it in every later stage). rscodec/training/run.py describes the run folder.
+`tools/export_slimdiffsr.py` exports the weights of the last stage.
 """  # noqa: E501
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ from rscodec.upsamplers.slimdiffsr import SCALES, SlimConfig, SlimDiffSr
 SPREAD_BATCHES = 16
 STABLE = "sd21:"
 SWITCHES = ("fused", "fsc", "dsc", "qgam")
-FIRST_STAGES = ("autoencoder", "diffusion")  # which Stable Diffusion stands for
+FIRST_STAGES = ("autoencoder", "diffusion")  # which Stable Diffusion replaces
 
 
 class Trained(nn.Module):
-    """What a run trains: the teacher or the student, and the critic of either."""
+    """The networks of a run: the teacher or the student, and its critic."""
 
     def __init__(self, net: Teacher | slimdiff.Student):
         super().__init__()
@@ -55,7 +55,7 @@ class Trained(nn.Module):
 def taught_so_far(
     stage: str, start: Path | None, stable: str | None, config: TeacherConfig
 ) -> tuple[Trained, list[dict]]:
-    """The teacher with its critic, and how they were trained so far."""
+    """The teacher with its critic, and the history of their training."""
     if stable and (stage in FIRST_STAGES or not stable.startswith(STABLE)):
         raise click.UsageError(f"--teacher is {STABLE}PATH, from --stage uncertainty on")
     if start is None and stage != "autoencoder" and not (stable and stage == "uncertainty"):
@@ -74,7 +74,7 @@ def taught_so_far(
 
 
 def student_of(teacher: Teacher | None, without: tuple[str, ...]) -> Trained:
-    """A new student, and its critic; the teacher is frozen."""
+    """A new student and its critic. The teacher is frozen."""
     config = SlimConfig(**dict.fromkeys(set(without) - {"pruning", "tiny"}, False))
     if "tiny" in without:
         config = replace(config, width=FULL.width, encoder_blocks=FULL.blocks, fused=False)
@@ -87,7 +87,7 @@ def student_of(teacher: Teacher | None, without: tuple[str, ...]) -> Trained:
 
 
 def report(stage: str, net, pairs: DegradedPairs, batches: int, lpips: bool, log) -> None:
-    """Log how good the images of a stage are on held-out crops, beside bicubic interpolation."""
+    """Log the quality of a stage's images on held-out crops, beside bicubic interpolation."""
     teacher, student = (None, net) if stage == "student" else (net, None)
     for scale in SCALES:
         sums: dict[str, float] = {}
@@ -106,26 +106,31 @@ def report(stage: str, net, pairs: DegradedPairs, batches: int, lpips: bool, log
 @run_options(batch=8, start="average.pt of the stage before.")
 @gathered("terms", slimdiff.Weights)
 @click.option("--stage", type=click.Choice(slimdiff.STAGES), required=True)
-@click.option("--teacher", "stable", metavar="sd21:PATH", help="Stable Diffusion 2.1 as a teacher.")
+@click.option("--teacher", "stable", metavar="sd21:PATH", help="Use Stable Diffusion 2.1 as a teacher.")
 @click.option(
-    "--config", "widths", type=click.Choice(list(CONFIGS)), default="full", show_default=True, help="Of a new teacher."
+    "--config",
+    "widths",
+    type=click.Choice(list(CONFIGS)),
+    default="full",
+    show_default=True,
+    help="Configuration of a new teacher.",
 )
-@click.option("--timestep", type=float, help="Teacher: a fixed one, the ablation.")
+@click.option("--timestep", type=float, help="Teacher: a fixed step, for the ablation.")
 @click.option(
     "--without", multiple=True, type=click.Choice(["pruning", "tiny", *SWITCHES]), help="Student: the ablations."
 )
 @click.option(
     "--codec", "codec_weights", type=EXISTING, help="Weights of the codec that decodes half of the small images."
 )
-@click.option("--workers", default=0, help="Processes that degrade.")
+@click.option("--workers", default=0, help="Processes that degrade images.")
 @click.option("--crop", default=128, help="Edge of crops, a multiple of 128.")
-@click.option("--perceptual", default=1.0, show_default=True, help="Weight of LPIPS; 0: none, nor is it reported.")
-@click.option("--adversarial", default=0.1, show_default=True, help="Weight of that term; 0: none.")
+@click.option("--perceptual", default=1.0, show_default=True, help="Weight of LPIPS; 0 omits it, also from the report.")
+@click.option("--adversarial", default=0.1, show_default=True, help="Weight of that term; 0 omits it.")
 @click.option("--critic-from", default=0, help="First step with a discriminator.")
 @click.option("--variation", default=0.01, show_default=True, help="Teacher: weight of the variation of alpha.")
 @click.option("--features", default=0.1, show_default=True, help="Student: weight of the MSE of features.")
 @click.option("--mmd", default=0.1, show_default=True, help="Student: weight of MMD.")
-@click.option("--check", default=4, help="Batches of held-out crops for the figures at the end; 0: none.")
+@click.option("--check", default=4, help="Batches of held-out crops for the figures at the end; 0 omits the figures.")
 def main(settings, terms, stage, stable, widths, timestep, without, codec_weights, workers, crop, check) -> None:
     settings.prepare()
     device, seed = settings.device, settings.seed

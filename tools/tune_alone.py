@@ -1,9 +1,9 @@
-"""Which components earn a group of their own: the figures behind `rscodec.stream.radiometry.weakest_alone`.
+"""Measures which components should get a group of their own, for `rscodec.stream.radiometry.weakest_alone`.
 
     RSCODEC_DATA=... python tools/tune_alone.py --weights rscodec/weights/rsc-s-2.safetensors
 
-Training scenes of three, four and more bands are encoded with every number of components alone. A line for each
-quality: the mean cost, bits per pixel + lambda * squared error, of every threshold, against that of no component alone.
+Encodes training scenes of three, four and more bands with every number of single components. Prints a line for each
+quality: the mean cost (bits per pixel + lambda * squared error) of every threshold, relative to no single components.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ EDGE = 256
 
 
 def training_scenes(root: Path, count: int):
-    """Some of each kind."""
+    """Some scenes of each kind."""
     some = sorted(root.glob("ucmerced/*.jpg")), sorted(root.glob("naip/*.nir.jpg")), sorted(root.glob("scenes16/*.tif"))
     for paths in some:
         for path in paths[:: max(1, len(paths) // count)][:count]:
@@ -43,7 +43,7 @@ def training_scenes(root: Path, count: int):
 
 
 def costs(scene: Scene, codec, quality: float) -> tuple[Radiometry, dict[int, float]]:
-    """The radiometry of a scene, and what each number of components alone costs it."""
+    """The radiometry of a scene, and the cost of each number of single components."""
     source = SceneSource(scene)
     measured = SceneEncoder(source, codec).radiometry
     found = {}
@@ -61,7 +61,7 @@ def costs(scene: Scene, codec, quality: float) -> tuple[Radiometry, dict[int, fl
 
 @click.command()
 @click.option("--weights", type=click.Path(exists=True, path_type=Path), required=True)
-@click.option("--count", default=6, show_default=True, help="Scenes of each kind.")
+@click.option("--count", default=6, show_default=True, help="Number of scenes of each kind.")
 @click.option("--qualities", default="1,2,3,4,5,6,7,8", show_default=True)
 def main(weights: Path, count: int, qualities: str) -> None:
     codec = codec_for_encoding("s", weights, "cpu")

@@ -1,6 +1,6 @@
-"""The failed vectors: what is done to a passed one, which error names it, and some of its words.
+"""The failed vectors: the damage done to a passed vector, the expected error, and some words of its message.
 
-`stage` says how far a reader gets: "open" fails on header and index, "decode" when the scene is read.
+`stage`: where a reader fails: "open" at header and index, "decode" when the scene is read.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from rscodec.bitstreams.limits import MAX_METADATA_BYTES
 
 class Row(NamedTuple):
     topic: str
-    base: str  # the topic of the passed vector that is damaged
+    base: str  # the topic of the passed vector to damage
     error: str
     words: str
     damage: Callable[[bytes], bytes]
     stage: str = "open"
-    weights: bool = True  # whether the reader is given the right ones
+    weights: bool = True  # whether the reader gets the right weights
 
 
 def fields(**numbers) -> Callable[[bytes], bytes]:
-    """Other numbers in the header, under a right checksum."""
+    """Change numbers in the header, with a correct checksum."""
     return lambda data: repair(patch(data, **numbers))
 
 
@@ -37,7 +37,7 @@ def section(name: str, content: bytes, packed: bool = False) -> Callable[[bytes]
 
 
 def entry(number: int, repaired: bool = True, **numbers) -> Callable[[bytes], bytes]:
-    """Other numbers in one entry of the index, whose own checksum is right unless not repaired."""
+    """Change numbers in one entry of the index. The checksum of the index is correct if `repaired`."""
 
     def damage(data: bytes) -> bytes:
         entries = index_of(data)
@@ -50,7 +50,7 @@ def entry(number: int, repaired: bool = True, **numbers) -> Callable[[bytes], by
 
 
 def payload(number: int, change: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
-    """Another payload with a right crc_coded, but with the crc_decoded of what was there."""
+    """Change a payload, with a correct crc_coded but the old crc_decoded."""
 
     def damage(data: bytes) -> bytes:
         _, end = layout(data)
@@ -64,7 +64,7 @@ def payload(number: int, change: Callable[[bytes], bytes]) -> Callable[[bytes], 
 
 
 def flip(from_end: int) -> Callable[[bytes], bytes]:
-    """One bit, so many bytes before the end, and no checksum repaired."""
+    """Flip one bit, `from_end` bytes before the end, without correcting checksums."""
     return lambda data: data[:-from_end] + bytes([data[-from_end] ^ 16]) + data[len(data) - from_end + 1 :]
 
 
@@ -78,23 +78,23 @@ def _index_crc(data: bytes) -> bytes:
 
 
 def alone(count: int) -> Callable[[bytes], bytes]:
-    """Another number of components alone in a radiometry section that ends with it."""
+    """Change the number of single components in a radiometry section that ends with it."""
     return lambda data: section("radiometry", StreamReader.from_bytes(data).radiometry[:-1] + bytes([count]))(data)
 
 
 def weights(*values: float) -> Callable[[bytes], bytes]:
-    """Other weights of bands in a radiometry section that ends with them."""
+    """Change the weights of bands in a radiometry section that ends with them."""
     tail = struct.pack(f"<{len(values)}f", *values)
     return lambda data: section("radiometry", StreamReader.from_bytes(data).radiometry[: -len(tail)] + tail)(data)
 
 
 def _nan_scale(data: bytes) -> bytes:
-    """A radiometry section with flags, lossless bands and the scale NaN."""
+    """A radiometry section with flags, lossless bands and a scale of NaN."""
     return section("radiometry", struct.pack("<BHf", 4, 0, float("nan")))(data)
 
 
 def bound(old: float, new: float) -> Callable[[bytes], bytes]:
-    """Another largest error."""
+    """Change the largest error."""
     return lambda data: repair(data.replace(struct.pack("<Bd", 8, old), struct.pack("<Bd", 8, new), 1))
 
 

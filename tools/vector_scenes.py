@@ -1,4 +1,4 @@
-"""The scenes of the passed vectors: small, and each there for one reason."""
+"""The scenes of the passed vectors. They are small, and each tests one thing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Row(NamedTuple):
 
 
 def earth(width=48, height=40, bands=3, dtype="uint8", metadata=None, seed=7) -> Scene:
-    """A synthetic scene that says nothing of itself but `metadata`."""
+    """A synthetic scene with this metadata only."""
     pixels, _ = synthesize((width, height), bands, dtype, seed=seed)
     return Scene(pixels, metadata=metadata or {})
 
@@ -32,13 +32,13 @@ def with_hole(scene: Scene, value: float, rows: slice, cols: slice, bands: slice
 
 
 def temperatures() -> Scene:
-    """int16 below zero, with a sentinel in a corner."""
+    """int16 below zero, with a nodata value in a corner."""
     pixels = synthesize((40, 33), 1, "int16", seed=11)[0] - 4000
     return with_hole(Scene(pixels, metadata={"nodata": "-32768.0"}), -32768, slice(0, 9), slice(20, 40))
 
 
 def georeferenced() -> Scene:
-    """The metadata of an ordinary product."""
+    """The metadata of a typical product."""
     metadata = {
         "crs": "EPSG:32633",
         "transform": [10.0, 0.0, 412000.0, 0.0, -10.0, 5318000.0],
@@ -96,7 +96,7 @@ def masked() -> Scene:
 
 
 def mosaic() -> Scene:
-    """Tiles of all kinds: whole, cut by nodata, without a valid pixel, small at the edges."""
+    """Tiles of all kinds: complete, partly nodata, without a valid pixel, small at the edges."""
     scene = earth(150, 100, metadata={"nodata": "0.0"})
     scene.pixels[:] = np.maximum(scene.pixels, 1)
     with_hole(scene, 0, slice(64, 100), slice(0, 64))
@@ -104,26 +104,26 @@ def mosaic() -> Scene:
 
 
 def per_band() -> Scene:
-    """Each band lacks other pixels."""
+    """Bands with different invalid pixels."""
     scene = earth(bands=3, dtype="uint16", metadata={"nodata": "65535.0"})
     with_hole(scene, 65535, slice(0, 10), slice(0, 48), slice(0, 1))
     return with_hole(scene, 65535, slice(30, 40), slice(8, 20), slice(1, 2))
 
 
 def gaps(bands: int, dtype: str) -> Scene:
-    """Floats with NaN, and values that no integer has."""
+    """Floats with NaN, and values that no integer can have."""
     scene = earth(37, 29, bands, dtype)
     scene.pixels[:] = scene.pixels * 300 - 20
     return with_hole(scene, np.nan, slice(5, 12), slice(30, 37))
 
 
 def noise() -> Scene:
-    """Far from what the model expects: symbols beyond the tables."""
+    """Pixels far from the model's expectations, with symbols beyond the tables."""
     return Scene(np.random.default_rng(3).choice(np.array([0, 255], np.uint8), (3, 32, 48)))
 
 
 def half_flat() -> Scene:
-    """Four bands that are nearly one: the weak components are mid grey, in some tiles only."""
+    """Four almost equal bands: the weak components are mid grey in some tiles only."""
     scene = earth(140, 70, bands=1)
     pixels = np.repeat(scene.pixels, 4, axis=0)
     pixels[1:, :, 70:] = pixels[1:, :, :69:-1] // 2
@@ -131,7 +131,7 @@ def half_flat() -> Scene:
 
 
 def straddling() -> Scene:
-    """Valid pixels close to nodata on either side of it."""
+    """Valid pixels close to nodata, above and below it."""
     scene = earth(metadata={"nodata": "100.0"})
     near = np.random.default_rng(5).choice(np.array([97, 98, 99, 101, 102, 103], np.uint8), scene.pixels.shape)
     scene.pixels[:, :, 24:] = near[:, :, 24:]
@@ -139,7 +139,7 @@ def straddling() -> Scene:
 
 
 def alpha_alone() -> Scene:
-    """Nothing for the network."""
+    """A scene without bands for the network."""
     scene = with_alpha()
     return Scene(scene.pixels[3:], metadata={"colorinterp": ["alpha"]})
 

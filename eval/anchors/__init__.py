@@ -1,4 +1,4 @@
-"""The codecs that people know, behind one contract. A new anchor is one file, and one row in ANCHORS."""
+"""Anchors: well-known codecs with one interface. A new anchor needs one file and one row in ANCHORS."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from rscodec.eval.anchors.base import Anchor
 
 @dataclass(frozen=True)
 class Row:
-    """`name` is what a user types; `target` makes the anchor, "module:attribute", resolved when it is used."""
+    """`name`: what a user types. `target`: what makes the anchor, as "module:attribute"; imported when it is used."""
 
     name: str
     target: str
     summary: str
 
     def load(self) -> Anchor:
-        """The anchor, ready to run. Raises ToolMissing where its tool is not installed."""
+        """The anchor, ready to run. Raises ToolMissing if its tool is not installed."""
         module, _, attribute = self.target.partition(":")
         return getattr(import_module(module), attribute)()
 
@@ -39,7 +39,7 @@ ANCHORS = (
 
 
 def find(name: str) -> Row:
-    """The row of that name; an unknown one is answered with those that exist."""
+    """The row of that name. The error for an unknown name lists the known ones."""
     for row in ANCHORS:
         if row.name == name:
             return row

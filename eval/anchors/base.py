@@ -1,15 +1,15 @@
-"""The contract of an anchor: a codec that we measure ourselves against, run as its users would run it.
+"""The interface of anchors: codecs that ours are compared with, run as their users would run them.
 
     pixels (B, H, W) --encode(pixels, parameter)--> bytes --decode(bytes, shape, dtype)--> pixels (B, H, W)
             |
-            +--ceiling--> pixels that went through the colour conversion alone: the best that any parameter can do
+            +--ceiling--> pixels after the colour conversion alone: the best result of any parameter
 
-- `name` labels its rows, `command` is what is run, with {parameter} in it, `version` names the tools that run it.
-- `parameters` are the default operating points, from few bytes to many.
-- `refuses(bands, dtype)` says in words why it cannot code such a scene, or nothing. It is asked before `encode`.
-- The bytes are the whole file: what decoding needs besides shape and dtype is in them, and so is counted.
+- `name` labels the rows. `command` is the command with {parameter} in it. `version` names the versions of the tools.
+- `parameters`: the default operating points, from few bytes to many.
+- `refuses(bands, dtype)` returns the reason why it cannot code such a scene, or None. It is called before `encode`.
+- The bytes are the whole file: everything that decoding needs besides shape and dtype is in them and counts.
 - Every conversion rounds to nearest, once.
-- A tool that is not installed raises ToolMissing from the constructor, with what to install.
+- If a tool is not installed, the constructor raises ToolMissing, which says what to install.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class Anchor(ABC):
     parameters: tuple[float, ...]
 
     def refuses(self, bands: int, dtype: str) -> str | None:
-        """Why such a scene cannot be coded; None if it can."""
+        """The reason why such a scene cannot be coded, or None."""
         return None
 
     def ceiling(self, pixels: np.ndarray) -> np.ndarray:
-        """The pixels through the colour conversion and back; themselves where there is none."""
+        """The pixels after colour conversion and back; unchanged if there is none."""
         return pixels
 
     @abstractmethod
@@ -47,7 +47,7 @@ class Anchor(ABC):
 
 
 def to_dtype(values: np.ndarray, dtype: str) -> np.ndarray:
-    """Rounded to nearest and clipped, once."""
+    """Round to nearest and clip, once."""
     if not np.issubdtype(dtype, np.integer):
         return values.astype(dtype)
     limits = np.iinfo(dtype)
@@ -55,7 +55,7 @@ def to_dtype(values: np.ndarray, dtype: str) -> np.ndarray:
 
 
 def bundle(side: bytes, streams: list[bytes]) -> bytes:
-    """Several streams as one file: what decoding needs beside them, then each behind its length (4 bytes)."""
+    """Several streams as one file: the side information for decoding, then each stream after its length (4 bytes)."""
     return b"".join(struct.pack("<I", len(part)) + part for part in (side, *streams))
 
 
@@ -69,7 +69,7 @@ def unbundle(data: bytes) -> tuple[bytes, list[bytes]]:
 
 
 def run(command: list[str], data: bytes | None = None) -> bytes:
-    """Run a tool, feeding it `data`; what it wrote to standard output."""
+    """Run a tool with `data` as standard input. Returns its standard output."""
     try:
         result = subprocess.run(command, input=data, capture_output=True)
     except OSError as problem:

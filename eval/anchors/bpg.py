@@ -1,7 +1,7 @@
 """BPG: HEVC intra, 4:4:4, 10 bit.
 
-bpgenc and bpgdec, where they are on PATH
-else x265 through ffmpeg: the payload that a BPG file holds, as a bare HEVC stream, labelled so
+bpgenc and bpgdec, if they are on PATH
+else x265 through ffmpeg: a bare HEVC stream, which is the payload of a BPG file; its label says so
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ X265 = ["-c:v", "libx265", "-preset", "placebo", "-tune", "psnr"]
 
 
 def bpg() -> Anchor:
-    """The real tool where it is installed, its payload by x265 otherwise."""
+    """The real tool if it is installed, else its payload by x265."""
     return BpgTools() if shutil.which("bpgenc") and shutil.which("bpgdec") else X265Payload()
 
 
 class X265Payload(Video):
-    """`-tune psnr`: psycho-visual terms cost 8 to 15 % at equal PSNR; `info=0`: no signature of the encoder."""
+    """`-tune psnr`: psycho-visual terms cost 8 to 15 % at equal PSNR. `info=0`: no signature of the encoder."""
 
     name = "bpg (x265 payload)"
     parameters = QUANTISERS
@@ -50,7 +50,7 @@ class X265Payload(Video):
 
 
 class BpgTools(Anchor):
-    """bpgenc on a PNG, as its users run it."""
+    """Runs bpgenc on a PNG, as its users do."""
 
     name = "bpg"
     parameters = QUANTISERS

@@ -1,7 +1,7 @@
-"""The ffmpeg binary that comes with imageio-ffmpeg: one frame in, a bare stream out, and back.
+"""Runs the ffmpeg binary of imageio-ffmpeg: encodes one frame to a bare stream, and decodes it.
 
-Planes go in and come out in the pixel format that the coder keeps, and no colour range is flagged on either side, so
-ffmpeg converts nothing.
+Input and output planes have the coder's own pixel format, and neither side sets a colour range, so ffmpeg converts
+nothing.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ def binary() -> str:
 
 @cache
 def version(encoder: str) -> str:
-    """ffmpeg's version, once it has said that it holds the encoder."""
+    """ffmpeg's version, after checking that it has the encoder."""
     if not re.search(rf"^ V\S+ {encoder} ", run([binary(), "-hide_banner", "-encoders"]).decode(), re.MULTILINE):
         raise ToolMissing(f"{binary()} has no {encoder}; install the imageio-ffmpeg wheel for this platform")
     return "ffmpeg " + run([binary(), "-version"]).decode().split()[2]
 
 
 def encode(planes: bytes, width: int, height: int, pixel_format: str, encoder: list[str], container: str) -> bytes:
-    """The stream goes through a file: libvvenc prints its warnings to standard output, among whatever else is there."""
+    """Encode through a file, because libvvenc prints warnings to standard output."""
     raw = ["-f", "rawvideo", "-pix_fmt", pixel_format, "-s", f"{width}x{height}", "-i", "pipe:0"]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "stream"

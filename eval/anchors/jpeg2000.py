@@ -2,7 +2,7 @@
 
 3 bands        multi-component transform (ICT)
 other counts   jpeg2000: no transform, the rate allocation shared by all bands of one file
-               jpeg2000-klt: the image's own KLT first, its matrix counted
+               jpeg2000-klt: the image's own KLT first; its matrix counts as bytes
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from rscodec.bitstreams.errors import ToolMissing
 from rscodec.eval.anchors.base import Anchor, Shape, bundle, unbundle
 from rscodec.eval.anchors.klt import Klt
 
-WHEELS = ("rasterio", "pillow")  # both carry OpenJPEG in NAME.libs
+WHEELS = ("rasterio", "pillow")  # both contain OpenJPEG in NAME.libs
 
 
 def library() -> str:
-    """The path of libopenjp2: the system's, or one inside a wheel that is installed anyway."""
+    """The path of libopenjp2: that of the system, or one in an installed wheel."""
     found = ctypes.util.find_library("openjp2")
     if found:
         return found
@@ -36,7 +36,7 @@ def library() -> str:
 
 
 def load_glymur():
-    """glymur, told where the library is: it asks its configuration file, when it is imported."""
+    """glymur, configured with the path of the library. It reads its configuration file when it is imported."""
     path = library()
     with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ, XDG_CONFIG_HOME=folder):
         settings = Path(folder) / "glymur" / "glymurrc"
@@ -47,7 +47,7 @@ def load_glymur():
 
 
 class Jpeg2000(Anchor):
-    """The parameter is the ratio of the file's raw bits to its coded bits, OpenJPEG's `-r`."""
+    """The parameter is the ratio of raw bits to coded bits, OpenJPEG's `-r`."""
 
     name = "jpeg2000"
     parameters = (240, 160, 100, 60, 40, 24, 16, 10, 6)
@@ -85,7 +85,7 @@ class Jpeg2000(Anchor):
 
 
 class Jpeg2000Klt(Jpeg2000):
-    """Components are 16-bit whatever the scene is; the ratio stays that of the scene's own bits."""
+    """Components always have 16 bits. The ratio still refers to the scene's own bits."""
 
     name = "jpeg2000-klt"
     command = "KLT of the image, then " + Jpeg2000.command

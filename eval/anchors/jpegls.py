@@ -1,7 +1,7 @@
-"""JPEG-LS, near-lossless: no pixel is further off than the parameter says. 8 or 16 bits, whole numbers only.
+"""JPEG-LS, near-lossless: the parameter limits the error of every pixel. 8 or 16 bits, integers only.
 
 3 bands         one picture, interleaved by CharLS
-other counts    one grey picture a band
+other counts    one grey picture for each band
 """
 
 from __future__ import annotations

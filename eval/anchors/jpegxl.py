@@ -1,4 +1,4 @@
-"""JPEG XL by libjxl through ffmpeg: grey or RGB, 8 or 16 bits; one picture a band for other counts."""
+"""JPEG XL by libjxl through ffmpeg: grey or RGB, 8 or 16 bits; for other counts, one picture for each band."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The spectral transform that a multi-band anchor gets to work with: the image's own KLT, as integers.
+"""The spectral transform for multi-band anchors: the image's own KLT, as integers.
 
 pixels (B, H, W) --mean, matrix (B, B) int16 / 2^14--> components (B, H, W) --offset, gain--> uint16
 """
@@ -17,7 +17,9 @@ FULL = 65535
 
 @dataclass(frozen=True)
 class Klt:
-    """`matrix`: rows are components by falling variance. `gain` is one for all, so that an error weighs the same."""
+    """`matrix`: rows are components by falling variance. All components have the same `gain`, so that errors weigh the
+    same.
+    """
 
     matrix: np.ndarray
     mean: np.ndarray

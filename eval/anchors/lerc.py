@@ -1,4 +1,4 @@
-"""LERC in a GeoTIFF by GDAL: no pixel is further off than the parameter says. Any number of bands, any type."""
+"""LERC in a GeoTIFF by GDAL: the parameter limits the error of every pixel. Any number of bands, any type."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rscodec.eval.anchors.base import Anchor, Shape
 
 
 class Lerc(Anchor):
-    """The parameter is the largest error in percent of the image's range, so that it suits any type."""
+    """The parameter is the largest error in percent of the image's range, so that it fits any type."""
 
     name = "lerc"
     parameters = (12, 8, 5, 3, 2, 1.2, 0.8, 0.4)

@@ -1,7 +1,7 @@
-"""JPEG, WebP and AVIF, as Pillow writes them: formats of pictures, grey or RGB, 8 bits a sample.
+"""JPEG, WebP and AVIF as Pillow writes them: grey or RGB, 8 bits for each sample.
 
 1 or 3 bands    one picture
-other counts    one grey picture a band
+other counts    one grey picture for each band
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rscodec.eval.anchors.base import Anchor, Shape, bundle, unbundle
 
 
 class Picture(Anchor):
-    feature: str  # what Pillow calls the library
+    feature: str  # Pillow's name of the library
     format: str
     options: ClassVar[dict[str, Any]]
 
@@ -60,7 +60,7 @@ class Jpeg(Picture):
 
 
 class Webp(Picture):
-    """Its colour conversion halves the chroma: what lossy WebP does at its best quality stands for the ceiling."""
+    """Its colour conversion halves the chroma. The ceiling is lossy WebP at its best quality."""
 
     name, feature, format = "webp", "webp", "WEBP"
     parameters = (1, 5, 15, 30, 50, 70, 82, 90, 96)

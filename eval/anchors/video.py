@@ -1,7 +1,7 @@
-"""What BPG and VVC share here: an image as one or more 10-bit frames.
+"""The part that BPG and VVC share: an image as one or more 10-bit frames.
 
 3 bands of uint8    one frame, BT.709
-anything else       one frame of luma a band, scaled linearly to 10 bits; the scales are part of the file
+anything else       one luma frame for each band, scaled linearly to 10 bits; the scales are part of the file
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from rscodec.eval.anchors.base import Anchor, Shape, bundle, unbundle
 
 
 class Video(Anchor):
-    """`encode_frame` and `decode_frame` turn the planes of one frame, three or one, into a stream and back."""
+    """`encode_frame` and `decode_frame` convert the planes of one frame (three or one) to a stream and back."""
 
     @abstractmethod
     def encode_frame(self, planes: list[np.ndarray], quantiser: int) -> bytes: ...
@@ -59,7 +59,7 @@ class Video(Anchor):
 
 
 def planes_of(data: bytes, shapes: list[tuple[int, int]]) -> list[np.ndarray]:
-    """Planar 10-bit samples as planes."""
+    """Split planar 10-bit samples into planes."""
     samples, planes = np.frombuffer(data, "<u2"), []
     for height, width in shapes:
         planes.append(samples[: height * width].reshape(height, width))

@@ -1,7 +1,7 @@
 """VVC, intra, 10 bit.
 
 vtm    the reference software (EncoderAppStatic, DecoderAppStatic on PATH), 4:4:4: what papers mean by VVC
-vvc    libvvenc through ffmpeg, which takes 4:2:0 only: labelled so, its colour ceiling recorded
+vvc    libvvenc through ffmpeg, which takes 4:2:0 only; its label says so, and its colour ceiling is recorded
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ VVENC = ["-c:v", "libvvenc", "-preset", "slower", "-g", "1"]
 
 
 class Vvenc(Video):
-    """4:2:0: the chroma of a colour picture is halved by us; a single band has constant chroma.
+    """4:2:0: this code halves the chroma of colour pictures. A single band has constant chroma.
 
-    `-g 1` says that every picture is intra; without it the headers list reference pictures, 108 bytes of them.
+    `-g 1` makes every picture intra. Without it, the headers list reference pictures, which takes 108 bytes.
     """
 
     name = "vvc (vvenc 4:2:0)"

@@ -1,4 +1,4 @@
-"""Pixels <-> the 10-bit planes that video coders take: BT.709, full range, rounded once.
+"""Converts pixels to the 10-bit planes of video coders and back: BT.709, full range, rounded once.
 
 RGB uint8 --matrix--> Y, Cb, Cr floats --(2 x 2 means for 4:2:0)--> round --> uint16 planes, 0..1023
 a single band --linear, between its least and largest value--> Y
@@ -22,7 +22,7 @@ TO_RGB = np.linalg.inv(TO_YUV)
 
 
 def from_rgb(pixels: np.ndarray) -> np.ndarray:
-    """uint8 (3, H, W) -> float (3, H, W) on the 10-bit scale; round and clip before coding."""
+    """uint8 (3, H, W) -> float (3, H, W) on the 10-bit scale. Round and clip it before coding."""
     planes = np.tensordot(TO_YUV, pixels.astype(np.float64) * (PEAK / 255), 1)
     planes[1:] += GREY
     return planes
@@ -39,13 +39,13 @@ def rounded(plane: np.ndarray) -> np.ndarray:
 
 
 def halve(plane: np.ndarray) -> np.ndarray:
-    """2 x 2 means; height and width are even."""
+    """Means of 2 x 2 pixels. Height and width must be even."""
     height, width = plane.shape
     return plane.reshape(height // 2, 2, width // 2, 2).mean((1, 3))
 
 
 def double(plane: np.ndarray) -> np.ndarray:
-    """Bilinear between the centres of the 2 x 2 squares."""
+    """Double the size, bilinear between the centres of the 2 x 2 squares."""
     for axis in (0, 1):
         padded = np.pad(plane.astype(np.float64), [(1, 1) if at == axis else (0, 0) for at in (0, 1)], mode="edge")
         before, here, after = (np.take(padded, np.arange(plane.shape[axis]) + step, axis) for step in range(3))
@@ -56,14 +56,14 @@ def double(plane: np.ndarray) -> np.ndarray:
 
 
 def even(image: np.ndarray, multiple: int = 2) -> np.ndarray:
-    """Height and width filled up to a multiple by repeating the last row and column."""
+    """Pad height and width to a multiple by repeating the last row and column."""
     height, width = image.shape[-2:]
     rim = [(0, 0)] * (image.ndim - 2) + [(0, -height % multiple), (0, -width % multiple)]
     return np.pad(image, rim, mode="edge")
 
 
 def scale_of(band: np.ndarray) -> np.ndarray:
-    """(least value, range) of a band as float32, 8 bytes; for uint8 always the whole range."""
+    """(least value, range) of a band as two float32, 8 bytes. For uint8 it is always the whole range."""
     if band.dtype == np.uint8:
         return np.array([0, 255], "<f4")
     low, high = float(band.min()), float(band.max())

@@ -1,6 +1,6 @@
-"""Which scenes a batch is about: what a user names on the command line, as one list.
+"""Expands the inputs that a user names for a batch into one list of scenes.
 
-scene.tif, https://...   itself                         "2024/*.tif"   what the pattern finds, ** for folders within
+scene.tif, https://...   itself                         "2024/*.tif"   the files that match, ** for nested folders
 scenes.txt               a path or pattern a line       items.json     the assets of a STAC item or item collection
 """
 
@@ -21,14 +21,16 @@ LIST, ITEMS = ".txt", (".json", ".geojson")
 
 
 class Input(NamedTuple):
-    """A file or URL, and the name that its output gets, without a suffix."""
+    """A file or URL, and the name of its output without a suffix."""
 
     path: str
     name: str
 
 
 def find_inputs(named: Iterable[str], asset: str | None = None, streams: bool = False) -> list[Input]:
-    """All inputs, in order, each once: scenes, or `streams`. `asset`: the key of the one to take of every STAC item."""
+    """All inputs in order, each once: scenes, or streams if `streams`. `asset`: the key of the asset to take from each
+    STAC item.
+    """
     named = list(named)
     found = list(dict.fromkeys(item for one in named for item in _expand(one, asset, streams)))
     if not found:
@@ -41,7 +43,7 @@ def find_inputs(named: Iterable[str], asset: str | None = None, streams: bool = 
 
 
 def _expand(named: str, asset: str | None, streams: bool, lists: tuple[Path, ...] = ()) -> Iterator[Input]:
-    """`lists`: those that this one is named in."""
+    """Expand one name. `lists`: the lists that contain it."""
     suffix = PurePosixPath(named).suffix.lower()
     if named == "-":
         raise InputError("standard input cannot be read: save the list in a .txt file, and name that")
@@ -65,7 +67,7 @@ def _expand(named: str, asset: str | None, streams: bool, lists: tuple[Path, ...
 
 
 def _lines(path: str) -> list[str]:
-    """The lines of a list, without comments and empty ones."""
+    """The lines of a list, without comments and empty lines."""
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as problem:

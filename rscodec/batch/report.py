@@ -1,8 +1,8 @@
-"""The report of a batch: a CSV with a row for each scene, from which an interrupted run goes on.
+"""The report of a batch: a CSV with a row for each scene. An interrupted run resumes from it.
 
-start    one row a scene: `planned`                  the file is rewritten whole
-run      one more row when a scene is `done` or has `failed`; the last row of an output counts
-end      one row a scene again, in order             the file is rewritten whole
+start    one row for each scene: `planned`           the whole file is rewritten
+run      another row when a scene is `done` or has `failed`; the last row of an output counts
+end      one row for each scene again, in order      the whole file is rewritten
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PLANNED, DONE, KEPT, FAILED = "planned", "done", "kept", "failed"
 
 @dataclass(frozen=True)
 class Row:
-    """One scene. `kept`: an earlier run had made it. `stamp` and `settings` tell the input and how it was treated."""
+    """One scene. `kept`: an earlier run made it. `stamp` identifies the input, `settings` the settings of the run."""
 
     input: str
     output: str
@@ -54,7 +54,7 @@ NUMBERS = {
 
 
 class Journal:
-    """The rows of a report, by output. A context manager; `add` puts a row on disk at once."""
+    """The rows of a report, by output. Use it as a context manager. `add` writes a row to disk at once."""
 
     def __init__(self, path: Path, rows: Iterable[Row] = ()):
         self.path = path
@@ -62,7 +62,7 @@ class Journal:
 
     @classmethod
     def load(cls, path: Path) -> Journal:
-        """What the file says; the torn last line of a run that was killed, which has no end, says nothing."""
+        """Read a report. An incomplete last line, which a killed run may leave, is ignored."""
         data = path.read_bytes()
         whole = data[: data.rfind(b"\n") + 1].decode("utf-8")
         return cls(path, [row for row in map(_row, csv.DictReader(io.StringIO(whole, newline=""))) if row])
@@ -79,7 +79,7 @@ class Journal:
             self._file.flush()
 
     def __exit__(self, kind, error, trace) -> None:
-        with self._naming():  # a row that a full disk did not take is tried once more
+        with self._naming():  # writes a row again that failed on a full disk
             self._file.close()
         if error is None:
             self._rewrite()

@@ -1,10 +1,10 @@
-"""Many scenes, by one process or by many: every output as if it had been made alone.
+"""Processes many scenes, in one process or many. Every output is the same as if it were made alone.
 
-    inputs --plan--> jobs --crew--> encode_file or decode_file, on one thread --> rows of DEST/encode-report.csv
-                      '--> kept: the report says that this input became this output with these settings
+    inputs --plan--> jobs --executor--> encode_file or decode_file, on one thread --> rows of DEST/encode-report.csv
+                      '--> kept: the report lists this output with the same input and settings
 
-A scene that fails does not stop the others. Outputs are atomic, so a job may be done twice, by a worker that was
-thought dead and by the one that took its place; what a killed worker leaves behind is removed at the end.
+A scene that fails does not stop the others. Outputs are atomic, so two workers may do the same job, if the first was
+wrongly thought dead. Temporary files of killed workers are removed at the end.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ DRIVER_SUFFIX = {"GTiff": ".tif", "COG": ".tif", "PNG": ".png"}
 
 @dataclass(frozen=True)
 class Work:
-    """What is done with every scene: `verb` is encode or decode, `options` are those of encode_file or decode_file."""
+    """The work on every scene. `verb`: encode or decode. `options`: those of encode_file or decode_file."""
 
     verb: str
     options: dict = field(default_factory=dict)
@@ -42,12 +42,12 @@ class Work:
         return ".bin" if self.verb == "encode" else DRIVER_SUFFIX[self.options.get("driver", "GTiff")]
 
     def anywhere(self) -> Work:
-        """The same work where the current folder is another."""
+        """The same work with absolute paths, for workers in another folder."""
         paths = {name: value.absolute() for name, value in self.options.items() if isinstance(value, Path)}
         return replace(self, options=self.options | paths)
 
     def described(self) -> str:
-        """All that decides what an output holds, as JSON; a weights file by its content."""
+        """All settings that affect an output, as JSON. A weights file is identified by its content."""
         options = {name: value for name, value in self.options.items() if value is not None} | self._weights()
         return json.dumps(options, sort_keys=True, default=str)
 
@@ -60,12 +60,12 @@ class Work:
         try:
             return {"weights": sha256(path)[:16]} if path is not None else {}
         except OSError:
-            raise MissingWeights(f"no weights at {path}; check the path given with --weights") from None
+            raise MissingWeights(f"no weights at {path}; check the path given as `weights`") from None
 
 
 @cache
 def _defaults(verb: str) -> dict:
-    """Settings that mean the same as none."""
+    """The default of every setting."""
     from rscodec.api import decode_file
     from rscodec.output import OutputSettings
 
@@ -83,10 +83,10 @@ def run(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> list[Row]:
-    """Do the work, and report one row for each input, in order.
+    """Do the work, and return one row for each input, in order.
 
-    An output that exists is left alone, and its scene has failed, unless `overwrite`. With `resume` the report in the
-    folder is believed: what it says is done, with the same settings and from the same input, is kept.
+    If an output exists, its scene fails unless `overwrite`. With `resume`, outputs are kept that the report in the
+    folder lists as done with the same input and settings.
     """
     folder = Path(folder).absolute()
     work = work.anywhere()
@@ -94,9 +94,9 @@ def run(
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
-        raise OutputError(f"cannot make the folder {folder}: it is a file; change --out") from None
+        raise OutputError(f"cannot make the folder {folder}: it is a file; choose another") from None
     except OSError as problem:
-        raise OutputError(f"cannot make the folder {folder}: {problem.strerror}; change --out") from None
+        raise OutputError(f"cannot make the folder {folder}: {problem.strerror}; choose another") from None
     journal = _journal(folder / f"{work.verb}-report.csv", work.verb, settings, resume, overwrite)
     rows = [
         Row(item.path, str(folder / (item.name + work.suffix)), PLANNED, stamp=_stamp(item.path), settings=settings)
@@ -118,25 +118,30 @@ def run(
 
 
 def _journal(path: Path, verb: str, settings: str, resume: bool, overwrite: bool) -> Journal:
-    """The report to go on with, or a new one."""
+    """The report to continue, or a new one."""
     if not path.exists() or (overwrite and not resume):
         return Journal(path)
     if not resume:
-        raise OutputError(f"{path} exists: add --resume to go on with it, --overwrite to begin again, or change --out")
+        raise OutputError(
+            f"{path} exists: give `resume=True` to go on with it, `overwrite=True` to begin again, or another folder"
+        )
     journal = Journal.load(path)
-    journal.rows = {output: _retold(row, verb, settings) for output, row in journal.rows.items()}
+    journal.rows = {output: retold(row, verb, settings) for output, row in journal.rows.items()}
     other = next((row.settings for row in journal.rows.values() if row.settings != settings), None)
     if other is not None and not overwrite:
-        raise OutputError(f"{path} tells of other settings ({other}; now {settings}): change --out, or add --overwrite")
+        raise OutputError(
+            f"{path} was written with other settings ({other}; now {settings}): "
+            "choose another folder, or give `overwrite=True`"
+        )
     return journal
 
 
-GONE = {"fast": False}  # defaults of settings that there were
+GONE = {"fast": False}  # defaults of options that older versions had
 
 
-def _retold(row: Row, verb: str, settings: str) -> Row:
-    """A row with these settings, if its own mean the same: one that it does not name had its default, there being no
-    other when the row was written.
+def retold(row: Row, verb: str, settings: str) -> Row:
+    """The row with these settings, if its own settings mean the same. A setting that the row does not name did not
+    exist when the row was written, so it had its default.
     """
     defaults = _defaults(verb) | GONE
     try:
@@ -144,15 +149,16 @@ def _retold(row: Row, verb: str, settings: str) -> Row:
             {name: value for name, value in json.loads(told).items() if name not in defaults or value != defaults[name]}
             for told in (row.settings, settings)
         )
-    except (ValueError, AttributeError):  # nothing that we wrote
+    except (ValueError, AttributeError):  # rscodec did not write this row
         return row
     return replace(row, settings=settings) if ours == now else row
 
 
 def _plan(row: Row, before: Row | None, overwrite: bool) -> Row:
-    """A row as it is before the run: planned, kept, or failed: as before, or because something is in the way.
+    """A row before the run: planned, kept, or failed (as before, or because a file exists at the output).
 
-    An output with lost tiles is one that failed and has a checksum. It would not come out better.
+    A failed row with a checksum is an output with lost tiles. It is not decoded again, because the result would be the
+    same.
     """
     output = Path(row.output)
     if not output.exists():
@@ -163,11 +169,11 @@ def _plan(row: Row, before: Row | None, overwrite: bool) -> Row:
         return before if before.status == FAILED else replace(before, status=KEPT)
     if ours or overwrite:
         return row
-    return _failed(row, OutputError(f"{output} exists; add --overwrite or change --out"))
+    return _failed(row, OutputError(f"{output} exists; give `overwrite=True` or another folder"))
 
 
 def _do(work: Work, row: Row) -> Row:
-    """One scene, in a worker. What goes wrong on purpose is part of the row."""
+    """Process one scene, in a worker. Errors of this project become part of the row."""
     from rscodec import api
 
     started = time.perf_counter()
@@ -191,7 +197,7 @@ def _do(work: Work, row: Row) -> Row:
         seconds=round(time.perf_counter() - started, 3),
     )
     lost = getattr(made, "lost", "")
-    return _failed(row, TileDamaged(f"left empty, because damaged: {lost}")) if lost else row
+    return _failed(row, TileDamaged(f"left empty because of damage: {lost}")) if lost else row
 
 
 def _failed(row: Row, problem: BaseException) -> Row:
@@ -201,7 +207,7 @@ def _failed(row: Row, problem: BaseException) -> Row:
 
 
 def _stamp(path: str) -> str:
-    """What changes when a file does; nothing where that cannot be told, as of a URL."""
+    """A text that changes when the file changes; empty if that cannot be known, as for a URL."""
     try:
         about = Path(path).stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""The scenes of a batch that STAC items name. Plain JSON, no library."""
+"""Finds the scenes that STAC items name. It reads plain JSON, without a library."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ MEDIA_TYPE = "application/x-rscodec"
 
 
 def assets(path: Path, key: str | None, streams: bool = False) -> Iterator[tuple[str, str]]:
-    """(id, path or URL) of one asset of each item in a file: that of this key, else the only one with the role data
-    that is a scene, or a stream.
+    """(id, path or URL) of one asset of each item in a file: the asset with this key, else the only asset with the role
+    data that is a scene (or a stream).
     """
     content = load_json(path)
     items = content.get("features") if content.get("type") == "FeatureCollection" else [content]
@@ -52,7 +52,7 @@ def _href(path: Path, item: dict, key: str | None, streams: bool) -> str:
     chosen = fitting if key is None else [key] if key in found else []
     if len(chosen) != 1:
         what = f"no asset {key}" if key else f"{len(chosen)} assets with the role data"
-        raise InputError(f"{path}: the item {item['id']} has {what}; choose with --asset from {', '.join(found)}")
+        raise InputError(f"{path}: the item {item['id']} has {what}; choose with `asset` from {', '.join(found)}")
     href = found[chosen[0]].get("href")
     if not isinstance(href, str):
         raise InputError(f"{path}: the asset {chosen[0]} of the item {item['id']} has no href; add one")

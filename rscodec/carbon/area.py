@@ -1,11 +1,12 @@
-"""The true area of pixels on the ellipsoid, whatever their projection makes of it.
+"""The true area of pixels on the ellipsoid, in any projection.
 
-Longitude and authalic latitude span an equal-area map: the area on the ellipsoid is the plane area of
+Longitude and authalic latitude define an equal-area map: the area on the ellipsoid equals the plane area in
 
     x = a * longitude,    y = a * q(latitude) / 2     (Snyder 1987, equations 3-12 and 10-1 to 10-5)
 
-so a pixel is the shoelace formula over its four corners there. Exact for pixels in degrees; for projected ones the
-corners are joined by lines of that map, which at pixels of kilometres costs parts per million.
+The shoelace formula over a pixel's four corners in this map gives its area. That is exact for pixels in degrees. For
+projected pixels, straight lines of this map join the corners, which causes errors of parts per million for pixels of
+kilometres.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ FLATTENING = 1 / 298.257223563
 
 
 def pixel_areas(grid: Grid) -> np.ndarray:
-    """m2 (h,w)."""
+    """The area of each pixel in m2 (h,w)."""
     columns, rows = np.meshgrid(np.arange(grid.width + 1.0), np.arange(grid.height + 1.0))
     longitude, latitude = grid.degrees(columns, rows)
     x, y = np.radians(longitude), _authalic(np.radians(latitude))
@@ -31,7 +32,7 @@ def pixel_areas(grid: Grid) -> np.ndarray:
     ]
     twice = 0.0
     for here, there in zip(corners, [*corners[1:], corners[0]], strict=True):
-        across = np.mod(x[there] - x[here] + np.pi, 2 * np.pi) - np.pi  # the antimeridian is no border
+        across = np.mod(x[there] - x[here] + np.pi, 2 * np.pi) - np.pi  # correct across the antimeridian
         twice = twice + across * (y[there] + y[here])
     return np.abs(twice) / 2 * SEMI_MAJOR**2
 

@@ -1,10 +1,10 @@
-"""What a learned model of carbon is to the rest of the house.
+"""The interface of learned models of carbon.
 
     loss(x, y, mask, generator)     imagery (B,C,h,w), normalised density (B,1,h,w), forest (B,1,h,w) -> loss, figures
-    estimate(x, mask, generator)    imagery, forest -> normalised density; the generator decides what is left to chance
+    estimate(x, mask, generator)    imagery, forest -> normalised density; the generator draws random numbers
 
-Edges are multiples of STRIDE. Density is divided by the scale of the training region (scores.py) and 0 outside of
-forest; outside of forest no model is judged, in training or after it.
+Edges are multiples of STRIDE. Density is divided by the scale of the training region (scores.py), and is 0 outside
+forest. Pixels outside forest count neither in training nor in evaluation.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Loss = tuple[torch.Tensor, dict[str, torch.Tensor]]
 
 @dataclass(frozen=True)
 class CarbonConfig(Config):
-    """`kind`: of kinds.py; `widths`: channels of its U-Net, by level."""
+    """`kind`: a kind of kinds.py. `widths`: channels of the U-Net, by level."""
 
     kind: str
     bands: int = 4
@@ -32,7 +32,7 @@ class CarbonConfig(Config):
 
 class CarbonModel(nn.Module, ABC):
     config: CarbonConfig
-    chance = True  # whether another generator draws another map
+    chance = True  # whether the map depends on the generator
 
     @abstractmethod
     def loss(self, x: torch.Tensor, y: torch.Tensor, mask: torch.Tensor, generator: torch.Generator) -> Loss: ...
@@ -42,7 +42,7 @@ class CarbonModel(nn.Module, ABC):
 
 
 def masked_l1(error: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Mean absolute error over forest."""
+    """The mean absolute error over forest."""
     return masked_mean(error.abs(), mask)
 
 

@@ -1,7 +1,8 @@
-"""The models that a forester would try first, by scikit-learn: least squares, forests, support vectors, boosting.
+"""Baseline models from scikit-learn: least squares, random forests, support vectors, boosting.
 
-Each sees a pixel alone, or with its 5x5 neighbourhood (features.py). Features are scaled to mean 0 and deviation 1.
-`most` limits the training pixels, drawn at random, for those whose time grows with more than their number.
+Each sees a single pixel, or also its 5x5 neighbourhood (features.py). Features are scaled to mean 0 and deviation 1.
+`most` limits the number of training pixels, which are drawn at random, for models whose time grows faster than
+linearly.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ BASELINES = (
 
 @dataclass(frozen=True)
 class Fitted:
-    """Maps features (c,h,w) to density (h,w), NaN where `mask` is False."""
+    """A fitted baseline: features (c,h,w) -> density (h,w), NaN where `mask` is False."""
 
     regressor: object
     inputs: tuple[np.ndarray, np.ndarray]
@@ -72,7 +73,7 @@ class Fitted:
 
 
 def fit(baseline: Baseline, features: np.ndarray, density: np.ndarray, mask: np.ndarray, seed: int = 0) -> Fitted:
-    """features (c,h,w), density (h,w), mask of the pixels to learn from (h,w)."""
+    """Fit to features (c,h,w) and density (h,w) of the pixels in `mask` (h,w)."""
     try:
         regressor = baseline.make(seed)
     except ImportError as missing:

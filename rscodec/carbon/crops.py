@@ -1,8 +1,8 @@
-"""Training crops of a county, and whole maps by windows: the way from rasters into a learned model and back.
+"""Converts between rasters and the inputs and outputs of learned models: training crops, and whole maps by windows.
 
-Imagery is scaled to mean 0 and deviation 1 of the training region, density to its 99th percentile (scores.py). A crop
-is judged by its forest in the training region, and shows no pixel of the test region, nor of what is kept back for
-choosing between models. It comes in one of its eight orientations, and in another light.
+Imagery is scaled to mean 0 and deviation 1 in the training region, density to its 99th percentile there (scores.py).
+The loss of a crop counts forest in the training region only. A crop contains no pixel of the test region, and none of
+the part that is kept back for choosing between models. It is drawn in one of eight orientations and with random light.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from rscodec.generative.blending import Windows
 from rscodec.networks.precision import fast
 from rscodec.raster.window import Window
 
-TOGETHER = 8  # windows
-LEAST_FOREST = 1 / 8  # of a crop
-HAZE = (0.8, 0.6, 0.35, 0.1)  # deviation of what air adds to blue, green, red, infrared, in deviations of the band
-LIGHT, BAND_LIGHT = 0.1, 0.03  # deviation of the log of what all bands, and each, are multiplied by
+TOGETHER = 8  # windows in a batch
+LEAST_FOREST = 1 / 8  # of the area of a crop
+HAZE = (0.8, 0.6, 0.35, 0.1)  # deviation of the haze added to blue, green, red, infrared, in deviations of the band
+LIGHT, BAND_LIGHT = 0.1, 0.03  # deviation of the logarithm of the factor of all bands, and of each band
 NORTH_SHARE = 1 / 8  # of the rows
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
 @dataclass(frozen=True)
 class Units:
-    """What turns imagery and density into what a model sees, and back. Plain numbers, kept with the weights."""
+    """Converts imagery and density to a model's units and back. Its numbers are stored with the weights."""
 
     mean: tuple[float, ...]
     spread: tuple[float, ...]
@@ -49,8 +49,9 @@ class Units:
 
 
 class Crops:
-    """imagery (C,h,w), density (h,w) in Mg/ha with NaN outside of forest, region (h,w) of county.py; if there is
-    something to keep back, a map of it (h,w)."""
+    """`imagery` (C,h,w); `density` (h,w) in Mg/ha, NaN outside forest; `region` (h,w) as in county.py; optionally a map
+    (h,w) of pixels to keep back.
+    """
 
     def __init__(
         self,
@@ -77,7 +78,7 @@ class Crops:
             raise InputError(f"the training region has no place for a crop of {edge} pixels with enough forest")
 
     def at(self, step: int) -> Batch:
-        """Imagery (B,C,e,e), density (B,1,e,e), forest (B,1,e,e): a function of seed and step."""
+        """Imagery (B,C,e,e), density (B,1,e,e) and forest (B,1,e,e). They depend on seed and step only."""
         rng, crops = np.random.default_rng((self._seed, step)), []
         for row, column in self._corners[rng.integers(len(self._corners), size=self._batch)]:
             crop = self._layers[:, row : row + self._edge, column : column + self._edge]
@@ -93,7 +94,7 @@ class Crops:
         return map(self.at, range(first, last))
 
     def _weather(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Imagery of another day: its light and its haze are no sign of carbon."""
+        """Add random light and haze, so that a model does not rely on them."""
         mean, spread = (np.array(values)[:, None, None] for values in (self.units.mean, self.units.spread))
         light = np.exp(LIGHT * rng.normal() + BAND_LIGHT * rng.normal(size=mean.shape))
         haze = np.array(HAZE)[:, None, None] * rng.normal()
@@ -101,7 +102,7 @@ class Crops:
 
 
 def north_of(region: np.ndarray) -> np.ndarray:
-    """The northern eighth of an image (h,w), which may be kept back."""
+    """A map (h,w) of the northern eighth of an image, which may be kept back."""
     rows = np.arange(len(region))[:, None] < round(NORTH_SHARE * len(region))
     return rows & np.ones_like(region, bool)
 
@@ -109,8 +110,9 @@ def north_of(region: np.ndarray) -> np.ndarray:
 def estimate_map(
     model: CarbonModel, units: Units, imagery: np.ndarray, forest: np.ndarray, edge: int, seed: int, device: str = "cpu"
 ) -> np.ndarray:
-    """Mg/ha (h,w) of a raster of any size, right in its forest (h,w): windows as large as the crops of training, which
-    are blended where they overlap. A window without forest is 0."""
+    """Estimate Mg/ha (h,w) for a raster of any size; only values in `forest` (h,w) are meaningful. Windows have the
+    size of training crops and are blended where they overlap. A window without forest is 0.
+    """
     _, height, width = imagery.shape
     windows = Windows(Window(0, 0, width, height), edge, edge // 4)
     parts = windows.touching(Window(0, 0, width, height))
@@ -132,6 +134,6 @@ def estimate_map(
 
 
 def _sums(flags: np.ndarray, edge: int) -> np.ndarray:
-    """How many are True in the square of `edge` pixels whose upper left corner a pixel is; where that fits."""
+    """The number of True in every square of `edge` pixels that fits, by its upper left corner."""
     table = np.pad(flags.astype(np.int64), ((1, 0), (1, 0))).cumsum(0).cumsum(1)
     return table[edge:, edge:] - table[:-edge, edge:] - table[edge:, :-edge] + table[:-edge, :-edge]

@@ -1,12 +1,12 @@
-"""From timber volume to carbon per pixel: equations 5 to 7 of IIDM.
+"""Converts timber volume to carbon per pixel: equations 5 to 7 of IIDM.
 
     V    = volume per hectare * area                          5   m3 of a stand
     C    = 2.439 * delta * rho * gamma * V                    6   tonnes of carbon of a stand
     CD_i = C * W_i,   W_i = h_i / sum of h over the stand     7   tonnes in a pixel; h is the canopy height
 
-    density_i = CD_i / area_i                                     Mg/ha, by the pixel's true area (area.py)
+    density_i = CD_i / area_i                                     Mg/ha, with the pixel's true area (area.py)
 
-The sums of the pixels of a stand are the stand: no carbon is lost or made.
+The pixels of a stand sum to the carbon of the stand.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ def carbon(volume: np.ndarray) -> np.ndarray:
 
 
 def weights(stands: np.ndarray, height: np.ndarray) -> np.ndarray:
-    """W of equation 7: stand of each pixel (0 is none), canopy height -> shares that are 1 in sum over each stand.
+    """W of equation 7: stand of each pixel (0: none), canopy height -> shares that sum to 1 over each stand.
 
-    A height of NaN or below zero weighs nothing; so does a whole stand that has no height anywhere.
+    A height of NaN or below zero has weight 0. All weights are 0 in a stand without heights.
     """
     height = np.where((stands > 0) & (height > 0), height, 0.0)
     sums = np.bincount(stands.ravel(), height.ravel())[stands]
@@ -41,10 +41,10 @@ def weights(stands: np.ndarray, height: np.ndarray) -> np.ndarray:
 
 
 def density(stands: np.ndarray, volume_per_hectare: np.ndarray, height: np.ndarray, area: np.ndarray) -> np.ndarray:
-    """Mg/ha of carbon (h,w): stand of each pixel (h,w), m3/ha by stand (its first entry belongs to no stand), canopy
-    height (h,w), m2 of each pixel (h,w).
+    """Carbon in Mg/ha (h,w), from the stand of each pixel (h,w), m3/ha by stand (the first entry belongs to no stand),
+    canopy height (h,w), and the area of each pixel in m2 (h,w).
 
-    The area of a stand is that of its pixels of known height.
+    The area of a stand is the area of its pixels with known height.
     """
     known = np.where(np.isfinite(height), area, 0.0)
     areas = np.bincount(stands.ravel(), known.ravel(), minlength=len(volume_per_hectare))

@@ -1,4 +1,4 @@
-"""What a model that looks at one pixel at a time is told: the pixel, or the pixel and the 5x5 pixels around it.
+"""Input features of models for single pixels: the pixel, or the pixel and its 5x5 neighbourhood.
 
 pixel     the layers                                            C numbers
 window    the layers, and their mean and deviation in 5x5       3 C numbers
@@ -13,7 +13,7 @@ KINDS = ("pixel", "window")
 
 
 def features(layers: np.ndarray, kind: str) -> np.ndarray:
-    """layers (C,h,w) -> (c,h,w). Beyond the edge is the mirror image."""
+    """layers (C,h,w) -> features (c,h,w). Layers are mirrored beyond the edges."""
     layers = layers.astype(np.float64)
     if kind == "pixel":
         return layers
@@ -23,7 +23,7 @@ def features(layers: np.ndarray, kind: str) -> np.ndarray:
 
 
 def local_mean(layers: np.ndarray, radius: int) -> np.ndarray:
-    """(..., h,w) -> the mean over the square of 2 radius + 1 pixels around each."""
+    """(..., h,w) -> the mean over the square of 2 radius + 1 pixels around each pixel."""
     edge = 2 * radius + 1
     height, width = layers.shape[-2:]
     padded = np.pad(layers, [(0, 0)] * (layers.ndim - 2) + [(radius, radius)] * 2, "reflect")

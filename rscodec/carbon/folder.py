@@ -1,4 +1,4 @@
-"""Outputs that are several files in a folder."""
+"""Outputs that consist of several files in a folder."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from rscodec.bitstreams.errors import OutputError
 
 
 def check(folder: Path, files: Iterable[str], overwrite: bool) -> None:
-    """Raises OutputError if the folder cannot be made, or holds one of the files already."""
+    """Raise OutputError if the folder cannot be made, or already contains one of the files."""
     if not folder.parent.is_dir():
         raise OutputError(f"cannot write {folder}: there is no folder {folder.parent}; create it first")
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"cannot write {folder}: it is a file, not a folder")
     there = [name for name in files if (folder / name).exists()]
     if there and not overwrite:
-        raise OutputError(f"cannot write {folder}: it has a {there[0]}; add --overwrite or choose another name")
+        raise OutputError(f"cannot write {folder}: it has a {there[0]}; give `overwrite=True` or choose another name")
 
 
 def make(folder: Path, files: Iterable[str], overwrite: bool) -> None:
-    """`check`, and make the folder if there is none."""
+    """Call `check`, and make the folder if it does not exist."""
     check(folder, files, overwrite)
     folder.mkdir(exist_ok=True)

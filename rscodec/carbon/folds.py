@@ -1,4 +1,6 @@
-"""Spatial blocks for cross-validation: neighbours are alike, so no pixel is judged by a model that saw its block."""
+"""Spatial blocks for cross-validation. Neighbouring pixels are alike, so no model is judged on a block that it has
+seen.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +8,9 @@ import numpy as np
 
 
 def block_folds(mask: np.ndarray, edge: int, count: int, seed: int = 0) -> np.ndarray:
-    """The fold 0 ... count - 1 of each pixel (h,w), -1 where `mask` is False: square blocks of `edge` pixels, dealt out
-    in random order so that folds get about the same number of pixels."""
+    """The fold 0 ... count - 1 of each pixel (h,w), -1 where `mask` is False. Square blocks of `edge` pixels are
+    assigned in random order, so that folds have about the same number of pixels.
+    """
     rows, columns = np.indices(mask.shape) // edge
     blocks = rows * (columns.max() + 1) + columns
     sizes = np.bincount(blocks[mask], minlength=blocks.max() + 1)

@@ -1,10 +1,10 @@
-"""A conditional GAN: a U-Net draws a map from imagery and noise, a critic of patches tells it from the true one.
+"""A conditional GAN: a U-Net draws a map from imagery and noise, and a patch critic distinguishes it from the true map.
 
     imagery, noise --> U-Net --> map --+--> L1 to the true map
                                        +--reverse--> critic(imagery, map) --> hinge loss
 
-One optimiser trains both: `reverse` passes the map on and turns its gradient around, so what helps the critic to tell
-the drawn map apart is what the U-Net is driven away from.
+One optimiser trains both: `reverse` passes the map on and reverses its gradient, so the U-Net learns to make the critic
+fail.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Where the pixels of a raster lie, and how other things come onto them. Of carbon/ this file alone knows rasterio."""
+"""The georeferenced grid of a raster, and how outlines and other rasters are projected onto it. Only this file of
+carbon/ uses rasterio.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ DECIMALS = 7  # of a degree: a centimetre
 
 @dataclass(frozen=True)
 class Grid:
-    """CRS and six numbers of the transform as in a scene's metadata, and a size in pixels."""
+    """The CRS and the six numbers of the transform, as in a scene's metadata, and the size in pixels."""
 
     crs: str
     numbers: tuple[float, ...]
@@ -30,7 +32,7 @@ class Grid:
 
     @classmethod
     def of(cls, metadata: Metadata, width: int, height: int, name: str) -> Grid:
-        """The grid of a raster that is called `name` where it has none."""
+        """The grid of a raster. The error for a raster without georeference calls it `name`."""
         if metadata.get("crs") is None or "transform" not in metadata:
             raise InputError(f"{name} does not say where it lies: give it a CRS and a transform (gdal_edit.py -a_srs)")
         return cls(metadata["crs"], tuple(metadata["transform"]), width, height)
@@ -40,13 +42,13 @@ class Grid:
         return {"crs": self.crs, "transform": list(self.numbers)}
 
     def degrees(self, columns: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Longitude and latitude (WGS 84) of positions in pixels, counted from the upper left corner."""
+        """Longitude and latitude (WGS 84) of positions in pixels from the upper left corner."""
         x, y = Affine(*self.numbers) * (columns.ravel(), rows.ravel())
         longitude, latitude = transform(parse_crs(self.crs), "EPSG:4326", x, y)
         return np.reshape(longitude, columns.shape), np.reshape(latitude, columns.shape)
 
     def outlines(self, numbers: np.ndarray) -> dict[int, dict]:
-        """GeoJSON in degrees of WGS 84 around the pixels (h,w) of each number above zero."""
+        """GeoJSON outlines (degrees of WGS 84) of the pixels (h,w) of each number above zero."""
         parts: dict[int, list] = {}
         for geometry, number in shapes(numbers, numbers > 0, transform=Affine(*self.numbers)):
             parts.setdefault(int(number), []).append(geometry["coordinates"])
@@ -60,12 +62,12 @@ class Grid:
         return {number: transform_geom(crs, "EPSG:4326", one, precision=DECIMALS) for number, one in around.items()}
 
     def window(self, column: int, row: int, width: int, height: int) -> Grid:
-        """A part of this grid, or what its pixels would be beyond its edge."""
+        """A window of this grid. It may extend beyond the edges."""
         moved = Affine(*self.numbers) * Affine.translation(column, row)
         return Grid(self.crs, tuple(moved)[:6], width, height)
 
     def projected(self, outlines: list[dict], crs: str, name: str) -> list[dict]:
-        """GeoJSON in `crs`, from a file of that name -> in the CRS of this grid."""
+        """GeoJSON outlines in `crs` (from the file `name`) -> in the CRS of this grid."""
         try:
             with public_errors():
                 return transform_geom(parse_crs(crs), parse_crs(self.crs), outlines)
@@ -80,7 +82,7 @@ class Grid:
         return columns.min(), rows.min(), columns.max(), rows.max()
 
     def box_of(self, other: Grid) -> tuple[float, float, float, float]:
-        """The same of another grid."""
+        """The same for another grid."""
         columns, rows = np.array([0, 0, other.width, other.width]), np.array([0, other.height, 0, other.height])
         x, y = Affine(*other.numbers) * (columns, rows)
         bounds = transform_bounds(parse_crs(other.crs), parse_crs(self.crs), x.min(), y.min(), x.max(), y.max())
@@ -89,7 +91,9 @@ class Grid:
         return self.box({"type": "Polygon", "coordinates": [ring]})
 
     def burned(self, outlines: list[dict]) -> np.ndarray:
-        """(h,w): the number of the outline that has the centre of a pixel, from 1; the last of several, 0 for none."""
+        """(h,w): the number, from 1, of the outline that contains the centre of a pixel: the last of several, 0 for
+        none.
+        """
         numbered = [(outline, number) for number, outline in enumerate(outlines, 1)]
         shape = self.height, self.width
         if not numbered:
@@ -97,9 +101,10 @@ class Grid:
         return rasterize(numbered, shape, transform=Affine(*self.numbers), dtype="int32")
 
     def warped(self, pixels: np.ndarray, of: Grid) -> np.ndarray:
-        """float64 (h,w) from pixels (h,w) of another grid: bilinear, over as many of them as a pixel of this one has.
+        """float64 (h,w) from pixels (h,w) of another grid: bilinear, averaged over all pixels within a pixel of this
+        grid.
 
-        NaN where there is nothing, and what is NaN counts for nothing.
+        NaN where the other grid has no value. NaN in it is ignored.
         """
         found = np.full((self.height, self.width), np.nan)
         source = {"src_transform": Affine(*of.numbers), "src_crs": parse_crs(of.crs), "src_nodata": np.nan}

@@ -1,19 +1,19 @@
-"""IIDM: a diffusion model that draws the map of carbon, step by step, looking at the imagery.
+"""IIDM: a diffusion model that draws the carbon map step by step, conditioned on imagery.
 
     imagery --KD-VGG--> f(0), f(1), f(2), f(3)
                           |                 \\ cross-attention (unet.py)
     y_gamma --cat---------+--> KD-UNet -----------> v --> the noise in y_gamma
 
-    y_gamma = sqrt(gamma) y + sqrt(1 - gamma) noise;   gamma is any number from 1 to next to 0, and the network is told
+    y_gamma = sqrt(gamma) y + sqrt(1 - gamma) noise;   gamma is any number from 1 to almost 0; the network knows it
     v       = sqrt(gamma) noise - sqrt(1 - gamma) y;   noise = sqrt(1 - gamma) y_gamma + sqrt(gamma) v
 
-The loss is |found - v| over forest: equation 4, |found - noise|, divided by sqrt(gamma). How much carbon there is is
-decided where next to nothing of y is left, and there equation 4 as printed has next to no weight (Salimans & Ho 2022).
-Outside of forest y_gamma is shown as 0.
+The loss is |found - v| over forest, which is equation 4, |found - noise|, divided by sqrt(gamma). The amount of carbon
+is decided at the steps where almost nothing of y is left, and equation 4 as printed has almost no weight there
+(Salimans & Ho 2022). Outside forest, the network sees y_gamma as 0.
 
-In training gamma is drawn between two neighbours of the schedule, in use it takes the schedule's 20 steps (ancestral).
-A draw is one map that may be; `estimate` gives one, and the mean of several is the estimate that IIDM is judged by.
-Without `attention` and `coordinates` it is IDM, without the improvements.
+In training, gamma is drawn between two neighbouring values of the schedule; in use, it takes the schedule's 20 steps
+(ancestral sampling). `estimate` draws one possible map. The mean of several maps is the estimate that IIDM is judged
+by. Without `attention` and `coordinates` the model is IDM, without the improvements.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from rscodec.carbon.vgg import Vgg
 from rscodec.generative.diffusion.samplers import ancestral, normal
 from rscodec.generative.diffusion.schedules import linear
 
-MEAN, DEVIATION = 0.35, 0.25  # of normalised density in forest, roughly: the noise has 0 and 1
+MEAN, DEVIATION = 0.35, 0.25  # approximately those of normalised density in forest; the noise has 0 and 1
 FIRST_BETA, LAST_BETA = 0.001, 0.5  # over 20 steps: 0.3 % of the signal's power is left
 
 
 @dataclass(frozen=True)
 class IidmConfig(CarbonConfig):
-    """`condition`: channels of the VGG's convolutions, by level, one level for each of `widths`."""
+    """`condition`: channels of the VGG's convolutions, by level. There is one level for each of `widths`."""
 
     kind: str = "iidm"
     condition: tuple[tuple[int, ...], ...] = ((16, 16), (32, 32), (48, 48), (64, 64), (64, 64))
@@ -58,17 +58,17 @@ class Iidm(CarbonModel):
         )
 
     def velocity(self, y: torch.Tensor, gamma: torch.Tensor, f: list[torch.Tensor]) -> torch.Tensor:
-        """v of y (B,1,h,w), in which gamma (B,) says how much signal is left."""
+        """Predict v for y (B,1,h,w). gamma (B,) is the share of the signal's power that is left."""
         return self.unet(*self.shown(y, gamma, f)).float()
 
     def shown(self, y: torch.Tensor, gamma: torch.Tensor, f: list[torch.Tensor]) -> tuple:
-        """What the U-Net sees."""
+        """The input of the U-Net."""
         return torch.cat([y, f[0]], 1), self.embed(_waves(gamma.sqrt(), self.config.embedding)), f
 
     def noisy(
         self, y: torch.Tensor, mask: torch.Tensor, generator: torch.Generator
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """y_gamma, gamma (B,) and v."""
+        """Draw y_gamma, gamma (B,) and v."""
         kept = self.schedule.kept.float()
         step = torch.randint(1, len(kept), (len(y),), generator=generator)
         gamma = kept[step] + (kept[step - 1] - kept[step]) * torch.rand(len(y), generator=generator)
@@ -98,7 +98,7 @@ def _standard(y: torch.Tensor) -> torch.Tensor:
 
 
 def _waves(value: torch.Tensor, count: int) -> torch.Tensor:
-    """A number 0..1 for each picture as waves (B, count)."""
+    """Encode a number 0..1 for each picture as waves (B, count)."""
     frequencies = torch.exp(torch.linspace(0, math.log(100), count // 2, device=value.device))
     angles = value[:, None] * frequencies
     return torch.cat([angles.sin(), angles.cos()], 1)

@@ -1,6 +1,6 @@
-"""A forest inventory: polygons of stands with timber volume, from any vector file that GDAL reads.
+"""Reads a forest inventory: polygons of stands with timber volume, from any vector file that GDAL reads.
 
-GeoPackage, GeoJSON, shapefile ... through pyogrio, which the extra `carbon` brings along.
+It reads GeoPackage, GeoJSON, shapefiles ... with pyogrio, which the extra `carbon` installs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ POLYGONS = ("Polygon", "MultiPolygon")
 
 @dataclass(frozen=True)
 class Inventory:
-    """By stand: its number in the file, its outline (GeoJSON in `crs`, None if it has none), m3/ha (NaN if unknown)."""
+    """For each stand: its number in the file, its outline (GeoJSON in `crs`, None if missing) and m3/ha (NaN if
+    unknown).
+    """
 
     path: str
     crs: str
@@ -27,9 +29,9 @@ class Inventory:
 
 
 def read_inventory(path, column: str | None) -> Inventory:
-    """Raises InputError for a file that is no inventory, has no CRS, or no numbers in that column.
+    """Read a file. Raises InputError if it is no inventory, has no CRS, or has no numbers in the column.
 
-    Without a column, outlines are all that is asked for, and volumes are unknown.
+    Without a column, only outlines are read, and volumes are unknown.
     """
     try:
         import pyogrio
@@ -42,7 +44,7 @@ def read_inventory(path, column: str | None) -> Inventory:
         columns = [str(name) for name in pyogrio.read_info(path)["fields"]]
         if column is not None and column not in columns:
             there = ", ".join(columns) or "none"
-            raise InputError(f"{path} has no column {column!r}; there are {there}: name the one with m3/ha by --volume")
+            raise InputError(f"{path} has no column {column!r}; there are {there}; give the one with m3/ha as `volume`")
         wanted = [] if column is None else [column]
         about, numbers, shapes, fields = pyogrio.raw.read(path, columns=wanted, force_2d=True, return_fids=True)
     except pyogrio.errors.DataSourceError as problem:
@@ -51,7 +53,7 @@ def read_inventory(path, column: str | None) -> Inventory:
         raise InputError(f"{path} does not say its CRS: give it one (ogr2ogr -a_srs, or a .prj beside a shapefile)")
     (volume,) = fields or [np.full(len(numbers), np.nan)]
     if not np.issubdtype(volume.dtype, np.number):
-        raise InputError(f"column {column!r} of {path} holds no numbers: name the one with m3/ha by --volume")
+        raise InputError(f"column {column!r} of {path} holds no numbers; give the one with m3/ha as `volume`")
     outlines = [None if shape is None else shapely.from_wkb(shape) for shape in shapes]
     outlines = [None if shape is None or shape.is_empty else shape.__geo_interface__ for shape in outlines]
     kinds = sorted({outline["type"] for outline in outlines if outline} - set(POLYGONS))

@@ -1,4 +1,6 @@
-"""The kinds of learned models of carbon: what is trained by which name, and a model built of its configuration."""
+"""The kinds of learned models of carbon: the models to train, by name, and how to build a model
+from its configuration.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from rscodec.carbon.regression import Regression
 from rscodec.carbon.vae import Vae
 
 IIDM = IidmConfig()
-RIVALS = (16, 24, 40, 56, 72)  # channels of what IIDM is compared with: these ship, too
+RIVALS = (16, 24, 40, 56, 72)  # channels of the models that IIDM is compared with, which also ship
 TRAINED = {
     "iidm": IIDM,
     "idm": replace(IIDM, attention=False, coordinates=False),
@@ -25,7 +27,7 @@ def build(config: CarbonConfig) -> CarbonModel:
 
 
 class AnyConfig:
-    """Comes back from a weights file as the configuration of its kind."""
+    """Reads a configuration from a weights file as the class of its kind."""
 
     @staticmethod
     def from_dict(values: dict) -> CarbonConfig:

@@ -1,8 +1,8 @@
-"""A model of carbon in its weights file, and the maps that it draws.
+"""A carbon model in its weights file, and the maps that it draws.
 
-    imagery, forest --seed 0, 1, ...--> maps --> mean: the estimate; deviation: how far the model is from sure
+    imagery, forest --seed 0, 1, ...--> maps --> mean: the estimate; deviation: its uncertainty
 
-The file says what the weights come from, and every output repeats it.
+The file names the training data of the weights, and every output repeats it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DRAWS = 8
 
 
 class CarbonMapper:
-    """A weights file on a device. `edge`: of the windows that it sees; `trained_on`: in words."""
+    """A weights file on a device. `edge`: of the model's windows. `trained_on`: the training data, as text."""
 
     form = FORMAT
 
@@ -41,8 +41,9 @@ class CarbonMapper:
         draws: int = DRAWS,
         progress: Callable[[int, int], None] | None = None,
     ) -> np.ndarray:
-        """Mg/ha (n,h,w) of imagery (C,h,w), NaN outside of its forest (h,w). One map where the model leaves nothing to
-        chance."""
+        """Draw maps in Mg/ha (n,h,w) from imagery (C,h,w), NaN outside `forest` (h,w). A deterministic model draws one
+        map.
+        """
         draws, found = draws if self._net.chance else 1, []
         for seed in range(draws):
             drawn = estimate_map(self._net, self.units, imagery, forest, self.edge, seed, self._device)
@@ -53,5 +54,5 @@ class CarbonMapper:
 
 
 def write_weights(path: Path, model: str, net: CarbonModel, units: Units, edge: int, trained_on: str) -> None:
-    """The weights file of a trained model."""
+    """Write the weights file of a trained model."""
     write_model(path, FORMAT, model, net, (), units=asdict(units), edge=edge, trained_on=trained_on)

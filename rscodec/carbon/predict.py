@@ -1,13 +1,13 @@
-"""A raster or a stream -> a map of carbon density, how far the model is from sure, and totals by polygon.
+"""Maps carbon density, its uncertainty and totals for each polygon, from a raster or a stream.
 
-    density.tif   Mg/ha, mean of the maps drawn, NaN outside of forest
-    spread.tif    Mg/ha, deviation of the maps drawn; NaN where but one was
-                  (that is no error of the map: all of them may be wrong alike; and it is lower where windows overlap,
-                  since a map is there the mean of what was drawn for each of them)
-    mask.tif      1 where there is a density: valid pixels, inside of the polygons if there are any
-    totals.csv    a row for each polygon on the map
+    density.tif   Mg/ha, mean of the maps drawn, NaN outside forest
+    spread.tif    Mg/ha, deviation of the maps drawn; NaN if there is only one
+                  (this is not the error of the map: all maps may have the same error;
+                  it is lower where windows overlap, since a map is the mean of several windows there)
+    mask.tif      1 where there is a density: valid pixels, inside the polygons if there are any
+    totals.csv    one row for each polygon on the map
 
-All of it says which model made it, and what that was trained on. Imagery that is itself generated is refused.
+All files name the model and its training data. Generated imagery is refused.
 """
 
 from __future__ import annotations
@@ -40,8 +40,9 @@ DENSITY, SPREAD, MASK, TOTALS = "density.tif", "spread.tif", "mask.tif", "totals
 
 @dataclass(frozen=True)
 class Total:
-    """Of one polygon, numbered as in its file: `tonnes` of carbon, and their deviation over the maps drawn, if there
-    are several."""
+    """The total of one polygon, with its number in the file: `tonnes` of carbon, and their deviation if several maps
+    were drawn.
+    """
 
     feature: int
     pixels: int
@@ -53,7 +54,7 @@ class Total:
 
 @dataclass(frozen=True)
 class CarbonReport:
-    """`far`: how many deviations of the training imagery the mean of a band is from its mean, at most."""
+    """`far`: the largest distance of a band's mean from the mean of the training imagery, in deviations."""
 
     path: str
     model: str
@@ -69,8 +70,8 @@ class CarbonReport:
 
 @dataclass(frozen=True)
 class PredictSettings:
-    """`bands`: those of the input to use, counted from 1. `stands`: polygons of forest. `draws`: maps to average.
-    `weights`: of the codec, for a stream. `progress` is told (windows done, windows in all).
+    """`bands`: the bands of the input to use, counted from 1. `stands`: polygons of forest. `draws`: maps to average.
+    `weights`: of the codec, for a stream. `progress` is called with (windows done, all windows).
     """
 
     bands: tuple[int, ...] | None = None
@@ -97,11 +98,11 @@ def predict_file(src: str | Path, folder: Path, model: str | Path = "iidm", **se
         if len(scene.pixels) != mapper.bands:
             raise InputError(
                 f"{src}: {len(scene.pixels)} bands are given, {mapper.model} takes {mapper.bands}: give those that it "
-                "was trained on, in their order, by --bands (weights that ship: blue, green, red, near infrared)"
+                "was trained on, in their order, with `bands` (weights that ship: blue, green, red, near infrared)"
             )
         grid = Grid.of(scene.metadata, *scene.pixels.shape[:0:-1], name=src)
         forest, label, numbers = _forest(scene, grid, given.stands, src)
-        seen = fill_invalid(scene.pixels, ~scene.mask)  # a nodata value would spread over the windows that show it
+        seen = fill_invalid(scene.pixels, ~scene.mask)  # a nodata value would affect all pixels of its windows
         maps = np.maximum(mapper.maps(seen, forest, given.draws, given.progress), 0)
 
     tags = {
@@ -119,7 +120,7 @@ def predict_file(src: str | Path, folder: Path, model: str | Path = "iidm", **se
         totals = _totals(maps, hectares, np.where(forest, label, 0), numbers)
         _write_totals(folder / TOTALS, totals, given.overwrite)
     else:
-        (folder / TOTALS).unlink(missing_ok=True)  # of an earlier map
+        (folder / TOTALS).unlink(missing_ok=True)  # from an earlier map
     (whole,) = _totals(maps, hectares, forest.astype(int), [0])
     units = mapper.units
     means = scene.pixels[:, forest].mean(1, dtype=np.float64)
@@ -131,7 +132,7 @@ def predict_file(src: str | Path, folder: Path, model: str | Path = "iidm", **se
 def _forest(
     scene: Scene, grid: Grid, stands: Path | None, src: str | Path
 ) -> tuple[np.ndarray, np.ndarray | None, list[int]]:
-    """Where the map is to be (h,w), and of polygons which one has each pixel, and their numbers in the file."""
+    """The pixels to map (h,w), the polygon of each pixel, and the numbers of polygons in the file."""
     forest, label, numbers = scene.mask.all(0), None, []
     if stands:
         label, numbers = _label(grid, stands)
@@ -153,7 +154,7 @@ def _write_maps(
 
 
 def _label(grid: Grid, stands: Path) -> tuple[np.ndarray, list[int]]:
-    """Which polygon has each pixel (h,w), from 1, and their numbers in the file."""
+    """The polygon of each pixel (h,w), from 1, and the numbers of polygons in the file."""
     forest = read_inventory(stands, None)
     kept = [at for at, outline in enumerate(forest.outlines) if outline is not None]
     outlines = grid.projected([forest.outlines[at] for at in kept], forest.crs, forest.path)

@@ -1,11 +1,11 @@
-"""An image, an inventory and canopy heights -> the carbon density of the image's pixels.
+"""Computes the carbon density of an image's pixels from an inventory and canopy heights.
 
     inventory --reproject--> outlines --burn--+
-                                              |--> density.py --> Mg/ha on the image's grid, NaN outside of forest
+                                              |--> density.py --> Mg/ha on the image's grid, NaN outside forest
     canopy heights --------------warp---------+
 
-A stand is weighed whole, even where it crosses the edge of the image: tiles of a mosaic, prepared one by one, get the
-pixels that the mosaic would get. Only where canopy heights end is a stand cut.
+The weights of a stand are computed over the whole stand, even if it crosses the edge of the image. So tiles of a mosaic
+can be prepared one by one, with the same result. A stand is cut only where the canopy heights end.
 """
 
 from __future__ import annotations
@@ -24,12 +24,14 @@ from rscodec.carbon.inventory import Inventory, read_inventory
 from rscodec.raster.scene import Scene
 
 FILES = DENSITY, MASK = "density.tif", "mask.tif"
-NAMED = 5  # so many stands does a note name
+NAMED = 5  # stands that a note names, at most
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """density float32 (h,w) in Mg/ha, NaN outside of `mask` (h,w); how many stands it shows; what was left out."""
+    """`density` float32 (h,w) in Mg/ha, NaN outside `mask` (h,w); the number of stands in it; notes on what was left
+    out.
+    """
 
     density: np.ndarray
     mask: np.ndarray
@@ -39,7 +41,7 @@ class Prepared:
 
 
 def prepare(image, inventory, heights, volume: str) -> Prepared:
-    """From three files; `volume` is the inventory's column with m3/ha."""
+    """Prepare from three files. `volume`: the inventory's column with m3/ha."""
     scene, canopy = Scene.load(image), Scene.load(heights)
     if len(canopy.pixels) > 1:
         raise InputError(f"{heights} has {len(canopy.pixels)} bands: give a raster of canopy height alone")
@@ -70,7 +72,7 @@ def prepare(image, inventory, heights, volume: str) -> Prepared:
 
 
 def write(prepared: Prepared, folder: Path, overwrite: bool = False) -> None:
-    """FILES into a folder, which is made if there is none."""
+    """Write FILES to a folder, which is made if it does not exist."""
     make(folder, FILES, overwrite)
     place = prepared.grid.metadata
     carbon = {"nodata": "nan", "descriptions": ["forest carbon density (Mg/ha)"], "units": ["Mg/ha"]}
@@ -80,7 +82,7 @@ def write(prepared: Prepared, folder: Path, overwrite: bool = False) -> None:
 
 
 def _usable(forest: Inventory, grid: Grid, notes: list[str]) -> tuple[list[dict], list[int]]:
-    """Outlines on the grid's CRS, and which entries of the inventory they are."""
+    """The outlines in the grid's CRS, and their indices in the inventory."""
     empty = [at for at, outline in enumerate(forest.outlines) if outline is None]
     unknown = [at for at, value in enumerate(forest.volume) if not (np.isfinite(value) and value >= 0)]
     _note(notes, [forest.numbers[at] for at in empty], "empty outlines: left out")
@@ -92,7 +94,7 @@ def _usable(forest: Inventory, grid: Grid, notes: list[str]) -> tuple[list[dict]
 
 
 def _near(outlines: list[dict], kept: list[int], grid: Grid, forest: Inventory, image, notes: list[str]) -> list[int]:
-    """Which outlines touch the image."""
+    """The outlines that touch the image."""
     boxes = np.array([grid.box(outline) for outline in outlines])
     touch = (boxes[:, :2] < [grid.width, grid.height]).all(1) & (boxes[:, 2:] > 0).all(1) & np.isfinite(boxes).all(1)
     if not touch.any():
@@ -106,9 +108,9 @@ def _near(outlines: list[dict], kept: list[int], grid: Grid, forest: Inventory, 
 
 
 def _frame(outlines: list[dict], grid: Grid, canopy: Grid) -> tuple[int, int, int, int]:
-    """Column, row, width, height of the window that has the image and, as far as canopy heights go, its stands."""
+    """Column, row, width and height of a window that contains the image and its stands, within the canopy heights."""
     boxes, most = np.array([grid.box(outline) for outline in outlines]), np.array(grid.box_of(canopy))
-    first = np.maximum(boxes[:, :2].min(0), most[:2] - 1)  # a pixel more, to see that stands go on
+    first = np.maximum(boxes[:, :2].min(0), most[:2] - 1)  # one more pixel, to detect stands that continue
     last = np.minimum(boxes[:, 2:].max(0), most[2:] + 1)
     first = np.floor(np.minimum(first, 0)).astype(int)
     last = np.ceil(np.maximum(last, [grid.width, grid.height])).astype(int)
@@ -116,7 +118,7 @@ def _frame(outlines: list[dict], grid: Grid, canopy: Grid) -> tuple[int, int, in
 
 
 def _note_gaps(stands: np.ndarray, height: np.ndarray, numbers: np.ndarray, notes: list[str]) -> None:
-    """What canopy heights lack."""
+    """Note stands without canopy heights."""
     known = np.isfinite(height)
     pixels, measured, covered = (
         np.bincount(stands[which], minlength=len(numbers)) > 0

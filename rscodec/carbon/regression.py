@@ -1,4 +1,4 @@
-"""A plain U-Net that is told what is wrong: imagery -> density, no chance in it."""
+"""A plain U-Net trained by regression: imagery -> density, deterministic."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""How far a map of carbon is from the one that was wanted, over its forest.
+"""Measures the error of a carbon map over forest.
 
-    mae, rmse, ssim, psnr     of the normalised map: density / scale, 0 outside of forest; the peak is 1
+    mae, rmse, ssim, psnr     of the normalised map: density / scale, 0 outside forest; the peak is 1
     ..._mg_ha, r2             of the density itself
 
-SSIM is Wang's with means over 7x7 pixels, averaged over pixels of forest.
+SSIM is that of Wang, with means over 7x7 pixels, averaged over pixels of forest.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ class Scores:
 
 
 def scale_of(density: np.ndarray, mask: np.ndarray) -> float:
-    """The density that becomes 1: the 99th percentile of the forest that a model is trained on."""
+    """The density that becomes 1: the 99th percentile of the training forest."""
     return float(np.percentile(density[mask], 99))
 
 
 def score(wanted: np.ndarray, found: np.ndarray, mask: np.ndarray, scale: float) -> Scores:
-    """Two maps (h,w) in Mg/ha."""
+    """The scores of a map (h,w) against the wanted one, both in Mg/ha."""
     variance = float(wanted[mask].astype(np.float64).var())
     error = (found - wanted)[mask].astype(np.float64)
     mae, mse = float(np.abs(error).mean()), float((error**2).mean())

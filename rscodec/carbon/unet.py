@@ -1,11 +1,11 @@
-"""The U-Net under every learned model of carbon, with what IIDM adds to it as options.
+"""The U-Net of all learned models of carbon. The additions of IIDM are options.
 
 x --enter--> level 0 --half--> level 1 --half--> level 2 --half--> level 3
                 |                 |                 |  (cross-attention to f(i) at the last two levels)
 y <--leave-- level 0 <-double- level 1 <-double- level 2 <-double- level 3
 
-double    nearest pixels and a convolution, or a coordinate MLP (equation 3)
-embedded  a vector per picture that shifts every block: how much noise there is
+double    nearest-neighbour upsampling and a convolution, or a coordinate MLP (equation 3)
+embedded  a vector for each picture that shifts every block; it encodes the amount of noise
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ import torch.nn.functional as F
 
 GROUPS = 4
 HEADS = 4
-ATTENTIVE = 2  # so many of the coarsest levels attend to the condition
+ATTENTIVE = 2  # the number of coarsest levels that attend to the condition
 
 
 class Block(nn.Module):
-    """Two convolutions beside a shortcut; between them the embedding is added."""
+    """Two convolutions and a shortcut. The embedding is added between the convolutions."""
 
     def __init__(self, before: int, after: int, embedding: int):
         super().__init__()
@@ -41,7 +41,7 @@ class Block(nn.Module):
 
 
 class CrossAttention(nn.Module):
-    """u(i) asks, f(i) answers: u + attention(queries of u, keys and values of f)."""
+    """u + attention(queries from u(i), keys and values from f(i))."""
 
     def __init__(self, channels: int, condition: int):
         super().__init__()
@@ -62,7 +62,7 @@ class CrossAttention(nn.Module):
 
 
 class Double(nn.Module):
-    """Nearest pixels, then a convolution."""
+    """Nearest-neighbour upsampling, then a convolution."""
 
     def __init__(self, before: int, after: int):
         super().__init__()
@@ -73,7 +73,9 @@ class Double(nn.Module):
 
 
 class CoordinateDouble(nn.Module):
-    """Each fine pixel asks the coarse one that it lies in, and says where: an MLP of feature and coordinate."""
+    """An MLP computes each fine pixel from the feature of the coarse pixel that contains it, and from its coordinate in
+    that pixel.
+    """
 
     def __init__(self, before: int, after: int):
         super().__init__()
@@ -88,7 +90,7 @@ class CoordinateDouble(nn.Module):
 
 
 class UNet(nn.Module):
-    """`widths`: channels by level; `condition`: channels of f(i) by level, where there is attention."""
+    """`widths`: channels by level. `condition`: channels of f(i) by level, if there is attention."""
 
     def __init__(
         self,
@@ -116,7 +118,7 @@ class UNet(nn.Module):
     def layers(
         self, x: torch.Tensor, embedded: torch.Tensor | None = None, condition: Sequence[torch.Tensor] = ()
     ) -> list[torch.Tensor]:
-        """What every block gives: inward from level 0, then outward to level 0."""
+        """The outputs of every block: from level 0 inward, then outward to level 0."""
         found: list[torch.Tensor] = []
         for level, block in enumerate(self.inward):
             x = block(self.coarser[level - 1](found[-1]) if level else self.enter(x), embedded)

@@ -1,4 +1,4 @@
-"""A conditional variational autoencoder: a code z says which of the maps that the imagery allows it is.
+"""A conditional variational autoencoder: a code z chooses one of the maps that are possible for the imagery.
 
 training    imagery, density --> mean, log variance --> z --+
             imagery ---------------------------------------> U-Net --> density       L1 + KL(z | N(0, 1))
@@ -15,7 +15,7 @@ from rscodec.carbon.base import STRIDE, CarbonConfig, CarbonModel, Loss, masked_
 from rscodec.carbon.unet import UNet
 from rscodec.generative.diffusion.samplers import normal
 
-CODE = 4  # channels of z, a vector for every STRIDE x STRIDE pixels
+CODE = 4  # channels of z, one vector for every STRIDE x STRIDE pixels
 KL_WEIGHT = 0.01
 
 

@@ -1,4 +1,4 @@
-"""VGG: 3x3 convolutions in five stages, the picture halved between them. The condition network of IIDM.
+"""VGG, the condition network of IIDM: 3x3 convolutions in five stages, with the picture halved between stages.
 
     x --stage 0--> f(0) --pool, stage 1--> f(1) --pool, stage 2--> f(2) ...
 
@@ -19,11 +19,11 @@ STAGES = {
     "vgg16": (2, 2, 3, 3, 3),
     "vgg19": (2, 2, 4, 4, 4),
 }
-CHANNELS = (64, 128, 256, 512, 512)  # of the stages, before distillation
+CHANNELS = (64, 128, 256, 512, 512)  # channels of the stages before distillation
 
 
 def full_widths(name: str) -> list[list[int]]:
-    """Channels of every convolution, by stage."""
+    """The channels of every convolution, by stage."""
     return [[channels] * count for channels, count in zip(CHANNELS, STAGES[name], strict=True)]
 
 
@@ -45,7 +45,7 @@ class Vgg(nn.Module):
         self.stages = nn.ModuleList(stages)
 
     def layers(self, x: torch.Tensor) -> list[torch.Tensor]:
-        """What every convolution gives."""
+        """The output of every convolution."""
         found = []
         for number, stage in enumerate(self.stages):
             x = F.max_pool2d(x, 2) if number else x
@@ -58,6 +58,6 @@ class Vgg(nn.Module):
         return [[convolution] for stage in self.stages for convolution in stage]
 
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
-        """f(0), f(1), ...: the last layer of each stage."""
+        """f(0), f(1), ...: the output of each stage."""
         found = self.layers(x)
         return [found[last - 1] for last in accumulate(map(len, self.stages))]

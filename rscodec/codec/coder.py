@@ -36,7 +36,7 @@ class SymbolCoder:
         if most > self.limit:
             raise InputError(
                 f"a pixel is too far from what is expected of it: {most} steps, above the limit of "
-                f"{self.limit}; if the scene has a value for missing data, name it with --nodata"
+                f"{self.limit}; if the scene has a value for missing data, set `nodata` to it"
             )
         return rans.encode(symbols, indexes, self.tables)
 

@@ -135,7 +135,7 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
             state = state.get("state_dict", state)
         return {key.removeprefix("module."): value for key, value in state.items()}
     except FileNotFoundError:
-        raise MissingWeights(f"no weights at {path}; check the path given with --weights") from None
+        raise MissingWeights(f"no weights at {path}; check the path given as `weights`") from None
     except (OSError, EOFError, SafetensorError, UnpicklingError, RuntimeError, ValueError, AttributeError) as problem:
         raise WrongWeights(f"{path} {NOT_ELIC} ({_first_line(problem)})") from None
 

@@ -74,7 +74,7 @@ def read_weights(path: Path) -> Weights:
                 tensors = {key: file.get_tensor(key) for key in file.keys()}
                 problem = _illegal(tensors)
     except FileNotFoundError:
-        raise MissingWeights(f"no weights at {path}; check the path given with --weights") from None
+        raise MissingWeights(f"no weights at {path}; check the path given as `weights`") from None
     except (OSError, SafetensorError, KeyError, ValueError) as fault:
         raise WrongWeights(f"{path} holds no rscodec weights ({fault}); give an exported .safetensors") from None
     if problem:

@@ -1,9 +1,9 @@
-"""Who does the work: this process, or workers that Dask reaches. Both are an Executor of the standard library.
+"""Executors that run tasks in this process or on Dask workers. Both are an Executor of the standard library.
 
-    tasks --submit--> Executor --as_done--> (task, future) as they come       many scenes
-                               --in_order--> results as they were asked for   one scene by its tiles
+    tasks --submit--> Executor --as_done--> (task, future) as they finish      many scenes
+                               --in_order--> results in the order of tasks   one scene, by its tiles
 
-A worker that dies is replaced, and Dask gives its task to another; what a task does must bear being done twice.
+Dask replaces a worker that dies and gives its task to another one, so it must be safe to run a task twice.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from rscodec.concurrency.torch_lock import turn
 
 LOCAL = "local"
 ONE_THREAD = {f"{library}_NUM_THREADS": 1 for library in ("OMP", "MKL", "OPENBLAS")}
-LEAD = 1000  # tasks that are waiting or under way: enough for any cluster, and few enough to hold in memory
+LEAD = 1000  # submitted tasks that are not finished: enough for any cluster, and few enough for memory
 
 
-class Here(Executor):
-    """This process, one task after the other."""
+class LocalExecutor(Executor):
+    """Runs tasks in this process, one after the other."""
 
     def submit(self, function: Callable, /, *args, **kwargs) -> Future:
         future: Future = Future()
@@ -36,15 +36,17 @@ class Here(Executor):
 
 
 @contextmanager
-def crew(scheduler: str = LOCAL, workers: int = 1) -> Iterator[Executor]:
-    """`workers` processes on this machine, or those of the Dask scheduler at an address such as tcp://host:8786."""
+def executor_for(scheduler: str = LOCAL, workers: int = 1) -> Iterator[Executor]:
+    """An executor with `workers` processes on this machine, or with the workers of the Dask scheduler at an address
+    such as tcp://host:8786.
+    """
     if scheduler == LOCAL and workers == 1:
-        yield Here()
+        yield LocalExecutor()
         return
     if scheduler != LOCAL and "://" not in scheduler:
-        raise InputError(f"--scheduler {scheduler}: give local, or the address of a Dask scheduler, tcp://host:8786")
+        raise InputError(f"`scheduler={scheduler}`: give local, or the address of a Dask scheduler, tcp://host:8786")
     if scheduler != LOCAL and workers != 1:
-        raise InputError(f"--workers {workers}: {scheduler} has workers of its own; leave --workers away")
+        raise InputError(f"`workers={workers}`: {scheduler} has workers of its own; omit `workers`")
     with _client(scheduler, workers) as client:
         executor = client.get_executor(pure=False)
         try:
@@ -60,7 +62,7 @@ def _client(scheduler: str, workers: int):
         from distributed import Client, LocalCluster
     except ImportError:
         raise InputError(
-            f"--scheduler {scheduler} with {workers} workers needs Dask; run pip install 'rscodec[dask]'"
+            f"`scheduler={scheduler}` with {workers} workers needs Dask; run pip install 'rscodec[dask]'"
         ) from None
 
     if scheduler != LOCAL:
@@ -71,9 +73,10 @@ def _client(scheduler: str, workers: int):
         with client:
             yield client
         return
-    # New processes of one thread each. Their memory is bounded by the tile, so nobody has to watch it. Dask would also
-    # have malloc give back every layer's memory at once and ask for it again, which takes longer than the network. What
-    # fails comes back with its task; the rest of Dask's log is of no use, such as of a heartbeat that the end cut off.
+    # Each worker is a new process with one thread. The tile bounds its memory, so Dask need not watch it. The
+    # environment of Dask's nanny would make malloc return the memory of every layer to the system at once, which takes
+    # longer than the network; it is replaced. Errors arrive with their tasks, so Dask's log is silenced: it would only
+    # report heartbeats that the shutdown interrupts.
     with (
         dask.config.set(
             {
@@ -94,7 +97,7 @@ def _client(scheduler: str, workers: int):
 
 
 def as_done(executor: Executor, function: Callable, tasks: Iterable) -> Iterator[tuple[Any, Future]]:
-    """(task, future of function(task)) of each task, whichever is done first."""
+    """Yield (task, future of function(task)) for each task, in the order in which they finish."""
     waiting: dict[Future, Any] = {}
 
     def done(timeout: float | None) -> list[tuple[Any, Future]]:
@@ -102,24 +105,24 @@ def as_done(executor: Executor, function: Callable, tasks: Iterable) -> Iterator
         return [(waiting.pop(future), future) for future in finished]
 
     for task in tasks:
-        waiting[executor.submit(_alone, function, task)] = task
+        waiting[executor.submit(_locked, function, task)] = task
         yield from done(0 if len(waiting) < LEAD else None)
     while waiting:
         yield from done(None)
 
 
 def in_order(executor: Executor, function: Callable, tasks: Iterable, lead: int) -> Iterator:
-    """function(task) of each task, in their order; no more than `lead` results wait for an earlier one."""
+    """Yield function(task) for each task, in the order of the tasks. At most `lead` tasks are submitted ahead."""
     waiting: deque[Future] = deque()
     for task in tasks:
-        waiting.append(executor.submit(_alone, function, task))
+        waiting.append(executor.submit(_locked, function, task))
         if len(waiting) >= lead:
             yield waiting.popleft().result()
     while waiting:
         yield waiting.popleft().result()
 
 
-def _alone(function: Callable, task: Any) -> Any:
-    """One task at a time in a process, whatever its threads."""
+def _locked(function: Callable, task: Any) -> Any:
+    """Run one task at a time in a process, whatever its number of threads."""
     with turn():
         return function(task)

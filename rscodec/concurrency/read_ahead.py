@@ -1,4 +1,4 @@
-"""Doing two things at once: reading ahead while the network works, decoding ahead while the file is written."""
+"""A thread that works ahead: it reads while the network computes, or decodes while a file is written."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ Item = TypeVar("Item")
 
 
 def ahead(items: Iterable[Item], depth: int = 2) -> Generator[Item, None, None]:
-    """The same items, made by a thread that runs up to `depth` of them ahead; its exception is raised here.
+    """Yield the same items, made by a thread that runs up to `depth` items ahead. Its exceptions are raised here.
 
-    When the consumer stops early, so does the thread, before the next item.
+    If the consumer stops early, the thread stops before its next item.
     """
     ready: queue.Queue = queue.Queue(depth)
     stop = threading.Event()

@@ -1,4 +1,4 @@
-"""Enhancers: what a decoder adds to the pixels that it was given. Added pixels are marked as generated.
+"""Enhancers add generated detail to decoded pixels. Tags mark enhanced pixels as generated.
 
 May import: bitstreams, raster, codec, models, stream, generative. Read first: `base.py`, then `apply.py`.
 """

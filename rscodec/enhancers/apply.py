@@ -1,9 +1,10 @@
-"""From settings to an enhanced scene: the right model for the input, and what the tags are to say of it.
+"""Makes an enhanced scene from settings: chooses the model for the input, and collects the facts for its tags.
 
     stream    enhanced_stream(reader, decoder, settings, device, chosen)      reads in place of the decoder
-    raster    enhanced_raster(reader, settings, device, chosen)               whatever compressed it
+    raster    enhanced_raster(reader, settings, device, chosen)               of any compressed raster
 
-`chosen`: the bands (0-based) of the output, if not all; where the source does not say, the first three are its colours.
+`chosen`: the bands (0-based) of the output, by default all. If the source does not name its colours, they are the first
+three.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ from rscodec.stream.decoder import SceneDecoder
 def enhanced_stream(
     reader: StreamReader, decoder: SceneDecoder, settings: EnhanceSettings, device: str, chosen: Sequence[int] = ()
 ) -> EnhancedScene:
-    """What a stream decodes to, enhanced. Raises WrongWeights for a codec that the model was not measured with."""
+    """A decoded stream, enhanced. Raises WrongWeights for a codec that the model was not measured with."""
     if reader.bound is not None:
         raise InputError(
-            f"the stream promises a largest error of {reader.bound:g}, which --enhance cannot keep; leave it away"
+            f"the stream promises a largest error of {reader.bound:g}, which `enhance` cannot keep; omit it"
         )
     enhancer = enhancer_for(settings.model, device)
     _check_takes(enhancer, "stream")
@@ -36,7 +37,7 @@ def enhanced_stream(
     if names.isdisjoint(enhancer.codecs) and not settings.force:
         raise WrongWeights(
             f"{enhancer.model} was not measured with {reader.header.model} ({reader.header.weights_hash.hex()}), "
-            "which made this stream; add --force to enhance all the same"
+            "which made this stream; give `force=True` to enhance all the same"
         )
     facts = _facts(enhancer, settings, stream_crc32(reader))
     picture = DecodedPicture(decoder, stream_metadata(reader))
@@ -46,7 +47,7 @@ def enhanced_stream(
 def enhanced_raster(
     reader: RasterReader, settings: EnhanceSettings, device: str, chosen: Sequence[int] = ()
 ) -> EnhancedScene:
-    """A raster, enhanced by a model that measures by itself how strongly it was compressed."""
+    """A raster, enhanced by a model that estimates from the pixels how strongly they were compressed."""
     enhancer = enhancer_for(settings.model, device)
     _check_takes(enhancer, "raster")
     facts = _facts(enhancer, settings, raster_crc32(reader.path))
@@ -55,12 +56,12 @@ def enhanced_raster(
 
 def _check_takes(enhancer: Enhancer, what: str) -> None:
     if enhancer.takes != what:
-        command = {"stream": "rscodec decode --enhance", "raster": "rscodec enhance --model"}[enhancer.takes]
-        raise InputError(f"{enhancer.model} enhances a {enhancer.takes}, not a {what}; it goes with `{command}`")
+        command = {"stream": "rscodec decode", "raster": "rscodec enhance"}[enhancer.takes]
+        raise InputError(f"{enhancer.model} enhances a {enhancer.takes}, not a {what}; use it with `{command}`")
 
 
 def _facts(enhancer: Enhancer, settings: EnhanceSettings, source_crc32: str) -> dict[str, object]:
-    """What the tags say."""
+    """The facts for the tags."""
     facts = {
         "model": enhancer.model,
         "weights": enhancer.weights_hash,

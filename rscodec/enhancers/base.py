@@ -1,13 +1,13 @@
-"""What an enhancer is to the rest of the house: a thing that says what to add to a window of decoded pixels.
+"""The interface of enhancers: an enhancer computes the change of a window of decoded pixels.
 
-    window (3, W, W), quality, seed --change--> (3, W, W)         rscodec/enhancers/scene.py makes scenes of it
+    window (3, W, W), quality, seed --change--> (3, W, W)         rscodec/enhancers/scene.py enhances whole scenes
 
 Contract (tests/rscodec/enhancers/test_laws.py holds every row of the registry to it, on whole scenes):
-- The same seed gives the same pixels on one machine, whatever window of the scene is asked for, in whatever order.
-- Any size from 1 x 1 works. Windows overlap and are blended; there are no seams.
-- Invalid pixels come back as they were, and no valid one becomes nodata; damaged tiles are not painted over.
-- Only the red, green and blue bands change; other bands are copied.
-- Strength 0 is the plain decode, bit for bit; `max_change` bounds the change of every pixel, in units of the scene.
+- A seed gives the same pixels on one machine, for any windows of the scene in any order.
+- Any size from 1 x 1 works. Windows overlap and are blended without seams.
+- Invalid pixels do not change, and no valid pixel becomes nodata. Damaged tiles stay empty.
+- Only red, green and blue change. Other bands are copied.
+- Strength 0 gives exactly the plain decode. `max_change` limits the change of every pixel, in units of the scene.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from rscodec.bitstreams.errors import InputError
 
 @dataclass(frozen=True)
 class EnhanceSettings:
-    """`model`: a row of the registry or a weights file. `force`: also where the model was not measured.
+    """`model`: a row of the registry, or a weights file. `force`: allow codecs that the model was not measured with.
 
     >>> import rscodec
     >>> rscodec.EnhanceSettings("ldm", strength=0.5).seed
@@ -32,7 +32,7 @@ class EnhanceSettings:
     >>> rscodec.EnhanceSettings("ldm", strength=2)
     Traceback (most recent call last):
         ...
-    rscodec.bitstreams.errors.InputError: --strength 2: give one from 0 to 1
+    rscodec.bitstreams.errors.InputError: `strength=2`: give a number from 0 to 1
     """
 
     model: str | Path
@@ -43,11 +43,11 @@ class EnhanceSettings:
 
     def __post_init__(self):
         if not 0 <= self.seed < 2**63:
-            raise InputError(f"--seed {self.seed}: give a whole number from 0 to 2^63 - 1")
+            raise InputError(f"`seed={self.seed}`: give a whole number from 0 to 2^63 - 1")
         if not 0 <= self.strength <= 1:
-            raise InputError(f"--strength {self.strength}: give one from 0 to 1")
+            raise InputError(f"`strength={self.strength}`: give a number from 0 to 1")
         if self.max_change is not None and not 0 <= self.max_change < math.inf:
-            raise InputError(f"--max-change {self.max_change}: give 0 or more, in units of the scene")
+            raise InputError(f"`max_change={self.max_change}`: give 0 or more, in units of the scene")
 
 
 class Enhancer(ABC):
@@ -56,11 +56,11 @@ class Enhancer(ABC):
     model: str  # the name of its weights
     weights_hash: str  # the first 16 hexadecimal digits of the SHA-256 of its file
     form: str  # the format of its weights files
-    takes: str  # "stream": what our codec decoded, at a known quality; "raster": any pixels
+    takes: str  # "stream": pixels that our codec decoded, at a known quality; "raster": any pixels
     codecs: tuple[str, ...]  # hashes of the codec weights that it was measured with
-    window: int  # edge, in pixels
-    overlap: int  # of windows, at least
+    window: int  # edge in pixels
+    overlap: int  # the least overlap of windows
 
     @abstractmethod
     def change(self, pixels: np.ndarray, quality: float | None, seed: int) -> np.ndarray:
-        """What to add to pixels (3, W, W), float32 of about 0..1; `quality` is None unless it takes streams."""
+        """The change of pixels (3, W, W), float32 of about 0..1. `quality` is None unless the model takes streams."""

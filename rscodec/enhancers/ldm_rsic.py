@@ -1,4 +1,4 @@
-"""LDM-RSIC: a latent diffusion generates a compact prior of the distortion, an enhancement network uses it.
+"""LDM-RSIC: a latent diffusion generates a compact prior of the distortion, and an enhancement network uses it.
 
                             noise --4 steps of the denoiser--> F^ (4 x 4 x N)
                                           ^                     |
@@ -6,7 +6,7 @@
           +------------------------------------------------> MEN --> change
 
 "Exploring Distortion Prior with Latent Diffusion Models for Remote Sensing Image Compression". One model serves all
-rates: it is told the quality of the stream, or measures on the pixels how strongly they were compressed (`takes`).
+rates: its input includes the quality of the stream, or an estimate of the compression from the pixels (`takes`).
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from rscodec.generative.diffusion.schedules import linear
 from rscodec.models.model_file import Config, read_model, write_model
 
 FORMAT = "rscodec-ldm-1"
-TRAINING_ONLY = ("lrm.",)  # sees the original, so it does not ship
-KNOWN = 16  # features of the compression
+TRAINING_ONLY = ("lrm.",)  # it needs the original, so it does not ship
+KNOWN = 16  # number of features that describe the compression
 
 
 @dataclass(frozen=True)
 class LdmConfig(Config):
-    """Everything that is needed to rebuild the modules of a checkpoint. `window` is the edge of training crops, too."""
+    """Everything needed to rebuild the modules of a checkpoint. `window` is also the edge of training crops."""
 
     takes: str = "stream"
     window: int = 128
@@ -53,7 +53,7 @@ class LdmConfig(Config):
 
 
 class LdmRsic(nn.Module):
-    """All networks of both stages. Images are (B, 3, W, W) in 0..1, priors (B, N, 4, 4)."""
+    """The networks of both stages. Images are (B, 3, W, W) in 0..1, priors (B, N, 4, 4)."""
 
     def __init__(self, config: LdmConfig):
         super().__init__()
@@ -67,18 +67,18 @@ class LdmRsic(nn.Module):
         self.schedule = linear(config.steps)
 
     def known(self, decoded: torch.Tensor, quality: torch.Tensor | None) -> torch.Tensor:
-        """Features (B, E) of the compression, from qualities (B,) or, where there are none, from the pixels."""
+        """Features (B, E) of the compression: from qualities (B,) if there are any, else from the pixels."""
         if self.config.takes == "raster":
             return self.compression(remaining_detail(decoded))
         middle, half = (QUALITY_MAX + QUALITY_MIN) / 2, (QUALITY_MAX - QUALITY_MIN) / 2
         return self.compression(((quality - middle) / half)[:, None])
 
     def learnt_prior(self, decoded: torch.Tensor, original: torch.Tensor) -> torch.Tensor:
-        """Stage I."""
+        """The prior of stage I, from both images."""
         return self.lrm(torch.cat([decoded, original], 1))
 
     def generated_prior(self, decoded: torch.Tensor, known: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
-        """Stage II: F^ from F_T."""
+        """The prior of stage II: F^ from F_T."""
         seen = self.lrm_dm(decoded)
         found = posterior_mean(lambda x, step: self.denoiser(x, seen, step, known).float(), start, self.schedule)
         return normalised(found)
@@ -105,7 +105,9 @@ class LdmEnhancer(Enhancer):
 
     @torch.inference_mode()
     def change(self, pixels: np.ndarray, quality: float | None, seed: int) -> np.ndarray:
-        """Of a raster the mean of two views, since rows and columns are alike to JPEG2000."""
+        """For a raster, the mean of the changes of the window and of its transpose, because JPEG2000 treats rows and
+        columns alike.
+        """
         net = self._net
         x = torch.from_numpy(pixels)[None].to(self.device)
         views = torch.cat([x, x.mT]) if self.takes == "raster" else x
@@ -119,5 +121,5 @@ class LdmEnhancer(Enhancer):
 
 
 def write_weights(path: Path, model: str, net: LdmRsic, codecs: tuple[str, ...]) -> None:
-    """The weights file of a trained model; `codecs` are hashes of the codec weights that it was measured with."""
+    """Write the weights file of a trained model. `codecs`: hashes of the codec weights that it was measured with."""
     write_model(path, FORMAT, model, net, TRAINING_ONLY, codecs=codecs)

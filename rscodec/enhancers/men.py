@@ -1,4 +1,4 @@
-"""MEN, the enhancement network of LDM-RSIC: decoded pixels and a distortion prior -> what to add to the pixels.
+"""MEN, the enhancement network of LDM-RSIC: decoded pixels and a distortion prior -> change of the pixels.
 
     x~ (3) --unshuffle 2, 3x3--> stride 2 --blocks--> stride 4 --blocks--> stride 8 --attention--+
                                    |                    |                                        |
@@ -6,8 +6,8 @@
                                    v
                             3x3, shuffle 2 --> change (3)          every level begins with a DFAM
 
-Fine levels have the codec's blocks, which a CPU runs near its peak; attention is between channels (as in Restormer), at
-the coarse level only. The last layer begins at zero: an untrained network changes nothing.
+Fine levels use the codec's blocks, which run near the peak speed of a CPU. Attention is between channels (as in
+Restormer), only at the coarse level. The last layer starts at zero, so an untrained network changes nothing.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from rscodec.networks.transforms import Block
 
 STRIDES = (2, 4, 8)
 TOKENS = 4  # the prior of a window is a grid of TOKENS x TOKENS vectors
-CHANGE_UNIT = 1 / 8  # of what the last layer gives: changes are small beside pixels
+CHANGE_UNIT = 1 / 8  # unit of the last layer's output: changes are small compared with pixels
 
 
 class Norm(nn.LayerNorm):
-    """Over the channels of each pixel."""
+    """Normalises over the channels of each pixel."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
@@ -46,14 +46,14 @@ class GatedUnit(nn.Module):
 
 
 class Dfam(nn.Module):
-    """The prior modulates features M (B, C, H, W): LDM-RSIC's distortion-prior-guided attention.
+    """LDM-RSIC's distortion-prior-guided attention: the prior modulates features M (B, C, H, W).
 
         Z  = Concat(UP(F), Norm(M))
         M^ = P((FC(AP(Z)) + FC(MP(Z))) * Z) + M                   P: back to C channels, which the paper leaves out
         M~ = GU(Norm(M^) * LL(AP(F)) + LL(AP(F))) + M^
 
-    AP and MP are the average and the maximum over all pixels. `summary` is AP(F) together with what is known of the
-    compression, so that the network can tell rates apart without a prior, too.
+    AP and MP are the average and the maximum over all pixels. `summary` is AP(F) and the features of the compression,
+    so that the network can distinguish rates even without a prior.
     """
 
     def __init__(self, channels: int, raised: int, summary: int):
@@ -74,7 +74,9 @@ class Dfam(nn.Module):
 
 
 class ChannelAttention(nn.Module):
-    """x + attention between channels (their likeness over all pixels), then x + gated unit: a block of Restormer."""
+    """A block of Restormer: x + attention between channels (by their similarity over all pixels),
+    then x + gated unit.
+    """
 
     def __init__(self, channels: int, heads: int):
         super().__init__()
@@ -96,7 +98,9 @@ class ChannelAttention(nn.Module):
 
 
 class Raise(nn.Module):
-    """UP(F): the prior (B, N, 4, 4) at the size of every level, by convolutions and pixel shuffles, coarse to fine."""
+    """UP(F): raises the prior (B, N, 4, 4) to the size of every level by convolutions and pixel shuffles, coarse to
+    fine.
+    """
 
     def __init__(self, prior: int, raised: int, window: int):
         super().__init__()
@@ -106,7 +110,7 @@ class Raise(nn.Module):
         self.steps = nn.ModuleList(nn.Conv2d(raised, 4 * raised, 3, padding=1) for _ in range(count))
 
     def forward(self, prior: torch.Tensor) -> list[torch.Tensor]:
-        """Fine to coarse, as STRIDES."""
+        """The raised priors, fine to coarse as in STRIDES."""
         x, levels = self.enter(prior), []
         for number, step in enumerate([*self.steps, None]):
             if number >= self.doublings:

@@ -1,7 +1,7 @@
-"""The distortion prior of LDM-RSIC: a grid of 4 x 4 vectors that says what compression did to a window.
+"""The distortion prior of LDM-RSIC: a grid of 4 x 4 vectors that describes how compression changed a window.
 
-stage I     F  = LRM(decoded, original)                      what the enhancer would like to know
-stage II    D  = LRM_DM(decoded);  F^ <- denoiser(F_t, D, t)      what it can find out by itself
+stage I     F  = LRM(decoded, original)                      computed with the original
+stage II    D  = LRM_DM(decoded);  F^ <- denoiser(F_t, D, t)      generated without the original
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Residual(nn.Module):
 
 
 def normalised(prior: torch.Tensor) -> torch.Tensor:
-    """A prior (B, N, 4, 4) with mean 0 and variance 1 over N: learnt ones are so, as a diffusion likes it, and so a
-    generated one cannot be further from what the enhancer knows than any learnt one is.
+    """Normalise a prior (B, N, 4, 4) to mean 0 and variance 1 over N, as diffusion expects. Learnt and generated priors
+    are both normalised, so a generated prior stays within the range that the enhancer was trained on.
     """
     return F.layer_norm(prior.float().permute(0, 2, 3, 1), prior.shape[1:2]).permute(0, 3, 1, 2)
 
@@ -48,7 +48,7 @@ class Lrm(nn.Module):
         return normalised(self.read(pooled).permute(0, 3, 1, 2))
 
     def start_from(self, other: Lrm) -> None:
-        """Begin as another one that saw the same first image and more: where stage II goes on from stage I."""
+        """Copy the weights of another Lrm with the same first image and more. Stage II starts from stage I this way."""
         state = other.state_dict()
         state["stem.weight"] = state["stem.weight"][:, : self.stem.in_channels]
         self.load_state_dict(state)

@@ -1,6 +1,6 @@
-"""A scene, enhanced window by window, behind the same calls as the scene itself.
+"""A scene that is enhanced window by window. It has the interface of the scene itself.
 
-Where pixels were compressed by wavelets, windows begin where these do, as they did in training.
+If the pixels were compressed by wavelets, windows are aligned with the wavelet grid, as in training.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rscodec.enhancers.base import Enhancer, EnhanceSettings
-from rscodec.enhancers.wavelets import UNIT, wavelets_begin
+from rscodec.enhancers.wavelets import UNIT, wavelet_origin
 from rscodec.generative.blending import Windows
 from rscodec.generative.generated_scene import GeneratedScene
 from rscodec.generative.picture import Picture
@@ -22,8 +22,8 @@ SAMPLE = 512
 
 
 class EnhancedScene(GeneratedScene):
-    """Reads like the picture that it is made of. `facts` are for its tags, `quality` is that of a stream, `chosen` the
-    bands (0-based) of the output.
+    """An enhanced picture. `facts`: the facts for its tags. `quality`: that of the stream. `chosen`: the bands
+    (0-based) of the output.
     """
 
     def __init__(
@@ -40,13 +40,13 @@ class EnhancedScene(GeneratedScene):
         scene = picture.scene
         super().__init__(picture, picture, Windows(scene, enhancer.window, enhancer.overlap), settings.seed, chosen)
         if enhancer.takes == "raster" and self.bands:
-            row, col = wavelets_begin(self._channels(_middle(scene)).mean(0))
+            row, col = wavelet_origin(self._channels(_middle(scene)).mean(0))
             self.before = -row % UNIT, -col % UNIT
             longer = Window(0, 0, scene.width + self.before[1], scene.height + self.before[0])
             self._windows = Windows(longer, enhancer.window, enhancer.overlap)
 
     def mark(self, metadata: Metadata, chosen: list[int]) -> Metadata:
-        """The metadata of an output that has the `chosen` bands (0-based), with the tags that it needs."""
+        """The metadata of an output with the `chosen` bands (0-based), including tags."""
         bands = [place for place, band in enumerate(chosen, 1) if band in self.bands]
         return marked(metadata, bands, self._facts) if bands else metadata
 
@@ -55,6 +55,6 @@ class EnhancedScene(GeneratedScene):
 
 
 def _middle(scene: Window) -> Window:
-    """What is looked at for the place of wavelets: it begins where they do if the scene does."""
+    """The window in which the wavelet grid is searched. It is aligned with the grid if the scene is."""
     col, row = (max(0, edge - SAMPLE) // 2 // UNIT * UNIT for edge in (scene.width, scene.height))
     return Window(col, row, min(SAMPLE, scene.width), min(SAMPLE, scene.height))

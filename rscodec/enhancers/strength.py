@@ -1,7 +1,7 @@
-"""How strongly pixels were compressed, measured on the pixels themselves.
+"""Estimates from pixels how strongly they were compressed.
 
-A wavelet codec at a low rate leaves no detail at the finest scales and less than natural at the next ones. What is left
-is measured at three scales by a filter that is blind to anything smoother than a parabola:
+At a low rate, a wavelet codec removes all detail at the finest scales and some at the next ones. The remaining detail
+is measured at three scales, by a filter that gives 0 for parabolas and anything smoother:
 
     grey --[-1 3 -3 1] along rows and columns--> mean |.| --log2--> detail at scale 1 --halve--> 2 --halve--> 4
 """
@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 SCALES = 3
-FLOOR = 2.0**-6  # 8-bit levels: far below what rounding to 8 bits leaves
+FLOOR = 2.0**-6  # in 8-bit levels: far below the detail that rounding to 8 bits adds
 
 
 def remaining_detail(pixels: torch.Tensor) -> torch.Tensor:

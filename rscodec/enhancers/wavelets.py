@@ -1,8 +1,8 @@
-"""Where the wavelets of JPEG2000 stand in pixels: found in the pixels, since a part may have been cut out anywhere.
+"""Finds the wavelet grid of JPEG2000 in pixels. The image may be a crop, so the grid can begin anywhere.
 
-luminance --9/7 along rows, columns--> |detail| at even and at odd places: coefficients that were rounded to zero
-    ^                |                  are where there is less of it
-    +---- low -------+                 three times: where they begin, modulo 8
+luminance --9/7 along rows, columns--> |detail| at even and at odd positions: coefficients were rounded to zero
+    ^                |                  where it is smaller
+    +---- low -------+                 three times: the start of the grid, modulo 8
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import torch.nn.functional as F
 
 LEVELS = 3
 UNIT = 2**LEVELS
-LEAST = 16 * UNIT  # an edge of fewer pixels says too little
-SURE = 0.9  # of the detail where wavelets stand that begin at 0: with more than that, they are taken to do so
+LEAST = 16 * UNIT  # a shorter edge has too few pixels for the estimate
+SURE = 0.9  # the grid begins at 0 unless another start has less than this share of the detail
 LOW = (0.0267488, -0.0168641, -0.0782233, 0.2668641, 0.6029490, 0.2668641, -0.0782233, -0.0168641, 0.0267488)
 HIGH = (0.0912718, -0.0575435, -0.5912718, 1.1150871, -0.5912718, -0.0575435, 0.0912718)
 
 
-def wavelets_begin(grey: np.ndarray) -> tuple[int, int]:
-    """The first row and column, 0 to 7, of grey pixels (H, W) that the low-pass samples of three levels stand at."""
+def wavelet_origin(grey: np.ndarray) -> tuple[int, int]:
+    """The first row and column, 0 to 7, of grey pixels (H, W) with low-pass samples of all three levels."""
     found = [0, 0]
     if min(grey.shape) < LEAST:
         return 0, 0

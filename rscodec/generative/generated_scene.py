@@ -4,8 +4,8 @@
                                                                               neighbours)
     base.read + strength * blended changes --round, clip, restore invalid--> pixels
 
-An enhancer changes the picture that it sees: source and base are one. An upsampler changes what interpolation makes of
-it.
+For an enhancer, source and base are the same picture. For an upsampler, the base is the
+interpolated picture.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ from collections.abc import Sequence
 import numpy as np
 
 from rscodec.generative.blending import Windows
-from rscodec.generative.picture import Picture, said_colours
+from rscodec.generative.picture import Picture, named_colours
 from rscodec.raster.dtypes import to_dtype
 from rscodec.raster.fill import fill_invalid
 from rscodec.raster.validity import VALID, protect_nodata
 from rscodec.raster.window import Window
 from rscodec.stream.radiometry import REPLICATION
 
-BEYOND = 0.5  # of 0..1: pixels further out are outliers, which the network need not see as they are
+BEYOND = 0.5  # beyond 0..1: the network sees outliers clipped to this range
 
 
 class GeneratedScene(ABC):
-    """`windows` are those of the source, `bands` (0-based) are those that change: red, green and blue, as the source or
-    the `chosen` bands say; else the first three, which are `guessed`, or the one or two there are.
+    """`windows`: those of the source. `bands` (0-based): the bands that change: red, green and blue if the source names
+    them; else the first three `chosen` bands (then they are `guessed`), or fewer if there are not three.
     """
 
     strength: float = 1.0
     max_change: float | None = None
-    before: tuple[int, int] = 0, 0  # rows and columns of mirrored pixels that the windows count before the scene
+    before: tuple[int, int] = 0, 0  # rows and columns of mirrored pixels before the scene, where windows begin
 
     def __init__(self, source: Picture, base: Picture, windows: Windows, seed: int, chosen: Sequence[int] = ()):
         self._source, self._base, self._windows, self._seed = source, base, windows, seed
-        said = said_colours(source.colours, source.coded, chosen)
+        said = named_colours(source.colours, source.coded, chosen)
         self.bands = () if 0 in (self.strength, self.max_change) else said or source.coded[:3]
         self.guessed = len(self.bands) == 3 and not said
         self._units = source.units(self.bands) if self.bands else None
@@ -45,7 +45,7 @@ class GeneratedScene(ABC):
 
     @abstractmethod
     def answer(self, pixels: np.ndarray, window: Window, seed: int) -> np.ndarray:
-        """What to add to the base where a window of the source (3, W, W) of about 0..1 lies."""
+        """The change of the base for a window of the source (3, W, W) of about 0..1."""
 
     def pieces(self, window: Window) -> list[Window]:
         return self._base.pieces(window)
@@ -71,7 +71,7 @@ class GeneratedScene(ABC):
         return pixels, classes
 
     def _changed(self, before: np.ndarray, change: np.ndarray) -> np.ndarray:
-        """Pixels of the colour bands in their own units with a change (3, h, w) of network channels."""
+        """The colour bands in their own units, after a change (3, h, w) of network channels."""
         channels = np.array(REPLICATION[len(before)])
         step = np.stack([change[channels == band].mean(0) for band in range(len(before))]).astype(np.float64)
         step *= self._units.scale * self.strength
@@ -82,14 +82,14 @@ class GeneratedScene(ABC):
         return protect_nodata(to_dtype(before + step, before.dtype), None, self._base.nodata)
 
     def _change(self, window: Window) -> np.ndarray:
-        """The share that a window has in the change of its pixels."""
+        """The change of a window, multiplied by its share in each pixel."""
         if window not in self._changes:
             seed = int(np.random.SeedSequence((self._seed, window.row, window.col)).generate_state(1)[0])
             self._changes[window] = self.answer(self.seen(window), window, seed) * self._windows.share(window)
         return self._changes[window]
 
     def seen(self, window: Window) -> np.ndarray:
-        """What the network sees of the source in a window (3, W, W), mirrored where it reaches beyond."""
+        """The network's input for a window of the source (3, W, W), mirrored beyond the edges."""
         place = window.moved(-self.before[0], -self.before[1])
         inside = place.overlap(self._source.scene)
         missing = (
@@ -100,7 +100,7 @@ class GeneratedScene(ABC):
         return np.ascontiguousarray(np.pad(self._channels(inside), missing, mode="symmetric"))
 
     def _channels(self, inside: Window) -> np.ndarray:
-        """The network's channels (3, h, w) of a part of the source."""
+        """The network channels (3, h, w) of a part of the source."""
         pixels, classes = self._source.read(inside)
         holes = self._invalid(classes, pixels.shape[1:]) | self._source.damage(inside)
         pixels = fill_invalid(pixels[list(self.bands)], holes)
@@ -115,7 +115,9 @@ class GeneratedScene(ABC):
         return classes != VALID
 
     def _forget(self, part: Window) -> None:
-        """Keep the changes of those windows only that reach into a part to come: to the right of this one, or below."""
+        """Drop cached changes of windows that no later part needs: keep those that extend to the right of this part, or
+        below it.
+        """
         for window in list(self._changes):
             target = self._windows.target(window)
             right = target.right > part.right and target.row < part.bottom and target.bottom > part.row

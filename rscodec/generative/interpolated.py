@@ -1,10 +1,11 @@
-"""A picture at another size: what an upsampler adds to, and all that there is of the bands that it does not know.
+"""An interpolated picture at a larger size. An upsampler adds detail to its colour bands; other bands stay
+interpolated.
 
-    red, infrared, ...   bicubic; linear between the valid neighbours where some of the sixteen are invalid
+    red, infrared, ...   bicubic; linear between the valid neighbours if some of the sixteen are invalid
     alpha, validity      those of the nearest pixel
     units                those of the source
 
-Read window by window; each pixel is the same whatever window is asked for.
+It is read window by window. A pixel is the same in every window.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from rscodec.stream.radiometry import Radiometry
 
 
 class InterpolatedPicture:
-    """A picture at any size that is not smaller."""
+    """A picture at the same or a larger size."""
 
     def __init__(self, picture: Picture, width: int, height: int):
         self._picture, self._grid = picture, Grid(width, height, PIECE, 1)
@@ -66,7 +67,7 @@ class InterpolatedPicture:
         return self._picture.damage(below)[np.ix_(rows - rows[0], cols - cols[0])]
 
     def _centres(self, window: Window) -> tuple[np.ndarray, np.ndarray]:
-        """Where rows and columns of a window have their centres in the picture that it is made of."""
+        """The centres of a window's rows and columns in the original picture."""
         source, scene = self._source, self.scene
         return (
             centres(window.row, window.bottom, source.height, scene.height),
@@ -87,7 +88,9 @@ def _between_valid(
     below: Window,
     source: Window,
 ) -> np.ndarray:
-    """`smooth` with other values where taps meet a hole; the nearest pixel always has a quarter of the weight."""
+    """`smooth`, with linear interpolation where taps touch a hole. The nearest pixel has at least a quarter of the
+    weight.
+    """
     (rows, cols), (top, left) = taps, (below.row, below.col)
     some = Taps(rows.index, (rows.weight != 0) * 1.0), Taps(cols.index, (cols.weight != 0) * 1.0)
     near = Taps.at(at[0], source.height, linear), Taps.at(at[1], source.width, linear)

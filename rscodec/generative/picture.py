@@ -1,4 +1,4 @@
-"""A picture: what generated pixels are made of, whether a stream or a raster holds it, behind the same members.
+"""The input of generative models: a stream or a raster with one interface.
 
 stream             --DecodedPicture--> Picture.read(window) -> pixels (B, h, w), class planes
 raster or array    --SourcePicture-->
@@ -25,20 +25,22 @@ PIECE = 512
 
 
 class ReadablePicture(Protocol):
-    """What can be read window by window without seams: a decoder, or what is generated."""
+    """A picture that can be read window by window without seams: a decoder, or a generated scene."""
 
     def read(self, window: Window) -> tuple[np.ndarray, np.ndarray | None]:
-        """Pixels (B, h, w), and class planes (P, h, w) if there are any."""
+        """Pixels (B, h, w) of a window, and class planes (P, h, w) if there are any."""
 
     def pieces(self, window: Window) -> list[Window]:
-        """A window in the parts in which it is best read, row by row."""
+        """The parts in which a window is read fastest, row by row."""
 
     def damage(self, window: Window) -> np.ndarray:
-        """bool (h, w): what a damaged stream has lost of a window."""
+        """bool (h, w): True for pixels of a window that a damaged stream has lost."""
 
 
 class Picture(ReadablePicture, Protocol):
-    """What pixels are generated from. `colours`: what bands are called. `coded`: indices of those that are no alpha."""
+    """The picture from which pixels are generated. `colours`: the names of bands. `coded`: indices of bands that are
+    not alpha.
+    """
 
     scene: Window
     metadata: Metadata
@@ -47,11 +49,11 @@ class Picture(ReadablePicture, Protocol):
     coded: tuple[int, ...]
 
     def units(self, bands: tuple[int, ...]) -> Radiometry:
-        """The units of some of these bands."""
+        """The units of these bands."""
 
 
-def said_colours(colours: Sequence[str], coded: tuple[int, ...], chosen: Sequence[int] = ()) -> tuple[int, ...]:
-    """The bands (0-based) that are called red, green and blue; else the first three that are `chosen`; else none."""
+def named_colours(colours: Sequence[str], coded: tuple[int, ...], chosen: Sequence[int] = ()) -> tuple[int, ...]:
+    """The bands (0-based) that are named red, green and blue; else the first three `chosen` ones; else none."""
     if all(colours.count(colour) == 1 for colour in COLOURS):
         return tuple(colours.index(colour) for colour in COLOURS)
     first = tuple(band for band in chosen if band in coded)[:3]
@@ -59,7 +61,7 @@ def said_colours(colours: Sequence[str], coded: tuple[int, ...], chosen: Sequenc
 
 
 def band_colours(metadata: Metadata, count: int, dtype: str) -> tuple[str, ...]:
-    """What bands are called: by their descriptions if these name red, green and blue, else by colour interpretation."""
+    """The names of bands: their descriptions if these name red, green and blue, else their colour interpretation."""
     described = tuple(DESCRIBED.get((text or "").strip().lower(), "") for text in metadata.get("descriptions") or ())
     if all(described.count(colour) == 1 for colour in COLOURS):
         return described
@@ -67,19 +69,19 @@ def band_colours(metadata: Metadata, count: int, dtype: str) -> tuple[str, ...]:
 
 
 def plain_units(radiometry: Radiometry, places: Sequence[int]) -> Radiometry:
-    """The coded bands at these places on the scale of a scene, without its KLT; eight bits are their own units."""
+    """The units of these coded bands: the scale of the scene, without its KLT. For eight bits it is fixed."""
     if radiometry.dtype == "uint8":
         return Radiometry.default("uint8", len(places))
     scale, offsets = radiometry.scale, [radiometry.offset[place] for place in places]
-    if radiometry.weights:  # then the scale is that of bands times their weights
+    if radiometry.weights:  # the scale then applies to bands multiplied by their weights
         scale /= min(radiometry.weights[place] for place in places)
-    if radiometry.has_klt:  # then the offset is the mean of a band, which is to become mid grey
+    if radiometry.has_klt:  # the offset is then the mean of a band, which should become mid grey
         offsets = [offset - scale / 2 for offset in offsets]
     return Radiometry(radiometry.dtype, len(places), scale=scale, offset=tuple(offsets))
 
 
 class DecodedPicture:
-    """A stream as a picture. Units are those that its radiometry gives away, so it need not be decoded twice."""
+    """A stream as a picture. Its radiometry gives the units, so it need not be decoded twice."""
 
     def __init__(self, decoder: SceneDecoder, metadata: Metadata):
         self._decoder, self._radiometry = decoder, decoder.radiometry
@@ -101,7 +103,7 @@ class DecodedPicture:
 
 
 class SourcePicture:
-    """A raster or an array as a picture; its units take a pass over it, unless it has eight bits."""
+    """A raster or an array as a picture. Computing its units takes a pass over it, unless it has eight bits."""
 
     def __init__(self, source: PixelSource):
         self._source, self._grid = source, Grid(source.width, source.height, PIECE, 1)

@@ -1,4 +1,4 @@
-"""The codec inside other tools (xarray, Zarr, numcodecs, STAC): one file each, one extra each.
+"""The codec as a plug-in of other tools (xarray, Zarr, numcodecs, STAC): one file and one extra for each.
 
-The outer ring: nothing inside imports it. Read first: `xarray_engine.py`.
+May import: everything but eval and cli. Only the command line imports it. Read first: `xarray_engine.py`.
 """

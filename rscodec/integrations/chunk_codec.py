@@ -1,8 +1,8 @@
-"""A chunk of an array <-> a stream of its own: what the codecs for Zarr and for numcodecs have in common.
+"""Encodes each chunk of an array as a stream of its own. The codecs for Zarr and numcodecs share this module.
 
     chunk (..., rows, columns) --the axes before rows are bands--> stream --> bytes
 
-The configuration names the model and the hash of its weights: with others an array is neither read nor written to.
+The configuration names the model and the hash of its weights. An array is neither read nor written with other weights.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from rscodec.stream.settings import EncodeSettings
 
 @dataclass(frozen=True)
 class ChunkCodec:
-    """`quality` is 1 to 8, continuous. Pixels that equal `nodata` come back exactly; so does NaN in any case.
+    """`quality`: 1 to 8, continuous. Pixels equal to `nodata` are restored exactly, and so is NaN in any case.
 
-    `model` and `weights_hash` are those of the package unless a configuration says otherwise.
+    `model` and `weights_hash`: those of the package unless a configuration names others.
     """
 
     quality: float = 3.0
@@ -61,13 +61,13 @@ class ChunkCodec:
 
 
 def _names(model: str) -> list[str]:
-    """The hashes by which streams and arrays name the weights in the package; that of new ones first."""
+    """The hashes by which streams and arrays name the packaged weights. New streams use the first one."""
     shipped(model)
     return list(manifest(model)["weights_hashes"].values())
 
 
 def check_chunk(shape: tuple[int, ...], dtype: np.dtype) -> None:
-    """Raise InputError unless chunks of this shape and type are scenes."""
+    """Raise InputError unless chunks of this shape and type can be encoded as scenes."""
     if len(shape) < 2:
         raise InputError(f"chunks of shape {shape} have no rows and columns; give an array of at least two dimensions")
     if math.prod(shape[:-2]) > MAX_BANDS:

@@ -1,4 +1,4 @@
-"""The codec `rscodec` of numcodecs: for Zarr 2 and whatever else keeps arrays with numcodecs.
+"""The codec `rscodec` for numcodecs, for Zarr 2 and other users of numcodecs.
 
 zarr.create_array(store, ..., zarr_format=2, compressors=RscodecCodec(quality=3))
 """
@@ -14,7 +14,7 @@ from rscodec.integrations.chunk_codec import ChunkCodec
 
 
 class RscodecCodec(Codec):
-    """The keywords are those of ChunkCodec. Takes arrays with their shape, not bare bytes."""
+    """The keywords are those of ChunkCodec. Encodes arrays with a shape, not plain bytes."""
 
     codec_id = "rscodec"
 
@@ -23,7 +23,7 @@ class RscodecCodec(Codec):
 
     def encode(self, buf) -> bytes:
         chunk = ensure_ndarray(buf)
-        if chunk.flags.f_contiguous and not chunk.flags.c_contiguous:  # Zarr 2 would read it back in the same disorder
+        if chunk.flags.f_contiguous and not chunk.flags.c_contiguous:  # Zarr 2 would read it back transposed
             raise InputError("chunks in Fortran order cannot be coded; make the array with order='C'")
         return self.chunks.encode(chunk)
 

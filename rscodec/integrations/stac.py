@@ -1,9 +1,9 @@
-"""The STAC item that describes a stream. Plain JSON, no library.
+"""Writes a STAC item that describes a stream, as plain JSON, without a library.
 
     stream --> assets.rscodec: href, type, roles, file:size, file:checksum, raster:bands, proj:*, processing:lineage
-    item   --> whatever else it held stays; one that is not there yet gets geometry, bbox, datetime too
+    item   --> its other members stay; a new item also gets geometry, bbox and datetime
 
-Extensions: file 2.1, projection 2.0, raster 1.1, processing 1.1. An item that names another version of one keeps it.
+Extensions: file 2.1, projection 2.0, raster 1.1, processing 1.1. An item keeps another version that it names.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from rscodec.bitstreams.atomic import AtomicPath
 from rscodec.bitstreams.digest import sha256
 from rscodec.bitstreams.errors import InputError
 
-ASSET = "rscodec"  # the key of the asset that is a stream
+ASSET = "rscodec"  # the key of the stream's asset
 VERSION = "1.1.0"
 EXTENSIONS = {
     name: f"https://stac-extensions.github.io/{name}/{version}/schema.json"
     for name, version in (("file", "v2.1.0"), ("projection", "v2.0.0"), ("raster", "v1.1.0"), ("processing", "v1.1.0"))
 }
-SHA256 = "1220"  # how a multihash begins: the code of SHA-256, then 32 bytes
-TAKEN = (("", "TIFFTAG_DATETIME"), ("IMAGERY", "ACQUISITIONDATETIME"))  # where a raster may say when it was taken
+SHA256 = "1220"  # start of a multihash: the code of SHA-256 and its length, 32 bytes
+TAKEN = (("", "TIFFTAG_DATETIME"), ("IMAGERY", "ACQUISITIONDATETIME"))  # tags with the time of acquisition
 FORMS = ("%Y:%m:%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f%z", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d %H:%M:%S")
 
 
 def read_item(path: Path) -> dict | None:
-    """The item in a file; None if there is no file. Called before the work, so that a wrong file is known in time."""
+    """The item in a file; None if there is no file. Call it before the work, so that a wrong file is detected early."""
     if not path.exists():
         AtomicPath(path).check()
         return None
@@ -45,7 +45,7 @@ def read_item(path: Path) -> dict | None:
 
 
 def write_item(path: Path, item: dict | None, stream: Path) -> list[str]:
-    """Describe a stream in an item, the one that `read_item` gave. Notes on what a new one cannot say for certain."""
+    """Describe a stream in an item that `read_item` returned. Returns notes on uncertain values of a new item."""
     from rscodec.raster.metadata_schema import stream_metadata
 
     notes = []
@@ -99,7 +99,7 @@ def _new_item(path: Path, stream: Path, header, metadata: dict) -> tuple[dict, l
 
 
 def _taken(metadata: dict) -> datetime | None:
-    """When the scene says that it was taken; UTC where it names no zone."""
+    """The time of acquisition in the metadata; UTC if it names no zone."""
     for namespace, tag in TAKEN:
         text = metadata.get("tags", {}).get(namespace, {}).get(tag, "").strip()
         for form in FORMS:
@@ -116,7 +116,7 @@ def _utc(moment: datetime) -> str:
 
 
 def _bands(header, metadata: dict) -> list[dict]:
-    """raster:bands; what a scene does not say is left out."""
+    """raster:bands, without values that the scene does not have."""
     nodata = metadata.get("nodata")
     bands = []
     for band in range(header.bands):
@@ -138,7 +138,7 @@ def _sampling(metadata: dict) -> str:
 
 
 def _projection(header, metadata: dict) -> dict:
-    """The projection extension, as far as the scene has a CRS."""
+    """The members of the projection extension, if the scene has a CRS."""
     crs, fields = metadata.get("crs"), {"proj:shape": [header.height, header.width]}
     if crs is not None:
         fields |= {"proj:code": crs} if ":" in crs and "[" not in crs else {"proj:code": None, "proj:wkt2": crs}

@@ -1,12 +1,12 @@
-"""Streams as lazy xarray datasets.
+"""Opens streams as lazy xarray datasets.
 
     xr.open_dataset("scene.bin", engine="rscodec", chunks={})
-      band_data (band, y, x)    pixels, decoded window by window when they are asked for; a chunk is a quarter of a tile
-      band, x, y                names of the bands if the stream has them all, centres of the pixels
+      band_data (band, y, x)    pixels, decoded window by window on demand; a chunk is a quarter of a tile
+      band, x, y                names of the bands if the stream names all of them, centres of the pixels
       spatial_ref               CRS and geotransform, where rioxarray looks for them
 
-With mask_and_scale=True every pixel without a measurement is NaN, whatever says so (nodata, NaN, a mask), and scales
-and offsets are applied. A stream with a bound is decoded by whole tiles, so there a chunk is one.
+With mask_and_scale=True, every invalid pixel is NaN (nodata, NaN or masked), and scales and offsets are applied. A
+stream with a largest error is decoded by whole tiles, so there a chunk is a tile.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from rscodec.raster.validity import native
 
 DIMS = ("band", "y", "x")
 NAME, GRID_MAPPING = "band_data", "spatial_ref"
-CHUNKS_PER_TILE = 2  # along an edge: dask reads a chunk whole, however little of it is wanted
+CHUNKS_PER_TILE = 2  # along an edge: dask always reads whole chunks
 
 
 class RscodecBackend(BackendEntrypoint):
@@ -54,7 +54,7 @@ class RscodecBackend(BackendEntrypoint):
 
 
 class ScenePixels(BackendArray):
-    """The pixels of an open stream. It can be pickled: another process opens the stream again."""
+    """The pixels of an open stream. It can be pickled: the other process opens the stream again."""
 
     def __init__(self, files: CachingFileManager, scene: rscodec.api.OpenScene, masked: bool):
         header = scene.header
@@ -68,7 +68,7 @@ class ScenePixels(BackendArray):
         return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.BASIC, self._read)
 
     def _read(self, key: tuple[int | slice, ...]) -> np.ndarray:
-        """Slices and integers: the window around them is decoded, and thinned out where a slice has a step."""
+        """Read slices and integers: decode the window around them, then apply the steps of slices."""
         bands, rows, cols = (
             range(size)[part] if isinstance(part, slice) else range(part, part + 1)
             for part, size in zip(key, self.shape, strict=True)
@@ -95,7 +95,7 @@ class ScenePixels(BackendArray):
 
 
 def coordinates(scene: rscodec.api.OpenScene) -> dict[str, xr.Variable]:
-    """Names of the bands, centres of the pixels (unless the grid is turned), CRS and geotransform."""
+    """Names of the bands, centres of the pixels (unless the grid is rotated), CRS and geotransform."""
     header, metadata = scene.header, scene.metadata
     names = metadata.get("descriptions", [])
     named = len(set(names)) == header.bands and None not in names
@@ -115,7 +115,7 @@ def coordinates(scene: rscodec.api.OpenScene) -> dict[str, xr.Variable]:
 
 
 def describe(scene: rscodec.api.OpenScene, masked: bool) -> tuple[dict, dict]:
-    """Attributes and encoding of the pixels: what was applied is encoding, what is left to the user an attribute."""
+    """Attributes and encoding of the pixels. Values that were applied go to the encoding, others to the attributes."""
     header, metadata = scene.header, scene.metadata
     attributes, radiometry = {}, {}
     nodata = native(nodata_value(metadata), header.dtype)

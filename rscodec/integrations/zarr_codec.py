@@ -1,4 +1,4 @@
-"""The codec `rscodec` of Zarr 3: array to bytes, each chunk (or inner chunk of a shard) a stream of its own.
+"""The codec `rscodec` for Zarr 3 (array to bytes). Each chunk, or inner chunk of a shard, is a stream of its own.
 
 zarr.create_array(store, ..., serializer=RscodecCodec(quality=3), compressors=None)
 """

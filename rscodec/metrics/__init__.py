@@ -1,4 +1,4 @@
-"""How far a reconstruction is from its original: pixel by pixel, and as people see it.
+"""How far a reconstruction is from its original: pixel errors and perceptual metrics.
 
 May import: bitstreams. Read first: `pixels.py`.
 """

@@ -1,8 +1,9 @@
-"""LPIPS (AlexNet, version 0.1): the metric's own layers come with its package, the ImageNet trunk has to be found.
+"""LPIPS (AlexNet, version 0.1). The package `lpips` brings the metric's own layers. The ImageNet weights of AlexNet are
+looked up in this order:
 
 $RSCODEC_METRIC_WEIGHTS, or metric-weights beside $RSCODEC_DATA    alexnet_features.pth: no network needed
 else                                                              the package's own download
-else                                                              MetricUnavailable, which reports show by name
+else                                                              MetricUnavailable, which reports show
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ import numpy as np
 from rscodec.bitstreams.errors import MetricUnavailable
 
 TRUNK = "alexnet_features.pth"
-EDGE = 64  # AlexNet's pooling leaves nothing of less
+EDGE = 64  # AlexNet's pooling leaves no pixel of smaller images
 
 
 def weights_folder() -> Path | None:
-    """The folder with the metrics' own weights, if there is one."""
+    """The folder with weights of metrics, if there is one."""
     for variable, inside in (("RSCODEC_METRIC_WEIGHTS", "."), ("RSCODEC_DATA", "../metric-weights")):
         value = os.environ.get(variable)
         if value and (Path(value) / inside).is_dir():
@@ -57,7 +58,7 @@ def network():
 
 
 def lpips_distance(original: np.ndarray, decoded: np.ndarray) -> float:
-    """LPIPS of two uint8 RGB pictures (3, H, W); 0 is identical. EDGE pixels a side at least."""
+    """LPIPS of two uint8 RGB pictures (3, H, W) of at least EDGE pixels a side; 0 means identical."""
     import torch
 
     measure = network()

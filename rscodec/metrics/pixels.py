@@ -1,8 +1,8 @@
-"""Fidelity, defined once. On the scene's own numbers, over valid pixels, with the peak said.
+"""The definitions of all fidelity metrics. They use the scene's own values and valid pixels only, and state their peak.
 
 PSNR, mean squared and largest error    Difference, window by window
 MS-SSIM, also in dB                     ms_ssim
-LPIPS                                   rscodec.metrics.perceptual, which needs the weights of a network
+LPIPS                                   rscodec.metrics.perceptual; needs the weights of a network
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 
 def peak(dtype: str, low: float, high: float) -> float:
-    """The peak that a PSNR refers to: the range of an integer type, for floats that of the original's valid pixels."""
+    """The peak of a PSNR: the range of an integer type; for floats, the range of the original's valid pixels."""
     if np.issubdtype(dtype, np.integer):
         limits = np.iinfo(dtype)
         return float(limits.max - limits.min)
@@ -21,12 +21,12 @@ def peak(dtype: str, low: float, high: float) -> float:
 
 
 def psnr(mse: float, peak_value: float) -> float:
-    """In dB; infinite where nothing differs."""
+    """PSNR in dB; infinite if nothing differs."""
     return math.inf if mse == 0 else 10 * math.log10(peak_value**2 / mse) if peak_value > 0 else -math.inf
 
 
 class Difference:
-    """Squared and largest difference of two scenes, gathered window by window over valid pixels."""
+    """Squared and largest difference of two scenes over valid pixels, accumulated window by window."""
 
     def __init__(self, dtype: str):
         self.dtype = dtype
@@ -61,14 +61,15 @@ class Difference:
         return psnr(self.mse, self.peak)
 
 
-MS_SSIM_EDGE = 161  # four halvings under a window of 11 need as much
+MS_SSIM_EDGE = 161  # the least for four halvings and a window of 11
 SQUARE = 256
 
 
 def ms_ssim(original: np.ndarray, decoded: np.ndarray, valid: np.ndarray, peak_value: float) -> float | None:
-    """MS-SSIM of pixels (B, H, W), the mean over bands. None where there is no place large enough to measure it.
+    """MS-SSIM of pixels (B, H, W), averaged over bands. None if no valid area is large enough.
 
-    Its windows know no invalid pixels, so a scene that has some is measured on its fully valid squares, averaged.
+    MS-SSIM cannot leave out pixels. A scene with invalid pixels is measured on squares that are fully valid, and the
+    results are averaged.
     """
     if valid.all():
         squares = [np.s_[:, :, :]]
@@ -92,5 +93,5 @@ def _ms_ssim(a: np.ndarray, b: np.ndarray, peak_value: float) -> float:
 
 
 def in_db(similarity: float) -> float:
-    """A similarity of at most 1 as -10 log10(1 - similarity): linear to the eye where it nears 1."""
+    """-10 log10(1 - similarity): spreads out similarities close to 1."""
     return math.inf if similarity >= 1 else -10 * math.log10(1 - similarity)

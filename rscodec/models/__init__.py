@@ -1,4 +1,4 @@
-"""Which models there are, and how a name becomes weights. Rows are resolved when they are used.
+"""The registry of models, and how a name becomes weights. A model's module is imported when the model is used.
 
 May import: bitstreams, codec. Read first: `registry.py`, then `weights.py`.
 """

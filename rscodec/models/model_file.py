@@ -1,7 +1,7 @@
-"""Weights files of generative models: float16 tensors, and with them all that it takes to rebuild the model.
+"""Weights files of generative models: float16 tensors, and metadata that suffices to rebuild the model.
 
 tensors     what inference needs
-metadata    "format", "model", "config" and facts, each as JSON but the first two
+metadata    "format" and "model" as text; "config" and facts, each as JSON
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rscodec.bitstreams.errors import MissingWeights, WrongWeights
 
 
 class Config:
-    """What a dataclass of plain values and tuples needs to come back from JSON."""
+    """Base of configurations: dataclasses of plain values and tuples that can be read from JSON."""
 
     @classmethod
     def from_dict(cls, values: dict):
@@ -29,7 +29,7 @@ class Config:
 
 @dataclass(frozen=True)
 class ModelFile:
-    """One that was read; `facts` are those that were asked for."""
+    """A weights file that was read, with the requested `facts`."""
 
     path: Path
     model: str
@@ -39,7 +39,9 @@ class ModelFile:
     weights_hash: str  # the first 16 hexadecimal digits of the SHA-256 of the file
 
     def load_into(self, net: nn.Module, left_out: tuple[str, ...], device: str) -> nn.Module:
-        """The net with these weights, ready to infer on a device; `left_out` are prefixes of what does not ship."""
+        """Load the weights into `net`, ready for inference on a device. `left_out`: prefixes of tensors that do not
+        ship.
+        """
         rest = {key: value for key, value in net.state_dict().items() if key.startswith(left_out)}
         try:
             net.load_state_dict(rest | {key: value.float() for key, value in self.tensors.items()})
@@ -49,7 +51,7 @@ class ModelFile:
 
 
 def write_model(path: Path, form: str, model: str, net: nn.Module, left_out: tuple[str, ...], **facts) -> None:
-    """The weights file of a trained net that has a `config`."""
+    """Write the weights file of a trained net, which has a `config`."""
     tensors = {
         key: value.detach().half().contiguous().cpu()
         for key, value in net.state_dict().items()
@@ -60,7 +62,7 @@ def write_model(path: Path, form: str, model: str, net: nn.Module, left_out: tup
 
 
 def form_of(path: Path) -> str | None:
-    """The format that a weights file names, if it is one."""
+    """The format that a weights file names; None if the file is not a weights file."""
     try:
         with safe_open(path, "pt") as file:
             return (file.metadata() or {}).get("format")
@@ -69,7 +71,7 @@ def form_of(path: Path) -> str | None:
 
 
 def read_model(path: Path, form: str, what: str, config: type[Config], facts: tuple[str, ...] = ()) -> ModelFile:
-    """`what` is what errors call it."""
+    """Read a weights file of the format `form`. Errors call it `what`."""
     try:
         with safe_open(path, "pt") as file:
             about = file.metadata() or {}

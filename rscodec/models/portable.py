@@ -39,6 +39,6 @@ def _refine(
     try:
         from rscodec.networks.effort import refine_with
     except ImportError:
-        raise InputError(f"--effort {effort}: efforts from 2 on need torch; run {TORCH}") from None
+        raise InputError(f"`effort={effort}`: efforts from 2 on need torch; run {TORCH}") from None
     limit_torch()
     return refine_with(codec, y, inside, aims, quality, effort)

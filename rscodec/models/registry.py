@@ -1,6 +1,6 @@
-"""What there is to choose from: literal rows, resolved only when used, so that reading this costs no import.
+"""The registry: literal rows. A row's class is imported when it is used, so importing this module is cheap.
 
-A new codec is one file, one row here, and a line in bitstreams/wire.py and SPEC.md.
+A new codec needs one file, one row here, and a line in bitstreams/wire.py and in SPEC.md.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Row:
-    """`name` is what a user types, `target` a class as "module:attribute", `models` the wire names that it decodes."""
+    """`name`: what a user types. `target`: a class, as "module:attribute". `models`: the wire names that it decodes."""
 
     name: str
     target: str
     models: tuple[str, ...]
-    default_model: str | None  # the weights that ship; None: the user brings them
+    default_model: str | None  # the weights that ship; None if the user must give them
     summary: str
     public: bool = True  # offered on the command line
     extra: str = "enhance"  # of the package, which brings what it needs
@@ -44,7 +44,7 @@ CODECS = (
 
 @dataclass(frozen=True)
 class EnhancerRow(Row):
-    """`takes`: the streams of our codec ("stream": `decode --enhance`) or any raster ("raster": `enhance`)."""
+    """`takes`: "stream" for streams of our codec (`decode --enhance`), "raster" for any raster (`enhance`)."""
 
     takes: str = "stream"
 
@@ -84,7 +84,7 @@ CARBON = (
 
 
 def find(rows: tuple[Row, ...], name: str) -> Row:
-    """The row of that name; an unknown one is answered with those that exist."""
+    """The row of that name. The error for an unknown name lists the known ones."""
     for row in rows:
         if row.name == name:
             return row

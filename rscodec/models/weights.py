@@ -1,8 +1,8 @@
-"""From a model's name to its weights: those in the package, or a file that the user names.
+"""Finds the weights of a model: in the package, or in a file that the user names.
 
-Beside each `NAME.safetensors` in rscodec/weights lies `NAME.json`, its manifest: SHA-256, licence, training data,
-command, configuration and measured figures. When a file of the package is loaded it is compared with that SHA-256: one
-that has changed on disk is refused.
+Each `NAME.safetensors` in rscodec/weights has a manifest `NAME.json`: SHA-256, licence, training data, command,
+configuration and measured figures. A file of the package is compared with that SHA-256 when it is loaded, and refused
+if it has changed on disk.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def shipped(model: str) -> Path:
     """The weights file of a model in the package."""
     path = FOLDER / f"{model}.safetensors"
     if not path.exists():
-        raise MissingWeights(f"the weights {model} are not in this package; give them with --weights PATH")
+        raise MissingWeights(f"the weights {model} are not in this package; give their file as `weights`")
     return path
 
 
@@ -40,28 +40,30 @@ def manifest(model: str) -> dict:
 
 
 def weights_path(name: str, weights: str | Path | None = None) -> Path:
-    """The file to encode with: the one that the user names, or the one that ships for this row of the registry."""
+    """The weights file to encode with: the one that the user names, or the one that ships for this
+    row of the registry.
+    """
     model = _row(name).default_model
     if weights is None and model is None:
-        raise MissingWeights(f"no weights of the codec {name} ship with this package; give yours with --weights PATH")
+        raise MissingWeights(f"no weights of the codec {name} ship with this package; give your file as `weights`")
     return Path(weights) if weights is not None else shipped(model)
 
 
 def codec_for_encoding(name: str, weights: str | Path | None = None, device: str = "cpu") -> TileCodec:
-    """The codec of a registry row, with the weights that ship or with others."""
+    """The codec of a registry row, with the weights that ship or with those in a file."""
     row, path = _row(name), weights_path(name, weights)
     check_device(device)
     codec = _load(row, path, device)
     if codec.model not in row.models:
-        raise WrongWeights(f"{path} holds {codec.model}, which is not for the codec {name}; choose another --model")
+        raise WrongWeights(f"{path} holds {codec.model}, which is not for the codec {name}; choose another `model`")
     return codec
 
 
 def codec_for_decoding(header: Header, weights: str | Path | None = None, device: str = "cpu") -> TileCodec:
-    """The codec that a stream asks for, or an error that names the model and hash it wants."""
+    """The codec that a stream needs. If its weights are not found, the error names the model and the hash."""
     wanted = f"{header.model} with hash {header.weights_hash.hex()}"
     if weights is None and not (FOLDER / f"{header.model}.safetensors").exists():
-        raise MissingWeights(f"the stream needs {wanted}, which is not in this package; give it with --weights PATH")
+        raise MissingWeights(f"the stream needs {wanted}, which is not in this package; give its file as `weights`")
     path = Path(weights) if weights is not None else shipped(header.model)
     check_device(device)
     codec = _load(find_model(CODECS, header.model), path, device)
@@ -69,7 +71,7 @@ def codec_for_decoding(header: Header, weights: str | Path | None = None, device
     if (codec.model, found) != (header.model, header.weights_hash):
         raise WrongWeights(
             f"these are other weights: the stream needs {wanted}, but {path} holds {codec.model} with hash "
-            f"{found.hex()}; give the right ones with --weights PATH"
+            f"{found.hex()}; give the right file as `weights`"
         )
     return codec
 
@@ -103,7 +105,7 @@ def _generator(rows: tuple[Row, ...], kind: str, model: str | Path, device: str)
 
 
 def _row_of(rows: tuple[Row, ...], path: Path) -> Row:
-    """The row that reads a weights file; the first one has the words for a file that none reads."""
+    """The row that reads a weights file. If none does, the first row, whose loader raises the error."""
     from rscodec.models.model_file import form_of
 
     form = form_of(path)
@@ -111,35 +113,35 @@ def _row_of(rows: tuple[Row, ...], path: Path) -> Row:
 
 
 def ships(row: Row) -> bool:
-    """Whether the weights of a row are in this package."""
+    """Whether this package contains the weights of a row."""
     return row.default_model is not None and (FOLDER / f"{row.default_model}{SUFFIX}").exists()
 
 
 def check_device(device: str) -> None:
-    """Raise InputError for a device that is none, and for a GPU that is not there."""
+    """Raise InputError for an unknown device, and for a GPU that is not usable."""
     if device == "cpu":
         return
     try:
         import torch
     except ImportError:
-        raise InputError(f"--device {device}: a GPU needs torch; run pip install 'rscodec[enhance]'") from None
+        raise InputError(f"`device={device}`: a GPU needs torch; run pip install 'rscodec[enhance]'") from None
     try:
         kind = torch.device(device).type
     except RuntimeError:
-        raise InputError(f"--device {device}: there is no such device; give cpu or cuda") from None
+        raise InputError(f"`device={device}`: there is no such device; give cpu or cuda") from None
     if kind == "cuda" and not torch.cuda.is_available():
-        raise InputError(f"--device {device}: no CUDA device is usable here; use --device cpu")
+        raise InputError(f"`device={device}`: no CUDA device is usable here; use `device=cpu`")
 
 
 def _row(name: str) -> Row:
     try:
         return find(CODECS, name)
     except ValueError as problem:
-        raise InputError(f"--model: {problem}") from None
+        raise InputError(f"`model`: {problem}") from None
 
 
 def _load(row: Row, path: Path, device: str):
-    """The codec, enhancer or upsampler in a file, kept for the next call as long as the file does not change."""
+    """The codec, enhancer or upsampler in a file. It is cached until the file changes."""
     about = path.stat() if path.exists() else None
     return _loaded(row, path.absolute(), device, about and (about.st_ino, about.st_mtime_ns, about.st_size))
 
@@ -157,7 +159,7 @@ def _loaded(row: Row, path: Path, device: str, _version: tuple | None):
 
 
 def _check_packaged(path: Path) -> None:
-    """Raise WrongWeights if a file of the package is not the one that its manifest describes."""
+    """Raise WrongWeights if a file of the package does not have the SHA-256 in its manifest."""
     found, wanted = sha256(path), manifest(path.stem)["sha256"]
     if found != wanted:
         raise WrongWeights(

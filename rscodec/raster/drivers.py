@@ -1,4 +1,4 @@
-"""GDAL's drivers: which one a file name asks for, and which of them change pixels once more."""
+"""GDAL's drivers: which one belongs to a file name, and which ones change pixels again."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ COG_RESAMPLES = ("tiling_scheme", "target_srs", "res", "extent")
 
 
 def driver_for(path: str | os.PathLike) -> str:
-    """The GDAL driver for a file name's suffix; GTiff for those not known."""
+    """The GDAL driver for a file name's suffix; GTiff for unknown suffixes."""
     return DRIVERS.get(Path(path).suffix.lower(), "GTiff")
 
 
 def lossy_option(driver: str, options: dict) -> str:
-    """What changes pixels once more when they are written so; nothing where nothing does."""
+    """The driver or option that makes this output lossy; empty if it is lossless."""
     given = {key.lower(): str(value) for key, value in options.items()}
 
     def on(key: str, default: str = "no") -> bool:

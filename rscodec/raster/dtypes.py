@@ -1,4 +1,4 @@
-"""Numbers as pixels of a type."""
+"""Conversion of numbers to pixel types."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def to_dtype(values: np.ndarray, dtype: str) -> np.ndarray:
-    """float64 -> dtype: rounded to nearest if it is an integer type, clipped to its range."""
+    """float64 -> dtype: rounded to the nearest integer and clipped for an integer type."""
     if np.issubdtype(dtype, np.integer):
         limits: np.iinfo | np.finfo = np.iinfo(dtype)
         values = np.rint(values)

@@ -1,13 +1,13 @@
-"""Smooth fill of invalid pixels, so that a collar or a cloud mask costs the network next to nothing.
+"""Fills invalid pixels smoothly, so that a collar or a cloud mask takes almost no bits.
 
     valid pixels ----> averages of 2x2 valid ones ----> ... ----> 1x1   (push: weighted means)
     holes        <---- bilinear, from the next level <---- ... <----    (pull: into the holes only)
 
-Values, slopes and the places that values come from are all pushed and pulled. A hole gets value + slope x distance,
-which continues the relief up to REACH pixels beyond the rim. Values alone would have a step there, and the network
-would spoil the valid pixels beside it.
+The algorithm pushes and pulls values, slopes, and the positions that values come from. A hole gets value + slope x
+distance, which continues the surface up to REACH pixels beyond the edge of the hole. Values alone would leave a step
+there, and the network would blur it into the valid pixels.
 
-Valid pixels are never touched. What is filled in is thrown away by the decoder, which restores the originals.
+Valid pixels never change. The decoder discards the filled values and restores the invalid pixels.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ import numpy as np
 from rscodec.raster.dtypes import to_dtype
 
 REACH = 8  # pixels
-COARSER = 2  # times that the resolution is halved once more for slopes
+COARSER = 2  # further halvings of the resolution, for slopes
 
 
 def fill_invalid(pixels: np.ndarray, invalid: np.ndarray) -> np.ndarray:
     """pixels (B,h,w), invalid bool (1,h,w) or (B,h,w) -> the same with smooth values at invalid pixels.
 
-    They are within the range of the valid pixels of their band. A band without a valid pixel becomes zero.
+    Filled values stay within the range of the valid pixels of their band. A band without valid pixels becomes zero.
     """
     filled = pixels.copy()
     distances = [_distances(1.0 - holes) for holes in invalid]
@@ -38,7 +38,7 @@ def fill_invalid(pixels: np.ndarray, invalid: np.ndarray) -> np.ndarray:
 
 
 def _continued(values: np.ndarray, weights: np.ndarray, distances: list[np.ndarray]) -> np.ndarray:
-    """What holes (weight 0) are filled with: made at half the resolution, which is enough for it."""
+    """Values for holes (weight 0), computed at half the resolution."""
     height, width = values.shape
     values, weights = _halved(values, weights)
     smooth = _push_pull(values, weights)
@@ -48,7 +48,9 @@ def _continued(values: np.ndarray, weights: np.ndarray, distances: list[np.ndarr
 
 
 def _distances(weights: np.ndarray) -> list[np.ndarray]:
-    """Rows, and columns, from where a value comes from to where it is used: at half the resolution, in its pixels."""
+    """Rows and columns between the place a value comes from and the place it is used, in pixels of
+    half the resolution.
+    """
     found = []
     for axis, place in enumerate(np.indices(weights.shape, np.float64)):
         source = _push_pull(*_halved(place / 2 - 0.25, weights))
@@ -57,7 +59,9 @@ def _distances(weights: np.ndarray) -> list[np.ndarray]:
 
 
 def _slope(values: np.ndarray, weights: np.ndarray, axis: int, coarser: int = COARSER) -> np.ndarray:
-    """Difference to the next value along an axis, in holes too. Taken at a coarser resolution, where noise is weak."""
+    """Difference to the next value along an axis, also in holes, measured at a coarser resolution,
+    where noise is weak.
+    """
     if coarser:
         height, width = values.shape
         return _doubled(_slope(*_halved(values, weights), axis, coarser - 1))[:height, :width] / 2
@@ -71,7 +75,7 @@ def _slope(values: np.ndarray, weights: np.ndarray, axis: int, coarser: int = CO
 
 
 def _push_pull(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """values (h,w) with weights 0..1 -> values everywhere; where the weight is above zero they stay."""
+    """values (h,w) with weights 0..1 -> values everywhere. Values with a weight above zero do not change."""
     if weights.all() or values.size == 1:
         return values
     height, width = values.shape
@@ -91,7 +95,7 @@ def _sum_2x2(array: np.ndarray) -> np.ndarray:
 
 
 def _doubled(array: np.ndarray) -> np.ndarray:
-    """Twice as many rows and columns, bilinear between pixel centres."""
+    """Double the rows and columns, with bilinear interpolation between pixel centres."""
     return _twice_the_rows(_twice_the_rows(array).T).T
 
 

@@ -1,8 +1,9 @@
-"""Where on Earth a scene lies: its outline in longitude and latitude, as GeoJSON wants it.
+"""The outline of a scene in longitude and latitude, as GeoJSON.
 
     columns, rows --transform, or an affine fit of the GCPs--> the CRS of the scene --> WGS 84, cut at the antimeridian
 
-GDAL cuts what it projects. Degrees it takes as they are, 0 to 360 say: those are cut here.
+GDAL cuts an outline at the antimeridian when it projects it. It does not project degrees, such as 0 to 360, so this
+module cuts those.
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ from rasterio.warp import transform_geom
 from rscodec.raster.gdal_errors import public_errors
 from rscodec.raster.metadata import Metadata, parse_crs
 
-POINTS = 8  # on each edge: a straight line in one CRS is bent in another
+POINTS = 8  # on each edge: a straight line in one CRS is curved in another
 DECIMALS = 7  # a centimetre
 
 
 def footprint(metadata: Metadata, width: int, height: int) -> tuple[dict, list[float]] | None:
-    """(GeoJSON geometry, [west, south, east, north]); None for a scene that does not say where it lies, or of which
-    a part of the outline has no longitude and latitude, as a full disk from a geostationary orbit.
+    """(GeoJSON geometry, [west, south, east, north]). None for a scene without georeference, and for a scene whose
+    outline is partly off the Earth, such as a full disk from a geostationary orbit.
 
-    One that crosses the antimeridian has two polygons, and its west is greater than its east.
+    A footprint that crosses the antimeridian has two polygons, and its west is greater than its east.
     """
     if "transform" in metadata:
         transform, crs = Affine(*metadata["transform"]), metadata.get("crs")
@@ -63,7 +64,7 @@ def footprint(metadata: Metadata, width: int, height: int) -> tuple[dict, list[f
 
 
 def _outline(width: int, height: int) -> list[tuple[float, float]]:
-    """(column, row) along the edges, counter-clockwise on a map with north up, closed."""
+    """(column, row) along the edges as a closed ring, counter-clockwise on a map with north up."""
     corners = [(0, 0), (0, height), (width, height), (width, 0), (0, 0)]
     shares = np.linspace(0, 1, POINTS, endpoint=False)[:, None]
     edges = [np.array(a) + shares * (np.array(b) - np.array(a)) for a, b in itertools.pairwise(corners)]
@@ -71,7 +72,9 @@ def _outline(width: int, height: int) -> list[tuple[float, float]]:
 
 
 def _wrapped(ring: np.ndarray) -> list[np.ndarray]:
-    """A ring of any longitudes as rings within -180 and 180: itself, moved by whole turns, or in two parts."""
+    """Split a ring with any longitudes into rings within -180 and 180: the ring moved by multiples of 360, or two
+    parts.
+    """
     west, south, east, north = _box(ring)
     if -180 <= west and east <= 180:
         return [ring]
@@ -85,7 +88,7 @@ def _wrapped(ring: np.ndarray) -> list[np.ndarray]:
 
 
 def _cut(ring: np.ndarray, side: int) -> np.ndarray:
-    """What lies west (1) or east (-1) of longitude 180."""
+    """The part west (1) or east (-1) of longitude 180."""
     kept = []
     beyond = side * (ring[:, 0] - 180)
     for (a, b), (before, after) in zip(itertools.pairwise(ring), itertools.pairwise(beyond), strict=True):

@@ -1,4 +1,4 @@
-"""How GDAL is used: a bounded cache, masks inside TIFFs, and what it says turned into errors or into nothing."""
+"""Settings of GDAL: a bounded cache and masks inside TIFFs; its messages become errors or are dropped."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CACHE_BYTES = 64 * 2**20  # of GDAL's blocks
 
 
 class OptionComplaints(logging.Handler):
-    """While it is entered, gathers GDAL's warnings about creation options: a misspelt one is otherwise ignored."""
+    """Collects GDAL's warnings about creation options while it is entered. GDAL itself ignores misspelt options."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -34,9 +34,9 @@ class OptionComplaints(logging.Handler):
         logging.getLogger("rasterio._env").removeHandler(self)
 
 
-class _Silence:
-    """No word about images without georeference. The filters of `warnings` are those of all threads: the first thread
-    that comes in sets them, and the last one that leaves puts them back.
+class Silence:
+    """Silences warnings about images without georeference. All threads share the filters of `warnings`: the first
+    thread that enters sets them, and the last one that leaves restores them.
     """
 
     def __init__(self) -> None:
@@ -57,19 +57,19 @@ class _Silence:
                 self._before.__exit__(*exception)
 
 
-_silence = _Silence()
+_silence = Silence()
 
 
 @contextmanager
 def gdal() -> Iterator[None]:
-    """GDAL with a bounded block cache, masks inside TIFFs, and no word about images without georeference."""
+    """GDAL with a bounded block cache, masks inside TIFFs, and no warnings about images without georeference."""
     options = {"GDAL_CACHEMAX": CACHE_BYTES, "GDAL_TIFF_INTERNAL_MASK": True}
     with _silence, rasterio.Env(**options):
         yield
 
 
 def cause(error: BaseException) -> str:
-    """The innermost message, on one line: GDAL's own words rather than 'see previous exception'."""
+    """The innermost message on one line: GDAL's own message instead of 'see previous exception'."""
     while error.__cause__ is not None:
         error = error.__cause__
     return " ".join(str(error).split())

@@ -1,6 +1,6 @@
-"""GDAL's errors under a public name.
+"""Gives GDAL's errors a public class.
 
-`rasterio.warp` and `rasterio.shutil` raise errors whose classes lie in a private module and have no public base.
+`rasterio.warp` and `rasterio.shutil` raise errors whose classes are in a private module and have no public base class.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from rasterio.errors import RasterioError
 
 @contextmanager
 def public_errors() -> Iterator[None]:
-    """Turn errors of private modules of rasterio into RasterioError, with the same message. Others pass."""
+    """Turn errors of rasterio's private modules into RasterioError with the same message. Other errors pass."""
     try:
         yield
     except Exception as error:

@@ -1,11 +1,11 @@
-"""Everything rasterio can read about a dataset except its pixels, as a dictionary that JSON keeps exactly.
+"""All metadata that rasterio reads from a dataset, as a dictionary that JSON stores exactly.
 
     open dataset --read_metadata--> {"crs": ..., "transform": ..., ...} --write_metadata--> new dataset
                                      select_bands, crop_metadata, scale_metadata
 
-`Metadata` lists the keys. Left out is how the pixels were stored (driver, compression, interleaving): it is no property
-of the scene. RPCs are numbers: units beside them are dropped, and RPCs that do not say where they begin, which nothing
-can use, are, too. Floats survive because JSON writes the shortest text that reads back as the same double.
+`Metadata` lists the keys. How the pixels were stored (driver, compression, interleaving) is no property of the scene
+and is left out. RPCs are numbers: units beside them are dropped. RPCs without offsets cannot be used and are dropped,
+too. JSON keeps floats exactly: it writes the shortest text that reads back as the same double.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ STORAGE_NAMESPACES = {"IMAGE_STRUCTURE", "DERIVED_SUBDATASETS", "SUBDATASETS", "
 COLOURS = frozenset(ColorInterp.__members__)
 PER_BAND = ("descriptions", "units", "scales", "offsets", "colorinterp")
 RPC_ORIGIN = ("LINE_OFF", "SAMP_OFF")
-RESERVED = ("ns", "bidx")  # rasterio has no way to write tags that are called like this
-XML = "xml:"  # how the name of a namespace begins that is one document
-NOT_IN_TIFF = {"COLOR_PROFILE": ("SOURCE_ICC_PROFILE_NAME",)}  # of a PNG: the profile itself is kept
+RESERVED = ("ns", "bidx")  # rasterio cannot write tags with these names
+XML = "xml:"  # prefix of a namespace that is a single document
+NOT_IN_TIFF = {"COLOR_PROFILE": ("SOURCE_ICC_PROFILE_NAME",)}  # tags of a PNG; the profile itself is kept
 RPC_TOLERANCE = 1e-13  # TIFF readers print RPCs with 15 digits
 CRS_TEXT = re.compile(r"\s*(\w+\s*\[|\+?proj=|\{|urn:|\w+:[\w.+-]+$|(WGS|NAD)\d\d$)")  # WKT, PROJ, JSON, codes, names
-CRS_TOLERANCE = 1e-13  # as WKT has them, and GeoTIFF keeps axes instead of the flattening
+CRS_TOLERANCE = 1e-13  # WKT has 15 digits, and GeoTIFF stores axes instead of the flattening
 CRS_NUMBERS = re.compile(r'(PARAMETER|ELLIPSOID|SPHEROID|PRIMEM)\["[^"]*",([-+.\deE]+(?:,[-+.\deE]+)?)')
 CRS_UNITS = re.compile(r'UNIT\["([^"]*)"')
 
@@ -45,18 +45,18 @@ Tags = dict[str, dict[str, str]]  # {namespace: {key: value}}, "" is the default
 
 
 class Metadata(TypedDict, total=False):
-    """Only what differs from the defaults is present, so a plain PNG, JPEG or TIFF has {}. A stream may have more keys,
-    which are kept. rscodec/raster/metadata_schema.py checks the values.
+    """Only values that differ from the defaults are present, so a plain PNG, JPEG or TIFF has {}. A stream may have
+    more keys, which are kept. rscodec/raster/metadata_schema.py checks the values.
     """
 
-    crs: str  # "EPSG:32633" where that says it all, else WKT2
+    crs: str  # "EPSG:32633" if that defines the CRS completely, else WKT2
     transform: list[float]  # [a, b, c, d, e, f] of the affine geotransform
     gcps: list[list[Any]]  # [row, col, x, y, z, id, info] of each ground control point
     gcps_crs: str  # like crs
     rpcs: dict[str, str]  # the RPC tags
-    nodata: str  # the value as text, "nan" too
+    nodata: str  # the value as text, also "nan"
     tags: Tags
-    band_tags: list[Tags]  # this list, and each that follows, has one item for each band
+    band_tags: list[Tags]  # this list and those below have one item for each band
     descriptions: list[str | None]
     units: list[str | None]
     scales: list[float]
@@ -66,7 +66,7 @@ class Metadata(TypedDict, total=False):
 
 
 def read_metadata(source: DatasetReader, bands: tuple[int, ...]) -> Metadata:
-    """The metadata of an open rasterio dataset, as far as these bands (1-based) are concerned."""
+    """The metadata of an open rasterio dataset and of these bands (1-based)."""
     points, points_crs = source.gcps
     band_tags = [_read_tags(source, band) for band in bands]
     chosen = {key: [getattr(source, key)[band - 1] for band in bands] for key in PER_BAND}
@@ -91,12 +91,12 @@ def read_metadata(source: DatasetReader, bands: tuple[int, ...]) -> Metadata:
 
 
 def _present(metadata: Mapping[str, object]) -> Metadata:
-    """Without the keys that hold nothing, or a default."""
+    """The metadata without empty and default values."""
     return cast(Metadata, {key: value for key, value in metadata.items() if value})
 
 
 def write_metadata(target: DatasetWriter, metadata: Metadata) -> None:
-    """Give a new dataset, without pixels yet, this metadata. Its nodata value was set when it was created."""
+    """Write this metadata to a new dataset before its pixels. Its nodata value was set when it was created."""
     for namespace, items in metadata.get("tags", {}).items():
         _write_tags(target, namespace, items)
     for band, namespaces in enumerate(metadata.get("band_tags", []), 1):
@@ -123,7 +123,7 @@ def write_metadata(target: DatasetWriter, metadata: Metadata) -> None:
 
 
 def select_bands(metadata: Metadata, bands: tuple[int, ...], count: int, dtype: str) -> Metadata:
-    """The metadata of a dataset made of these bands (0-based) of a dataset with `count` bands."""
+    """The metadata of a selection of bands (0-based) from a dataset with `count` bands."""
     selected: dict[str, Any] = dict(metadata)
     for key in (*PER_BAND, "band_tags"):
         if key in selected:
@@ -154,7 +154,9 @@ def crop_metadata(metadata: Metadata, col: int, row: int, width: int, height: in
 
 
 def scale_metadata(metadata: Metadata, across: float, down: float) -> Metadata:
-    """The metadata of a picture whose pixels are so many times as wide and as high, from the same corner."""
+    """The metadata of a picture with the same corner whose pixels are `across` times as wide and
+    `down` times as high.
+    """
     scaled: dict[str, object] = dict(metadata)
     if "transform" in metadata:
         scaled["transform"] = list(Affine(*metadata["transform"]) * Affine.scale(across, down))[:6]
@@ -175,17 +177,17 @@ def scale_metadata(metadata: Metadata, across: float, down: float) -> Metadata:
 
 
 def nodata_value(metadata: Metadata) -> float | None:
-    """The nodata value as a number."""
+    """The nodata value as a number, or None."""
     return float(metadata["nodata"]) if "nodata" in metadata else None
 
 
 def alpha_bands(metadata: Metadata) -> tuple[int, ...]:
-    """Indices (0-based) of the bands that say how opaque a pixel is; they are kept losslessly."""
+    """Indices (0-based) of the alpha bands, which are stored losslessly."""
     return tuple(band for band, name in enumerate(metadata.get("colorinterp", [])) if name == "alpha")
 
 
 def default_colours(count: int, dtype: str) -> list[str]:
-    """What a dataset without further word means: RGB for three bytes, else no colours at all."""
+    """The default colour interpretation: RGB for three uint8 bands, else none."""
     if count == 3 and dtype == "uint8":
         return ["red", "green", "blue"]
     return ["gray"] + ["undefined"] * (count - 1)
@@ -197,7 +199,7 @@ def description(width: int, height: int, bands: int, dtype: str, metadata: Metad
 
 
 def differences(a: Mapping[str, object], b: Mapping[str, object]) -> list[str]:
-    """One line for each thing in which two descriptions differ; none if only pixels can differ."""
+    """One line for each difference between two descriptions; none if only pixels can differ."""
     return [
         f"{key}: {_short(a.get(key))} in the one, {_short(b.get(key))} in the other"
         for key in sorted(a.keys() | b.keys())
@@ -206,7 +208,7 @@ def differences(a: Mapping[str, object], b: Mapping[str, object]) -> list[str]:
 
 
 def unwritable(metadata: Metadata, dtype: str) -> list[str]:
-    """The keys whose value no image can hold: a CRS that GDAL does not know, a nodata value beyond the pixels' type."""
+    """The keys whose value no image can hold: an unknown CRS, a nodata value that the pixel type cannot represent."""
     crs = {"crs": metadata.get("crs"), "gcps_crs": metadata.get("gcps_crs")}
     found = [key for key, text in crs.items() if not _is_crs(text)]
     nodata = nodata_value(metadata)
@@ -223,7 +225,7 @@ def _is_crs(text: str | None) -> bool:
 
 
 def parse_crs(text: str | None) -> CRS | None:
-    """A CRS from a code or a definition. Other texts are names of files and URLs to GDAL, which it would open."""
+    """A CRS from a code or a definition. GDAL would open any other text as a file or URL."""
     if text is None:
         return None
     if not CRS_TEXT.match(text):
@@ -247,7 +249,9 @@ def _same(key: str, a: Any, b: Any) -> bool:
 
 
 def _same_crs(a: CRS, b: CRS) -> bool:
-    """GDAL passes over small differences of parameters, and over the names of units."""
+    """Whether two CRSs are the same. GDAL's own comparison ignores small differences of parameters and the names of
+    units.
+    """
     (units, numbers), (other_units, other_numbers) = _measures(a), _measures(b)
     return (
         a == b
@@ -261,7 +265,7 @@ def _same_crs(a: CRS, b: CRS) -> bool:
 
 
 def _measures(crs: CRS) -> tuple[set[str], list[tuple[str, list[float]]]]:
-    """The names of its units, and the numbers of its ellipsoid, prime meridian and parameters, in order of size."""
+    """The names of the units of a CRS, and the sorted numbers of its ellipsoid, prime meridian and parameters."""
     text = _wkt(crs)
     numbers = [(kind, [float(value) for value in values.split(",")]) for kind, values in CRS_NUMBERS.findall(text)]
     return {unit.lower() for unit in CRS_UNITS.findall(text)}, sorted(numbers)
@@ -280,7 +284,7 @@ def _short(value: object) -> str:
 
 
 def _crs_text(crs: CRS | None) -> str | None:
-    """AUTHORITY:CODE if it stands for exactly this CRS, else WKT2 (WKT1 where a CRS has no WKT2)."""
+    """AUTHORITY:CODE if that is exactly this CRS, else WKT2 (WKT1 if a CRS has no WKT2)."""
     if not crs:
         return None
     authority = crs.to_authority(confidence_threshold=100)
@@ -303,7 +307,7 @@ def _wkt(crs: CRS) -> str:
 def _read_tags(source: DatasetReader, band: int = 0) -> Tags:
     names = ["", *(name for name in source.tag_namespaces(band) if name not in STORAGE_NAMESPACES)]
     tags = {name: _items(source, band, name) for name in names}
-    if tags[""].get("AREA_OR_POINT") == "Area":  # what a TIFF says when nobody said anything
+    if tags[""].get("AREA_OR_POINT") == "Area":  # the default of a TIFF
         del tags[""]["AREA_OR_POINT"]
     for name, items in tags.items():
         for key in RESERVED:
@@ -323,7 +327,7 @@ def _items(source: DatasetReader, band: int, namespace: str) -> dict[str, str]:
 
 
 class _Undecoded(logging.Handler):
-    """While it is entered, gathers the tags of this thread that are not UTF-8, which rasterio but tells of."""
+    """Collects the tags of this thread that are not UTF-8 while it is entered. rasterio only logs them."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -335,7 +339,7 @@ class _Undecoded(logging.Handler):
             self._found += [item for item in record.args if isinstance(item, bytes)]
 
     def items(self) -> list[tuple[str, str]]:
-        """As they were meant, most likely: Latin-1, which has a meaning for every byte."""
+        """The tags decoded as Latin-1, which is the most likely encoding and accepts every byte."""
         parts = [item.decode("latin-1").partition("=") for item in self._found if b"=" in item]
         return [(key, value) for key, _, value in parts]
 
@@ -353,7 +357,7 @@ def _read_rpcs(source: DatasetReader) -> dict[str, str]:
 
 
 def _numbers(text: str) -> str:
-    """The numbers that a text begins with."""
+    """The numbers at the start of a text."""
     words = text.split()
     count = next((at for at, word in enumerate(words) if not is_number(word)), len(words))
     return text if count == len(words) else " ".join(words[:count])
@@ -377,14 +381,14 @@ def _without_statistics(tags: Tags) -> Tags:
 
 def _write_tags(target: DatasetWriter, namespace: str, items: dict[str, str], band: int = 0) -> None:
     if namespace.startswith(XML):
-        # rasterio joins key and value by "=", but this namespace is one document: split it at its first "=".
+        # rasterio joins key and value with "=". This namespace is a single document: split it at its first "=".
         key, _, value = items[namespace].partition("=")
         items = {key: value}
     target.update_tags(band, ns=namespace or None, **items)
 
 
 def _unless_default(names: list[str], dtype: str) -> list[str] | None:
-    """Gray and undefined mean the same; a TIFF has gray first and undefined after it."""
+    """Gray and undefined mean the same: a TIFF has gray for the first band and undefined for the others."""
     colourless = ("gray", "undefined")
     names = [colourless[i > 0] if name in colourless else name for i, name in enumerate(names)]
     return None if names == default_colours(len(names), dtype) else names

@@ -1,6 +1,6 @@
-"""The form of the metadata of a stream: what a reader may rely on, key by key. Keys that it does not know are kept.
+"""The schema of a stream's metadata: checks the value of every known key. Unknown keys are kept.
 
-A checksum says that the bytes are those that were written, not that whoever wrote them meant well.
+A checksum proves that bytes are unchanged. It does not prove that their author was well-meaning.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rscodec.raster.metadata import COLOURS, RESERVED, RPC_ORIGIN, XML, Metadata
 
 
 def stream_metadata(reader: StreamReader) -> Metadata:
-    """The metadata of a stream, or MetadataDamaged where a known key holds what no scene has."""
+    """The metadata of a stream. Raises MetadataDamaged if a known key has a value that no scene has."""
     metadata = cast(Metadata, reader.metadata)  # checked below
     for key in _impossible(metadata, reader.header.bands):
         raise MetadataDamaged(f"the metadata have an impossible {key}; the stream is not one that rscodec writes")
@@ -29,7 +29,7 @@ def stream_metadata(reader: StreamReader) -> Metadata:
 
 
 def image_metadata(reader: StreamReader) -> Metadata:
-    """The same for whoever writes an image: MetadataDamaged where no image could hold it."""
+    """The metadata of a stream for an image file. Also raises MetadataDamaged if no image can hold it."""
     metadata = stream_metadata(reader)
     for key in unwritable(metadata, reader.header.dtype):
         raise MetadataDamaged(
@@ -40,11 +40,11 @@ def image_metadata(reader: StreamReader) -> Metadata:
 
 
 def check_metadata(metadata: Metadata, bands: int) -> None:
-    """Raise InputError where a stream of such metadata could not be read again."""
+    """Raise InputError if a stream with this metadata could not be read."""
     for key in _impossible(metadata, bands):
         raise InputError(
             f"the scene's metadata have an impossible {key}, {metadata.get(key)!r:.160}; "
-            "rscodec/raster/metadata.py tells what it is to look like"
+            "rscodec/raster/metadata.py describes it"
         )
     if _tags(metadata) > MAX_TAGS:
         raise InputError(f"the scene has {_tags(metadata)} tags, above the limit of {MAX_TAGS}; remove some")
@@ -55,14 +55,14 @@ def _impossible(metadata: Mapping[str, Any], bands: int) -> list[str]:
 
 
 def _tags(metadata: Metadata) -> int:
-    """How many tags there are, an empty namespace counted as one."""
+    """The number of tags; an empty namespace counts as one."""
     spaces = [metadata.get("tags", {}), *metadata.get("band_tags", [])]
     count = sum(max(1, len(items)) for space in spaces for items in space.values())
     return count + len(metadata.get("rpcs", {}))
 
 
 def _is_text(value: object, bands: int = 0) -> bool:
-    """GDAL's texts are UTF-8, and end at a NUL."""
+    """Whether a value is a text that GDAL can store: UTF-8 without NUL."""
     return isinstance(value, str) and "\0" not in value and _is_unicode(value)
 
 
@@ -122,7 +122,9 @@ def _are_tags(value: Any, bands: int = 0) -> bool:
 
 
 def _is_document(namespace: str, items: dict[str, str]) -> bool:
-    """Such a namespace holds one text, which goes by its name. Its part before the first "=" becomes a keyword."""
+    """Whether the items of such a namespace are one text under the name of the namespace. rasterio takes the part
+    before the first "=" as its key.
+    """
     return list(items) == [namespace] and items[namespace].partition("=")[0] not in RESERVED
 
 

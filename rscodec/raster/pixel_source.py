@@ -1,4 +1,4 @@
-"""Where pixels come from: a file by windows, an array in memory, or a part of either, behind the same members.
+"""Sources of pixels with one interface: a file that is read by windows, an array in memory, or a part of either.
 
 RasterReader (a file)  SceneSource (an array)  SourcePart (a window of one of them)  --PixelSource--> encoder
 """
@@ -23,10 +23,10 @@ from rscodec.raster.window import Window
 
 
 class PixelSource(Protocol):
-    """Pixels of one type, read by window, and what is said of them.
+    """Pixels of one type that are read by window, and their metadata.
 
-    `exact_bands` (0-based, alpha) are to be kept losslessly, `coded_bands` are the others. `planes`: class planes that
-    `read` gives, as in Radiometry: 0 none, 1 one shared by all coded bands, 2 one for each.
+    `exact_bands` (0-based): the alpha bands, which are stored losslessly. `coded_bands`: the others. `planes`: which
+    class planes `read` returns, as in Radiometry: 0 none, 1 one for all coded bands, 2 one for each.
     """
 
     @property
@@ -49,13 +49,13 @@ class PixelSource(Protocol):
     def planes(self) -> int: ...
 
     def read(self, window: Window) -> tuple[np.ndarray, np.ndarray | None]:
-        """Pixels (count,h,w) of a window, and classes uint8 (P,h,w) of the coded bands; None if `planes` is 0."""
+        """Pixels (count,h,w) of a window, and classes uint8 (P,h,w) of the coded bands, or None if `planes` is 0."""
 
 
 class SceneSource:
     """A scene in memory as a source."""
 
-    files: Sequence[str] = ()  # none that the output could replace
+    files: Sequence[str] = ()  # an array has no files that the output could replace
 
     def __init__(self, scene: Scene):
         pixels = scene.pixels

@@ -1,9 +1,9 @@
-"""Generated pixels are marked: tags that travel with a scene, through every further file.
+"""Tags that mark generated pixels. They stay with a scene in every file made from it.
 
     synthetic=yes, synthetic_model, synthetic_weights, synthetic_seed, synthetic_bands, synthetic_source_crc32, ...
 
-Of a scene that was made of generated pixels these tell the last time, synthetic_before_model, ... the time before, and
-synthetic_before_before_model, ... the one before that.
+If pixels were generated from generated pixels, these tags describe the last model, synthetic_before_model, ... the
+model before it, synthetic_before_before_model, ... the one before that.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ BEFORE = f"{PREFIX}_before"
 
 
 def marked(metadata: Metadata, bands: list[int], facts: dict[str, object]) -> Metadata:
-    """The metadata of a scene whose `bands` (counted from 1) are generated, in part or all; `facts` say how."""
+    """The metadata of a scene whose `bands` (counted from 1) are partly or fully generated. `facts` say how."""
     facts = {"bands": ",".join(map(str, bands))} | facts
     tags = {PREFIX: "yes"} | {f"{PREFIX}_{name}": str(fact) for name, fact in facts.items()}
     before = synthetic(metadata)
@@ -31,21 +31,23 @@ def marked(metadata: Metadata, bands: list[int], facts: dict[str, object]) -> Me
 
 
 def synthetic(metadata: Metadata) -> dict[str, str]:
-    """The tags that mark a scene as generated; none of a scene that was measured."""
+    """The tags that mark a scene as generated; empty for a measured scene."""
     tags = metadata.get("tags", {}).get("", {})
     return {name: value for name, value in tags.items() if name.startswith(PREFIX)} if tags.get(PREFIX) == "yes" else {}
 
 
 def refuse_synthetic(metadata: Metadata, name: str | Path) -> None:
-    """For whoever measures: pixels that a model made up are no measurement."""
+    """Raise InputError if pixels are generated. Call it before measuring: generated pixels are no measurement."""
     tags = synthetic(metadata)
     if tags:
         made = f"bands {tags.get(f'{PREFIX}_bands', '?')} by {tags.get(f'{PREFIX}_model', 'some model')}"
-        raise InputError(f"{name} is generated ({made}), not measured: give what it is made from, or --allow-synthetic")
+        raise InputError(
+            f"{name} is generated ({made}), not measured: give what it is made from, or `allow_synthetic=True`"
+        )
 
 
 def raster_crc32(path: str | Path) -> str:
-    """`source_crc32` of what a raster's file holds."""
+    """`source_crc32` of a raster: the checksum of its file."""
     checksum = 0
     try:
         with Path(path).open("rb") as file:
@@ -57,5 +59,5 @@ def raster_crc32(path: str | Path) -> str:
 
 
 def stream_crc32(reader: StreamReader) -> str:
-    """`source_crc32` of a stream: that of its tile index, which holds the checksums of all tiles."""
+    """`source_crc32` of a stream: the checksum of its tile index, which holds the checksums of all tiles."""
     return f"{zlib.crc32(reader.index.tobytes()):08x}"

@@ -1,4 +1,4 @@
-"""The one file that opens images. Everything goes by window, so memory does not depend on the scene.
+"""The only file that opens images. It reads by window, so memory does not depend on the size of the scene.
 
 RasterReader(path).read(window) -> pixels (B,h,w), classes (P,h,w)            whatever GDAL can read
 """
@@ -30,8 +30,8 @@ from rscodec.raster.window import Window
 class RasterReader:
     """An image as a PixelSource: one dtype, windows with pixel classes, all metadata. A context manager.
 
-    bands: 1-based numbers of the bands to use, None for all. nodata: overrides the value that the file names.
-    Raises InputError, in words a user understands, for whatever cannot be coded.
+    `bands`: the bands to use, counted from 1, None for all. `nodata` replaces the nodata value of the file. Raises
+    InputError for images that cannot be coded.
     """
 
     def __init__(self, path: str | os.PathLike, bands: tuple[int, ...] | None = None, nodata: float | None = None):
@@ -51,7 +51,7 @@ class RasterReader:
             if "masked" in self.metadata and not self.coded_bands:
                 raise InputError(
                     f"only alpha of {path} is chosen, but its mask goes with other bands: "
-                    "choose one of these, too, with --bands"
+                    "choose one of these, too, with `bands`"
                 )
         except BaseException:
             self.close()
@@ -59,7 +59,7 @@ class RasterReader:
 
     @property
     def files(self) -> list[str]:
-        """The files on disk that the image consists of, those of a VRT in a VRT too; for an archive, the archive."""
+        """The files on disk that the image consists of, including those of nested VRTs; for an archive, the archive."""
         names, found = [str(self.path), *self._dataset.files], []
         for name in names:
             found += [file for file in _on_disk(name) if file not in found]
@@ -70,7 +70,7 @@ class RasterReader:
 
     @property
     def exact_bands(self) -> tuple[int, ...]:
-        """Indices (0-based) of the bands to keep losslessly: alpha."""
+        """Indices (0-based) of the alpha bands, which are stored losslessly."""
         return alpha_bands(self.metadata)
 
     @property
@@ -79,14 +79,14 @@ class RasterReader:
 
     @property
     def planes(self) -> int:
-        """Class planes as in Radiometry: 0 all valid, 1 shared by all coded bands, 2 one for each."""
+        """Class planes, as in Radiometry: 0 none (all valid), 1 one for all coded bands, 2 one for each."""
         by_value = self.nodata is not None or self.dtype.startswith("float")
         if by_value and self.coded_bands:
             return 1 if len(self.coded_bands) == 1 else 2
         return 1 if "masked" in self.metadata and self.coded_bands else 0
 
     def read(self, window: Window) -> tuple[np.ndarray, np.ndarray | None]:
-        """Pixels (count,h,w) of a window, and classes uint8 (P,h,w) of the coded bands; None if `planes` is 0."""
+        """Pixels (count,h,w) of a window, and classes uint8 (P,h,w) of the coded bands, or None if `planes` is 0."""
         where = f"window {' '.join(map(str, window))} of {self.path}"
         if window.width < 1 or window.height < 1 or window.overlap(self._whole) != window:
             raise InputError(f"{where} is not inside its {self.width}x{self.height} pixels")
@@ -116,7 +116,7 @@ class RasterReader:
         self.close()
 
     def _check(self, bands: tuple[int, ...] | None) -> tuple[int, ...]:
-        """The bands to read, after a look at everything that would make them unreadable."""
+        """The bands to read. Raises InputError for everything that makes them unreadable."""
         dataset, path = self._dataset, self.path
         if dataset.count == 0:
             parts = ", ".join(dataset.subdatasets[:3]) or "none"
@@ -127,10 +127,10 @@ class RasterReader:
             chosen = _listed(bands) or "none"
             raise InputError(f"{path} has bands 1 to {dataset.count}, not {chosen}: name some of them, each once")
         if len(bands) > MAX_BANDS:
-            raise InputError(f"{path} has {len(bands)} bands: choose at most {MAX_BANDS} with --bands")
+            raise InputError(f"{path} has {len(bands)} bands: choose at most {MAX_BANDS} with `bands`")
         dtypes = sorted({dataset.dtypes[band - 1] for band in bands})
         if len(dtypes) > 1:
-            raise InputError(f"{path} mixes {', '.join(dtypes)}: choose bands of one type with --bands")
+            raise InputError(f"{path} mixes {', '.join(dtypes)}: choose bands of one type with `bands`")
         if dtypes[0] not in DTYPES.values():
             raise InputError(f"{path} has {dtypes[0]} pixels: convert to one of {', '.join(DTYPES.values())}")
         for band in bands:
@@ -144,10 +144,10 @@ class RasterReader:
             if {MaskFlags.per_dataset, MaskFlags.nodata} <= set(flags):
                 raise InputError(f"{path} has nodata of all bands together (NODATA_VALUES): turn it into a mask")
         if dataset.gcps[0] and not dataset.transform.is_identity:
-            raise InputError(f"{path} has both GCPs and a geotransform, of which a GeoTIFF keeps one: take one away")
+            raise InputError(f"{path} has both GCPs and a geotransform, of which a GeoTIFF keeps one: remove one")
         nodata = [dataset.nodatavals[band - 1] for band in bands]
         if len(set(map(repr, nodata))) > 1:
-            raise InputError(f"the bands of {path} differ in nodata ({_listed(nodata)}): choose some with --bands")
+            raise InputError(f"the bands of {path} differ in nodata ({_listed(nodata)}): choose some with `bands`")
         return bands
 
     def _check_nodata(self) -> None:
@@ -163,7 +163,7 @@ class RasterReader:
 
 
 def is_stream(path: str | os.PathLike) -> bool:
-    """Is this a file that rscodec compressed, rather than an image?"""
+    """Whether this is a stream of rscodec, and not an image."""
     try:
         with Path(path).open("rb") as file:
             return file.read(len(MAGIC)) == MAGIC
@@ -192,7 +192,7 @@ def _open(path: str | os.PathLike) -> DatasetReader:
 
 
 def _on_disk(name: str) -> list[str]:
-    """A name as GDAL knows it, or the file in which it lies: /vsizip/a.zip/b.tif is in a.zip."""
+    """The file on disk that contains this GDAL name: a.zip for /vsizip/a.zip/b.tif."""
     inner = re.sub(r"^(/vsi[a-z0-9]+/|[a-z]+\+?[a-z]*://)+", "", name).replace("{", "").replace("}", "")
     places = [name] if inner == name else [inner, *map(str, Path(inner.replace("!", "/")).parents)]
     return [place for place in places if os.path.isfile(place)]

@@ -1,11 +1,11 @@
-"""Pixels at any coordinate, one axis at a time: which neighbours each takes part in, and how much of them.
+"""Resampling at any coordinates, one axis at a time: the neighbours and weights of every new pixel.
 
-    coordinates   0 is the centre of the first pixel, -0.5 its left edge; beyond the edge there is nothing, and the
-                  weights of those neighbours that are there add up to 1, as in Pillow and in torch with antialias=True
-    cubic         Keys' kernel with a = -1/2; stretched by the factor it shrinks without aliasing
-    linear        between the two neighbours
+    coordinates   0 is the centre of the first pixel, -0.5 its left edge. Pixels beyond an edge do not count: the
+                  weights of the other neighbours add up to 1, as in Pillow and in torch with antialias=True
+    cubic         Keys' kernel with a = -1/2; if stretched by the factor, it shrinks without aliasing
+    linear        interpolates between the two neighbours
 
-Taps are a function of a coordinate alone, and are added up in one order: a pixel is the same whatever part is wanted.
+Taps depend on the coordinate only and are summed in a fixed order, so a pixel is the same in every window.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ def linear(distance: np.ndarray) -> np.ndarray:
     return (1 - np.abs(distance)).clip(min=0)
 
 
-REACH: dict[Kernel, int] = {cubic: 2, linear: 1}  # pixels either way, of a kernel that is not stretched
+REACH: dict[Kernel, int] = {cubic: 2, linear: 1}  # pixels on each side, for a kernel that is not stretched
 
 
 def centres(first: int, last: int, length: int, target: int) -> np.ndarray:
-    """Coordinates, along an edge of `length` pixels, of pixels first..last-1 of one that has `target` in its place."""
+    """Coordinates, on an edge of `length` pixels, of the pixels first..last-1 of the same edge with `target` pixels."""
     return (2 * np.arange(first, last) + 1) * length / (2 * target) - 0.5
 
 
 @dataclass(frozen=True)
 class Taps:
-    """index and weight (n, k): item i is the sum of weight[i] * pixels[index[i]]."""
+    """`index` and `weight` (n, k): item i is the sum of weight[i] * pixels[index[i]]."""
 
     index: np.ndarray
     weight: np.ndarray
 
     @classmethod
     def at(cls, coordinates: np.ndarray, length: int, kernel: Kernel = cubic, stretch: float = 1.0) -> Taps:
-        """The taps of coordinates along an edge of `length` pixels."""
+        """The taps of these coordinates on an edge of `length` pixels."""
         reach = REACH[kernel] * stretch
         index = np.floor(coordinates - reach).astype(np.int64)[:, None] + 1 + np.arange(int(np.ceil(2 * reach)))
         weight = kernel((index - coordinates[:, None]) / stretch) * ((0 <= index) & (index < length))
@@ -54,11 +54,11 @@ class Taps:
 
     @property
     def span(self) -> tuple[int, int]:
-        """First and last + 1 of the pixels that take part."""
+        """First pixel used, and last + 1."""
         return int(self.index.min()), int(self.index.max()) + 1
 
     def along(self, pixels: np.ndarray, axis: int, start: int = 0) -> np.ndarray:
-        """`pixels` begin at pixel `start` of the edge."""
+        """Resample along an axis. `pixels` begin at pixel `start` of the edge."""
         shape = [1] * pixels.ndim
         shape[axis] = -1
         total = np.zeros(())
@@ -67,14 +67,14 @@ class Taps:
         return total
 
     def matrix(self, length: int) -> np.ndarray:
-        """The same as a product, float32 (n, length)."""
+        """The taps as a matrix, float32 (n, length)."""
         matrix = np.zeros((len(self.index), length))
         np.add.at(matrix, (np.arange(len(self.index))[:, None], self.index), self.weight)
         return matrix.astype(np.float32)
 
 
 def shrink(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Pixels (B, H, W) at a smaller size, cubic without aliasing, float64."""
+    """Shrink pixels (B, H, W) by cubic resampling without aliasing, in float64."""
     for axis, target in ((1, height), (2, width)):
         length = pixels.shape[axis]
         pixels = Taps.at(centres(0, target, length, target), length, cubic, length / target).along(pixels, axis)

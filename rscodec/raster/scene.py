@@ -38,14 +38,14 @@ class Scene:
 
     @classmethod
     def load(cls, path: str | os.PathLike, bands: tuple[int, ...] | None = None, nodata: float | None = None) -> Scene:
-        """A whole image file. bands (1-based) and nodata as for RasterReader."""
+        """Read a whole image file. `bands` (1-based) and `nodata`: as for RasterReader."""
         with RasterReader(path, bands, nodata) as reader:
             return cls(*reader.read(Window(0, 0, reader.width, reader.height)), reader.metadata)
 
     def save(
         self, path: str | os.PathLike, driver: str | None = None, overwrite: bool = False, **creation_options: Any
     ) -> None:
-        """Write an image file; without a driver the suffix decides (.tif, .png, .jpg, .jp2)."""
+        """Write an image file. Without `driver`, the suffix decides (.tif, .png, .jpg, .jp2)."""
         count, height, width = self.pixels.shape
         shape = width, height, count, str(self.pixels.dtype)
         driver = driver or driver_for(path)
@@ -58,7 +58,7 @@ class Scene:
 
     @property
     def mask(self) -> np.ndarray:
-        """bool (B,H,W): True where a pixel holds a measurement; always True in alpha bands."""
+        """bool (B,H,W): True for measured pixels; always True in alpha bands."""
         mask = np.ones(self.pixels.shape, bool)
         coded = [band for band in range(len(mask)) if band not in alpha_bands(self.metadata)]
         if self.classes is not None and coded:
@@ -67,7 +67,7 @@ class Scene:
 
     @property
     def dataset_mask(self) -> np.ndarray:
-        """bool (H,W): False outside the dataset mask, as far as the scene has one."""
+        """bool (H,W): False outside the dataset mask, if the scene has one."""
         if self.classes is None:
             return np.ones(self.pixels.shape[1:], bool)
         return self.classes[0] != MASKED
@@ -80,7 +80,7 @@ class Scene:
 def assemble(
     pieces: Iterable[tuple[Window, np.ndarray, np.ndarray | None]], window: Window, count: int, dtype: str
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Pixels (B,h,w) and class planes (P,h,w) or None of a window, from those of its pieces."""
+    """Join pieces to the pixels (B,h,w) and the class planes (P,h,w) or None of a window."""
     shape = window.height, window.width
     whole, classes = np.empty((count, *shape), dtype), None
     for piece, pixels, found in pieces:

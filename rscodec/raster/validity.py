@@ -1,15 +1,15 @@
-"""Which pixels hold a measurement, and how the others come back exactly.
+"""Which pixels are measured, and how the others are restored exactly.
 
 Every pixel of a coded band has a class. The codec stores the classes losslessly, fills all but VALID smoothly
 before the network, and restores them after it:
 
-    0 VALID    coded by the network, comes back close to what it was
-    1 NODATA   the nodata value, comes back as this value
-    2 NAN      not a number, comes back as NaN (nodata=NaN included)
-    3 MASKED   outside the dataset mask; its value meant nothing, comes back as nodata or else 0
+    0 VALID    coded by the network; decodes to a similar value
+    1 NODATA   the nodata value; decodes to this value
+    2 NAN      not a number (also nodata=NaN); decodes to NaN
+    3 MASKED   outside the dataset mask, so without meaning; decodes to nodata, or else 0
 
-And one thing must never happen: that a VALID pixel comes back as the nodata value by accident.
-`protect_nodata` moves such a pixel by one step.
+A VALID pixel must never decode to the nodata value by accident. `protect_nodata` moves such a pixel
+by one step.
 """
 
 from __future__ import annotations
@@ -21,18 +21,20 @@ from rscodec.bitstreams.errors import InputError
 
 VALID, NODATA, NAN, MASKED = range(4)
 
-Pixel = np.integer | np.floating  # a value of some pixel type
+Pixel = np.integer | np.floating  # a pixel value of any type
 
-# GDAL takes a float, or a double, that is relatively this close to the nodata value for the nodata value.
+# GDAL treats a float or a double as nodata if its relative difference from the nodata value is at most this.
 FLOAT_TOLERANCE = 4 * 2.0**-23
 NOT_FINITE = (
     "the scene has infinite pixels: replace them with NaN, or with its nodata value; where it has no other, "
-    "encode takes --nodata inf"
+    "encode takes `nodata=inf`"
 )
 
 
 def check_nodata(nodata: float | None, dtype: str) -> None:
-    """Raise InputError for one that no integer pixel can have: GDAL cuts a fraction off and masks what is left."""
+    """Raise InputError for a nodata value that no integer pixel can have. GDAL truncates a fraction and masks the
+    result.
+    """
     if nodata is None or not np.issubdtype(dtype, np.integer):
         return
     if not possible_nodata(nodata, dtype):
@@ -40,12 +42,12 @@ def check_nodata(nodata: float | None, dtype: str) -> None:
     if nodata != int(nodata):
         raise InputError(
             f"nodata {nodata:g} is no {dtype} pixel, and GDAL takes pixels of {int(nodata)} for it: set "
-            f"it to a whole number (gdal_edit.py -a_nodata {int(nodata)} FILE, or --nodata {int(nodata)})"
+            f"it to a whole number (gdal_edit.py -a_nodata {int(nodata)} FILE, or `nodata={int(nodata)}`)"
         )
 
 
 def possible_nodata(nodata: float, dtype: str) -> bool:
-    """Whether GDAL lets a band of this type have it: of integers within their range, fractions too."""
+    """Whether GDAL accepts this nodata value for a band of this type: for integers, any number within their range."""
     return not np.issubdtype(dtype, np.integer) or np.iinfo(dtype).min <= nodata <= np.iinfo(dtype).max
 
 
@@ -64,9 +66,9 @@ def classify(pixels: np.ndarray, nodata: float | None = None, mask: np.ndarray |
 
 
 def protect_nodata(pixels: np.ndarray, classes: np.ndarray | None, nodata: float | None) -> np.ndarray:
-    """Decoded pixels (C,h,w), classes (1,h,w), (C,h,w) or None -> pixels whose invalid ones are exact again.
+    """Decoded pixels (C,h,w), classes (1,h,w), (C,h,w) or None -> pixels with exact invalid pixels.
 
-    Valid pixels that became equal to the nodata value are moved by one step, so that they stay valid.
+    A valid pixel that became equal to the nodata value is moved by one step, so that it stays valid.
     """
     pixels = pixels.copy()
     value = native(nodata, pixels.dtype)
@@ -82,12 +84,14 @@ def protect_nodata(pixels: np.ndarray, classes: np.ndarray | None, nodata: float
 
 
 def same(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """bool, pixel by pixel: equal, or both not a number."""
+    """bool for each pixel: equal, or both NaN."""
     return (a == b) | ((a != a) & (b != b))
 
 
 def native(nodata: float | None, dtype: DTypeLike) -> Pixel | None:
-    """The nodata value as a pixel of this type; None if there is none or it cannot be (-9999 in uint8)."""
+    """The nodata value as a pixel of this type. None if there is none, or if the type cannot hold
+    it (-9999 in uint8).
+    """
     kind: np.dtype = np.dtype(dtype)
     if nodata is None:
         return None
@@ -111,7 +115,7 @@ def _is_nodata(pixels: np.ndarray, nodata: float | None) -> np.ndarray:
 
 
 def _beside(value: Pixel) -> Pixel:
-    """The nearest value that nobody takes for nodata: integers go one step, floats out of tolerance."""
+    """The nearest value that is not nodata: one step for integers, outside the tolerance for floats."""
     kind = value.dtype.type
     if isinstance(value, np.integer):
         return kind(int(value) + (1 if value < np.iinfo(value.dtype).max else -1))

@@ -1,8 +1,8 @@
-"""The one file that writes images.
+"""The only file that writes images.
 
     RasterWriter(path, ...).write(pixels, col, row)                               whatever GDAL can write
 
-A writer works on a temporary file beside its target and renames it at the end (bitstreams/atomic.py).
+The writer fills a temporary file beside the target and renames it at the end (bitstreams/atomic.py).
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from rscodec.raster.validity import native
 
 BLOCK = 512
 PNG_DTYPES, PNG_BANDS = ("uint8", "uint16"), 4
-SIDECARS = (".aux.xml", ".msk", ".ovr")  # what GDAL would read together with the file
+SIDECARS = (".aux.xml", ".msk", ".ovr")  # files that GDAL would read with the image
 
 
 class RasterWriter:
-    """A new image, written window by window. A context manager: at `path` on success, gone on failure.
+    """Writes a new image window by window. Use it as a context manager: after an error there is no file at `path`.
 
-    `shape`: (width, height, bands, dtype).
-    A GeoTIFF is deflated unless `creation_options` say how it is to be compressed.
-    Drivers that cannot write windows (PNG, JPEG, COG, ...) are fed from a temporary GeoTIFF.
+    `shape`: (width, height, bands, dtype). A GeoTIFF is compressed with deflate unless `creation_options` name another
+    compression. For drivers that cannot write windows (PNG, JPEG, COG, ...) the writer makes a temporary GeoTIFF and
+    converts it.
     """
 
     def __init__(
@@ -70,12 +70,12 @@ class RasterWriter:
         return self
 
     def write(self, pixels: np.ndarray, col: int, row: int) -> None:
-        """pixels (B,h,w) to the window whose upper left corner is at (col, row)."""
+        """Write pixels (B,h,w) to the window whose upper left corner is at (col, row)."""
         with self._report_errors():
             self._dataset.write(pixels, window=Window(col, row, pixels.shape[2], pixels.shape[1]))
 
     def write_mask(self, mask: np.ndarray, col: int, row: int) -> None:
-        """mask (h,w), nonzero where valid, to the dataset mask."""
+        """Write mask (h,w), nonzero for valid pixels, to the dataset mask."""
         with self._report_errors():
             self._dataset.write_mask(mask != 0, window=Window(col, row, mask.shape[1], mask.shape[0]))
 
@@ -83,21 +83,20 @@ class RasterWriter:
         self._stack.__exit__(*exception)
 
     def _check_driver(self) -> None:
-        """Raise OutputError where it is plain already that the format cannot hold the image."""
+        """Raise OutputError if the format cannot hold the image."""
         with rasterio.Env() as environment:
             if self._driver not in environment.drivers():
                 raise OutputError(f"cannot write {self.path}: GDAL has no driver {self._driver}")
         count, dtype = self._count, self._dtype
         problem = None
         if self._driver == "PNG" and dtype not in PNG_DTYPES:
-            problem = f"holds {' or '.join(PNG_DTYPES)}, not {dtype}: write a GeoTIFF (.tif)"
+            problem = f"holds {' or '.join(PNG_DTYPES)}, not {dtype}: write a .tif"
         elif self._driver == "PNG" and count > PNG_BANDS:
-            problem = f"has at most {PNG_BANDS} bands, not {count}: choose with --bands 1-3, or write a GeoTIFF (.tif)"
+            problem = f"has at most {PNG_BANDS} bands, not {count}: choose three with `bands`, or write a .tif"
         elif self._driver == "PNG" and count in (2, 4) and count - 1 not in alpha_bands(self._metadata):
-            fewer = "1-3" if count == 4 else "1"
+            fewer = "three" if count == 4 else "one"
             problem = (
-                f"would take band {count} for alpha, which it is not: choose with --bands {fewer}, "
-                "or write a GeoTIFF (.tif)"
+                f"would take band {count} for alpha, which it is not: choose {fewer} with `bands`, or write a .tif"
             )
         if problem:
             raise OutputError(f"cannot write {self.path}: a PNG {problem}")
@@ -119,14 +118,16 @@ class RasterWriter:
         return rasterio.open(self._pixels_path, "w", driver="GTiff", **options)
 
     def _compression(self) -> dict:
-        """Lossless, readable for every GDAL, and at a level that costs little time."""
+        """Options of a lossless compression that every GDAL reads, at a fast level."""
         if "compress" in self._options:
             return {}
         integer = np.issubdtype(self._dtype, np.integer)
         return {"compress": "deflate", "zlevel": 1, "predictor": 2 if integer else 3}
 
     def _blocks(self) -> dict:
-        """Blocks of BLOCK pixels, as tiles have by default; in a scene that the cache can hold, blocks that fit it."""
+        """Options for blocks of BLOCK pixels, the default tile size. In a scene that fits the cache, blocks fit the
+        scene.
+        """
         width, height = self._width, self._height
         if width * height * self._count * np.dtype(self._dtype).itemsize > CACHE_BYTES // 2:
             width, height = min(width, BLOCK), min(height, BLOCK)
@@ -142,7 +143,7 @@ class RasterWriter:
         return self._temporary.with_name(self._temporary.name + suffix)
 
     def _finish(self, kind: object, error: object, trace: object) -> None:
-        """Close, and on success finish the temporary file, which AtomicPath then renames."""
+        """Close. On success, finish the temporary file, which AtomicPath then renames."""
         if kind is not None:
             self._dataset.close()
             return
@@ -156,7 +157,7 @@ class RasterWriter:
                 raise OutputError(f"cannot write {self.path}: not all of it reached the disk, which may be full")
 
     def _complete(self) -> bool:
-        """Whether every block is in the file: GDAL keeps silent about a disk that is full when it closes a TIFF."""
+        """Whether the file contains every block: GDAL reports no error if the disk is full when it closes a TIFF."""
         size = self._temporary.stat().st_size
         sparse = "sparse_ok" in self._options
         try:
@@ -179,9 +180,9 @@ class RasterWriter:
 
     @contextmanager
     def _report_errors(self) -> Iterator[None]:
-        """Turn what GDAL raises into an OutputError, and what it says of creation options that it does not know.
+        """Turn GDAL's errors and its warnings about unknown creation options into OutputError.
 
-        It tells of a full disk in many ways, none of which names it.
+        GDAL reports a full disk in many ways, but never by name.
         """
         complaints = OptionComplaints()
         try:
@@ -191,9 +192,9 @@ class RasterWriter:
             self._output.check_space()
             raise OutputError(f"cannot write {self.path}: {cause(error)}") from error
         if complaints.found:
-            raise OutputError(f"cannot write {self.path}: {complaints.found[0]}; see --co")
+            raise OutputError(f"cannot write {self.path}: {complaints.found[0]}; see `creation_options`")
 
 
 def _fitting(edge: int) -> int:
-    """The edge of blocks, a multiple of 16: as few as blocks of BLOCK would be, and no larger than they need to be."""
+    """The edge of blocks, a multiple of 16: the smallest that needs no more blocks than an edge of BLOCK."""
     return -(-edge // (16 * -(-edge // BLOCK))) * 16

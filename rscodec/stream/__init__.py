@@ -1,4 +1,4 @@
-"""A scene to a stream and back: tiles, radiometry, validity, error bounds, previews, checks.
+"""Encodes scenes to streams and decodes them: tiles, radiometry, error bounds, previews, checks.
 
 May import: bitstreams, raster, codec, models. Read first: `encoder.py`, then `decoder.py`.
 """

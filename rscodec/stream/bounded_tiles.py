@@ -1,4 +1,6 @@
-"""The tiles of a stream that promises a largest error: each by itself, its residual on what its own latents give."""
+"""Decodes the tiles of a stream that guarantees a largest error. Each tile is decoded alone: its residual is added to
+the pixels that its own latents give.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +19,11 @@ from rscodec.stream.radiometry import Radiometry
 from rscodec.stream.tile_cache import Tile, TileCache
 from rscodec.stream.tile_payload import valid_pixels
 
-BOUNDED_BYTES = 2**26  # of tiles within a bound, at most: windows of a few rows come back to them
+BOUNDED_BYTES = 2**26  # cached tiles, at most: several windows of a few rows need the same tile
 
 
 class BoundedTiles:
-    """Coded bands of tiles, within the bound."""
+    """The coded bands of tiles, within the bound."""
 
     def __init__(self, reader: StreamReader, codec: TileCodec, radiometry: Radiometry, bound: Bound):
         self._reader, self._codec, self._radiometry, self._bound = reader, codec, radiometry, bound
@@ -29,7 +31,7 @@ class BoundedTiles:
         self.cache: TileCache[np.ndarray] = TileCache(BOUNDED_BYTES, lambda pixels: pixels.nbytes)
 
     def each(self, grid: Grid, tiles: dict[Tile, np.ndarray]) -> list[np.ndarray | BitstreamError]:
-        """The coded bands (C, h, w) of tiles with these latents, from memory or decoded now, or what is wrong."""
+        """The coded bands (C, h, w) of tiles with these latents, from the cache or decoded now, or the tile's error."""
         missing = [tile for tile in tiles if tile not in self.cache]
         decoded = side_by_side(
             lambda tile: self._decoded(tile, grid.tile(*tile), tiles[tile]), missing, self._codec.parallel
@@ -54,7 +56,7 @@ class BoundedTiles:
                 raise SymbolsDamaged("the pixels are not those that were encoded")
         except SymbolsDamaged as problem:
             advice = "fetch the stream again"
-            if header.arithmetic == "integer-1":  # whose weights_hash says nothing of the synthesis
+            if header.arithmetic == "integer-1":  # its weights_hash does not cover the synthesis
                 advice = "these may be other weights: check them, then fetch the stream again"
             return TileDamaged(f"tile ({row}, {col}): {problem}; {advice}", (row, col, RESIDUAL))
         except BitstreamError as problem:
@@ -62,7 +64,7 @@ class BoundedTiles:
         return pixels
 
     def with_residual(self, row: int, col: int, tile: Window, latents: np.ndarray, residual: bytes) -> tuple:
-        """The coded bands of a tile, and the checksum of what its residual makes of them."""
+        """The coded bands of a tile after its residual is added, and their checksum."""
         classes = self._lossless.tile(row, col)[0] if self._radiometry.plane_count else None
         valid = valid_pixels(classes, (tile.height, tile.width), len(self._radiometry.coded))
         base = unrounded_base(self._codec, self._radiometry, latents, self._reader.header.quality, tile)

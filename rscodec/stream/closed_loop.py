@@ -1,11 +1,13 @@
-"""What the decoder will show of a tile, looked at by the encoder; and better latents where few pixels are valid.
+"""Computes in the encoder what the decoder will make of a tile, and improves the latents of tiles with few valid
+pixels.
 
     channels --analyse--> y --encode--> latents --synthesise, with those of the neighbours--> shown
         ^                                                                                       |
-        '------------------- + what valid pixels lack, continued over the others <--------------'
+        '------------------- + error of the valid pixels, continued over the others <--------------'
 
-A few valid pixels in a tile are worth no bits, so rounding leaves them any error. But what lies around them is free:
-each round of the loop asks for more of what was lacking, and the best round counts.
+Rounding of latents can leave a large error in a few valid pixels of a tile, because their share of the tile's error is
+small. The invalid pixels around them may have any value: each round of the loop adds the remaining error of the valid
+pixels to the input, and the best round is kept.
 """
 
 from __future__ import annotations
@@ -19,18 +21,18 @@ from rscodec.raster.fill import fill_invalid
 from rscodec.stream.radiometry import Radiometry
 
 ROUNDS = 12
-PATIENCE = 3  # rounds without gain, after which no more are made
-CLOSE = 1 / 255  # of the network's 1.0: an error that is left alone
+PATIENCE = 3  # rounds without gain before the loop stops
+CLOSE = 1 / 255  # an error below this fraction of the network's 1.0 is accepted
 
-Coded = list[tuple[bytes, np.ndarray]]  # payload and latents of each group of a tile
+Coded = list[tuple[bytes, np.ndarray]]  # payload and latents for each group of a tile
 
 
 @dataclass(frozen=True)
 class TileView:
-    """A tile and what is around it.
+    """A tile and its surroundings.
 
-    channels (G,3,H,W): what the network sees, `place` in it is the tile. latents (G,h,w,N): those of the neighbours
-    that the decoder will have, nearly; `own` in them are the tile's.
+    `channels` (G,3,H,W): the input of the network; the tile is at `place` in it. `latents` (G,h,w,N): approximately the
+    latents that the decoder will have; those of the tile are at `own`.
     """
 
     codec: TileCodec
@@ -46,14 +48,14 @@ class TileView:
         return self.channels[..., rows, cols]
 
     def shown(self, coded: Coded) -> np.ndarray:
-        """Network channels (G,3,h,w) that the decoder will make of the tile."""
+        """The network channels (G,3,h,w) of the tile that the decoder will compute."""
         latents, (rows, cols) = self.latents.copy(), self.own
         latents[:, rows, cols] = np.stack([values for _, values in coded])
         height, width = self.wanted.shape[2:]
         return self.codec.synthesise(latents, self.quality, self.own)[..., :height, :width]
 
     def coded(self, channels: np.ndarray) -> Coded:
-        """The tile with other channels."""
+        """Encode the tile with other channels."""
         top, left = (part.start // self.codec.stride for part in self.place)
         rows, cols = (part.stop - part.start for part in self.own)
         y = analyse(self.codec, channels, self.quality)
@@ -67,7 +69,7 @@ def analyse(codec: TileCodec, channels: np.ndarray, quality: float) -> np.ndarra
 
 
 def closer(view: TileView, coded: Coded, valid: np.ndarray, radiometry: Radiometry) -> Coded:
-    """Like `coded`, with the largest error of valid pixels (1,h,w) or (C,h,w) as small as a few rounds can make it."""
+    """Like `coded`, with a smaller largest error of the valid pixels (1,h,w) or (C,h,w), after a few rounds."""
     rows, cols = view.place
     asked, wanted, best, least, stale = view.channels.copy(), view.wanted, coded, np.inf, 0
     bands = radiometry.unrounded(wanted.astype(np.float64))

@@ -1,4 +1,4 @@
-"""Damaged tiles: they stop a decoder, or it goes on and remembers them."""
+"""Damaged tiles: the decoder stops at the first one, or records them and continues."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from rscodec.stream.geometry import Grid
 
 
 class Damage:
-    """`bad`: (row, col, group) of each damaged tile met so far, and why; with `on_error="stop"` the first one stops."""
+    """`bad`: (row, col, group) of each damaged tile found so far, and the reason. With `on_error="stop"` the first one
+    raises.
+    """
 
     def __init__(self, grid: Grid, on_error: str):
         self._grid, self._on_error = grid, on_error
@@ -27,7 +29,7 @@ class Damage:
         return {tile[:2] for tile in self.bad}
 
     def area(self, window: Window) -> np.ndarray:
-        """bool (h, w): where the pixels of a window belong to bad tiles."""
+        """bool (h, w): True for pixels of a window that belong to bad tiles."""
         damaged = np.zeros((window.height, window.width), bool)
         for tile in self.tiles:
             part = self._grid.tile(*tile).overlap(window)
@@ -37,5 +39,5 @@ class Damage:
 
 
 def as_tile(problem: BitstreamError, tile: tuple[int, int], group: int | str = 0) -> TileDamaged:
-    """A problem met in a tile, as its own."""
+    """Turn a problem in a tile into a TileDamaged that names the tile."""
     return problem if isinstance(problem, TileDamaged) else TileDamaged(f"tile {tile}: {problem}", (*tile, group))

@@ -1,12 +1,12 @@
-"""A stream into pixels, window by window.
+"""Decodes a stream to pixels, window by window.
 
     TileReader --latents of the tiles that a window touches, and a halo around it-->
-      parts of the window, side by side: codec.synthesise --> network channels --radiometry.inverse--> pixels
-      planes: nodata, NaN, masks and lossless bands come back exactly
-      a tile's group whose latents are all 0 is mid grey, whatever the network would make of them
-      with a largest error: BoundedTiles instead, each tile by itself
+      parts of the window, in parallel: codec.synthesise --> network channels --radiometry.inverse--> pixels
+      planes: nodata, NaN, masks and lossless bands are restored exactly
+      a group of a tile whose latents are all 0 is mid grey, without the network
+      in a stream with a largest error, BoundedTiles decodes each tile alone
 
-Every pixel is computed from the same latents whatever window asks for it, so there are no seams.
+Every pixel is computed from the same latents in every window, so there are no seams.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ PART = 512  # pixels
 
 
 class SceneDecoder:
-    """Decodes windows of one stream with one codec. `tiles` reads its latents.
+    """Decodes windows of one stream with one codec. `tiles` reads the latents.
 
-    With `on_error="nodata"` a damaged tile becomes nodata (NaN or 0 where the scene has no nodata value) and is listed
-    in `bad`; with "stop" it raises TileDamaged. Pixels of other tiles within a halo of a bad one lack its latents: they
-    may be a few levels off.
+    With `on_error="nodata"`, a damaged tile becomes nodata (NaN or 0 if the scene has no nodata value) and is listed
+    in `bad`; with "stop", it raises TileDamaged. Pixels of other tiles within the halo of a bad tile are computed
+    without its latents and may be wrong by a few levels.
     """
 
     def __init__(self, reader: StreamReader, codec: TileCodec, on_error: str = "stop"):
@@ -71,17 +71,18 @@ class SceneDecoder:
         return self._damage.bad
 
     def windows(self) -> list[Window]:
-        """The scene in the pieces in which it is best decoded: row by row of tiles."""
+        """The pieces in which the whole scene is decoded fastest, one row of tiles after the other."""
         return self.pieces(self.grid.scene)
 
     def pieces(self, window: Window) -> list[Window]:
-        """A window in such pieces."""
+        """The pieces of a window."""
         return self.grid.pieces(window, max(BLOCK_TILES, TILES_PER_THREAD * threads_now()))
 
     def read(self, window: Window) -> tuple[np.ndarray, np.ndarray | None]:
-        """Pixels (B, h, w) of a window, and class planes (P, h, w) where the scene has them.
+        """Pixels (B, h, w) of a window, and class planes (P, h, w) if the scene has them.
 
-        Of several damages the error names the first that blocks of tiles in turn would meet, for any number of threads.
+        If several tiles are damaged, the error names the one that a block by block decode meets first, so it does not
+        depend on the number of threads.
         """
         window.check_inside(self.grid.scene)
         try:
@@ -105,7 +106,7 @@ class SceneDecoder:
         return self.radiometry.merge(coded, exact), classes
 
     def prefetch(self, window: Window) -> None:
-        """Say that a window comes next, so that a remote source can read all of it at once."""
+        """Announce the next window, so that a remote source can read all of it at once."""
         header, under = self.reader.header, self._tiles_under(window)
         tiles = under if self.bounded else self.grid.touching(self._region(window))
         sides: list[str | None] = [None] * header.planes + [RESIDUAL] * header.bounded
@@ -114,15 +115,15 @@ class SceneDecoder:
         self.reader.prefetch(entries)
 
     def planes(self, window: Window) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
-        """Class planes, lossless bands, and where they are unreadable (bool), for a window."""
+        """The class planes and lossless bands of a window, and a bool array that is True where they are unreadable."""
         return self._lossless.read(window, self._damage.note)
 
     def damage(self, window: Window) -> np.ndarray:
-        """Where the pixels of a window belong to tiles whose latents are bad."""
+        """bool (h, w): True for pixels of a window whose tiles have damaged latents."""
         return self._damage.area(window)
 
     def blank(self) -> Pixel | float:
-        """What a pixel of a damaged tile becomes."""
+        """The value of pixels of a damaged tile."""
         dtype = np.dtype(self.radiometry.dtype)
         value = native(self.nodata, dtype)
         if value is not None:
@@ -130,7 +131,7 @@ class SceneDecoder:
         return np.nan if np.issubdtype(dtype, np.floating) else 0
 
     def _coded(self, window: Window) -> np.ndarray:
-        """The coded bands of a window, before anything invalid is put back."""
+        """The coded bands of a window, before invalid pixels are restored."""
         if self.bounded and self.radiometry.groups:
             return self._within_bound(self.bounded, window)
         shape = len(self.radiometry.coded), window.height, window.width
@@ -146,7 +147,7 @@ class SceneDecoder:
         return pixels
 
     def _parts(self, window: Window) -> list[Window]:
-        """What of a window is synthesised at once: whole tiles, about PART pixels wide, or all of a small window."""
+        """The parts of a window, one task each: whole tiles, at least PART pixels wide, or all of a small window."""
         edge = self.grid.edge * -(-PART // self.grid.edge)
         if window.width <= edge and window.height <= edge:
             return [window]
@@ -155,7 +156,7 @@ class SceneDecoder:
         return [Window(col, row, edge, edge).overlap(window) for row in rows for col in cols]
 
     def _drawn(self, part: Window, tiles: dict[Tile, Latents]) -> np.ndarray:
-        """The coded bands of a part of a window, of the latents of the tiles around it."""
+        """The coded bands of a part of a window, from the latents of the tiles around it."""
         own, region = self.grid.to_latents(part), self._region(part)
         pixels = self.grid.to_pixels(own)
         rows, cols = part.within(pixels)
@@ -200,7 +201,7 @@ class SceneDecoder:
         return pixels
 
     def _check_empty(self, window: Window, classes: np.ndarray | None) -> None:
-        """A tile without latents has no valid pixel (SPEC.md, "Tile index"), or it is bad."""
+        """Report tiles that have no latents but valid pixels: such a tile is damaged (SPEC.md, "Tile index")."""
         if not self.radiometry.groups:
             return
         for tile in self._tiles_under(window):
@@ -208,14 +209,14 @@ class SceneDecoder:
                 self.check_absent(tile, window, classes)
 
     def check_absent(self, tile: tuple[int, int], window: Window, classes: np.ndarray | None) -> None:
-        """One tile without latents, part of a window with these classes."""
+        """Check one tile without latents in a window with these classes."""
         rows, cols = self.grid.tile(*tile).overlap(window).within(window)
         if tile not in self._damage.tiles and (classes is None or (classes[:, rows, cols] == VALID).any()):
             words = "nothing says what its valid pixels are; the stream is not one that rscodec writes"
             self._damage.note(TileDamaged(f"tile {tile}: {words}", (*tile, 0)))
 
     def _region(self, window: Window) -> Window:
-        """The latents that the pixels of a window are made of."""
+        """The latents that the pixels of a window depend on."""
         return self.grid.to_latents(window).grown(self.codec.halo, self.grid.latent_scene)
 
     def _tiles_under(self, window: Window) -> list[tuple[int, int]]:

@@ -1,8 +1,9 @@
-"""One scene by many workers: each encodes some blocks of tiles, and the stream is the one that a single process writes.
+"""Encodes one scene with several workers. Each encodes some blocks of tiles; the stream is identical to that of a
+single process.
 
     SceneEncoder (here: statistics, quality) --Part--> workers, each with the file open --> tiles, in order --> here
 
-The workers must find the scene, and the weights if they are not those that ship, under the same path.
+Workers must find the scene under the same path, and also the weights, unless they are the packaged ones.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ from rscodec.stream.radiometry import Radiometry
 from rscodec.stream.settings import EncodeSettings
 from rscodec.stream.tile_payload import BLOCK_TILES
 
-PART_BLOCKS = 4  # blocks a task: seconds of work for a fraction of a second of opening and sending
-LEAD = 64  # tasks ahead of the writer: their payloads wait in memory
+PART_BLOCKS = 4  # blocks for each task: seconds of work, against a fraction of a second of overhead
+LEAD = 64  # tasks ahead of the writer; their payloads wait in memory
 
 
 @dataclass(frozen=True)
 class Part:
-    """Blocks `first` to `last` (exclusive) of a scene, and all that their tiles depend on."""
+    """The blocks `first` to `last` (exclusive) of a scene, and everything that their tiles depend on."""
 
     scene: str
     bands: tuple[int, ...] | None
@@ -41,7 +42,7 @@ class Part:
 
 
 def spread_tiles(executor: Executor, encoder: SceneEncoder, whole: Part) -> Generator[tuple, None, None]:
-    """What SceneEncoder.tiles yields, made by workers."""
+    """The tiles that SceneEncoder.tiles yields, made by workers."""
     blocks = encoder.grid.rows * -(-encoder.grid.cols // BLOCK_TILES)
     starts = range(0, blocks, PART_BLOCKS)
     parts = (replace(whole, first=first, last=min(first + PART_BLOCKS, blocks)) for first in starts)
@@ -50,7 +51,7 @@ def spread_tiles(executor: Executor, encoder: SceneEncoder, whole: Part) -> Gene
 
 
 def encode_part(part: Part) -> list[tuple]:
-    """The tiles of a part, in a worker."""
+    """Encode the tiles of a part, in a worker."""
     with turn(threads=1), open_source(part.scene, part.bands, part.nodata) as source:
         settings = part.settings
         codec = codec_for_encoding(settings.model, settings.weights, settings.device)

@@ -1,10 +1,10 @@
-"""A scene into a stream.
+"""Encodes a scene to a stream.
 
     source --all windows--> Statistics --> Radiometry, header
     source --blocks of tiles--> TileEncoder --> planes, payloads and residual of each tile --> StreamWriter
 
-Bounded memory: a few blocks of tiles are held, never the scene. Reading runs ahead in a thread; blocks are encoded side
-by side, and the bytes do not depend on how many.
+Memory holds a few blocks of tiles, never the whole scene. A thread reads ahead. Blocks are encoded in parallel; the
+bytes do not depend on the number of threads.
 """
 
 from __future__ import annotations
@@ -36,12 +36,11 @@ from rscodec.stream.tile_payload import BLOCK_TILES
 
 
 class SceneEncoder:
-    """Encodes one source with one codec. What depends on the scene alone is found out once, at construction.
+    """Encodes one source with one codec. Properties of the scene are computed once, in the constructor.
 
-    `radiometry`: that of the scene of which the source is a part, instead of its own.
-    `peak`: what the PSNR of the scene refers to, where its statistics were needed.
-    `max_error`: the most by which a valid pixel may be off. `effort`: as in rscodec.networks.effort. `balance`: an
-    error counts by how much its band varies.
+    `radiometry`: the radiometry of the whole scene, if the source is a part of it. `peak`: the peak of the scene's
+    PSNR, if its statistics were computed. `max_error`: the largest error of a valid pixel. `effort`: as in
+    rscodec.networks.effort. `balance`: weight errors by the variation of their band.
     """
 
     peak: float | None = None
@@ -59,7 +58,7 @@ class SceneEncoder:
         self.source, self.codec, self.max_error, self.effort = source, codec, max_error, effort
         self.grid = Grid(source.width, source.height, tile, codec.stride)
         self.radiometry = radiometry or Radiometry(source.dtype, source.count, source.exact_bands)
-        self.header(QUALITY_MIN).pack()  # what no stream can hold is refused before the scene is read
+        self.header(QUALITY_MIN).pack()  # refuses a scene that no stream can hold before reading it
         check_metadata(source.metadata, source.count)
         self.radiometry = radiometry or self._radiometry(balance)
         self.bound: Bound | None = None
@@ -79,7 +78,9 @@ class SceneEncoder:
         return statistics.radiometry(source.count, source.exact_bands, balance=balance)
 
     def radiometry_at(self, quality: float) -> Radiometry:
-        """That of a stream of this quality; where there is one rate only, quality has no say in it."""
+        """The radiometry of a stream of this quality. It does not depend on the quality if the
+        codec has a single rate.
+        """
         return self.radiometry.at(QUALITY_MIN if self.codec.fixed_rate else quality)
 
     def header(self, quality: float) -> Header:
@@ -106,9 +107,9 @@ class SceneEncoder:
         progress: Progress | None = None,
         tiles: Generator[tuple, None, None] | None = None,
     ) -> None:
-        """Encode to a path or a binary file. `progress` is told (tiles done, tiles in all).
+        """Encode to a path or a binary file. `progress` is called with (tiles done, all tiles).
 
-        `tiles`: what tiles(quality) yields, if others make it.
+        `tiles`: the results of tiles(quality), if workers make them.
         """
         radiometry = section_of(self.radiometry_at(quality))
         done, total = 0, self.grid.rows * self.grid.cols
@@ -122,7 +123,9 @@ class SceneEncoder:
                     progress(done, total)
 
     def tiles(self, quality: float, blocks: Iterable[Window] | None = None) -> Generator[tuple, None, None]:
-        """(row, col, planes, groups, residual) of every tile, or of those of some blocks, for StreamWriter.add."""
+        """Yield (row, col, planes, groups, residual) of every tile, or of the tiles of some blocks, for
+        StreamWriter.add.
+        """
         radiometry = self.radiometry_at(quality)
         encoder = TileEncoder(self.codec, self.grid, radiometry, quality, self.bound, self.effort)
         parallel = self.codec.parallel and self.effort < FIRST_SEARCH
@@ -141,11 +144,11 @@ class SceneEncoder:
 def encoder_for(
     source: PixelSource, settings: EncodeSettings, codec: TileCodec, radiometry: Radiometry | None = None
 ) -> SceneEncoder:
-    """The encoder of a source with these settings and their codec; `radiometry` as for SceneEncoder."""
+    """The encoder of a source with these settings and this codec. `radiometry`: as for SceneEncoder."""
     if codec.fixed_rate and settings.has_target:
-        raise InputError(f"a checkpoint of {codec.model} has one rate; leave --bpp and --psnr away")
+        raise InputError(f"a checkpoint of {codec.model} has one rate; omit `bpp` and `psnr`")
     if settings.max_error is not None and not codec.portable:
-        raise InputError(f"--max-error needs a model that is the same on every machine, which {codec.model} is not")
+        raise InputError(f"`max_error` needs a model that is the same on every machine, which {codec.model} is not")
     if settings.effort > codec.most_effort:
-        raise InputError(f"--effort {settings.effort}: {codec.model} knows no effort; leave it away")
+        raise InputError(f"`effort={settings.effort}`: {codec.model} knows no effort; omit it")
     return SceneEncoder(source, codec, settings.tile, radiometry, settings.max_error, settings.effort, settings.balance)

@@ -1,11 +1,12 @@
-"""The promise of a largest error E: what a tile's base lacks is coded as integers, and the base is integers too.
+"""Guarantees a largest error E: the decoded tile (its base) becomes integers, and its difference from the original is
+coded as integers.
 
     integers: unit 1, reach E          floats: unit E / 32, reach 31; half a unit for rounding, half for the float
     original / unit, rounded --> wanted
     unrounded base / unit + nudge, floor --> base --residual.py--> decoded, |decoded - wanted| <= reach --> pixels
 
-Machines compute the unrounded base a little differently. The encoder chooses the nudge of each band so that no value
-comes near to where `floor` jumps; so the integers, and with them the pixels, are the same on every machine.
+Machines differ slightly in the unrounded base. The encoder chooses the nudge of each band so that no value is close to
+a jump of `floor`. So the integers, and with them the pixels, are the same on every machine.
 """
 
 from __future__ import annotations
@@ -23,20 +24,22 @@ from rscodec.stream.radiometry import Radiometry
 from rscodec.stream.residual import Range, decode_residual, encode_residual
 
 REACH_OF_FLOATS = 31
-UNITS = 2**30  # a float is at most this many units either way
+UNITS = 2**30  # the largest absolute value of a float, in units
 NUDGES = 256
-REAL_ERROR = 2.0**-50  # of a float64 after the few operations between network and units, relative
+REAL_ERROR = 2.0**-50  # relative error of a float64 after the few operations between network and units
 
 
 class Bound:
-    """`largest`: E, in units of the scene. `scale`: what the network's 1.0 is in them. `nodata`: of the scene."""
+    """`largest`: E, in units of the scene. `scale`: the network's 1.0 in these units. `nodata`: the nodata value of the
+    scene.
+    """
 
     def __init__(self, largest: float, dtype: str, scale: float, nodata: float | None):
         self.dtype, self.scale = np.dtype(dtype), scale
         self.integer = np.issubdtype(self.dtype, np.integer)
         if not (self.integer or largest >= MIN_FLOAT_BOUND):
             raise InputError(
-                f"--max-error {largest:g}: floats cannot be kept exactly; give a number above 0, "
+                f"`max_error={largest:g}`: floats cannot be kept exactly; give a number above 0, "
                 f"{MIN_FLOAT_BOUND:.0g} at least"
             )
         self.largest = float(min(int(largest), MAX_INTEGER_BOUND)) if self.integer else largest
@@ -46,61 +49,63 @@ class Bound:
         self.legal = self._legal()
 
     def encode(self, unrounded: np.ndarray, original: np.ndarray, valid: np.ndarray) -> tuple[bytes, int]:
-        """Base (C,h,w) float64, original -> payload, empty where the base will do, and its crc_decoded."""
-        wanted, nudges = self._wanted(original, valid), self._nudges(unrounded)
-        base = self._base(unrounded, nudges)
+        """Base (C,h,w) float64 and original -> payload and its crc_decoded. The payload is empty if the base is close
+        enough.
+        """
+        wanted, nudges = self._wanted(original, valid), self.nudges(unrounded)
+        base = self.base(unrounded, nudges)
         if not nudges.any() and self._keeps(base, original, valid) and not self._in_gap(base, valid).any():
             return b"", _crc(base, valid)
         below = valid & (original < self.nodata) if self.legal.gap else np.zeros_like(valid)
         coded, decoded = encode_residual(np.where(valid, wanted, base), base, valid, below, self.reach, self.legal)
         if not self._keeps(decoded, original, valid):
             raise InputError(
-                f"--max-error {self.largest:g} is too fine for pixels of {self.dtype} as large as "
+                f"`max_error={self.largest:g}` is too fine for pixels of {self.dtype} as large as "
                 f"{np.abs(original[valid]).max():g}; give a larger one"
             )
         return nudges.tobytes() + coded, _crc(decoded, valid)
 
     def decode(self, payload: bytes, unrounded: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, int]:
-        """-> pixels (C,h,w) and crc_decoded."""
+        """Payload and base -> pixels (C,h,w) and crc_decoded."""
         nudges = np.frombuffer(payload[: len(unrounded)], np.uint8)
         if not payload:
-            base = self._base(unrounded, np.zeros(len(unrounded)))
+            base = self.base(unrounded, np.zeros(len(unrounded)))
             return self._pixels(base), _crc(base, valid)
-        base = self._base(unrounded, np.resize(nudges, len(unrounded)))
+        base = self.base(unrounded, np.resize(nudges, len(unrounded)))
         decoded = decode_residual(payload[len(unrounded) :], base, valid, self.reach, self.legal)
         return self._pixels(decoded), _crc(decoded, valid)
 
-    def _base(self, unrounded: np.ndarray, nudges: np.ndarray) -> np.ndarray:
+    def base(self, unrounded: np.ndarray, nudges: np.ndarray) -> np.ndarray:
         base = np.floor(unrounded / self.unit + 0.5 + nudges.reshape(-1, 1, 1) / NUDGES)
         return np.clip(base, self.legal.low, self.legal.high).astype(np.int64)
 
-    def _nudges(self, unrounded: np.ndarray) -> np.ndarray:
-        """For each band the first nudge with which no value is ambiguous."""
+    def nudges(self, unrounded: np.ndarray) -> np.ndarray:
+        """For each band, the first nudge for which no value is ambiguous."""
         chosen = []
         for band in unrounded / self.unit + 0.5:
             doubt = SYNTHESIS_TOLERANCE * self.scale / self.unit + REAL_ERROR * np.abs(band).max()
-            places = (band - np.floor(band)) * NUDGES  # from 0 to NUDGES: where a nudge would make it a whole number
+            places = (band - np.floor(band)) * NUDGES  # the nudges, 0 to NUDGES, that would reach the next integer
             nearest = np.rint(places)
             doubtful = nearest[np.abs(places - nearest) <= NUDGES * doubt].astype(np.int64)
             free = np.setdiff1d(np.arange(NUDGES), -doubtful % NUDGES)
             if not len(free):
                 raise InputError(
-                    f"--max-error {self.largest:g} is too fine: what machines make of a tile before it is "
+                    f"`max_error={self.largest:g}` is too fine: what machines make of a tile before it is "
                     f"rounded may differ by {doubt * self.unit:.1g}, and some of its {band.size} pixels "
-                    "could be rounded another way; give a larger one, or a smaller --tile"
+                    "could be rounded another way; give a larger one, or a smaller `tile`"
                 )
             chosen.append(free[0])
         return np.array(chosen, np.uint8)
 
     def _wanted(self, original: np.ndarray, valid: np.ndarray) -> np.ndarray:
-        """Pixels in units."""
+        """Pixels as integers, in units."""
         if self.integer:
             return original.astype(np.int64)
         with np.errstate(over="ignore"):
             units = np.rint(np.where(valid, original, 0).astype(np.float64) / self.unit)
         if np.abs(units).max() >= UNITS:
             raise InputError(
-                f"--max-error {self.largest:g} is too fine for pixels as large as "
+                f"`max_error={self.largest:g}` is too fine for pixels as large as "
                 f"{np.abs(original[valid]).max():g}; give a larger one"
             )
         return units.astype(np.int64)
@@ -119,10 +124,10 @@ class Bound:
         return (values if self.integer else values * self.unit).astype(self.dtype)
 
     def _legal(self) -> Range:
-        """The range of the type, and in it the values that would be taken for nodata."""
+        """The range of the type, and the values in it that would be read as nodata."""
         low, high = (np.iinfo(self.dtype).min, np.iinfo(self.dtype).max) if self.integer else (-UNITS, UNITS)
         value = self.nodata
-        if value is None or not abs(float(value)) / self.unit < 2 * UNITS:  # not finite, or far outside
+        if value is None or not abs(float(value)) / self.unit < 2 * UNITS:  # not finite, or far outside the range
             return Range(low, high)
         margin = 0.0 if self.integer else FLOAT_TOLERANCE * abs(float(value))
         first = int(np.floor((float(value) - margin) / self.unit))
@@ -135,14 +140,14 @@ class Bound:
 
 
 def _crc(decoded: np.ndarray, valid: np.ndarray) -> int:
-    """Over the valid values, little-endian, the others being 0."""
+    """CRC-32 of the values as little-endian numbers, with 0 in place of invalid ones."""
     return zlib.crc32(np.where(valid, decoded, 0).astype("<i4").tobytes())
 
 
 def unrounded_base(
     codec: TileCodec, radiometry: Radiometry, latents: np.ndarray, quality: float, tile: Window
 ) -> np.ndarray:
-    """Latents (G,h,w,N) of a tile -> its coded bands (C,h,w) float64. Its neighbours have no part in it."""
+    """Latents (G,h,w,N) of a tile -> its coded bands (C,h,w) float64. They do not depend on neighbouring tiles."""
     channels = np.full((len(latents), 3, tile.height, tile.width), 0.5)
     busy = latents.any((1, 2, 3))
     if busy.any():

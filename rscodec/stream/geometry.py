@@ -1,4 +1,4 @@
-"""Where tiles lie: in pixels, in latents, and which of them a window of pixels needs.
+"""Positions of tiles in pixels and latents, and the tiles that a window of pixels needs.
 
 pixels   0 ......... 512 ......... 1024 ... width        tile (row, col) starts at pixel (512 row, 512 col)
 latents  0 ......... 32 .......... 64 .... ceil(width / 16)
@@ -15,7 +15,7 @@ from rscodec.stream.tile_payload import BLOCK_TILES
 
 @dataclass(frozen=True)
 class Grid:
-    """The tiles of a scene. `edge` and `stride` are pixels per tile and per latent."""
+    """The tiles of a scene. `edge` and `stride`: pixels per tile and per latent."""
 
     width: int
     height: int
@@ -39,7 +39,7 @@ class Grid:
         return self.to_latents(self.scene)
 
     def tile(self, row: int, col: int) -> Window:
-        """The pixels of a tile; those at the right and the bottom may be smaller."""
+        """The pixels of a tile. Tiles at the right and bottom edges may be smaller."""
         return Window(col * self.edge, row * self.edge, self.edge, self.edge).overlap(self.scene)
 
     def to_latents(self, pixels: Window) -> Window:
@@ -48,7 +48,7 @@ class Grid:
         return Window(col, row, -(-pixels.right // self.stride) - col, -(-pixels.bottom // self.stride) - row)
 
     def to_pixels(self, latents: Window) -> Window:
-        """The pixels that latents stand for; at the right and the bottom this may reach beyond the scene."""
+        """The pixels that a window of latents covers. At the right and bottom edges it may extend beyond the scene."""
         return Window(*(edge * self.stride for edge in latents))
 
     def touching(self, latents: Window) -> list[tuple[int, int]]:
@@ -59,12 +59,12 @@ class Grid:
         return [(row, col) for row in rows for col in cols]
 
     def pieces(self, window: Window, tiles: int = BLOCK_TILES) -> list[Window]:
-        """A window in the parts in which it is best worked on: what it has of each block, row by row."""
+        """The parts in which a window is processed fastest: its intersection with each block, row by row."""
         parts = (block.overlap(window) for block in self.blocks(tiles))
         return [part for part in parts if part.width > 0 and part.height > 0]
 
     def blocks(self, tiles: int) -> Iterator[Window]:
-        """Windows of up to `tiles` tiles side by side, row by row: what is worked on at once."""
+        """Windows of up to `tiles` neighbouring tiles, row by row. The network processes one at a time."""
         for row in range(self.rows):
             for first in range(0, self.cols, tiles):
                 corner = Window(first * self.edge, row * self.edge, tiles * self.edge, self.edge)

@@ -1,4 +1,4 @@
-"""What a stream keeps without loss, read without a network: the classes of its pixels, and its lossless bands.
+"""Reads the lossless parts of a stream, without a network: pixel classes and lossless bands.
 
 StreamReader --planes of tiles under a window--> decode_planes, checksum --> classes (P, h, w), bands (E, h, w)
 """
@@ -18,7 +18,7 @@ from rscodec.stream.radiometry import Radiometry
 
 
 class Lossless:
-    """Reads by window, like the scene that was encoded."""
+    """Reads windows of the lossless parts."""
 
     def __init__(self, reader: StreamReader, radiometry: Radiometry):
         header = reader.header
@@ -26,8 +26,8 @@ class Lossless:
         self._grid = Grid(header.width, header.height, header.tile, 1)
 
     def read(self, window: Window, damaged: Callable[[TileDamaged], None] | None = None) -> tuple:
-        """Classes (P, h, w) or None, lossless bands (E, h, w), and where they are unreadable (bool). Tiles that are
-        stop it, unless `damaged` takes them.
+        """Classes (P, h, w) or None, lossless bands (E, h, w), and a bool array that is True where they are unreadable.
+        A damaged tile raises, unless `damaged` accepts it.
         """
         shape = window.height, window.width
         exact = np.zeros((len(self._radiometry.exact), *shape), self._radiometry.dtype)
@@ -52,7 +52,7 @@ class Lossless:
         return classes if len(classes) else None, exact, unreadable
 
     def tile(self, row: int, col: int) -> tuple[np.ndarray, np.ndarray]:
-        """Classes and lossless bands of a tile."""
+        """The classes and lossless bands of a tile."""
         data, tile = self._reader.planes(row, col), self._grid.tile(row, col)
         counts = self._radiometry.plane_count, len(self._radiometry.exact)
         try:

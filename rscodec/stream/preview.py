@@ -1,11 +1,11 @@
-"""A small picture of a scene, for a fraction of the work: every pixel is an average of 2^n x 2^n.
+"""Makes a small picture of a scene with little work: every pixel is the average of 2^n x 2^n pixels.
 
     factor   how it is made                                                          of the work (docs/costs.md)
     16 ...   the first channels of every tile, by the linear shortcut, 1 pixel a latent     entropy decoding in part
     4, 8     the same with more channels, 4 x 4 or 2 x 2 pixels a latent                    entropy decoding
     1, 2     the whole decode
 
-Averages are over valid pixels; a pixel has the class (valid, nodata, outside the mask) that most of its pixels have.
+Averages are over valid pixels. A pixel gets the class (valid, nodata, outside the mask) that most of its pixels have.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from rscodec.raster.validity import MASKED, VALID, protect_nodata
 from rscodec.raster.window import Window
 from rscodec.stream.decoder import SceneDecoder
 
-COARSEST_DECODE = 2  # factors up to this one are decoded as a whole
+COARSEST_DECODE = 2  # up to this factor, tiles are decoded completely
 
 
 def factor_for(width: int, height: int, longest: int) -> int:
-    """The power of two that brings the longest side nearest to `longest` pixels."""
+    """The power of two for which the longest side is closest to `longest` pixels."""
     return 2 ** max(0, round(math.log2(max(width, height) / longest)))
 
 
 def shrunk(window: Window, factor: int) -> Window:
-    """The pixels of the small picture that a window has a part in."""
+    """The pixels of the small picture that overlap a window."""
     col, row = window.col // factor, window.row // factor
     return Window(col, row, -(-window.right // factor) - col, -(-window.bottom // factor) - row)
 
 
 class PreviewPicture:
-    """A scene made `factor` times smaller. A piece is a tile, or as many of them as it takes for its borders to be
-    those of pixels of the small picture; so memory does not depend on the scene.
+    """A scene made `factor` times smaller. A piece is one tile, or so many that its borders are borders of pixels in
+    the small picture. So memory does not depend on the size of the scene.
     """
 
     def __init__(self, decoder: SceneDecoder, factor: int):
@@ -47,7 +47,7 @@ class PreviewPicture:
         self._lost: dict[Window, np.ndarray] = {}
 
     def pieces(self, window: Window) -> list[Window]:
-        """Those of the whole scene, which is all that can be asked for."""
+        """The pieces of the whole picture; other windows are not supported."""
         grid, tiles = self._decoder.grid, self._tiles
         corners = (
             Window(col * grid.edge, row * grid.edge, tiles * grid.edge, tiles * grid.edge)
@@ -65,19 +65,19 @@ class PreviewPicture:
         return pixels, classes
 
     def damage(self, window: Window) -> np.ndarray:
-        """Of a piece that was read."""
+        """The damage of a piece that was read."""
         return self._lost.get(window, np.zeros((window.height, window.width), bool))
 
 
 def preview(decoder: SceneDecoder, factor: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """Pixels (B, h, w) and class planes (P, h, w), if there are any, of the scene made `factor` times smaller."""
+    """Pixels (B, h, w), and class planes (P, h, w) if there are any, of the scene made `factor` times smaller."""
     small, header = PreviewPicture(decoder, factor), decoder.reader.header
     pieces = ((piece, *small.read(piece)) for piece in small.pieces(small.scene))
     return assemble(pieces, small.scene, header.bands, header.dtype)
 
 
 class _Canvas:
-    """Sums over the pixels of a piece of the small picture, `tiles` x `tiles` of the scene or what there is of them."""
+    """Accumulates sums for the pixels of one piece of the small picture: up to `tiles` x `tiles` tiles of the scene."""
 
     def __init__(self, decoder: SceneDecoder, factor: int, row: int, col: int, tiles: int):
         self.decoder, self.factor = decoder, factor
@@ -93,7 +93,7 @@ class _Canvas:
                 self.add(tile_row, tile_col)
 
     def add(self, row: int, col: int) -> None:
-        """One tile."""
+        """Add one tile."""
         tile = self.decoder.grid.tile(row, col)
         classes, exact, damaged = self.decoder.planes(tile)
         coded, cell = self._pixels(row, col, tile)
@@ -116,7 +116,9 @@ class _Canvas:
             self.weight[inside] += _fold(weight, cells, self.factor // cell)
 
     def _pixels(self, row: int, col: int, tile: Window) -> tuple[np.ndarray | None, int]:
-        """The coded bands of a tile, or None where there is nothing, and how many pixels wide theirs are."""
+        """The coded bands of a tile, or None if it has none, and how many pixels of the scene one of their pixels
+        spans.
+        """
         radiometry, stride = self.decoder.radiometry, self.decoder.codec.stride
         if not radiometry.groups:
             return None, 1
@@ -144,7 +146,7 @@ class _Canvas:
 
 
 def _fold(values: np.ndarray, at: Window, size: int) -> np.ndarray:
-    """Sums over squares of `size` x `size`, which lie on the grid of the scene, of an array that lies at `at` in it."""
+    """Sums of an array at position `at` of the scene over the scene's grid of squares of `size` x `size`."""
     for axis, first in ((-2, at.row), (-1, at.col)):
         number = (first + np.arange(values.shape[axis])) // size
         starts = np.flatnonzero(np.diff(number, prepend=-1))

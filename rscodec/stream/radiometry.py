@@ -1,13 +1,13 @@
 """Bands <-> what the network sees.
 
-The network knows groups of three channels with values of about 0..1, 0.5 being mid grey. A scene has up to
-sixteen bands of some integer or float type. Between them stands a `Radiometry`, small enough to be stored in
-the file and exact enough that both sides compute the same numbers:
+Converts between bands and network channels. The network processes groups of three channels with values of about 0..1;
+0.5 is mid grey. A scene has up to sixteen bands of an integer or float type. A `Radiometry` converts between them. It
+is small enough to be stored in the file, and exact enough for encoder and decoder to compute the same numbers:
 
     all bands (B,h,w) --split--> coded (C,h,w)        exact (E,h,w): alpha, stored losslessly
                                    |
-                                   |  v = (pixels - offset) / scale    one scale: an error has one size in DN,
-                                   |                                   unless weights make it count more in some bands
+                                   |  v = (pixels - offset) / scale    one scale: an error has the same size in DN
+                                   |                                   in all bands, unless weights change that
            without a KLT           |           with a KLT
         1 band : (v, v, v) <-------+-------> c = klt @ v               rows by falling variance
         2 bands: (v1, v2, v2)      |         (c0) (c1 c2 c3) (c4 ...   `alone` singles, then threes; zeros for missing
@@ -15,10 +15,10 @@ the file and exact enough that both sides compute the same numbers:
                                    v
                         network channels (G,3,h,w) float32
 
-Behind the KLT the leading component of a group looks like luminance and the others like colour differences,
-as in the RGB imagery that the network was trained on. A strong component does better alone: the network keeps less
-detail of colour than of luminance. All rotations are orthonormal: squared errors stay.
-`rscodec.stream.statistics.Statistics` makes a `Radiometry` of what a scene holds; `radiometry_section.py` stores it.
+After the KLT, the leading component of a group looks like luminance and the others like colour differences, as in the
+RGB imagery that the network was trained on. A strong component gets a group of its own, because the network keeps less
+detail of colour than of luminance. All rotations are orthonormal, so squared errors do not change.
+`rscodec.stream.statistics.Statistics` computes the `Radiometry` of a scene; `radiometry_section.py` stores it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ import numpy as np
 from rscodec.bitstreams.limits import MAX_GROUPS
 from rscodec.raster.dtypes import to_dtype
 
-DEFAULT_SCALE = 255.0  # of eight bits
+DEFAULT_SCALE = 255.0  # for eight bits
 MATRIX_ONE = 2**14  # the KLT is stored as int16 in steps of 2**-14
 ANGLE = np.pi / 128
 GREY_ROTATION = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]]) / np.sqrt([[3], [2], [6]])
@@ -39,13 +39,13 @@ GREY_ROTATION = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]]) / np.sqrt([[3], [2
 
 @dataclass(frozen=True)
 class Radiometry:
-    """How the bands of one scene map to network channels, and which parts of them are stored losslessly.
+    """How the bands of one scene map to network channels, and which bands are stored losslessly.
 
-    bands counts all bands, exact ones included; offset and matrix speak of the coded bands only.
-    planes: 0 no class planes, 1 one plane shared by all coded bands, 2 one plane for each coded band.
-    The KLT is a matrix or, of two or three bands of uint8, a few angles; alone: components with a group of their own.
-    weights: how many times an error counts in each coded band, 1 and more; none: once in all.
-    deviations: of the components, in network units; the encoder alone knows them.
+    `bands` counts all bands, including exact ones; `offset` and `matrix` concern coded bands only. `planes`: 0 no class
+    planes, 1 one plane for all coded bands, 2 one plane for each coded band. The KLT is a matrix; for two or three
+    uint8 bands it is given by a few angles. `alone`: components with a group of their own. `weights`: how much an error
+    counts in each coded band, 1 or more; empty means 1 in every band. `deviations`: of the components, in network
+    units; only the encoder knows them.
     """
 
     dtype: str
@@ -62,7 +62,7 @@ class Radiometry:
 
     @classmethod
     def default(cls, dtype: str, bands: int) -> Radiometry:
-        """The one that needs no section in the file: one to three uint8 bands, every pixel valid."""
+        """The radiometry that needs no section in the file: one to three uint8 bands, all pixels valid."""
         return cls(dtype, bands, offset=(0.0,) * bands)
 
     @property
@@ -72,21 +72,23 @@ class Radiometry:
 
     @property
     def groups(self) -> int:
-        """Groups of three network channels."""
+        """The number of groups of three network channels."""
         return self.alone - (self.alone - len(self.coded)) // 3
 
     @property
     def most_alone(self) -> int:
-        """How many components may have a group of their own."""
+        """The largest number of components with a group of their own."""
         count = len(self.coded) if self.has_klt else 0
         return max(alone for alone in range(count + 1) if replace(self, alone=alone).groups <= MAX_GROUPS)
 
     def at(self, quality: float) -> Radiometry:
-        """This radiometry with as many components alone as serve a quality best."""
+        """This radiometry with the best number of single components for a quality."""
         return self.with_alone_above(weakest_alone(quality)) if self.deviations else self
 
     def with_alone_above(self, grey_levels: float) -> Radiometry:
-        """This radiometry with the components alone that deviate more, and others as long as that makes no group."""
+        """This radiometry with a group of their own for components that deviate more than this, and for others as long
+        as that adds no group.
+        """
         strong = sum(255 * deviation > grey_levels for deviation in self.deviations)
         groups = replace(self, alone=min(strong, self.most_alone)).groups
         options = (replace(self, alone=alone) for alone in range(self.most_alone, -1, -1))
@@ -98,7 +100,7 @@ class Radiometry:
 
     @property
     def plane_count(self) -> int:
-        """Class planes of a tile: none, one, or one for each coded band."""
+        """The number of class planes of a tile: none, one, or one for each coded band."""
         return (0, min(1, len(self.coded)), len(self.coded))[self.planes]
 
     def split(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -143,7 +145,7 @@ class Radiometry:
         return values * self._scales(real) + self._offsets().astype(real)
 
     def visible(self) -> np.ndarray:
-        """(G,3,3): the projection that leaves of an error in network channels what reaches the bands."""
+        """(G,3,3): the projection that keeps the part of an error in network channels that reaches the bands."""
         count = len(self.coded)
         if self.has_klt:
             kept = np.zeros(self.groups * 3)
@@ -154,11 +156,13 @@ class Radiometry:
 
     @property
     def _working(self) -> type[np.floating]:
-        """What to compute in: eight bits leave room enough in float32, unless a matrix is to be inverted."""
+        """The float type of computations: float32 is precise enough for eight bits, unless a matrix
+        must be inverted.
+        """
         return np.float32 if self.dtype == "uint8" and self.matrix is None else np.float64
 
     def _scales(self, real: type[np.floating]) -> np.ndarray:
-        """Units of the scene for 1.0 of the network, of all bands (1,1,1) or of each (C,1,1)."""
+        """The network's 1.0 in units of the scene, for all bands (1,1,1) or for each (C,1,1)."""
         return (self.scale / np.array(self.weights or [1.0])).astype(real).reshape(-1, 1, 1)
 
     def _offsets(self) -> np.ndarray:
@@ -166,28 +170,28 @@ class Radiometry:
 
     @property
     def klt(self) -> np.ndarray:
-        """Components (rows) from bands (columns)."""
+        """The matrix that computes components (rows) from bands (columns)."""
         if self.matrix is None:
             return from_angles(self.angles, len(self.coded))
         return self.matrix.astype(np.float64) / MATRIX_ONE
 
     def _places(self) -> list[int]:
-        """Which of the 3 G channels, once their greys are rotated away, holds each component."""
+        """Which of the 3 G channels holds each component, after the grey rotation."""
         rest = range(len(self.coded) - self.alone)
         return [3 * group for group in range(self.alone)] + [3 * self.alone + place for place in rest]
 
 
-# Which band each of the three channels shows, by number of coded bands.
+# The band that each of the three channels shows, by number of coded bands.
 REPLICATION = {1: (0, 0, 0), 2: (0, 1, 1), 3: (0, 1, 2)}
 
 
 def weakest_alone(quality: float) -> float:
-    """The deviation, in grey levels, above which a component earns a group of its own: measured, tools/LOG.md."""
+    """The deviation in grey levels above which a component gets a group of its own; measured, see tools/LOG.md."""
     return 4.0 if quality >= 6 else float("inf")
 
 
 def to_angles(rotation: np.ndarray) -> tuple[int, ...]:
-    """A rotation as the turns that make it of the identity, a byte each: 256 to a circle."""
+    """A rotation as a sequence of plane rotations, one byte each (256 to a circle)."""
     left, angles = rotation.copy(), []
     for one, other in combinations(range(len(left)), 2):
         angle = np.arctan2(left[other, one], left[one, one])
@@ -197,7 +201,7 @@ def to_angles(rotation: np.ndarray) -> tuple[int, ...]:
 
 
 def from_angles(angles: tuple[int, ...], count: int) -> np.ndarray:
-    """The matrix (count, count) that `to_angles` was given, nearly."""
+    """Approximately the matrix (count, count) that was given to `to_angles`."""
     rotation = np.eye(count)
     for (one, other), angle in reversed([*zip(combinations(range(count), 2), angles, strict=True)]):
         rotation[[one, other]] = _turn(angle * ANGLE) @ rotation[[one, other]]

@@ -1,9 +1,10 @@
 """The radiometry section of a stream (SPEC.md, "Radiometry section").
 
-    flags u8, exact bands u16 (a bit each), then only what the flags announce, in this order:
+    flags u8, exact bands u16 (a bit each), then only the fields that the flags announce, in this order:
     scale, offset, matrix, short transform (offset and angles, a byte each), components alone, weights
 
-Real numbers are float32, for float64 scenes float64: any offset and scale will do, as long as both sides use the same.
+Real numbers are float32, or float64 for float64 scenes. Their rounding does no harm, because encoder and decoder use
+the same rounded values.
 """
 
 from __future__ import annotations
@@ -17,17 +18,17 @@ from rscodec.bitstreams.limits import MAX_BANDS
 from rscodec.stream.radiometry import DEFAULT_SCALE, MATRIX_ONE, Radiometry
 
 FLAG_PLANES, FLAG_SCALE, FLAG_OFFSET, FLAG_MATRIX, FLAG_SHORT, FLAG_ALONE, FLAG_WEIGHTS = 0b11, 4, 8, 16, 32, 64, 128
-PLAIN = bytes(3)  # a section that says nothing
-MATRIX_TOLERANCE = 0.01  # how far a stored KLT may be from orthonormal before it is called damaged
+PLAIN = bytes(3)  # a section without fields
+MATRIX_TOLERANCE = 0.01  # how far a stored KLT may be from orthonormal
 
 
 def needs_section(dtype: str, bands: int) -> bool:
-    """Whether no default exists for such a scene, so that a file without this section is damaged."""
+    """Whether a scene of this type has no default radiometry. A file without this section is then damaged."""
     return dtype != "uint8" or bands > 3
 
 
 def section_of(radiometry: Radiometry) -> bytes | None:
-    """What a file holds; None where it needs no section."""
+    """The section to store; None if the file needs none."""
     packed = pack_radiometry(radiometry)
     return packed if needs_section(radiometry.dtype, radiometry.bands) or packed != PLAIN else None
 
@@ -51,7 +52,7 @@ def pack_radiometry(radiometry: Radiometry) -> bytes:
 
 
 def unpack_radiometry(data: bytes | None, dtype: str, bands: int) -> Radiometry:
-    """Read a section (None: absent). Raises RadiometryDamaged for what `pack_radiometry` cannot write."""
+    """Read a section (None if absent). Raises RadiometryDamaged for a section that no writer makes."""
     if data is None:
         if needs_section(dtype, bands):
             raise RadiometryDamaged(f"the radiometry section is missing, {bands} {dtype} bands need it")
@@ -65,7 +66,7 @@ def unpack_radiometry(data: bytes | None, dtype: str, bands: int) -> Radiometry:
 
 
 def _check_flags(flags: int, exact: tuple[int, ...], dtype: str, bands: int) -> None:
-    """Whether flags and lossless bands go together, and with such a scene."""
+    """Raise RadiometryDamaged unless flags and lossless bands fit each other and the scene."""
     count = bands - len(exact)
     if any(band >= bands for band in exact) or flags & FLAG_PLANES == 3:
         raise RadiometryDamaged(f"the radiometry section has flags {flags:#x}, lossless bands {exact}")
@@ -78,7 +79,7 @@ def _check_flags(flags: int, exact: tuple[int, ...], dtype: str, bands: int) -> 
 
 
 def _fields(data: bytes, flags: int, dtype: str, count: int) -> dict[int, bytes]:
-    """The bytes of each field, by its flag; none where it is absent."""
+    """The bytes of each field, by its flag; empty if the field is absent."""
     real = np.dtype(_real(dtype)).itemsize
     sizes = {
         FLAG_SCALE: real,
@@ -129,7 +130,7 @@ def _from_fields(fields: dict[int, bytes], flags: int, exact: tuple[int, ...], d
 
 
 def _matrix(data: bytes, count: int) -> np.ndarray | None:
-    """The KLT, which has to be one."""
+    """The KLT matrix. Raises RadiometryDamaged if it is not orthonormal."""
     if not data:
         return None
     matrix = np.frombuffer(data, "<i2").astype(np.int16).reshape(count, count)
@@ -140,5 +141,5 @@ def _matrix(data: bytes, count: int) -> np.ndarray | None:
 
 
 def _real(dtype: str) -> str:
-    """The stored type of scale and offset."""
+    """The type in which scale and offset are stored."""
     return "<f8" if dtype == "float64" else "<f4"

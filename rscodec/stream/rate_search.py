@@ -1,11 +1,11 @@
-"""The quality that meets a target rate or PSNR, among the 225 that a header can hold.
+"""Searches the quality that meets a target rate or PSNR, among the 225 that a header can hold.
 
-    quality ──> bytes, or distance, of the scene or a sample of it        each try encodes; none decodes
+    quality ──> bytes, or distance, of the scene or a sample of it        each try encodes, none decodes
     try the middle, then where the curve should cross the target, until two neighbours have it between them
 
-Scenes of up to SAMPLE_TILES tiles (fewer where a tile has several groups) are encoded whole at each try. Of larger ones
-a sample of tiles spread over them is, with the radiometry of the whole; the bytes that a file has once, beside its
-tiles, are counted once.
+A try encodes whole scenes of up to SAMPLE_TILES tiles (fewer if a tile has several groups). For a larger scene it
+encodes a sample of tiles that are spread over the scene, with the radiometry of the whole. Bytes that a file has once,
+besides its tiles, count once.
 """
 
 from __future__ import annotations
@@ -27,42 +27,42 @@ from rscodec.stream.encoder import SceneEncoder
 from rscodec.stream.settings import DEFAULT_QUALITY, Progress
 from rscodec.stream.tile_payload import valid_pixels
 
-SAMPLE_TILES, FEWEST_TILES = 12, 6  # of one group, and of any number
-BOUNDED_TILES = 3  # a residual takes longer, and hardly differs from tile to tile
-MOST_TRIES = 12  # four or five, mostly; bisection alone would take eight
-DB_PER_QUALITY, DOUBLINGS_PER_QUALITY = 2.2, 0.7  # about: where to look after the first try
+SAMPLE_TILES, FEWEST_TILES = 12, 6  # for one group, and for any number of groups
+BOUNDED_TILES = 3  # a residual takes longer, and its size hardly differs between tiles
+MOST_TRIES = 12  # usually four or five; bisection alone would take eight
+DB_PER_QUALITY, DOUBLINGS_PER_QUALITY = 2.2, 0.7  # approximately; gives the second try
 
 
-class Found(NamedTuple):
-    """A quality, and the rate in bits per pixel or the PSNR in dB that the search saw there."""
+class SearchResult(NamedTuple):
+    """A quality, and the rate in bits per pixel or the PSNR in dB that the search measured there."""
 
     quality: float
     reached: float
 
 
-def quality_for_bpp(encoder: SceneEncoder, target: float, progress: Progress | None = None) -> Found:
+def quality_for_bpp(encoder: SceneEncoder, target: float, progress: Progress | None = None) -> SearchResult:
     """The highest quality whose rate is at most `target` bits per pixel; the lowest quality if none is."""
-    parts = _sample(encoder)
+    parts = sample(encoder)
     pixels, sampled = _pixels(encoder), sum(map(_pixels, parts))
 
     def doublings(quality: float) -> float:
         streams = [_encode(part, quality) for part in parts]
         index_at, _ = streams[0].parts["index"]
-        once = index_at + 4  # all but the tiles and their entries in the index: the same in every part
+        once = index_at + 4  # everything except tiles and their index entries: the same in every part
         tiles = sum(stream.end - once for stream in streams)
         return math.log2(8 * (once + tiles * pixels / sampled) / pixels)
 
-    below, tried = _crossing(doublings, math.nextafter(math.log2(target), math.inf), DOUBLINGS_PER_QUALITY, progress)
+    below, tried = crossing(doublings, math.nextafter(math.log2(target), math.inf), DOUBLINGS_PER_QUALITY, progress)
     wire = below if below in tried else min(tried)
-    return Found(rate.from_wire(wire), 2 ** tried[wire])
+    return SearchResult(rate.from_wire(wire), 2 ** tried[wire])
 
 
-def quality_for_psnr(encoder: SceneEncoder, target: float, progress: Progress | None = None) -> Found:
+def quality_for_psnr(encoder: SceneEncoder, target: float, progress: Progress | None = None) -> SearchResult:
     """The lowest quality whose PSNR is at least `target` dB; the highest quality if none is."""
-    parts = _sample(encoder)
+    parts = sample(encoder)
     coded = list(encoder.source.coded_bands)
     if not coded:
-        raise InputError("the scene has lossless bands only, which have no PSNR; leave --psnr away")
+        raise InputError("the scene has lossless bands only, which have no PSNR; omit `psnr`")
 
     def psnr_db(quality: float) -> float:
         difference = Difference(encoder.source.dtype)
@@ -78,14 +78,14 @@ def quality_for_psnr(encoder: SceneEncoder, target: float, progress: Progress | 
                 difference.add(original[coded], decoded[coded], valid)
         return psnr(difference.mse, encoder.peak or difference.peak)
 
-    below, tried = _crossing(psnr_db, target, DB_PER_QUALITY, progress)
+    below, tried = crossing(psnr_db, target, DB_PER_QUALITY, progress)
     wire = below + 1 if below + 1 in tried else max(tried)
-    return Found(rate.from_wire(wire), tried[wire])
+    return SearchResult(rate.from_wire(wire), tried[wire])
 
 
 def quality_for_bound(encoder: SceneEncoder, progress: Progress | None = None) -> float:
-    """The whole quality at which latents and residuals together take the fewest bytes, sought downhill."""
-    parts, sizes = _sample(encoder, BOUNDED_TILES), {}
+    """The whole-number quality at which latents and residuals together take the fewest bytes, found by descent."""
+    parts, sizes = sample(encoder, BOUNDED_TILES), {}
 
     def size(quality: float) -> int:
         if quality not in sizes:
@@ -103,15 +103,15 @@ def quality_for_bound(encoder: SceneEncoder, progress: Progress | None = None) -
     return best
 
 
-def _crossing(curve: Callable[[float], float], target: float, slope: float, progress: Progress | None) -> tuple:
-    """Where a rising curve crosses `target`: the last quality (on the wire) that lies below it, and all that was tried.
+def crossing(curve: Callable[[float], float], target: float, slope: float, progress: Progress | None) -> tuple:
+    """Where a rising curve crosses `target`: the last quality (on the wire) below it, and all tries.
 
-    One that lies below at every quality, or at none, crosses beyond the last or before the first.
+    A curve that is below `target` at every quality, or at none, crosses after the last quality or before the first.
     """
     low, high = rate.to_wire(QUALITY_MIN) - 1, rate.to_wire(QUALITY_MAX) + 1
     tried: dict[int, float] = {}
     while high - low > 1:
-        left = 2 ** (MOST_TRIES - len(tried) - 1)  # as many qualities as the tries after this one can tell apart
+        left = 2 ** (MOST_TRIES - len(tried) - 1)  # how many qualities the remaining tries can distinguish
         guess = _guess(tried, target, slope / QUALITY_STEPS) if tried else (low + high) / 2
         guess = min(max(round(guess), low + 1, high - left), high - 1, low + left)
         tried[guess] = min(max(curve(rate.from_wire(guess)), -1e3), 1e3)
@@ -122,14 +122,14 @@ def _crossing(curve: Callable[[float], float], target: float, slope: float, prog
 
 
 def _guess(tried: dict[int, float], target: float, slope: float) -> float:
-    """Where the curve should be at `target`, by the two tries nearest to it, or by one and a `slope`."""
+    """Where the curve should cross `target`, by its two nearest tries, or by one try and a `slope`."""
     nearest, *other = sorted(tried, key=lambda wire: abs(tried[wire] - target))[:2]
     rise = tried[other[0]] - tried[nearest] if other else 0
     return nearest + (target - tried[nearest]) * ((other[0] - nearest) / rise if rise else 1 / slope)
 
 
-def _sample(encoder: SceneEncoder, most: int | None = None) -> list[SceneEncoder]:
-    """Encoders of what is tried: of the whole scene, or of some of its tiles."""
+def sample(encoder: SceneEncoder, most: int | None = None) -> list[SceneEncoder]:
+    """The encoders to try: one of the whole scene, or one for each tile of a sample."""
     grid = encoder.grid
     tiles, most = grid.rows * grid.cols, most or max(FEWEST_TILES, SAMPLE_TILES // max(1, encoder.radiometry.groups))
     if tiles <= most:

@@ -1,9 +1,9 @@
-"""Streams at the end of a URL: s3://, https://, memory:// and whatever else fsspec speaks.
+"""Reads streams from URLs: s3://, https://, memory:// and every other protocol of fsspec.
 
-    URL --fsspec--> get_bytes(offset, length) --StreamReader--> header and index, then the tiles that are asked for
+    URL --fsspec--> get_bytes(offset, length) --StreamReader--> header and index, then the requested tiles
                                               --prefetch-->     neighbouring tiles in one request
 
-Credentials and endpoints are fsspec's own business: its environment variables and configuration files apply.
+fsspec handles credentials and endpoints, with its environment variables and configuration files.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, TypeGuard
 from rscodec.bitstreams import StreamReader
 from rscodec.bitstreams.errors import InputError, naming
 
-GAP = 1024  # bytes between two parts: fewer are cheaper to read than one more request
+GAP = 1024  # bytes between two parts: reading fewer is cheaper than another request
 
 
 def is_url(source: object) -> TypeGuard[str]:
@@ -34,11 +34,11 @@ def open_stream(source: str | os.PathLike) -> StreamReader:
 
 
 class RemoteSource:
-    """get_bytes over a URL, for any number of threads. `size` is None where the server does not tell."""
+    """get_bytes for a URL. Several threads may use it. `size` is None if the server does not report it."""
 
     def __init__(self, url: str):
         self._url = url
-        self._held: list[tuple[int, bytes]] = []  # offset, what is there
+        self._held: list[tuple[int, bytes]] = []  # offset, bytes
         try:
             from fsspec.core import url_to_fs
 
@@ -59,7 +59,7 @@ class RemoteSource:
         return self._fetch([(offset, offset + length)])[0] if held is None else held
 
     def prefetch(self, spans: list[tuple[int, int]]) -> None:
-        """Read these (offset, length) at once, neighbours together, and hold them until others are wanted."""
+        """Read these (offset, length) at once, joining neighbours, and keep them until the next call."""
         if all(self._find(*span) is not None for span in spans):
             return
         merged: list[tuple[int, int]] = []
@@ -71,14 +71,14 @@ class RemoteSource:
         self._held = list(zip((start for start, _ in merged), self._fetch(merged), strict=True))
 
     def _find(self, offset: int, length: int) -> bytes | None:
-        """That part, if it is held."""
+        """That part, if it was prefetched."""
         for start, data in self._held:
             if start <= offset and offset + length <= start + len(data):
                 return data[offset - start : offset - start + length]
         return None
 
     def _fetch(self, spans: list[tuple[int, int]]) -> list[bytes]:
-        """The bytes of each (start, end), as far as there are any."""
+        """The bytes of each (start, end), up to the end of the stream."""
         if self.size is not None:
             spans = [(min(start, self.size), min(end, self.size)) for start, end in spans]
         starts, ends = [start for start, _ in spans], [end for _, end in spans]
@@ -91,8 +91,8 @@ class RemoteSource:
         return parts
 
     def _check_ranges(self) -> None:
-        """Ask for the second byte. A server without ranges would send the file instead, of whatever size: fsspec's open
-        file sees that before it reads the answer, `cat_ranges` does not.
+        """Request the second byte only. A server without range requests would send the whole file. fsspec's open file
+        notices that before it reads the response; `cat_ranges` does not.
         """
         with self._files.open(self._path, size=2, cache_type="none") as file:
             file.seek(1)
@@ -108,7 +108,7 @@ class RemoteSource:
     def _ask(self, question: Callable, *args: object, **kwargs: object) -> Any:
         try:
             return question(*args, **kwargs)
-        except Exception as problem:  # every file system of fsspec has errors of its own
+        except Exception as problem:  # every file system of fsspec raises its own errors
             reason = problem.__cause__ or problem
             missing = type(reason) is FileNotFoundError or getattr(reason, "status", None) == 404
             words = "there is no such file" if missing else str(reason) or type(reason).__name__

@@ -1,14 +1,14 @@
-"""What a tile's base lacks of its original, as integers: coded so that no value is off by more than a reach.
+"""Codes the difference between a tile's base and its original as integers, so that no error exceeds `reach`.
 
     base b, wanted w: integers (C, h, w)          decoded = b + d,  |decoded - w| <= reach,  step = 2 reach + 1
 
-    band by band, each in passes over a lattice that gets finer (stride 8, then 4, 2, 1):
-        neighbours of this band that are decoded, the bands before, b  --weights, from the encoder--> prediction p of d
-                          how much these needed to be put right        --------------------------> class
+    for each band, passes over a lattice that gets finer (stride 8, then 4, 2, 1):
+        decoded neighbours in this band, the bands before, b       --weights, from the encoder--> prediction p of d
+                          how large their corrections were         --------------------------> class
         symbol = round((w - b - p) / step), with the table of its class   d = p + step symbol
 
-All of it is arithmetic on integers. Encoder and decoder take the same walk; they differ in where the symbols and the
-few parameters (weights of each pass, tables of the classes) come from: `_Writer` finds them, `_Reader` reads them.
+All arithmetic is on integers. Encoder and decoder run the same passes. They differ in the source of the symbols and of
+the few parameters (weights of each pass, tables of the classes): `_Writer` computes them, `_Reader` reads them.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ from rscodec.codec.logistic import TABLES, logistic_coder, symbol_bits
 
 STRIDES = (4, 2, 1)
 MARGIN = STRIDES[0]  # around an array, so that every pixel has neighbours
-BEFORE = 2  # bands that help the next one
+BEFORE = 2  # previous bands that predict the next one
 
 VERTICAL, HORIZONTAL = ((-1, 0), (1, 0)), ((0, -1), (0, 1))
 DIAGONAL = ((-1, -1), (-1, 1), (1, -1), (1, 1))
 KNOWN = ((), (DIAGONAL,), (VERTICAL, HORIZONTAL), (VERTICAL, HORIZONTAL, DIAGONAL))  # by kind of pass
 
-# What was put right nearby, as a measure of what will be: by kind of pass and number of bands before, the weights of
-# the gradient of the base, of each group of neighbours, and of each band before (at the pixel, and around it).
+# Nearby corrections predict the size of a correction. By kind of pass and number of previous bands: the weights of the
+# gradient of the base, of each group of neighbours, and of each previous band (at the pixel, and around it).
 ACTIVITY = (
     ((19,), (3, 3, 12), (6, 8, 16, 1, 1)),
     ((6, 22), (2, 15, 2, 3), (3, 19, 2, 1, 1, 0)),
     ((5, 9, 10), (2, 6, 7, 1, 2), (2, 7, 9, 2, 2, 0, 0)),
     ((4, 6, 5, 12), (1, 4, 4, 10, 1, 1), (1, 5, 4, 13, 2, 1, 0, 0)),
 )
-ACTIVITY_ONE = 128  # about the activity at which a value is put right by 1
+ACTIVITY_ONE = 128  # the activity at which a correction is about 1
 CLASSES = 28
 WEIGHT_ONE, WEIGHT_LIMIT = 64, 511
-PREDICTED_LIMIT = 2**30  # with which every symbol stays within its limit
-FEWEST = 256  # pixels of a pass that are worth weights of their own; others are predicted as 0
+PREDICTED_LIMIT = 2**30  # keeps every symbol within its limit
+FEWEST = 256  # pixels of a pass; with fewer, weights cost more than they save, and the prediction is 0
 ESCAPE_BITS = 12
 WEIGHT_TABLE, STEP_TABLE, SIDE_TABLE = 43, 33, 30
 
 
 class Range(NamedTuple):
-    """Decoded values are clipped to low..high; none may be within gap (first, last), which stands for "no value"."""
+    """Decoded values are clipped to low..high. None may be within `gap` (first, last): values there mean nodata."""
 
     low: int
     high: int
@@ -56,7 +56,7 @@ class Range(NamedTuple):
 
 @dataclass(frozen=True)
 class Pass:
-    """The pixels `row` + i `every`, `col` + j `every`, whose neighbours are `stride` away."""
+    """The pixels (`row` + i `every`, `col` + j `every`). Their neighbours are `stride` away."""
 
     kind: int
     row: int
@@ -65,7 +65,7 @@ class Pass:
     stride: int
 
     def view(self, padded: np.ndarray, down: int = 0, right: int = 0) -> np.ndarray:
-        """These pixels of an array with margins, or their neighbours in some direction."""
+        """These pixels of an array with margins, or their neighbours in one direction."""
         down, right = down * self.stride, right * self.stride
         rows = slice(MARGIN + down + self.row, padded.shape[0] - MARGIN + down, self.every)
         return padded[rows, MARGIN + right + self.col : padded.shape[1] - MARGIN + right : self.every]
@@ -85,7 +85,7 @@ PASSES = (Pass(0, 0, 0, 2 * STRIDES[0], STRIDES[0]),) + tuple(
 
 @dataclass
 class Band:
-    """What is known of a band, with margins: base, decoded - base, and by how much its prediction was put right."""
+    """The data of a band, with margins: base, decoded - base, and the corrections of its prediction."""
 
     base: np.ndarray
     difference: np.ndarray
@@ -95,8 +95,8 @@ class Band:
 def encode_residual(
     wanted: np.ndarray, base: np.ndarray, valid: np.ndarray, below: np.ndarray, reach: int, legal: Range
 ) -> tuple[bytes, np.ndarray]:
-    """-> (payload, decoded (C, h, w)). `valid`, bool, says which values matter; the others come back as the base.
-    `below`, bool: which go below the gap if they come to stand in it.
+    """Returns (payload, decoded (C, h, w)). `valid` (bool): values to code; the others decode to the base. `below`
+    (bool): values that move below the gap if they fall into it.
     """
     writer = _Writer(wanted, base, below, reach)
     decoded = _walk(writer, base, valid, reach, legal)
@@ -140,7 +140,7 @@ def _walk(side: _Writer | _Reader, base: np.ndarray, valid: np.ndarray, reach: i
 
 
 def _features(lattice: Pass, band: Band, before: list[Band]) -> list[np.ndarray]:
-    """What a difference is predicted from, in quarters: neighbours, the base around, and the bands before."""
+    """The inputs of a prediction, in quarters: neighbours, the base around the pixel, and the previous bands."""
     known = KNOWN[lattice.kind]
     found = [lattice.around(band.difference, group) for group in known]
     found += [lattice.around(band.base, group) - 4 * lattice.view(band.base) for group in known]
@@ -160,12 +160,12 @@ def _activity(lattice: Pass, band: Band, before: list[Band]) -> np.ndarray:
 
 
 def _class_edges(step: int) -> np.ndarray:
-    """Where the activity enters the next class: from a 64th of a step on, by half doublings."""
+    """The activities at which the classes begin: from a 64th of a step, growing by factors of the square root of 2."""
     return np.array([(step * (32, 45)[edge % 2] << edge // 2) >> 4 for edge in range(CLASSES - 1)])
 
 
 def _leave_gap(side: _Writer | _Reader, decoded: np.ndarray, valid: np.ndarray, gap: tuple[int, int]) -> None:
-    """Values that came to stand in the gap leave it, to the side that the encoder says."""
+    """Move values out of the gap, to the side that the encoder chose."""
     first, last = gap
     inside = valid & (decoded >= first) & (decoded <= last)
     if inside.any():
@@ -173,7 +173,7 @@ def _leave_gap(side: _Writer | _Reader, decoded: np.ndarray, valid: np.ndarray, 
 
 
 class _Writer:
-    """Finds symbols and parameters, and keeps them in the order in which a reader wants them."""
+    """Computes symbols and parameters, and stores them in the order in which a reader needs them."""
 
     def __init__(self, wanted: np.ndarray, base: np.ndarray, below: np.ndarray, reach: int):
         self._below, self._residual, self._reach, self._step = below, wanted - base, reach, 2 * reach + 1
@@ -185,7 +185,7 @@ class _Writer:
         self._pieces: list[tuple[np.ndarray, np.ndarray | None]] = []  # symbols and classes; None for weights
 
     def weights(self, features: list[np.ndarray], activity: np.ndarray, lattice: Pass, here: np.ndarray) -> np.ndarray:
-        """The linear prediction of what is wanted that is best where little is expected to be put right."""
+        """The weights of the best linear prediction, fitted mostly where small corrections are expected."""
         certainty = 1 / (activity / ACTIVITY_ONE + 0.3 * self._step)
         known = np.stack(features, 1) / 4 * certainty[:, None]
         products = known.T @ known
@@ -194,7 +194,7 @@ class _Writer:
         best = np.linalg.solve(products, known.T @ (certainty * self._aim(lattice, here)))
         weights = np.clip(np.rint(WEIGHT_ONE * best), -WEIGHT_LIMIT, WEIGHT_LIMIT).astype(np.int64)
         if np.abs(np.stack(features, 1) @ weights >> 8).max() > PREDICTED_LIMIT:
-            weights[:] = 0  # it would be led astray by values that are far off
+            weights[:] = 0  # values that are far off would distort the fit
         self._pieces.append((weights, None))
         return weights
 
@@ -209,7 +209,7 @@ class _Writer:
         return below
 
     def end(self) -> None:
-        """A band is complete: its tables go first, then the pieces in their order."""
+        """End a band: write its tables, then the pieces in order."""
         coded = [(symbols, classes) for symbols, classes in self._pieces if classes is not None]
         steps = _best_steps(*map(np.concatenate, zip(*coded, strict=True))) if coded else np.zeros(CLASSES, np.int64)
         tables = _tables(steps)
@@ -229,7 +229,9 @@ class _Writer:
 
 
 def _best_steps(symbols: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """From each class to the next one's best table; classes that do not occur go on as expected."""
+    """The step from the table of each class to the best table of the next. Classes that do not occur get the expected
+    step.
+    """
     steps, at = np.zeros(CLASSES, np.int64), 0
     for number in np.unique(classes):
         values, counts = np.unique(symbols[classes == number], return_counts=True)
@@ -240,19 +242,19 @@ def _best_steps(symbols: np.ndarray, classes: np.ndarray) -> np.ndarray:
 
 
 def _bits(values: np.ndarray, counts: np.ndarray, bits: np.ndarray) -> float:
-    """About what a table makes of these symbols; an escape is followed by the number itself."""
+    """Approximate bits of these symbols with a table. An escape is followed by the number itself."""
     reach = len(bits) // 2 - 1
     escapes = np.abs(values) > reach
     return bits[np.where(escapes, -1, values + reach)] @ counts + ESCAPE_BITS * counts[escapes].sum()
 
 
 def _tables(steps: np.ndarray) -> np.ndarray:
-    """The table of each class, from the steps between them."""
+    """The table of each class, from the steps between tables."""
     return np.clip(np.cumsum(steps) + np.arange(CLASSES), 0, TABLES - 1)
 
 
 class _Reader:
-    """Reads what a `_Writer` found."""
+    """Reads what a `_Writer` wrote."""
 
     def __init__(self, payload: bytes, most_symbols: int):
         self._decoder = logistic_coder().decoder(payload, most_symbols)

@@ -1,4 +1,4 @@
-"""How a scene is encoded and a stream is read: the keywords of `rscodec.encode`, `decode_file` and others, checked."""
+"""Settings for encoding and decoding: the keywords of `rscodec.encode`, `decode_file` and others, checked."""
 
 from __future__ import annotations
 
@@ -13,21 +13,23 @@ from rscodec.codec.base import MOST_EFFORT
 
 DEFAULT_QUALITY = 3.0
 
-Progress = Callable[[int, int], None]  # is told how much is done, and how much there is
+Progress = Callable[[int, int], None]  # called with (done, all)
 
 
 @dataclass(frozen=True)
 class EncodeSettings:
-    """`quality` is 1 to 8, continuous, 3 by default; `bpp` (the rate at most) or `psnr` (in dB, at least) seek one.
+    """`quality`: 1 to 8, continuous, 3 by default. `bpp` (the largest rate) or `psnr` (in dB, the least) search for a
+    quality.
 
-    `max_error`: the most by which a valid pixel may be off, in units of the scene; the quality then follows from it,
-    unless it is given.
+    `max_error`: the largest error of a valid pixel, in units of the scene. It also chooses the quality, unless
+    `quality` is given.
 
-    `effort`: 0 to 9, how long to look for latents that cost less; decoding is the same.
+    `effort`: 0 to 9, how long to search for latents that take fewer bits. It does not change decoding.
 
-    `balance`: an error counts by how much its band varies, so that bands that vary little keep their detail.
+    `balance`: weight errors by the variation of their band, so that bands that vary little keep their detail.
 
-    `weights`: a file instead of the packaged ones. `tile`: edge in pixels. `threads`: of the CPU, all by default.
+    `weights`: a file that replaces the packaged weights. `tile`: edge in pixels. `threads`: CPU threads, all by
+    default.
 
     >>> import rscodec
     >>> rscodec.EncodeSettings(psnr=40).has_target
@@ -35,7 +37,7 @@ class EncodeSettings:
     >>> rscodec.EncodeSettings(quality=9)
     Traceback (most recent call last):
         ...
-    rscodec.bitstreams.errors.InputError: --quality 9: give one from 1 to 8
+    rscodec.bitstreams.errors.InputError: `quality=9`: give a number from 1 to 8
     """
 
     quality: float | None = None
@@ -52,24 +54,24 @@ class EncodeSettings:
 
     def __post_init__(self) -> None:
         if not is_whole(self.tile) or self.tile not in range(TILE_UNIT, MAX_TILE + 1, TILE_UNIT):
-            raise InputError(f"--tile {self.tile}: give a multiple of {TILE_UNIT}, at most {MAX_TILE}")
+            raise InputError(f"`tile={self.tile}`: give a multiple of {TILE_UNIT}, at most {MAX_TILE}")
         for name in ("quality", "bpp", "psnr", "max_error"):
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, Real)):
-                raise InputError(f"{name} is {value!r:.80}: give a number")
+                raise InputError(f"`{name}={value!r:.80}`: give a number")
         for name, goal in (("bpp", self.bpp), ("psnr", self.psnr)):
             if goal is not None and not 0 < goal < float("inf"):
-                raise InputError(f"--{name} {goal}: give a number above 0")
+                raise InputError(f"`{name}={goal}`: give a number above 0")
         if self.bpp is not None and self.psnr is not None:
-            raise InputError("--bpp and --psnr exclude each other; give one of them")
+            raise InputError("`bpp` and `psnr` exclude each other; give one of them")
         if self.max_error is not None and self.has_target:
-            raise InputError("--max-error excludes --bpp and --psnr; give --quality with it, or none of them")
+            raise InputError("`max_error` excludes `bpp` and `psnr`; give `quality` with it, or none of them")
         if self.max_error is not None and not 0 <= self.max_error < float("inf"):
-            raise InputError(f"--max-error {self.max_error}: give a number from 0 on")
+            raise InputError(f"`max_error={self.max_error}`: give 0 or more")
         if self.quality is not None and not QUALITY_MIN <= self.quality <= QUALITY_MAX:
-            raise InputError(f"--quality {self.quality}: give one from {QUALITY_MIN:g} to {QUALITY_MAX:g}")
+            raise InputError(f"`quality={self.quality}`: give a number from {QUALITY_MIN:g} to {QUALITY_MAX:g}")
         if not is_whole(self.effort) or self.effort not in range(MOST_EFFORT + 1):
-            raise InputError(f"--effort {self.effort}: give a whole number from 0 to {MOST_EFFORT}")
+            raise InputError(f"`effort={self.effort}`: give a whole number from 0 to {MOST_EFFORT}")
 
     @property
     def has_target(self) -> bool:
@@ -78,9 +80,9 @@ class EncodeSettings:
 
 @dataclass(frozen=True)
 class DecodeSettings:
-    """How a stream is decoded. `weights`: a file instead of the packaged ones.
+    """How to decode a stream. `weights`: a file that replaces the packaged weights.
 
-    `on_error`: "stop" at a damaged tile, or leave it empty ("nodata") and go on.
+    `on_error`: "stop" at a damaged tile, or leave it empty and continue ("nodata").
     """
 
     weights: str | Path | None = None
@@ -89,7 +91,7 @@ class DecodeSettings:
 
 
 def settings_of(given: dict, *kinds: type) -> list:
-    """Keywords as the settings that they belong to, one object of each kind."""
+    """Sort keywords into settings: one object of each of these kinds."""
     names = [[field.name for field in fields(kind)] for kind in kinds]
     known = [name for some in names for name in some]
     for name in given.keys() - set(known):
@@ -100,5 +102,5 @@ def settings_of(given: dict, *kinds: type) -> list:
 
 
 def is_whole(value: object) -> bool:
-    """An integer, of Python or numpy: neither a float without a fraction nor a truth value."""
+    """Whether a value is an integer of Python or numpy. Floats without a fraction and booleans are not."""
     return isinstance(value, Integral) and not isinstance(value, bool)

@@ -1,9 +1,9 @@
-"""What a scene holds, in one pass over its windows and in bounded memory: the source of its `Radiometry`.
+"""Computes the statistics of a scene for its `Radiometry`, in one pass over its windows and in bounded memory.
 
     coded bands (C,h,w), classes --add--> min, max, mean, covariance, percentiles --radiometry--> Radiometry
 
-Percentiles come from full histograms for integer types and, for floats, from a bounded, thinned sample;
-its generator has a fixed seed, so the same scene gives the same file.
+Percentiles come from full histograms for integer types, and from a bounded random sample for floats. The random
+generator has a fixed seed, so the same scene gives the same file.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from rscodec.raster.validity import NOT_FINITE
 from rscodec.stream.radiometry import MATRIX_ONE, Radiometry, to_angles
 
 MAX_SAMPLE = 2**17  # pixels kept for the percentiles of float scenes
-FEW_PIXELS, THINNED = 2**16, 7  # a window of more pixels tells its covariance by every seventh, or about that
+FEW_PIXELS, THINNED = 2**16, 7  # in a window with more pixels, about every seventh counts for the covariance
 LOW_PERCENT, HIGH_PERCENT = 0.1, 99.9
 MIN_INTEGER_SCALE = 16.0
-MOST_WEIGHT = 256.0  # of a band that hardly varies
-COARSER = 4.0  # times that the scale of all bands may grow for the outliers of one that varies little
-LARGEST = 1e140  # of a float64 pixel: sums of squares must stay finite
+MOST_WEIGHT = 256.0  # for a band that hardly varies
+COARSER = 4.0  # how much the scale of all bands may grow for the outliers of a band that varies little
+LARGEST = 1e140  # the largest float64 pixel: sums of squares must stay finite
 
 
 class Statistics:
@@ -48,7 +48,9 @@ class Statistics:
         self._percentiles: _Histogram | _Sample = _Histogram(dtype, coded) if integer else _Sample(coded)
 
     def add(self, pixels: np.ndarray, classes: np.ndarray | None = None) -> None:
-        """Coded bands (C,h,w) of a window and class planes (P,h,w). Raises InputError on infinity and nearly that."""
+        """Add a window: coded bands (C,h,w) and class planes (P,h,w). Raises InputError for infinite and extremely
+        large values.
+        """
         width = pixels.shape[-1]
         pixels = pixels.reshape(self.coded, -1)
         valid = np.ones(pixels.shape, bool)
@@ -65,7 +67,7 @@ class Statistics:
                 if max(-self.low[band], self.high[band]) > LARGEST:
                     raise InputError(
                         f"the scene has pixels beyond {LARGEST:g} either way ({values.min():g} to {values.max():g}): "
-                        "if they stand for missing data, name them with --nodata"
+                        "if one value stands for missing data, give that value as `nodata`"
                     )
         if self.dtype != "uint8":
             self._percentiles.add(pixels, valid)
@@ -73,7 +75,7 @@ class Statistics:
         self._merge(pixels[:, ::step][:, valid[:, ::step].all(0)].astype(np.float64))
 
     def _merge(self, values: np.ndarray) -> None:
-        """Mean and scatter of old and new pixels together, without cancellation (Chan et al. 1979)."""
+        """Update mean and scatter with new pixels, without cancellation (Chan et al. 1979)."""
         new = values.shape[1]
         if not new or self.coded < 2:
             return
@@ -88,8 +90,8 @@ class Statistics:
     def radiometry(
         self, bands: int, exact: tuple[int, ...] = (), planes: int | None = None, balance: bool = False
     ) -> Radiometry:
-        """The Radiometry of a scene of `bands` bands, `exact` of them lossless; planes None: the fewest. `balance`: an
-        error counts by how much its band varies.
+        """The Radiometry of a scene with `bands` bands, of which `exact` are lossless. `planes`: by default the fewest
+        that suffice. `balance`: weight errors by the variation of their band.
         """
         planes = self.planes if planes is None else planes
         seen = self.high >= self.low
@@ -107,7 +109,7 @@ class Statistics:
         short = self.dtype == "uint8" and self.coded in (2, 3)
         if short:
             offset = np.rint(offset)
-        if self.dtype != "float64":  # as it is stored, so that encoder and decoder agree
+        if self.dtype != "float64":  # rounded as in the file, so that encoder and decoder agree
             scale, offset = float(np.float32(scale)), offset.astype(np.float32)
         plain = Radiometry(self.dtype, bands, tuple(exact), planes, scale, tuple(offset.tolist()))
         if self.coded < 2:
@@ -125,8 +127,9 @@ class Statistics:
         return replace(found, deviations=tuple((np.sqrt(variances.clip(min=0)) / scale).tolist()))
 
     def _weights(self, most_range: float, ranges: np.ndarray) -> np.ndarray:
-        """What bands are to be multiplied by to vary alike: 1 for the one that varies most. None of the `ranges`
-        becomes more than `most_range`: a hot pixel of a quiet band must not cost the others their detail.
+        """Factors that make bands vary equally: 1 for the band that varies most. No factor stretches one of the
+        `ranges` beyond `most_range`: an outlier in a band that varies little must not reduce the detail of the other
+        bands.
         """
         deviations = np.sqrt(np.diag(self.scatter) / max(self.count, 1))
         most = deviations.max(initial=0)
@@ -136,7 +139,7 @@ class Statistics:
 
 
 def _eigenvectors(scatter: np.ndarray) -> np.ndarray:
-    """As rows by falling variance, each with a positive sum."""
+    """Eigenvectors as rows, by falling variance, each with a positive sum."""
     largest = np.abs(scatter).max()
     _, vectors = np.linalg.eigh(scatter / largest if largest else scatter)
     rows = vectors.T[::-1]
@@ -144,8 +147,8 @@ def _eigenvectors(scatter: np.ndarray) -> np.ndarray:
 
 
 def _scale(dtype: str, spread: np.ndarray, quarter_range: np.ndarray) -> float:
-    """Units of the scene for 1.0 of the network: the bulk of the widest band, not too far below its range; eight bits
-    have all the same.
+    """The network's 1.0 in units of the scene: the range of most pixels of the widest band, but at least a quarter
+    of its full range. It is constant for eight bits.
     """
     if dtype == "uint8":
         return 255.0
@@ -175,7 +178,9 @@ class _Histogram:
 
 
 class _Sample:
-    """Percentiles of float bands: pixels are kept by chance, and half are dropped when there are too many."""
+    """Percentiles of float bands, from a random sample of pixels. Half of the sample is dropped
+    when it gets too large.
+    """
 
     def __init__(self, coded: int):
         self.random = np.random.Generator(np.random.PCG64(0))

@@ -1,4 +1,4 @@
-"""What was made of the tiles that were used last."""
+"""A cache of the tiles that were used last."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ Made = TypeVar("Made")
 
 
 class TileCache(Generic[Made]):
-    """Holds as much as `limit` allows, and forgets first what has not been used for longest. `weight`: of one item."""
+    """Holds items up to a total weight of `limit`, and drops the least recently used first. `weight` computes the
+    weight of an item.
+    """
 
     def __init__(self, limit: int, weight: Callable[[Made], int] = lambda _: 1):
         self.limit = limit
@@ -26,7 +28,7 @@ class TileCache(Generic[Made]):
 
     @property
     def total(self) -> int:
-        """The weight of all that is held."""
+        """The total weight of all items."""
         return sum(map(self._weight, self._held.values()))
 
     def used(self, tile: Tile) -> None:
@@ -36,6 +38,6 @@ class TileCache(Generic[Made]):
         self._held |= made
 
     def trim(self, least: int = 0) -> None:
-        """Forget down to the limit, or to `least` if that is more."""
+        """Drop items down to the limit, or to `least` if that is larger."""
         while self.total > max(self.limit, least):
             self._held.popitem(last=False)

@@ -1,9 +1,9 @@
-"""Blocks of tiles into payloads, at one quality.
+"""Encodes blocks of tiles to payloads, at one quality.
 
 Block --codec.analyse--> y --codec.refine, codec.encode--> payload and latents of each group of a tile
-      few valid pixels: what they lack is asked for again --> better ones (rscodec.stream.closed_loop)
-      dearer than it is worth                             --> FLAT
-      with a largest error: what the latents lack         --> the residual of the tile (rscodec.stream.error_bound)
+      few valid pixels: a loop reduces their error        --> better ones (rscodec.stream.closed_loop)
+      more bits than its detail is worth                  --> FLAT
+      with a largest error: remaining differences         --> the residual of the tile (rscodec.stream.error_bound)
       classes and lossless bands                          --> the planes of the tile
 """
 
@@ -26,13 +26,15 @@ from rscodec.stream.geometry import Grid
 from rscodec.stream.radiometry import Radiometry
 from rscodec.stream.tile_payload import FLAT, latents_crc
 
-FIRST_SEARCH = 2  # effort from which on a tile is refined
-MOST_FLAT = 1.5  # times the error that coding leaves may be what mid grey leaves
+FIRST_SEARCH = 2  # the least effort that refines a tile
+MOST_FLAT = 1.5  # mid grey may leave this many times the error that coding leaves
 
 
 @dataclass(frozen=True)
 class Block:
-    """Tiles side by side, `window`, and their surroundings, `outer`, of which the pixels (B,H,W) and classes are."""
+    """Neighbouring tiles (`window`) with their surroundings (`outer`). The pixels (B,H,W) and classes are those of
+    `outer`.
+    """
 
     window: Window
     outer: Window
@@ -42,7 +44,7 @@ class Block:
 
 @dataclass(frozen=True)
 class AnalysedBlock:
-    """What the network sees of a block, channels (G,3,H,W), and what it makes of it, y (G,h,w,N)."""
+    """The input channels (G,3,H,W) of the network for a block, and the output y (G,h,w,N) of its analysis."""
 
     outer: Window
     classes: np.ndarray | None
@@ -55,7 +57,7 @@ class AnalysedBlock:
         return self.channels[..., rows, cols]
 
     def valid(self, tile: Window) -> np.ndarray:
-        """bool (P,h,w), P being 1 where nothing is invalid: which pixels of a tile hold a measurement."""
+        """bool (P,h,w): the valid pixels of a tile. P is 1 if all pixels are valid."""
         if self.classes is None:
             return np.ones((1, tile.height, tile.width), bool)
         rows, cols = tile.within(self.outer)
@@ -86,7 +88,7 @@ class TileEncoder:
             yield row, col, self._planes(pixels, classes), groups, residual
 
     def _analysed(self, block: Block) -> AnalysedBlock | None:
-        """None where there is nothing to code."""
+        """Analyse a block. None if there is nothing to code."""
         pixels, _ = self.radiometry.split(block.pixels)
         classes = block.classes
         if not len(pixels) or (classes is not None and (classes != VALID).all()):
@@ -125,7 +127,7 @@ class TileEncoder:
         return coded
 
     def _encoded(self, block: AnalysedBlock, tile: Window) -> Coded:
-        """The same without another look at what the decoder will show."""
+        """Payload and latents without the closed loop."""
         codec, y_window, own = self.codec, self.grid.to_latents(block.outer), self.grid.to_latents(tile)
         if self.effort < FIRST_SEARCH:
             rows, cols = own.within(y_window)
@@ -139,7 +141,7 @@ class TileEncoder:
         )
 
     def _view(self, block: AnalysedBlock, tile: Window) -> TileView:
-        """A tile with as much around it as the decoder will have, and the network sees."""
+        """A tile with the surroundings that the decoder and the network will see."""
         grid, codec, y_window = self.grid, self.codec, self.grid.to_latents(block.outer)
         own = grid.to_latents(tile)
         around = own if self.bound else own.grown(codec.halo, y_window)
@@ -149,17 +151,17 @@ class TileEncoder:
             part = grid.to_latents(grid.tile(*neighbour)).overlap(around)
             if not block.valid(grid.to_pixels(part).overlap(block.outer)).any():
                 rows, cols = part.within(around)
-                latents[:, rows, cols] = 0  # probably absent
+                latents[:, rows, cols] = 0  # probably not in the stream
         area = tile.grown(codec.border * codec.stride, block.outer)
         return TileView(codec, self.quality, block.seen(area), tile.within(area), latents, own.within(around))
 
     def _cheap(self, payload: bytes, channels: np.ndarray, valid: np.ndarray) -> bool:
-        """Would the error of mid grey cost less than the bits of this group of a tile, even if they left no error?"""
+        """Whether the error of mid grey costs less than the bits of this group, even if those bits left no error."""
         error = np.square(255 * (channels - 0.5)).mean(0)[valid.any(0)]
         return rate.weight(self.quality) * error.sum() <= 8 * len(payload)
 
     def _planes(self, pixels: np.ndarray, classes: np.ndarray | None) -> tuple[bytes, int] | None:
-        """The lossless side of a tile with its checksum; None where the stream has no such thing."""
+        """The lossless planes of a tile with their checksum; None if the stream has no planes."""
         if not (self.radiometry.planes or self.radiometry.exact):
             return None
         _, exact = self.radiometry.split(pixels)
@@ -170,5 +172,5 @@ class TileEncoder:
 
 
 def _error(visible: np.ndarray, channels: np.ndarray, shown: np.ndarray | float, valid: np.ndarray) -> float:
-    """Mean squared error of valid pixels of a group (3,h,w), as far as the bands will have it."""
+    """Mean squared error of the valid pixels of a group (3,h,w), counting only errors that reach the bands."""
     return np.square(visible @ (channels - shown)[:, valid.any(0)]).mean()

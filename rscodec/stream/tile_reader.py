@@ -1,9 +1,10 @@
-"""The payloads of a stream into the latents of its tiles.
+"""Decodes the payloads of a stream to the latents of its tiles.
 
-    StreamReader --payloads--> codec.decode --checksum--> latents of each tile (kept for its neighbours)
-                               codec.sketch           --> about its pixels, averaged
+    StreamReader --payloads--> codec.decode --checksum--> latents of each tile (cached for its neighbours)
+                               codec.sketch           --> approximate averages of its pixels
 
-Batches of tiles of one shape are decoded side by side.
+Batches of tiles of the same shape are decoded in parallel. If a batch fails, its tiles are decoded one by one, so that
+a damaged tile does not affect others.
 """
 
 from __future__ import annotations
@@ -22,15 +23,15 @@ from rscodec.stream.geometry import Grid
 from rscodec.stream.tile_cache import Tile, TileCache
 from rscodec.stream.tile_payload import FLAT, latents_crc
 
-CACHE_BYTES = 2**28  # of decoded latents, at most
-ROWS_KEPT = 4  # of tiles: a window as high as a tile and its halo touch three, and the next row comes in meanwhile
+CACHE_BYTES = 2**28  # cached latents, at most
+ROWS_KEPT = 4  # rows of tiles: a window as high as a tile and its halo touch three; the next is decoded ahead
 BATCH_TILES = 4
 
-Latents = np.ndarray | None  # (G, h, w, N) of a tile; None where it is empty or damaged
+Latents = np.ndarray | None  # (G, h, w, N) of a tile; None if it is empty or damaged
 
 
 class TileReader:
-    """Reads the latents of tiles, any number at once. What is damaged is told to `damage`."""
+    """Reads the latents of tiles, any number at once. Damaged tiles are reported to `damage`."""
 
     def __init__(self, reader: StreamReader, codec: TileCodec, grid: Grid, damage: Damage):
         self.reader, self.codec, self.grid, self.damage = reader, codec, grid, damage
@@ -40,7 +41,7 @@ class TileReader:
         self.cache: TileCache[Latents] = TileCache(max(16, min(fitting, ROWS_KEPT * grid.cols)))
 
     def latents(self, tiles: list[Tile]) -> dict[Tile, Latents]:
-        """Latents of these tiles, from memory or decoded now."""
+        """The latents of these tiles, from the cache or decoded now."""
         missing: dict[tuple[int, int], list[Tile]] = {}
         for tile in tiles:
             if tile in self.cache:
@@ -56,7 +57,7 @@ class TileReader:
         return found
 
     def in_order(self) -> Iterator[tuple[int, int, Latents]]:
-        """(row, col, latents) of every tile, row by row."""
+        """Yield (row, col, latents) of every tile, row by row."""
         for row in range(self.grid.rows):
             for first in range(0, self.grid.cols, BATCH_TILES):
                 tiles = [(row, col) for col in range(first, min(first + BATCH_TILES, self.grid.cols))]
@@ -65,9 +66,9 @@ class TileReader:
                     yield *tile, latents
 
     def sketch(self, row: int, col: int, detail: int) -> np.ndarray | None:
-        """About the network channels (G, 3, detail h, detail w) of a tile; None where it is empty or damaged.
+        """Approximate network channels (G, 3, detail h, detail w) of a tile; None if it is empty or damaged.
 
-        Latents are not all decoded, so only the checksum of the coded bytes speaks of damage.
+        Not all latents are decoded, so only the checksum of the coded bytes can detect damage.
         """
         area = self.grid.to_latents(self.grid.tile(row, col))
         try:

@@ -1,4 +1,4 @@
-"""Everything about two scenes that compression does not change, compared.
+"""Compares everything about two scenes that compression must not change.
 
 raster --RasterReader--------------+--> description: size, bands, dtype, metadata    --differences--> lines
 stream --header, sections, Lossless+--> classes of pixels, the lossless bands        --counted------> lines
@@ -29,8 +29,10 @@ PIECE = 1024
 
 
 @dataclass(frozen=True)
-class Kept:
-    """`read` gives, of a window, the classes of the coded bands (C, h, w), and the lossless bands (E, h, w)."""
+class LosslessParts:
+    """The lossless parts of a scene. `read` returns the classes of the coded bands (C, h, w) and the lossless bands (E,
+    h, w) of a window.
+    """
 
     described: dict
     coded: tuple[int, ...]
@@ -38,18 +40,18 @@ class Kept:
 
     @property
     def kind(self) -> tuple:
-        """Only what is alike in all this can be compared pixel by pixel."""
+        """The properties that must be equal for a comparison pixel by pixel."""
         return *map(self.described.get, ("width", "height", "bands", "dtype", "nodata", "masked")), self.coded
 
 
 def validate(scene: str | Path, other: str | Path) -> list[str]:
-    """A line for each difference."""
+    """One line for each difference."""
     with _opened(scene) as one, _opened(other) as two:
         found = differences(one.described, two.described)
         return found + _counted(one, two) if one.kind == two.kind else found
 
 
-def _counted(one: Kept, two: Kept) -> list[str]:
+def _counted(one: LosslessParts, two: LosslessParts) -> list[str]:
     classes = lossless = 0
     grid = Grid(one.described["width"], one.described["height"], PIECE, 1)
     for part in grid.blocks(1):
@@ -61,15 +63,17 @@ def _counted(one: Kept, two: Kept) -> list[str]:
 
 
 @contextmanager
-def _opened(path: str | Path) -> Iterator[Kept]:
+def _opened(path: str | Path) -> Iterator[LosslessParts]:
     if not is_stream(path):
         with RasterReader(path) as reader:
-            yield Kept(describe_source(reader), reader.coded_bands, lambda part: _of_raster(reader, part))
+            yield LosslessParts(describe_source(reader), reader.coded_bands, lambda part: _of_raster(reader, part))
         return
     with StreamReader.from_path(path) as reader, naming(path):
         radiometry = unpack_radiometry(reader.radiometry, reader.header.dtype, reader.header.bands)
         lossless = Lossless(reader, radiometry)
-        yield Kept(describe_stream(reader), radiometry.coded, lambda part: _of_stream(lossless, radiometry, part))
+        yield LosslessParts(
+            describe_stream(reader), radiometry.coded, lambda part: _of_stream(lossless, radiometry, part)
+        )
 
 
 def _of_raster(reader: RasterReader, part: Window) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Is a stream sound, and how far is it from the scene it was made from?"""
+"""Checks that a stream is undamaged, and measures its difference from the original scene."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ from rscodec.stream.tile_payload import lost_tiles, valid_pixels
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """Checksums over all decoded latents (tiles in order, groups within) and over all pixels (windows in order).
+    """Checksums of all decoded latents (tiles in order, groups in order within a tile) and of all pixels (windows in
+    order).
 
-    What follows them is known where there is a scene to compare with: PSNR, the `peak` that it refers to, and errors in
-    the units of the scene, over the valid pixels of all coded bands together. `max_error_bound` is what the stream
-    promises. `lost` names the bad tiles.
+    The other fields are known if there is a scene to compare with: PSNR and its `peak`, and errors in the units of the
+    scene, over the valid pixels of all coded bands together. `max_error_bound`: the largest error that the stream
+    guarantees. `lost` names the bad tiles.
     """
 
     tiles: int
@@ -58,7 +59,7 @@ class VerifyReport:
 def verify(
     reader: StreamReader, codec: TileCodec, against: PixelSource | None = None, progress: Progress | None = None
 ) -> VerifyReport:
-    """Decode everything; `against` is the source to compare with. Raises CheckError if it has another shape."""
+    """Decode everything and compare with the source `against`. Raises CheckError if it has another shape."""
     if against is not None:
         _check_comparable(reader, against)
     decoder = SceneDecoder(reader, codec, on_error="nodata")
@@ -102,7 +103,7 @@ def verify(
 
 
 def describe_stream(reader: StreamReader) -> dict:
-    """A stream in the form that `rscodec.raster.metadata.differences` compares."""
+    """A description of a stream for `rscodec.raster.metadata.differences`."""
     header = reader.header
     return description(header.width, header.height, header.bands, header.dtype, stream_metadata(reader))
 
@@ -112,12 +113,12 @@ def describe_source(source: PixelSource) -> dict:
 
 
 def _tiles_before(right: int, bottom: int, grid: Grid) -> int:
-    """How many tiles there are up to the one across this corner: all that a window which ends there may need."""
+    """The number of tiles up to the one across this corner: all that a window ending there may need."""
     return min(bottom // grid.edge * grid.cols + min(right // grid.edge + 1, grid.cols), grid.rows * grid.cols)
 
 
 def _restored(classes: np.ndarray | None, valid: np.ndarray) -> np.ndarray:
-    """Invalid pixels whose value is promised back: all but those under a dataset mask."""
+    """Invalid pixels whose value is restored exactly: all except those under a dataset mask."""
     if classes is None:
         return np.zeros_like(valid)
     return ~valid & (np.broadcast_to(classes, valid.shape) != MASKED)
@@ -130,7 +131,7 @@ def _check_comparable(reader: StreamReader, source: PixelSource) -> None:
     if held != given:
         raise CheckError(
             f"{reader.path or 'the stream'} has {held}, {getattr(source, 'path', 'the scene')} has {given}: "
-            "compare with the scene that it was made from, and if some bands were encoded, with these (--bands)"
+            "compare with the scene that it was made from; if only some bands were encoded, choose them with `bands`"
         )
 
 

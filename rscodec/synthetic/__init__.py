@@ -1,4 +1,4 @@
-"""Synthetic scenes, the same on every machine for a seed. Tests and demonstrations use them.
+"""Synthetic scenes for tests and demonstrations. A seed gives the same scene on every machine.
 
 May import: bitstreams, raster. Read first: `sample.py`.
 """

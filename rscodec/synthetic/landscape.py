@@ -1,14 +1,14 @@
-"""What stands on the ground of the synthetic scene: reflectance of land, painted layer over layer.
+"""Paints the reflectance of the synthetic scene, layer over layer.
 
-    parcels in rows      a tilted, slightly bent grid; a smooth field decides: town | farm | forest | meadow
-    river, lakes         the level line of another smooth field, with sandy banks and trees
-    trees                one for each cell of a fine grid, if the place wants it: crown, lit side, shadow
-    towns                streets, lots, a roof of two lit halves on each, shadows, gardens, pools; malls
+    parcels in rows      a tilted, slightly bent grid; a smooth field chooses town, farm, forest or meadow
+    river, lakes         a contour of another smooth field, with sandy banks and trees
+    trees                at most one for each cell of a fine grid: crown, lit side, shadow
+    towns                streets, lots with a roof of two lit halves, shadows, gardens, pools; malls
     farms                strips of crops with rows, tracks, circles of pivot irrigation
     roads                between parcels, over the river
     terrain              shades everything
 
-Every layer is a material (its spectrum), where it lies (0..1 for each pixel) and how bright it is there.
+Every layer has a material (its spectrum), a coverage (0..1 for each pixel) and a brightness.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ SPECTRA = {
     "water": (0.040, 0.046, 0.048, 0.026, 0.020, 0.012, 0.009, 0.007, 0.004, 0.002, 0.001),
     "pool": (0.160, 0.230, 0.230, 0.080, 0.050, 0.020, 0.015, 0.010, 0.006, 0.003, 0.002),
 }
-SHADOW = 0.42  # what is left of the light
+SHADOW = 0.42  # share of the light that is left
 SUN = (-0.6, -0.8)  # the light comes from the upper left
 TILT = (np.float32(np.cos(0.28)), np.float32(np.sin(0.28)))
-ROW = 222.0  # height of a row of parcels
-STREET = ROW / 3  # a town has a street every so many pixels
-TREE = 9.0  # trees stand in cells of this size
+ROW = 222.0  # height of a row of parcels, in pixels
+STREET = ROW / 3  # pixels between two streets of a town
+TREE = 9.0  # size of the cells that hold a tree
 
 
 class Landscape:
-    """The window `view` of the land that `seed` names. Pixels are one metre."""
+    """The window `view` of the land of a seed. A pixel is one metre."""
 
     def __init__(self, view: View, wavelengths: list[int], seed: int):
         self.view, self.seed = view, seed
@@ -57,7 +57,7 @@ class Landscape:
 
     def paint(self) -> np.ndarray:
         """Reflectance (B,h,w)."""
-        depth = self._river()
+        depth = self.river()
         self._meadows()
         self._farms()
         self._towns()
@@ -75,7 +75,7 @@ class Landscape:
         self.ground *= 1 - (1 - SHADOW) * where
 
     def _survey(self) -> None:
-        """Parcels: their coordinates u (along), v (across), position within, size, and use."""
+        """Compute the parcels: coordinates u (along) and v (across), position within the parcel, size, and use."""
         bend = 9 * smooth(self.view, self.seed + 11, 420)
         self.u = self.x * TILT[0] + self.y * TILT[1] + bend
         self.v = self.y * TILT[0] - self.x * TILT[1] + bend
@@ -97,11 +97,11 @@ class Landscape:
         self.homes = self.town - self.mall
 
     def _lottery(self, ticket: int, *more: np.ndarray) -> np.ndarray:
-        """A random number 0..1 for each parcel, or for each part of a parcel that `more` numbers."""
+        """A random number 0..1 for each parcel, or for each part of a parcel, as numbered by `more`."""
         return hashed(self.seed + ticket, self.row, self.column, *more)
 
-    def _river(self) -> np.ndarray:
-        """How deep in the water a pixel is, in pixels from the shore; below zero on land."""
+    def river(self) -> np.ndarray:
+        """Distance of each pixel from the shore, in pixels; negative on land."""
         field = fractal(self.view.grown(1), self.seed + 21, 640, 4, 0.3)
         slope = np.hypot(field[1:-1, 2:] - field[1:-1, :-2], field[2:, 1:-1] - field[:-2, 1:-1]) / 2
         distance = np.abs(field[1:-1, 1:-1]) / np.maximum(slope, 0.0012)
@@ -113,7 +113,7 @@ class Landscape:
         self._layer("straw", 0.7 * dry, self.patches)
 
     def _farms(self) -> None:
-        """Strips along or across a parcel, each with its crop and rows; some are irrigated circles."""
+        """Paint strips along or across a parcel, each with its crop and rows. Some fields are irrigated circles."""
         lengthwise = self._lottery(41) < 0.5
         position = np.where(lengthwise, self.across, self.along)
         extent = np.where(lengthwise, ROW, self.length)
@@ -150,7 +150,7 @@ class Landscape:
         return np.minimum(_to_edge(np.mod(self.across, STREET), STREET), self.border)
 
     def _houses(self, where: np.ndarray) -> None:
-        """A house on each lot: two rows of lots between two streets."""
+        """Paint a house on each lot. There are two rows of lots between two streets."""
         if not where.any():
             return
         lots = np.floor(self.length / 29)
@@ -159,7 +159,7 @@ class Landscape:
             along, across = self.along - shift * 0.8, self.across - shift * 0.6
             lot_a, lot_b = np.floor(along / self.length * lots), np.floor(across / (STREET / 2))
             chance = [self._lottery(60 + k, lot_a, lot_b) for k in range(7)]
-            front = np.where(np.mod(lot_b, 2) == 0, -1, 1)  # to which side the street is
+            front = np.where(np.mod(lot_b, 2) == 0, -1, 1)  # the side of the street
             a = along - (lot_a + 0.5) * self.length / lots - 3 * (chance[0] - 0.5)
             b = across - (lot_b + 0.5) * (STREET / 2) + 3 * front
             half_a, half_b = 6.5 + 4 * chance[1], 5.5 + 3.5 * chance[2]
@@ -177,7 +177,7 @@ class Landscape:
         self._layer("pool", where * _edge(2.4 - away) * (chance[6] < 0.15))
 
     def _malls(self, where: np.ndarray) -> None:
-        """Flat roofs in a sea of parked cars."""
+        """Paint flat roofs, surrounded by parked cars."""
         if not where.any():
             return
         self._layer("asphalt", where, 1.05 * self.patches**0.5)
@@ -204,7 +204,7 @@ class Landscape:
         self._layer("slate", roof * vent, 0.7)
 
     def _trees(self, depth: np.ndarray) -> None:
-        """Crowns with a lit and a dark side, and the shadows they throw."""
+        """Paint crowns with a lit and a dark side, and their shadows."""
         groves = fractal(self.view, self.seed + 81, 140, 4, 0.6)
         wish = self.forest * _unit(0.9 + 0.5 * groves)
         wish = np.maximum(wish, _unit((depth + 34) / 16) * 0.75 * (1 - self.town))
@@ -223,7 +223,7 @@ class Landscape:
         self._layer("tree", crown, (1.15 + 0.75 * light) * tone * self.patches)
 
     def _roads(self) -> None:
-        """Paved between rows of parcels and around towns, tracks elsewhere."""
+        """Paint paved roads between rows of parcels and around towns, and tracks elsewhere."""
         main = _to_edge(self.across, ROW)
         side = _to_edge(self.along, self.length)
         half = np.where(np.mod(self.row, 3) == 0, 6.5, 3.8)
@@ -235,14 +235,14 @@ class Landscape:
         self._layer("white", dashes * _edge(0.7 - main) * 0.8, 1.0)
 
     def _terrain(self) -> np.ndarray:
-        """Light by slope."""
+        """Multiply by the light on slopes."""
         height = fractal(self.view.grown(1), self.seed + 95, 520, 6, 0.48)
         rise_x, rise_y = height[1:-1, 2:] - height[1:-1, :-2], height[2:, 1:-1] - height[:-2, 1:-1]
         return np.clip(1 + 9 * (rise_x * -SUN[0] + rise_y * -SUN[1]) * (1 - 0.7 * self.town), 0.6, 1.4)
 
 
 def _crowns(x: np.ndarray, y: np.ndarray, wish: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Cover 0..1, light -1..1 and tone of the nearest tree; trees stand where `wish` (0..1) is high."""
+    """Cover 0..1, light -1..1 and tone of the nearest tree. Trees are likely where `wish` (0..1) is high."""
     cell_x, cell_y = np.floor(x / TREE), np.floor(y / TREE)
     best = np.full(x.shape, -1, np.float32)
     light, tone = np.zeros_like(best), np.ones_like(best)
@@ -261,7 +261,7 @@ def _crowns(x: np.ndarray, y: np.ndarray, wish: np.ndarray, seed: int) -> tuple[
 
 
 def _edge(inside: np.ndarray) -> np.ndarray:
-    """Pixels inside of an outline -> how much of the pixel is covered."""
+    """Distance inside an outline, in pixels -> covered share of the pixel."""
     return _unit(inside + 0.5)
 
 

@@ -1,12 +1,12 @@
-"""Random fields that know no borders: a value is a hash of its coordinates, so any window can be made alone.
+"""Random fields without borders. A value is a hash of its coordinates, so any window can be computed alone.
 
     hashed(seed, i, j)            white noise on an integer lattice, 0..1
     bell(seed, i, j)              the same, nearly normal; mean 0, std 1
     smooth(view, seed, wave)      a knot every `wave` pixels, joined by cubic B-splines; mean 0, std 1
-    fractal(view, seed, wave, n)  n octaves of it: terrain, and the patchiness of everything that grows
-    smooth_at(seed, x, y, wave)   the same idea at scattered points (bilinear), to decide about whole parcels
+    fractal(view, seed, wave, n)  n octaves of `smooth`, for terrain and patchy vegetation
+    smooth_at(seed, x, y, wave)   a smooth field at scattered points (bilinear), for decisions about whole parcels
 
-Only integer and elementwise arithmetic, so the same seed gives the same field with any version of numpy.
+All arithmetic is integer or elementwise, so a seed gives the same field with every version of numpy.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SPLINE_STD = 0.1375  # of a cubic B-spline surface over knots uniform in 0..1, on average over a cell
+SPLINE_STD = 0.1375  # standard deviation of a cubic B-spline surface with knots uniform in 0..1, averaged over a cell
 
 
 @dataclass(frozen=True)
 class View:
-    """A window of the plane: integer pixel coordinates of its corner, and its size."""
+    """A window of the plane: the integer coordinates of its corner, and its size."""
 
     x: int
     y: int
@@ -38,7 +38,7 @@ class View:
 
 
 def hashed(seed: int, *coordinates: np.ndarray) -> np.ndarray:
-    """Integer coordinate arrays -> float32 in 0..1, as good as random."""
+    """Integer coordinate arrays -> pseudo-random float32 in 0..1."""
     state = np.full(1, (seed * 0x9E3779B1 + 0x7F4A7C15) & 0xFFFFFFFF, np.uint32)
     for axis in coordinates:
         state = (state ^ np.asarray(axis).astype(np.int64).astype(np.uint32)) * np.uint32(0x85EBCA6B)
@@ -48,7 +48,9 @@ def hashed(seed: int, *coordinates: np.ndarray) -> np.ndarray:
 
 
 def bell(seed: int, *coordinates: np.ndarray) -> np.ndarray:
-    """Integer coordinate arrays -> float32, nearly normal: four draws in sum, so never beyond 3.5."""
+    """Integer coordinate arrays -> float32, nearly normal: the sum of four draws, so its absolute
+    value is at most 3.5.
+    """
     return (sum(hashed(seed + 7919 * k, *coordinates) for k in range(4)) - np.float32(2)) * np.float32(3**0.5)
 
 
@@ -70,7 +72,7 @@ def fractal(view: View, seed: int, wave: float, octaves: int, gain: float = 0.5)
 
 
 def smooth_at(seed: int, x: np.ndarray, y: np.ndarray, wave: float) -> np.ndarray:
-    """A bilinear field at any points; uniform-like in -1..1."""
+    """A bilinear field at any points, roughly uniform in -1..1."""
     left, top = np.floor(x / wave), np.floor(y / wave)
     across, down = x / wave - left, y / wave - top
     corners = [hashed(seed, left + i, top + j) for j in (0, 1) for i in (0, 1)]
@@ -85,6 +87,6 @@ def _knots(start: int, length: int, wave: float) -> tuple[np.ndarray, list[np.nd
     first = np.floor(position).astype(np.int64)
     t = (position - first).astype(np.float32)
     squared, u = t * t, 1 - t
-    cubed = squared * t  # by hand: a cube from `**` differs between instruction sets
+    cubed = squared * t  # `**` gives different cubes on different instruction sets
     weights = [u * u * u, 3 * cubed - 6 * squared + 4, -3 * cubed + 3 * squared + 3 * t + 1, cubed]
     return first, [weight / 6 for weight in weights]

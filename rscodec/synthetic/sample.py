@@ -1,9 +1,9 @@
-"""A synthetic Earth scene, for demos and tests that have no imagery at hand.
+"""A synthetic Earth scene, for demos and tests without imagery.
 
     landscape.py: reflectance (B,h,w) --> blur of the optics, sensor noise --> digital numbers
 
-A pixel is a function of its coordinates and the seed alone (noise.py), so a scene of any size is made block
-by block, and a larger scene with the same seed contains the smaller one.
+A pixel depends only on its coordinates and the seed (noise.py). So a scene of any size can be made block by block, and
+a larger scene with the same seed contains the smaller one.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from rscodec.synthetic.landscape import Landscape
 from rscodec.synthetic.noise import View, hashed
 
 BLOCK = 512
-LIGHT_SCALE = 0.35  # reflectance that becomes 255 in bytes
+LIGHT_SCALE = 0.35  # reflectance that becomes 255 in uint8
 
-# The order in which bands are added as more are asked for; above four they are sorted by wavelength (nm).
+# The order in which bands are added. Scenes with more than four bands are sorted by wavelength (nm).
 BANDS = (
     ("red", 665),
     ("green", 560),
@@ -49,8 +49,8 @@ def synthesize(
 ) -> tuple[np.ndarray, dict]:
     """A scene of size x size (or (width, height)) pixels of one metre -> pixels (B,h,w), metadata.
 
-    Integers of 16 bits hold reflectance times 10000, floats reflectance. With a nodata value the scene gets
-    the tilted footprint of a satellite image, with a collar of nodata around it.
+    16-bit integers hold reflectance times 10000, floats hold reflectance. With a nodata value, the scene has the tilted
+    footprint of a satellite image, surrounded by nodata.
     """
     if nodata is not None and native(nodata, dtype) is None:
         raise InputError(f"nodata {nodata:g} is no possible {dtype} pixel: choose another value or another dtype")
@@ -73,7 +73,7 @@ def synthesize(
 
 
 def _sense(view: View, wavelengths: list[int], seed: int, dtype: str) -> np.ndarray:
-    """What a camera makes of the ground: blur, noise, digital numbers."""
+    """Simulate a camera: blur, noise, digital numbers."""
     grown = view.grown(1)
     ground = Landscape(grown, wavelengths, seed).paint()
     ground = (ground[:, :-2] + 2 * ground[:, 1:-1] + ground[:, 2:]) / 4
@@ -87,7 +87,7 @@ def _sense(view: View, wavelengths: list[int], seed: int, dtype: str) -> np.ndar
 
 
 def _collar(view: View, width: int, height: int) -> np.ndarray:
-    """Classes (1,h,w): 1 outside of a footprint tilted by about eight degrees."""
+    """Classes (1,h,w): 1 outside a footprint that is tilted by about eight degrees."""
     x, y = view.coordinates()
     x, y = (x + 0.5) / width - 0.5, (y + 0.5) / height - 0.5
     outside = (np.abs(x + 0.14 * y) > 0.42) | (np.abs(y - 0.14 * x) > 0.42)

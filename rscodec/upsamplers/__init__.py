@@ -1,4 +1,4 @@
-"""Upsamplers: more pixels than there were. What they add to interpolation is marked as generated.
+"""Upsamplers increase the resolution of a scene. Tags mark the detail that they add to interpolation as generated.
 
-May import: what enhancers may, and enhancers. Read first: `base.py`, then `apply.py`.
+May import: the same as enhancers, and enhancers. Read first: `base.py`, then `apply.py`.
 """

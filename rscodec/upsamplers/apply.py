@@ -1,9 +1,10 @@
-"""From settings to an upsampled scene, and what the tags are to say of it.
+"""Makes an upsampled scene from settings, and collects the facts for its tags.
 
     stream    upscaled_stream(reader, decoder, settings, device, chosen)
     raster    upscaled_raster(reader, settings, device, chosen)
 
-`chosen`: the bands (0-based) of the output, if not all; where the source does not say, the first three are its colours.
+`chosen`: the bands (0-based) of the output, by default all. If the source does not name its colours, they are the first
+three.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from rscodec.upsamplers.scene import UpscaledScene
 def upscaled_stream(
     reader: StreamReader, decoder: SceneDecoder, settings: UpscaleSettings, device: str, chosen: Sequence[int] = ()
 ) -> UpscaledScene:
-    """What a stream decodes to, upsampled."""
+    """A decoded stream, upsampled."""
     return _upscaled(DecodedPicture(decoder, stream_metadata(reader)), settings, device, chosen, stream_crc32(reader))
 
 
@@ -47,7 +48,7 @@ def _upscaled(
         )
     upsampler = upsampler_for(settings.model, device)
     if settings.seed is not None and not upsampler.draws:
-        raise InputError(f"--seed {settings.seed}: {upsampler.model} draws nothing at random; leave it away")
+        raise InputError(f"`seed={settings.seed}`: {upsampler.model} draws nothing at random; omit it")
     drawn = {"seed": settings.seed or 0} if upsampler.draws else {}
     facts = {
         "model": upsampler.model,

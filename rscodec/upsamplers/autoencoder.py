@@ -1,10 +1,11 @@
-"""Images <-> features at stride 8: both ends of SlimDiffSR, and, with a bottleneck of four channels, its autoencoder.
+"""Encoder and decoder between images and features at stride 8: both ends of SlimDiffSR and, with a bottleneck of four
+channels, its autoencoder.
 
     Encoder   image --unshuffle 4, 3x3--> w (1/4), residual blocks --unshuffle 2, 1x1--> 2w (1/8), residual blocks
     Decoder   2w (1/8), residual blocks --1x1, shuffle 2--> w (1/4), blocks --1x1, shuffle 2--> w/2 (1/2), block
               --3x3, shuffle 2--> image
 
-Nothing runs at full resolution, where a CPU would spend most of its time.
+No layer runs at full resolution, which would take a CPU most of the time.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import torch.nn.functional as F
 from rscodec.enhancers.prior import Residual
 
 STRIDE = 8
-CHANNELS = 4  # of the bottleneck
+CHANNELS = 4  # channels of the bottleneck
 
 
 def blocks(channels: int, count: int) -> nn.Sequential:

@@ -1,4 +1,5 @@
-"""The branch of E2DiffSR at the resolution of the small image, which lets the prior in, more or less of it by scale.
+"""The branch of E2DiffSR at the resolution of the small image. It mixes in the prior, with weights that depend on the
+scale.
 
 I_LR --3x3--> f --modulate h1--> FRU --modulate h2--> FRU --modulate h3--> FRU --modulate h4--> FRU --> + f
 """
@@ -14,9 +15,9 @@ from rscodec.upsamplers.maps import resize
 
 
 class Imdb(nn.Module):
-    """Information multi-distillation block (Hui et al. 2019): a quarter of the features leaves after each 3x3.
+    """Information multi-distillation block (Hui et al. 2019): a quarter of the features is split off after each 3x3.
 
-    Without its contrast-aware attention, whose statistics are those of a window: windows would disagree.
+    It omits the contrast-aware attention of the paper, whose statistics would differ between windows.
     """
 
     def __init__(self, features: int):
@@ -39,7 +40,7 @@ class Imdb(nn.Module):
 
 
 class Fru(nn.Module):
-    """Feature refinement unit: IMDBs in a row, what each gave fused by a 1x1."""
+    """Feature refinement unit: a chain of IMDBs, whose outputs a 1x1 convolution fuses."""
 
     def __init__(self, features: int, blocks: int):
         super().__init__()

@@ -1,10 +1,11 @@
-"""CSUM, the continuous-scale upsampling module of E2DiffSR: features at any coordinate, and pixels of them.
+"""CSUM, the continuous-scale upsampling module of E2DiffSR: samples features at any coordinates and turns them into
+pixels.
 
     f --3x3--> M_1 --3x3, shuffle 2--> M_2 --3x3, shuffle 2--> M_3        a pyramid over the small image
          |              |                   |
-         +--- bilinear at the coordinates, attention over the levels by s ---> five-layer MLP --> what bicubic lacks (3)
+         +--- bilinear at the coordinates, attention over the levels by s ---> five-layer MLP --> detail (3)
 
-Equation 6. The last layer begins at zero: an untrained network leaves bicubic interpolation as it is.
+Equation 6. The last layer starts at zero, so an untrained network does not change bicubic interpolation.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Csum(nn.Module):
         self.attend = nn.Sequential(nn.Linear(1, hidden), nn.LeakyReLU(SLOPE), nn.Linear(hidden, levels))
         widths = [width, *[hidden] * (LAYERS - 1), 3]
         self.mlp = nn.ModuleList(nn.Conv2d(a, b, 1) for a, b in pairwise(widths))
-        for layer in (*self.pyramid, *self.mlp):  # the default would let features fade from layer to layer
+        for layer in (*self.pyramid, *self.mlp):  # with the default, features would shrink from layer to layer
             nn.init.kaiming_normal_(layer.weight, SLOPE)
         nn.init.zeros_(self.mlp[-1].weight)
         nn.init.zeros_(self.mlp[-1].bias)

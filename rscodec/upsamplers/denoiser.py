@@ -1,9 +1,9 @@
-"""The denoiser of E2DiffSR: what z was before noise was added, given the time, the scale and what CondNet says.
+"""The denoiser of E2DiffSR: predicts z without noise from the step, the scale and the output c of CondNet.
 
-    [z_t, c] (8, 1/8) --1x1--> blocks, each told t and s --1x1--> + c --> z^
+    [z_t, c] (8, 1/8) --1x1--> blocks conditioned on t and s --1x1--> + c --> z^
 
-It predicts z itself, from which the samplers of rscodec/diffusion learn the noise: then the last of few steps cannot
-amplify an error, and an untrained denoiser answers what CondNet does.
+It predicts z itself, and the sampler computes the noise from it. So the last of few steps cannot amplify an error, and
+an untrained denoiser returns c.
 """
 
 from __future__ import annotations

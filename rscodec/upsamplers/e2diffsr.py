@@ -1,12 +1,13 @@
-"""E2DiffSR: a latent diffusion generates what a small image lacks, an implicit network amplifies it to any scale.
+"""E2DiffSR: a latent diffusion generates the missing detail of a small image, and an implicit network amplifies it to
+any scale.
 
                   noise --4 steps of the denoiser--> z^ (4, 1/8) --DPDecoder--> h1..h4
                                 ^                                                 |
     I_LR --bicubic--> CondNet --+                                                 v
-      +---------------------------------------------------------------------> branch --CSUM--> what bicubic lacks
+      +---------------------------------------------------------------------> branch --CSUM--> detail
 
 "Latent Diffusion, Implicit Amplification: Efficient Continuous-Scale Super-Resolution for Remote Sensing Images". One
-model serves all scales; every image of a batch has the same.
+model serves all scales. All images of a batch have the same scale.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import torch.nn as nn
 from rscodec.generative.diffusion.samplers import ancestral, normal
 from rscodec.generative.diffusion.schedules import linear
 from rscodec.models.model_file import Config, read_model, write_model
-from rscodec.upsamplers.base import Upsampler, fitting
+from rscodec.upsamplers.base import Upsampler, window_edge
 from rscodec.upsamplers.branch import Branch
 from rscodec.upsamplers.csum import Csum
 from rscodec.upsamplers.denoiser import Denoiser
@@ -31,14 +32,14 @@ from rscodec.upsamplers.maps import resize
 from rscodec.upsamplers.prior import CHANNELS, STRIDE, CondNet, DPDecoder, DPEncoder
 
 FORMAT = "rscodec-e2diff-1"
-TRAINING_ONLY = ("encoder.",)  # sees the original, so it does not ship
+TRAINING_ONLY = ("encoder.",)  # it needs the original, so it does not ship
 SCALE_UNIT = 3.0  # log2 of 8, the largest scale that is trained
 
 
 @dataclass(frozen=True)
 class E2DiffConfig(Config):
-    """Everything that is needed to rebuild the modules of a checkpoint. `window` and `large` are the longest edges of
-    windows, before and after.
+    """Everything needed to rebuild the modules of a checkpoint. `window` and `large`: the longest edges of windows
+    before and after upsampling.
     """
 
     window: int = 128
@@ -74,7 +75,9 @@ CONFIGS = {"small": SMALL, "paper": PAPER}
 
 
 class E2DiffSr(nn.Module):
-    """All networks of both stages. Images are (B, 3, H, W) in 0..1, priors (B, 4, H/8, W/8) of about unit variance."""
+    """The networks of both stages. Images are (B, 3, H, W) in 0..1, priors (B, 4, H/8, W/8) with
+    about unit variance.
+    """
 
     def __init__(self, config: E2DiffConfig):
         super().__init__()
@@ -86,12 +89,12 @@ class E2DiffSr(nn.Module):
         self.branch = Branch(config.features, config.blocks, self.decoder.widths)
         self.csum = Csum(config.features, config.levels, config.sampled, config.hidden)
         self.schedule = linear(config.steps, *config.betas)
-        self.register_buffer("spread", torch.ones(1, CHANNELS, 1, 1))  # of the encoder's means; stage two measures it
+        self.register_buffer("spread", torch.ones(1, CHANNELS, 1, 1))  # of the encoder's means, measured in stage two
 
     def generated(
         self, condition: torch.Tensor, scale: float, start: torch.Tensor, generator: torch.Generator | None
     ) -> torch.Tensor:
-        """z^ from z_T, through all steps."""
+        """Generate z^ from z_T, through all steps."""
         about = self.scale_feature(scale)
 
         def noise(x: torch.Tensor, step: int) -> torch.Tensor:
@@ -102,7 +105,7 @@ class E2DiffSr(nn.Module):
     def change(
         self, small: torch.Tensor, prior: torch.Tensor, rows: np.ndarray, cols: np.ndarray, scale: float
     ) -> torch.Tensor:
-        """What bicubic interpolation lacks at coordinates of small images, given their prior."""
+        """The detail to add to bicubic interpolation of small images at these coordinates, given their prior."""
         about = self.scale_feature(scale)
         features = self.branch(small, self.decoder(prior * self.spread), about)
         return self.csum(features, rows, cols, about)
@@ -112,7 +115,7 @@ class E2DiffSr(nn.Module):
 
 
 def latents(edge: int, scale: float) -> int:
-    """How many latents long the prior of an edge is at a scale; they cover it evenly."""
+    """The number of latents that cover an edge at a scale, evenly spaced."""
     return max(1, round(scale * edge / STRIDE))
 
 
@@ -125,13 +128,13 @@ class E2DiffUpsampler(Upsampler):
         file = read_model(path, FORMAT, "upsampler", E2DiffConfig)
         self.model, self.weights_hash, self.overlap = file.model, file.weights_hash, file.config.overlap
         self.device = torch.device(device)
-        self._net = file.load_into(E2DiffSr(file.config), TRAINING_ONLY, device)
+        self.net = file.load_into(E2DiffSr(file.config), TRAINING_ONLY, device)
 
     def window(self, scale: float) -> int:
-        return fitting(self._net.config, scale)
+        return window_edge(self.net.config, scale)
 
     def deterministic(self) -> E2DiffUpsampler:
-        """The prior is what the condition network takes it for; no noise, no denoiser."""
+        """The same model with the prior from the condition network, without noise and denoiser."""
         found = copy(self)
         found.draws = False
         return found
@@ -140,7 +143,7 @@ class E2DiffUpsampler(Upsampler):
     def detail(
         self, pixels: np.ndarray, rows: np.ndarray, cols: np.ndarray, scale: float, seed: int, surveyed: None = None
     ) -> np.ndarray:
-        net = self._net
+        net = self.net
         small = torch.from_numpy(pixels)[None].to(self.device, memory_format=torch.channels_last)
         long = latents(pixels.shape[1], scale)
         prior = net.condition_net(resize(small, STRIDE * long, STRIDE * long))
@@ -152,5 +155,5 @@ class E2DiffUpsampler(Upsampler):
 
 
 def write_weights(path: Path, model: str, net: E2DiffSr) -> None:
-    """The weights file of a trained model."""
+    """Write the weights file of a trained model."""
     write_model(path, FORMAT, model, net, TRAINING_ONLY)

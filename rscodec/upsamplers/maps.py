@@ -1,8 +1,8 @@
-"""Feature maps at other sizes and at any coordinate: the taps of rscodec/raster/resample.py as products of matrices.
+"""Resamples feature maps to other sizes and coordinates, with the taps of rscodec/raster/resample.py as matrices.
 
     x (B, C, H, W) --rows (h, H) from the left, cols (W, w) from the right--> (B, C, h, w)
 
-A product runs near the peak of a CPU, is the same forward and backward, and knows no special case of a coordinate.
+Matrix products run near the peak speed of a CPU, forward and backward, and need no special cases for coordinates.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from rscodec.raster.resample import Kernel, Taps, centres, cubic, linear
 
 
 def resize(x: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """Bicubic, without aliasing where it shrinks."""
+    """Resize by bicubic interpolation, without aliasing when shrinking."""
     rows, cols = _sizes(x.shape[2], height, x.device), _sizes(x.shape[3], width, x.device)
     return rows @ x @ cols.t()
 
 
 def sample(x: torch.Tensor, rows: np.ndarray, cols: np.ndarray) -> torch.Tensor:
-    """Bilinear at coordinates."""
+    """Sample by bilinear interpolation at coordinates."""
     left = _at(rows.tobytes(), x.shape[2], linear, 1.0, x.device)
     right = _at(cols.tobytes(), x.shape[3], linear, 1.0, x.device)
     return left @ x @ right.t()

@@ -1,8 +1,8 @@
-"""The differential prior of E2DiffSR: what a picture has that its small version lacks, as four channels at stride 8.
+"""The differential prior of E2DiffSR: the detail that a small version of a picture lacks, as four channels at stride 8.
 
 DPEncoder   (I_HR, up(I_LR)) --residual groups, channels x 1, 2, 2, 4--> mean, log-variance (4, 1/8), training only
 DPDecoder   z (4, 1/8) --residual groups, channels x 4, 2, 2, 1--> h1 (1/8), h2 (1/4), h3 (1/2), h4 (1)
-CondNet     up(I_LR) --> what z is likely to be (4, 1/8)
+CondNet     up(I_LR) --> prediction of z (4, 1/8)
 """
 
 from __future__ import annotations

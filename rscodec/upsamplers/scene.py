@@ -1,4 +1,6 @@
-"""A scene, upsampled window by window, behind the same calls as the scene itself, in its own, larger coordinates."""
+"""A scene that is upsampled window by window. It has the interface of a scene, in the larger
+coordinates of the target.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,8 @@ from rscodec.upsamplers.base import EDGE_UNIT, Upsampler, UpscaleSettings
 
 
 class UpscaledScene(GeneratedScene):
-    """`source` is what was there, `target` what it covers, `metadata` describes it; `facts` are for its tags. The
-    `chosen` bands (0-based) are those of the output.
+    """An upsampled picture. `source` and `target`: the windows of the whole scene before and after. `metadata`
+    describes the target. `facts`: the facts for its tags. `chosen`: the bands (0-based) of the output.
     """
 
     def __init__(
@@ -42,11 +44,11 @@ class UpscaledScene(GeneratedScene):
         self._bicubic = [band for band in picture.coded if band not in self.bands]
 
     def part(self, window: Window) -> Window:
-        """The pixels of the target whose centres lie in a window of the source."""
+        """The pixels of the target whose centres are in a window of the source."""
         return self._windows.target(window)
 
     def mark(self, metadata: Metadata, chosen: list[int]) -> Metadata:
-        """The metadata of an output that has the `chosen` bands (0-based), with the tags that it needs."""
+        """The metadata of an output with the `chosen` bands (0-based), including tags."""
         generated, bicubic = (
             [place for place, band in enumerate(chosen, 1) if band in bands] for bands in (self.bands, self._bicubic)
         )

@@ -1,4 +1,4 @@
-"""The pruned UNet of SlimDiffSR: no text, no time, and operators that suit imagery seen from above.
+"""The pruned UNet of SlimDiffSR, without text and time inputs, and with operators that suit overhead imagery.
 
     x (1/8) --3x3--> c1: blocks ----------------------------------------> blocks --3x3--> (1/8)
                           | unshuffle 2, 1x1                   ^ 1x1, shuffle 2
@@ -6,8 +6,8 @@
 
     block       ResBlock(norm, SiLU, FSC, norm, SiLU, DSC), then QGAM in the place of self-attention
 
-The ResBlock at the bottom stands for the two deepest levels. Norms are those of a pixel; whatever looks at a whole
-picture (the gates, QGAM) does so through rscodec/upsamplers/whole.py.
+The ResBlock at the bottom replaces the two deepest levels. Norms work on each pixel. Layers that need the whole picture
+(the gates, QGAM) use rscodec/upsamplers/whole.py.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ import torch.nn.functional as F
 
 from rscodec.upsamplers.whole import Whole
 
-NARROWED = 4  # the 1x1 layers of FSC and DSC meet at a quarter of their channels
+NARROWED = 4  # the 1x1 layers of FSC and DSC have a bottleneck of a quarter of their channels
 GATE_HIDDEN = 8
 QUERIES, QUERY_WIDTH = 32, 64
 
 
 class Norm(nn.Module):
-    """Each pixel's features have unit power."""
+    """Scales the features of each pixel to unit power."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -37,7 +37,7 @@ class Norm(nn.Module):
 
 
 class Gates(nn.Module):
-    """How much of each of several branches a picture wants, from the means of its features: (B, branches, 1, 1, 1)."""
+    """The weights of several branches, computed from the mean features of a picture: (B, branches, 1, 1, 1)."""
 
     def __init__(self, channels: int, branches: int):
         super().__init__()
@@ -50,7 +50,7 @@ class Gates(nn.Module):
 
 
 class Fsc(nn.Module):
-    """Frequency-separable convolution: low and high frequencies, each by its own depthwise 3x3, gated."""
+    """Frequency-separable convolution: a depthwise 3x3 each for low and high frequencies, gated."""
 
     def __init__(self, channels: int, out: int):
         super().__init__()
@@ -86,7 +86,7 @@ class Dsc(nn.Module):
 
 
 class Plain(nn.Conv2d):
-    """The 3x3 that FSC and DSC stand for: their ablation."""
+    """A plain 3x3 convolution in place of FSC and DSC, for ablations."""
 
     def __init__(self, channels: int, out: int):
         super().__init__(channels, out, 3, padding=1)
@@ -96,7 +96,9 @@ class Plain(nn.Conv2d):
 
 
 class Qgam(nn.Module):
-    """Query-driven global aggregation: learned queries gather from all pixels, pixels read back (equations 14, 15)."""
+    """Query-driven global aggregation: learned queries collect from all pixels, and pixels read from the queries
+    (equations 14, 15).
+    """
 
     def __init__(self, channels: int):
         super().__init__()
@@ -117,13 +119,13 @@ class Qgam(nn.Module):
         return x + self.leave(answers.transpose(1, 2).unflatten(2, x.shape[2:]))
 
     def gather(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Pixels (B, C, n) -> what each query finds (B, QUERIES, QUERY_WIDTH)."""
+        """Pixels (B, C, n) -> the result of each query (B, QUERIES, QUERY_WIDTH)."""
         keys, values = self.gathered(pixels.transpose(1, 2)).chunk(2, -1)
         return F.scaled_dot_product_attention(self.queries.expand(len(pixels), -1, -1).to(keys), keys, values)
 
 
 class SelfAttention(nn.Module):
-    """What QGAM stands for, within a window: its ablation."""
+    """Self-attention within a window, in place of QGAM, for ablations."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -140,7 +142,7 @@ class SelfAttention(nn.Module):
 
 
 class ResBlock(nn.Module):
-    """`fsc`, `dsc`: the first and the second convolution are these, and not plain ones."""
+    """`fsc`, `dsc`: use FSC for the first and DSC for the second convolution, instead of plain ones."""
 
     def __init__(self, channels: int, out: int, fsc: bool, dsc: bool):
         super().__init__()

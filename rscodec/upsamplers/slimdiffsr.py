@@ -1,11 +1,10 @@
 """SlimDiffSR: a one-step student of a latent diffusion, small enough for a CPU.
 
-    I_LR --bicubic--> up --Encoder--> 2w (1/8) --fused 3x3--> SlimUnet --fused 3x3--> 2w (1/8) --Decoder--> what bicubic
-                                                                                                            lacks (3)
+    I_LR --bicubic--> up --Encoder--> 2w (1/8) --fused 3x3--> SlimUnet --fused 3x3--> 2w (1/8) --Decoder--> detail (3)
 
 "SlimDiffSR: Toward Lightweight and Efficient Remote Sensing Image Super-Resolution via Diffusion Model Distillation".
-The fused convolutions (equation 13) stand for two each, which met at the four channels of the latent. Nothing is drawn:
-the seed does not matter. `rscodec/training/slimdiff_teacher.py` is what it learns from.
+Each fused convolution (equation 13) replaces two that met at the four channels of the latent. The model draws no random
+numbers, so the seed does not matter. Its teacher is `rscodec/training/slimdiff_teacher.py`.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ import torch.nn as nn
 
 from rscodec.models.model_file import Config, read_model, write_model
 from rscodec.upsamplers.autoencoder import CHANNELS, Decoder, Encoder
-from rscodec.upsamplers.base import Upsampler, fitting
+from rscodec.upsamplers.base import Upsampler, window_edge
 from rscodec.upsamplers.maps import resize
 from rscodec.upsamplers.slim import SlimUnet
 from rscodec.upsamplers.whole import Known, Measured, Whole
@@ -31,9 +30,9 @@ SCALES = 4.0, 8.0
 
 @dataclass(frozen=True)
 class SlimConfig(Config):
-    """Everything that is needed to rebuild the modules of a checkpoint. `window` and `large` are the longest edges of
-    windows, before and after. The flags are what the paper's ablations switch off; for the two deepest levels of the
-    unpruned UNet `widths` has four items.
+    """Everything needed to rebuild the modules of a checkpoint. `window` and `large`: the longest edges of windows
+    before and after upsampling. The paper's ablations switch off the flags. `widths` has four items for the two deepest
+    levels of the unpruned UNet.
     """
 
     window: int = 128
@@ -51,7 +50,7 @@ class SlimConfig(Config):
 
 
 class SlimDiffSr(nn.Module):
-    """Raised images (B, 3, H, W) in 0..1, H and W multiples of 16, -> what they lack, of the same shape."""
+    """Interpolated images (B, 3, H, W) in 0..1, H and W multiples of 16 -> their missing detail, in the same shape."""
 
     def __init__(self, config: SlimConfig):
         super().__init__()
@@ -62,11 +61,13 @@ class SlimDiffSr(nn.Module):
         self.unet = SlimUnet(config.widths, config.blocks, config.fsc, config.dsc, config.qgam)
         self.leave = bridge(inner, wide, config.fused)
         self.decoder = Decoder(config.width, config.decoder_blocks)
-        nn.init.zeros_(self.decoder.head.weight)  # an untrained network leaves bicubic interpolation as it is
+        nn.init.zeros_(self.decoder.head.weight)  # an untrained network does not change bicubic interpolation
         nn.init.zeros_(self.decoder.head.bias)
 
     def features(self, raised: torch.Tensor, whole: Whole) -> torch.Tensor:
-        """(B, widths[0], H/8, W/8): all that looks at the whole picture, and what a teacher teaches."""
+        """Features (B, widths[0], H/8, W/8), which the student learns from its teacher. All layers that need the whole
+        picture are in here.
+        """
         return self.unet(self.enter(self.encoder(raised)), whole)
 
     def change(self, features: torch.Tensor) -> torch.Tensor:
@@ -77,7 +78,7 @@ class SlimDiffSr(nn.Module):
 
 
 def bridge(channels: int, out: int, fused: bool) -> nn.Module:
-    """One convolution, or two that meet at the latent."""
+    """One convolution, or two with the latent between them."""
     if fused:
         return nn.Conv2d(channels, out, 3, padding=1)
     return nn.Sequential(nn.Conv2d(channels, CHANNELS, 3, padding=1), nn.Conv2d(CHANNELS, out, 3, padding=1))
@@ -92,16 +93,16 @@ class SlimDiffUpsampler(Upsampler):
         file = read_model(path, FORMAT, "upsampler", SlimConfig)
         self.model, self.weights_hash, self.overlap = file.model, file.weights_hash, file.config.overlap
         self.device = torch.device(device)
-        self._net = file.load_into(SlimDiffSr(file.config), (), device)
+        self.net = file.load_into(SlimDiffSr(file.config), (), device)
 
     def window(self, scale: float) -> int:
-        return fitting(self._net.config, scale)
+        return window_edge(self.net.config, scale)
 
     @torch.inference_mode()
     def survey(self, windows: Sequence[np.ndarray], scale: float) -> list[torch.Tensor]:
         whole = Measured(together=True)
         small = self._on_device(np.stack(windows))
-        self._net.features(resize(small, *(round(scale * edge) for edge in small.shape[2:])), whole)
+        self.net.features(resize(small, *(round(scale * edge) for edge in small.shape[2:])), whole)
         return whole.figures
 
     @torch.inference_mode()
@@ -114,15 +115,15 @@ class SlimDiffUpsampler(Upsampler):
         seed: int,
         surveyed: list[torch.Tensor] | None = None,
     ) -> np.ndarray:
-        """Coordinates are those of all pixels that the window becomes."""
+        """Coordinates must be those of all pixels that the window becomes."""
         raised = resize(self._on_device(pixels[None]), len(rows), len(cols))
         whole = Measured() if surveyed is None else Known(surveyed)
-        return self._net.change(self._net.features(raised, whole))[0].cpu().numpy()
+        return self.net.change(self.net.features(raised, whole))[0].cpu().numpy()
 
     def _on_device(self, pixels: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(pixels).to(self.device, memory_format=torch.channels_last)
 
 
 def write_weights(path: Path, model: str, net: SlimDiffSr) -> None:
-    """The weights file of a trained model."""
+    """Write the weights file of a trained model."""
     write_model(path, FORMAT, model, net, ())

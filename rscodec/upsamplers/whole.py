@@ -1,10 +1,10 @@
-"""Figures of a whole picture, such as the mean of a feature, in a network that sees it window by window.
+"""Measures figures of a whole picture, such as the mean of a feature, in a network that sees it window by window.
 
     Measured()(x, measure)               each image of a batch is a picture of its own
-    Measured(together=True)(...)         a batch of windows is one picture: what they say together is kept, in order
-    Known(figures)(...)                  a window of that picture: the figures are those that were kept
+    Measured(together=True)(...)         a batch of windows is one picture: its figures are stored, in order
+    Known(figures)(...)                  a window of that picture: the stored figures are used
 
-If every window measured for itself, windows would disagree, and there would be seams.
+If every window were measured alone, windows would differ, and there would be seams.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Measure = Callable[[torch.Tensor], torch.Tensor]  # pixels (pictures, C, n) -> a
 
 
 class Measured:
-    """`figures` are what was measured so far."""
+    """Measures, and stores the results in `figures`."""
 
     def __init__(self, together: bool = False):
         self._together, self.figures = together, []
@@ -31,7 +31,7 @@ class Measured:
 
 
 class Known:
-    """Says what was measured, to a network that asks in the same order."""
+    """Returns stored figures to a network that asks in the same order."""
 
     def __init__(self, figures: list[torch.Tensor]):
         self._figures = iter(figures)

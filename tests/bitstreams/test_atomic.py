@@ -42,7 +42,7 @@ def test_overwrite(tmp_path):
     target, link = tmp_path / "a.tif", tmp_path / "link.tif"
     target.write_bytes(b"old")
     link.symlink_to(target)
-    with pytest.raises(OutputError, match="--overwrite"), AtomicPath(target):
+    with pytest.raises(OutputError, match="`overwrite=True`"), AtomicPath(target):
         pass
     with AtomicPath(link, overwrite=True) as temporary:
         temporary.write_bytes(b"new")

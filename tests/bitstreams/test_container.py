@@ -122,7 +122,7 @@ def test_nothing_is_left_of_a_failure(scene, tmp_path):
     header, _, _, tiles = scene()
     path = tmp_path / "scene.bin"
     path.write_bytes(b"as before")
-    with pytest.raises(OutputError, match="--overwrite"):
+    with pytest.raises(OutputError, match="`overwrite=True`"):
         StreamWriter(path, header)
     with pytest.raises(KeyboardInterrupt), StreamWriter(path, header, overwrite=True) as writer:
         writer.add(0, 0, *tiles[0, 0])

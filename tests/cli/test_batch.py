@@ -54,7 +54,7 @@ def test_a_failure_names_its_scene_once(rscodec, scenes, weights):
     stream[-1] ^= 1
     Path("bad.bin").write_bytes(stream)
     decode = rscodec("batch", "decode", "bad.bin", "--out", "back", "--weights", weights, "--on-error", "nodata")
-    assert decode.err.splitlines()[0].count("bad.bin: left empty, because damaged") == 1
+    assert decode.err.splitlines()[0].count("bad.bin: left empty because of damage") == 1
 
 
 def test_failures_of_several_kinds_are_1(rscodec, scenes, weights):

@@ -178,7 +178,7 @@ def test_bands_that_are_enhanced_are_named(rscodec, api, bands, said):
 def test_colours_that_are_guessed_are_a_note(rscodec, api):
     api.results["decode_file"] = dataclasses.replace(api.results["decode_file"], guessed=(1, 2, 3))
     result = rscodec("decode", "a.bin", "-o", "a.tif", "--enhance", "ldm", "--quiet")
-    assert result.code == 0 and result.err.startswith("note: a.bin does not say which bands are red, green and blue")
+    assert result.code == 0 and result.err.startswith("note: a.bin does not name its red, green and blue bands")
 
 
 def test_what_is_upscaled_is_not_enhanced(rscodec, api):

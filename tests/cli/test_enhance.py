@@ -67,7 +67,7 @@ def test_usage(rscodec, api, args):
 def test_a_format_that_loses_pixels_is_a_note(rscodec, api):
     api.results["enhance_file"] = dataclasses.replace(api.results["enhance_file"], lossy="COMPRESS=JPEG")
     told = rscodec("enhance", "a.jp2", "-o", "a.tif", "--model", "ldm-jpeg2000").err
-    assert told == "note: COMPRESS=JPEG changes pixels once more; nodata may not come back exactly\n"
+    assert told == "note: COMPRESS=JPEG changes pixels again; nodata may not be exact\n"
 
 
 def test_colours_that_are_guessed_are_a_note(rscodec, api):
@@ -75,8 +75,7 @@ def test_colours_that_are_guessed_are_a_note(rscodec, api):
     assert rscodec(*command).err == ""
     api.results["enhance_file"] = dataclasses.replace(api.results["enhance_file"], guessed=(1, 2, 3))
     told = (
-        "note: a.jp2 does not say which bands are red, green and blue; 1,2,3 are taken: "
-        "give --bands R,G,B,... for others\n"
+        "note: a.jp2 does not name its red, green and blue bands; 1,2,3 are used; give --bands R,G,B,... for others\n"
     )
     assert rscodec(*command).err == told
 

@@ -82,8 +82,7 @@ def test_colours_that_are_guessed_are_a_note(rscodec, api, args):
     api.results["upscale_file"] = dataclasses.replace(api.results["upscale_file"], guessed=(2, 3, 4))
     result = rscodec(*command)
     told = (
-        "note: a.bin does not say which bands are red, green and blue; 2,3,4 are taken: "
-        "give --bands R,G,B,... for others\n"
+        "note: a.bin does not name its red, green and blue bands; 2,3,4 are used; give --bands R,G,B,... for others\n"
     )
     assert (result.code, result.err) == (0, told)
 

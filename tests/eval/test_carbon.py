@@ -47,7 +47,7 @@ def test_task_rate(small, tmp_path):
     assert points[0]["rmse_mg_ha"] == pytest.approx(clear * (1 + points[0]["added_percent"] / 100))
     assert {row.model for row in rows} == {result["model"]} == {"ols"} and result["weights"] == "" and len(rows) >= 3
     assert json.loads((tmp_path / "carbon.json").read_text()) == result
-    with pytest.raises(OutputError, match="another --out"):
+    with pytest.raises(OutputError, match="another `out`"):
         carbon.task_rate((), (), tmp_path, "ols", 1)
 
 

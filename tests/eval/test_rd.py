@@ -155,7 +155,7 @@ def test_a_cut_off_run_goes_on(images, tmp_path, monkeypatch):
     text = (tmp_path / "whole" / "results.csv").read_bytes()
     path.write_bytes(text[: int(len(text) * 0.6)])  # killed while writing a line
     kept = len(table.read(path))
-    with pytest.raises(OutputError, match="--resume"):
+    with pytest.raises(OutputError, match="`resume=True`"):
         run(images, tmp_path / "out")
     measured = []
     real = rd.row_of

@@ -62,7 +62,7 @@ def test_a_row_for_each_image_scale_and_model(images, tmp_path):
     wanted = np.mean([row.psnr_db for row in rows if row.model == "bicubic" and row.scale == 2.6])
     assert points[0]["psnr_db"] is None and points[1]["psnr_db"] == pytest.approx(wanted)
     assert json.loads((tmp_path / "out" / "sr.json").read_text()) == summary
-    with pytest.raises(OutputError, match="another --out"):
+    with pytest.raises(OutputError, match="another `out`"):
         sr.sr(images, (2.0,), ("bicubic",), tmp_path / "out")
 
 
@@ -77,7 +77,7 @@ def test_degraded_images_are_the_same_each_time_and_others_by_name_and_scale(ima
 
 def test_a_model_that_does_not_know_a_scale_is_refused_before_anything_is_measured(images, tmp_path):
     model = str(upsamplers.write_slim(tmp_path / "m.safetensors"))
-    with pytest.raises(InputError, match="--scale 2: slimdiff-test-1 upsamples by 4 or 8"):
+    with pytest.raises(InputError, match="`scale=2`: slimdiff-test-1 upsamples by 4 or 8"):
         sr.sr(images, (4.0, 2.0), ("bicubic", model), tmp_path / "out")
     assert not (tmp_path / "out" / "sr.csv").exists()
     summary = sr.sr(images, (4.0,), ("bicubic", model), tmp_path / "out", degradation="degraded").summary

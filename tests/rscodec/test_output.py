@@ -62,5 +62,5 @@ def test_bands_windows_and_sizes_are_checked():
         with pytest.raises(InputError, match="window"):
             check_window(window, whole)
     check_size(30, 20, 3, "uint8", 1800)
-    with pytest.raises(LimitExceeded, match="--max-pixels"):
+    with pytest.raises(LimitExceeded, match="`max_pixels=1800`"):
         check_size(30, 20, 3, "uint8", 1799)

@@ -1,1 +1,1 @@
-"""A simulated county: relief, stands, canopy, and what a satellite sees of it. Read first: `county.py`."""
+"""A simulated county: relief, stands, canopy and satellite imagery. Read first: `county.py`."""

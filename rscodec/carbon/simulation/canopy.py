@@ -1,9 +1,9 @@
-"""The canopy of the simulated county, pixel by pixel: how much ground crowns cover, how high they are.
+"""The canopy of the simulated county, pixel by pixel: closure and height of crowns.
 
-closure   1 - exp(-2.2 * stocking) of a grown stand, uneven, with gaps where stocking is low     0..1
-top       height of the crowns' tops: the stand's height, uneven                                 m
+closure   1 - exp(-2.2 * stocking) for a grown stand, uneven, with gaps where stocking is low    0..1
+top       height of the crowns' tops: the height of the stand, uneven                            m
 height    top * closure: the mean over the pixel of a canopy height model                        m
-lidar     height as measured, half a metre off                                                   m
+lidar     measured height, with an error of half a metre                                         m
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rscodec.synthetic.noise import View, bell, fractal, smooth
 
 @dataclass(frozen=True)
 class Canopy:
-    """All (h,w); zero outside of forest."""
+    """All fields are (h,w), and zero outside forest."""
 
     closure: np.ndarray
     top: np.ndarray

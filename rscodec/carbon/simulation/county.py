@@ -1,12 +1,12 @@
-"""A county that never existed, for models of forest carbon: everything that the method reads, from one seed.
+"""Simulates a county for models of forest carbon: all inputs of the method, from one seed.
 
     terrain.py --> stands.py --> canopy.py --> reflectance.py
         |             |             |               |
      dem.tif    forest.geojson  canopy_height.tif  imagery.tif       and climate.tif, region.tif, county.json
      climate.tif
 
-Train and test are two parts of the county, with a strip between them; stands that touch the strip belong to neither, so
-no stand is in both. A county is made once and never fitted to a model: tests hold its SHA-256.
+Training and test region are two parts of the county with a strip between them. Stands that touch the strip belong to
+neither, so no stand is in both. The county was never tuned to a model: tests check its SHA-256.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from rscodec.synthetic.noise import View
 NEITHER, TRAIN, TEST = 0, 1, 2
 TRAIN_SHARE = 0.7  # of the columns, from the west
 STRIP_SHARE = 1 / 16  # of the columns, between train and test
-MARGIN = 4  # pixels that are made and cut off, so that the sensor's blur knows no edge
+MARGIN = 4  # extra pixels that are cut off, so that the sensor's blur has no edge effects
 CRS, WEST, NORTH = "EPSG:32633", 412_000.0, 5_318_000.0
 FILES = ("imagery.tif", "canopy_height.tif", "dem.tif", "climate.tif", "region.tif", "forest.geojson", "county.json")
 VOLUME = "volume_m3_ha"
@@ -40,8 +40,9 @@ ORIGIN = "simulated by rscodec carbon simulate; no place on Earth"
 
 @dataclass(frozen=True)
 class County:
-    """Rasters (h,w) or (bands,h,w); `stand` numbers the stands of forest, 0 elsewhere, and what the inventory says of
-    them is by that number."""
+    """Rasters (h,w) or (bands,h,w). `stand`: the number of each pixel's stand, 0 outside forest. The inventory's values
+    are indexed by that number.
+    """
 
     imagery: np.ndarray
     canopy_height: np.ndarray
@@ -93,7 +94,7 @@ def simulate(size: int, seed: int) -> County:
 
 
 def write(county: County, folder: Path, about: dict, overwrite: bool = False) -> None:
-    """All FILES into a folder, which is made if there is none. `about`: what county.json is to say of the making."""
+    """Write all FILES to a folder, which is made if it does not exist. `about`: the settings for county.json."""
     make(folder, FILES, overwrite)
     metadata = county.grid.metadata | {"tags": {"": {"simulated": "yes", "origin": ORIGIN}}}
     for name, pixels, bands in (

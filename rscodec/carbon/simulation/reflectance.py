@@ -1,22 +1,22 @@
-"""What a satellite sees of the simulated county: four bands of 16 m, by a geometric-optical model of forests.
+"""Satellite imagery of the simulated county: four bands of 16 m, by a geometric-optical model of forests.
 
     crowns are spheroids on stems, scattered over the ground; a pixel is a mixture of four parts (Li & Strahler 1985)
 
         lit ground      (1 - c) ^ (1 / cos t)      c closure, tan t = top / (2 radius) * tan(sun's zenith angle)
         shaded ground   (1 - c) - lit ground
         lit crown       c * (1 + cos(sun's zenith angle)) / 2 * (1 - 0.35 * (1 - exp(-top / 12)))
-        shaded crown    c - lit crown                tall canopies shade themselves; that saturates, as does closure
+        shaded crown    c - lit crown                tall canopies shade themselves; that saturates, and so does closure
 
     crown       spectrum of the species, by leaf area (young and poor crowns let the ground through) and vigour
     ground      understorey: grass, litter and soil, patchy
     texture     a pixel holds n = c * 256 m2 / (pi * radius^2) crowns: its share of lit crown deviates by 0.4 / sqrt(n),
-                so large crowns, which old stands have, make a rough picture, and small ones a smooth one
+                so the large crowns of old stands look rough, and small crowns look smooth
     terrain     direct light by slope, diffuse light from everywhere
     haze        patchy; adds light, most in blue, and dims the ground
     sensor      point spread of half a pixel, noise of 0.001 + 0.8 % of the signal, reflectance * 10000 as uint16
 
-Reflectance alone thus tells little of a closed forest's carbon: it saturates, and species, vigour, understorey, slopes
-and haze move it, too. What is next to a pixel tells more.
+So reflectance alone says little about the carbon of a closed forest: it saturates, and it also depends on species,
+vigour, understorey, slope and haze. The neighbourhood of a pixel says more.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ GROUND = {
     "crop": (0.036, 0.072, 0.045, 0.43),
     "soil": (0.090, 0.120, 0.160, 0.24),
 }
-SHADE = (0.22, 0.26, 0.24, 0.42)  # of the light in the sun; leaves scatter near infrared into the shade
+SHADE = (0.22, 0.26, 0.24, 0.42)  # share of sunlight in the shade; leaves scatter near infrared into it
 DIFFUSE = (0.30, 0.22, 0.16, 0.09)
 PATH = (0.040, 0.026, 0.015, 0.004)  # reflectance that haze adds
 DN = 10_000
 
 
 def imagery(view: View, seed: int, land: Terrain, stands: Stands, trees: Canopy) -> np.ndarray:
-    """uint16 (4,h,w)."""
+    """The imagery as uint16 (4,h,w)."""
     x, y = view.coordinates()
     ground = _ground(view, seed, land, stands)
     crown, radius = _crowns(view, seed, stands, ground)
@@ -66,7 +66,7 @@ def imagery(view: View, seed: int, land: Terrain, stands: Stands, trees: Canopy)
 
 
 def _lit(trees: Canopy, radius: np.ndarray, luck: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Shares of a pixel that are lit ground, and lit crown."""
+    """The shares of lit ground and lit crown in a pixel."""
     reach = np.arctan(trees.top / (2 * radius) * np.tan(SUN_ZENITH))
     ground = (1 - trees.closure) ** (1 / np.cos(reach))
     crown = trees.closure * (1 + np.cos(SUN_ZENITH)) / 2 * (1 - 0.35 * (1 - np.exp(-trees.top / 12)))
@@ -75,7 +75,7 @@ def _lit(trees: Canopy, radius: np.ndarray, luck: np.ndarray) -> tuple[np.ndarra
 
 
 def _crowns(view: View, seed: int, stands: Stands, ground: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Spectrum of crowns (4,h,w), and their radius (h,w)."""
+    """The spectrum of crowns (4,h,w) and their radius (h,w)."""
     spectra = np.array([CROWNS[kind.name] for kind in SPECIES]).T
     share, first, second = stands.of("share"), stands.of("species"), stands.of("second")
     leaves = spectra[:, first] * (1 - share) + spectra[:, second] * share
@@ -88,7 +88,7 @@ def _crowns(view: View, seed: int, stands: Stands, ground: np.ndarray) -> tuple[
 
 
 def _ground(view: View, seed: int, land: Terrain, stands: Stands) -> np.ndarray:
-    """Spectrum (4,h,w) of what is under the trees, or where there are none."""
+    """The spectrum (4,h,w) of the ground, under trees and without."""
     wet = np.clip(0.5 + (land.precipitation - 950) / 600 + 0.22 * fractal(view, seed + 43, 35, 4, 0.6), 0, 1)
     bare = np.clip(0.25 * fractal(view, seed + 44, 50, 4, 0.6) - 0.1, 0, 0.6)
     soil = _bands(GROUND["soil"])
@@ -100,7 +100,7 @@ def _ground(view: View, seed: int, land: Terrain, stands: Stands) -> np.ndarray:
 
 
 def _spread(image: np.ndarray) -> np.ndarray:
-    """The point spread function: (1, 6, 1) / 8 along both axes, edges repeated."""
+    """Apply the point spread function: (1, 6, 1) / 8 along both axes, with repeated edges."""
     padded = np.pad(image, ((0, 0), (1, 1), (1, 1)), "edge")
     rows = (padded[:, :-2] + 6 * padded[:, 1:-1] + padded[:, 2:]) / 8
     return (rows[:, :, :-2] + 6 * rows[:, :, 1:-1] + rows[:, :, 2:]) / 8

@@ -1,9 +1,9 @@
-"""The stands of the simulated county: where their borders run, what grows in them, and what an inventory says of it.
+"""The stands of the simulated county: their borders, their trees, and their entries in an inventory.
 
     cells of a jittered grid, their borders bent --> land use by slope and chance --> species by climate
-    age by chance, site by climate and soil --> height --> basal area --> m3/ha --> what the surveyors wrote down
+    age by chance, site by climate and soil --> height --> basal area --> m3/ha --> surveyed m3/ha
 
-One number per stand; how it varies from pixel to pixel is the business of canopy.py.
+Each stand has one value of everything; canopy.py makes it vary between pixels.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ import numpy as np
 from rscodec.carbon.simulation.terrain import Terrain
 from rscodec.synthetic.noise import View, bell, fractal, hashed, smooth
 
-CELL = 22  # pixels: a stand has about 12 ha
+CELL = 22  # pixels; a stand has about 12 ha
 OPEN_LAND = ("meadow", "crop", "soil")
 
 
 @dataclass(frozen=True)
 class Species:
-    """Climate that it likes (deg C, mm), how fast it reaches its height (1/years), most basal area (m2/ha), form
-    factor, crown radius (m) as first + per metre of height."""
+    """Best climate (deg C, mm), speed of height growth (1/years), largest basal area (m2/ha), form factor, crown radius
+    (m): a constant, and an increase for each metre of height.
+    """
 
     name: str
     temperature: float
@@ -43,8 +44,10 @@ SPECIES = (
 
 @dataclass(frozen=True)
 class Stands:
-    """`label` (h,w) is the number of the stand of a pixel, from 1; the rest are arrays by number, whose entry 0 is
-    void. `second` is a species that has `share` of the crowns. `volume` is true, `surveyed` what the inventory says."""
+    """`label` (h,w): the number of each pixel's stand, from 1. The other fields are arrays by that number, whose entry
+    0 is unused. `second`: a second species with `share` of the crowns. `volume`: the true volume. `surveyed`: the
+    volume in the inventory.
+    """
 
     label: np.ndarray
     forest: np.ndarray
@@ -59,7 +62,7 @@ class Stands:
     surveyed: np.ndarray
 
     def of(self, name: str) -> np.ndarray:
-        """A number per stand as a map (h,w)."""
+        """A value of each stand as a map (h,w)."""
         return getattr(self, name)[self.label]
 
 
@@ -110,8 +113,9 @@ def stands(view: View, seed: int, land: Terrain) -> Stands:
 
 
 def _cells(view: View, seed: int) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
-    """Column and row in the grid of each stand, and the number of the stand of each pixel: the nearest of the points
-    that sit one in each cell, seen from a pixel that a smooth field has moved."""
+    """Column and row of each stand in the grid, and the stand of each pixel. Every cell contains one point; the stand
+    of a pixel is the point nearest to the pixel's position, shifted by a smooth field.
+    """
     x, y = view.coordinates()
     x = x + 5 * fractal(view, seed + 6, 45, 3).astype(np.float64)
     y = y + 5 * fractal(view, seed + 7, 45, 3).astype(np.float64)

@@ -1,9 +1,9 @@
-"""The ground of the simulated county: relief, sunlight on it, climate.
+"""The ground of the simulated county: relief, sunlight and climate.
 
 elevation      fractal, about 300 to 1700 m                                               m
 light          cos(angle between sun and slope) / cos(sun's zenith angle), at least 0     1 on level ground
-temperature    falls by 6 K a kilometre, a little with latitude and place                 deg C, year's mean
-precipitation  rises with height, and by place                                            mm a year
+temperature    falls by 6 K per kilometre; varies a little with latitude and place        deg C, annual mean
+precipitation  rises with height; varies with place                                       mm per year
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import numpy as np
 from rscodec.synthetic.noise import View, fractal, smooth
 
 PIXEL = 16.0  # m
-SUN_ZENITH, SUN_AZIMUTH = np.radians(42.0), np.radians(150.0)  # late morning: from the south-east
+SUN_ZENITH, SUN_AZIMUTH = np.radians(42.0), np.radians(150.0)  # late morning, from the south-east
 
 
 @dataclass(frozen=True)
 class Terrain:
-    """All (h,w); slope is rise over run."""
+    """All fields are (h,w). `slope` is rise over run."""
 
     elevation: np.ndarray
     slope: np.ndarray

@@ -1,11 +1,11 @@
-"""A large network into a small one: the VGG that IIDM looks through, and its U-Net.
+"""Distils a large network into a small one: the VGG of IIDM, and its U-Net.
 
     teacher --Moments--> bases --explained--> channels of each layer
                                                   |
     teacher's features <--readout-- student, trained block by block from the first to the last
 
-A source VGG is trained on tiles of remote-sensing imagery before: from four bands it has to say what the others are.
-That takes an eye for soil, water and what grows, and no label.
+The source VGG is trained before, on tiles of remote-sensing imagery: it predicts the other bands from four bands. That
+requires features of soil, water and vegetation, and no labels.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from rscodec.carbon.base import Loss
 from rscodec.carbon.training.pca_student import Basis, Features, Moments, Student, channels_for
 from rscodec.carbon.vgg import Vgg
 
-SEEN = (1, 2, 3, 7)  # blue, green, red, near infrared of Sentinel-2's bands in their order
-BEGUN = 6  # batches that a block begins with, and that its loss is told of
+SEEN = (1, 2, 3, 7)  # blue, green, red, near infrared among Sentinel-2's bands
+BEGUN = 6  # batches that initialise a block and give its reported loss
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """Of a teacher, by layer: its basis, its channels, and how many of them explain 85 %."""
+    """For each layer of a teacher: its basis, its channels, and how many channels explain 85 %."""
 
     bases: list[Basis]
     all: list[int]
@@ -37,7 +37,7 @@ class Analysis:
 
 @torch.no_grad()
 def analyse(layers: Features, batches: Callable[[], Iterable[tuple]]) -> Analysis:
-    """`batches()` gives the same inputs each time it is called."""
+    """Analyse a teacher. `batches()` must give the same inputs in every call."""
     moments: list[Moments] = []
     for inputs in batches():
         found = layers(*inputs)
@@ -61,7 +61,9 @@ def blockwise(
     rate: float,
     log: Callable[[str], None],
 ) -> list[float]:
-    """Train each block for so many steps, from the first to the last; returns the last losses of each, their mean."""
+    """Train each block for `steps` steps, from the first to the last. Returns the mean of the last losses of each
+    block.
+    """
     left, first = [], [inputs_at(step) for step in range(BEGUN)]
     for number in range(len(student.readouts)):
         student.begin(number, first, teacher)
@@ -82,13 +84,15 @@ def blockwise(
 
 
 class Source(nn.Module):
-    """A VGG, and readouts of its stages that say the bands that it does not see; x, bands in deviations."""
+    """A VGG, and readouts of its stages that predict the bands that it does not see. x and the
+    bands are in deviations.
+    """
 
     def __init__(self, vgg: Vgg, others: int):
         super().__init__()
         self.vgg = vgg
         self.readouts = nn.ModuleList(nn.Conv2d(stage[-1].out_channels, others, 1) for stage in vgg.stages)
-        for readout in self.readouts:  # of deep features that begin large
+        for readout in self.readouts:  # deep features are large at the start
             nn.init.zeros_(readout.weight)
 
     def loss(self, x: torch.Tensor, others: torch.Tensor) -> Loss:
@@ -100,7 +104,7 @@ class Source(nn.Module):
 
 
 class Tiles:
-    """Batches (seen, others) of patches (N,h,w,B) of Sentinel-2, each band scaled to mean 0 and deviation 1."""
+    """Batches (seen, others) of patches (N,h,w,B) of Sentinel-2. Each band is scaled to mean 0 and deviation 1."""
 
     def __init__(self, patches: np.ndarray, batch: int, seed: int, seen: tuple[int, ...] = SEEN):
         bands = patches.astype(np.float32).transpose(0, 3, 1, 2)

@@ -1,17 +1,17 @@
-"""Knowledge distillation by PCA: how few channels a layer needs, and a small network that learns to give them.
+"""Knowledge distillation by PCA: finds how few channels a layer needs, and trains a small network to compute them.
 
     Moments         mean of (F - mean)(F - mean)^T over mini-batches; its eigenvectors U, largest first          8 - 10
-    explained       of each batch: variance along the first i eigenvectors / along all of them; their mean      14, 15
+    explained       for each batch, variance along the first i eigenvectors / along all of them; the mean        14, 15
     channels_for    the smallest i that explains 85 %
     Student         block by block: the network so far, then a readout D back to all channels; |D s - F|^2      11 - 13
 
-D has no more columns than the student has channels, so about as much of the variance is left as the first eigenvectors
-leave, 15 %, at the least; and what a layer leaves is lost for the next.
+D has no more columns than the student has channels, so at least about 15 % of the variance stays unexplained, as
+with the first eigenvectors. What a layer loses is lost for the next.
 
-F are the features of a layer at all pixels. Equation 9 prints max; |F - U U^T F|^2 over orthonormal U is a minimum, and
-U are the first eigenvectors, which is what is done here.
+F are the features of a layer at all pixels. Equation 9 prints max, but this code minimises: the first
+eigenvectors U minimise |F - U U^T F|^2 over orthonormal U.
 
-A network that is distilled has `layers(*inputs)`, the features F of each block, and `blocks()`, the modules of each.
+A network to distil needs `layers(*inputs)`, the features F of each block, and `blocks()`, the modules of each block.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ import torch.nn.functional as F
 from rscodec.carbon.vgg import Vgg
 
 SHARE = 0.85
-RIDGE = 1e-4  # of the mean square of a student's channels
-LIFT = 2.0  # deviations: ReLU cuts next to nothing off, at first
+RIDGE = 1e-4  # relative to the mean square of a student's channels
+LIFT = 2.0  # deviations; so ReLU cuts off almost nothing at first
 Features = Callable[..., list[torch.Tensor]]
 
 
 @dataclass(frozen=True)
 class Basis:
-    """mean (C,), eigenvectors as columns (C,C), both float64; the largest variance comes first."""
+    """`mean` (C,) and `eigenvectors` as columns (C,C), both float64. The largest variance comes first."""
 
     mean: torch.Tensor
     vectors: torch.Tensor
 
     def explained(self, features: torch.Tensor) -> torch.Tensor:
-        """(C,): the share of the variance of a batch (B,C,h,w) that the first 1 ... C eigenvectors hold."""
+        """(C,): the share of the variance of a batch (B,C,h,w) along the first 1 ... C eigenvectors."""
         variance = ((_rows(features) - self.mean) @ self.vectors).square().mean(0)
         return variance.cumsum(0) / variance.sum()
 
 
 class Moments:
-    """Of the features of one layer, batch by batch."""
+    """Accumulates the moments of one layer's features, batch by batch."""
 
     def __init__(self):
         self._count, self._sums, self._products = 0, 0.0, 0.0
@@ -66,7 +66,9 @@ def channels_for(explained: torch.Tensor, share: float = SHARE) -> int:
 
 
 class Student(nn.Module):
-    """A network with fewer channels, and readouts D that say what its teacher would, whose layers have `bases`."""
+    """A network with fewer channels, and readouts D that predict the features of its teacher. `bases`: those of the
+    teacher's layers.
+    """
 
     def __init__(self, net: nn.Module, channels: Sequence[int], bases: Sequence[Basis]):
         super().__init__()
@@ -76,13 +78,13 @@ class Student(nn.Module):
         )
 
     def block(self, number: int) -> list[nn.Parameter]:
-        """The parameters that are trained while that layer is learnt."""
+        """The parameters to train for one layer."""
         modules = [*self.net.blocks()[number], self.readouts[number]]
         return [parameter for module in modules for parameter in module.parameters()]
 
     @torch.no_grad()
     def begin(self, number: int, batches: Sequence[tuple], teacher: Features) -> None:
-        """Before a layer is learnt its readout becomes that of least squares."""
+        """Initialise the readout of a layer by least squares, before its training."""
         products = wanted = 0.0
         for inputs in batches:
             rows = F.pad(_rows(self.net.layers(*inputs)[number]), (0, 1), value=1)
@@ -93,13 +95,15 @@ class Student(nn.Module):
         readout.bias.copy_(found[-1])
 
     def loss(self, inputs: tuple, teacher: torch.Tensor, number: int) -> torch.Tensor:
-        """Squared distance to the teacher's features of that layer, relative to their variance."""
+        """The squared distance to the teacher's features of that layer, relative to their variance."""
         said = self.readouts[number](self.net.layers(*inputs)[number])
         return (said - teacher).square().mean() / teacher.var((0, 2, 3)).mean()
 
 
 class VggStudent(Student):
-    """A layer begins as that of its teacher between two bases: of what the readout before says, along eigenvectors."""
+    """Each layer starts as the teacher's layer, applied to the output of the readout before and projected onto the
+    eigenvectors.
+    """
 
     def __init__(self, net: Vgg, teacher: Vgg, channels: Sequence[int], bases: Sequence[Basis]):
         super().__init__(net, channels, bases)
@@ -114,7 +118,7 @@ class VggStudent(Student):
             bias = bias + weight.sum((2, 3)) @ before.bias
             weight = torch.einsum("oihw,ijkl->ojhw", weight, before.weight)
         first = self.bases[number].vectors[:, : len(layer.weight)].float().T
-        first = first * first.sum(1, keepdim=True).sign()  # pooling keeps what is largest, of both
+        first = first * first.sum(1, keepdim=True).sign()  # max pooling then keeps the same pixels in both networks
         layer.weight.copy_(torch.tensordot(first, weight, 1))
         layer.bias.copy_(first @ bias)
         said = _outputs(layer, lambda: [self.net.layers(*inputs) for inputs in batches])
@@ -129,7 +133,7 @@ def parameters_of(module: nn.Module) -> int:
 
 
 def _outputs(layer: nn.Module, run: Callable[[], object]) -> torch.Tensor:
-    """All pixels (n,C) of what a layer says meanwhile."""
+    """All pixels (n,C) of a layer's output during the run."""
     said: list[torch.Tensor] = []
     hook = layer.register_forward_hook(lambda _, __, output: said.append(_rows(output)))
     run()

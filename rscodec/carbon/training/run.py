@@ -1,7 +1,7 @@
-"""Training of a model of forest carbon on imagery, its density and, if wanted, a region that says where to learn.
+"""Trains a model of forest carbon on imagery, its density and, optionally, a region to train in.
 
-A run folder holds checkpoint.pt (everything, for going on), average.pt (weights and what they are), log.txt, and at the
-end weights.safetensors, which maps are drawn with.
+A run folder holds checkpoint.pt (everything needed to resume), average.pt (weights and their description), log.txt, and
+at the end weights.safetensors, which `predict` uses.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ from rscodec.training.loop import Plan, Record, train
 
 @dataclass(frozen=True)
 class CarbonPlan:
-    """`decay`: the share of steps, at the end, over which the learning rate falls. `validate`: keep the northern eighth
-    of each image back, and judge there."""
+    """`decay`: the share of steps at the end over which the learning rate falls. `validate`: keep the northern eighth
+    of each image back, and evaluate on it.
+    """
 
     steps: int = 3000
     decay: float = 0.5
@@ -48,8 +49,9 @@ class CarbonPlan:
 
 @dataclass(frozen=True)
 class Ground:
-    """imagery (C,h,w) without holes, density (h,w) in Mg/ha with NaN where it is unknown, region (h,w) of county.py,
-    the north of each image (h,w); `origin` says what they are."""
+    """`imagery` (C,h,w) with holes filled; `density` (h,w) in Mg/ha, NaN where unknown; `region` (h,w) as in county.py;
+    the north of each image (h,w); `origin`: a description of the data.
+    """
 
     imagery: np.ndarray
     density: np.ndarray
@@ -71,7 +73,7 @@ class Ground:
         )
 
     def beside(self, other: Ground) -> Ground:
-        """Both, with a column between them that no crop may show."""
+        """Both grounds side by side, with a column between them that no crop may contain."""
         if len(self.imagery) != len(other.imagery):
             raise InputError(f"imagery of {len(self.imagery)} bands and of {len(other.imagery)} cannot be learnt from")
         rows = max(self.density.shape[0], other.density.shape[0])
@@ -94,7 +96,7 @@ class Ground:
 
 
 def begun_model(saved: dict) -> CarbonModel:
-    """A model of this configuration, with those of its weights that there are; the others as they begin."""
+    """A model of this configuration with the saved weights. Missing weights keep their initial values."""
     model = build(AnyConfig.from_dict(saved["config"]))
     model.load_state_dict(model.state_dict() | saved["module"])
     return model
@@ -103,7 +105,7 @@ def begun_model(saved: dict) -> CarbonModel:
 def learn(
     model: CarbonModel, crops: Crops, plan: CarbonPlan, path: Path, log: Callable[[str], None], begun: dict
 ) -> checkpoint.Average:
-    """Train, going on from the checkpoint at `path` where that exists; returns the average."""
+    """Train, or resume from the checkpoint at `path` if it exists. Returns the averaged model."""
 
     def loss_of(parts, step: int):
         with fast("cpu"):
@@ -117,19 +119,20 @@ def learn(
 def train_model(
     name: str, ground: Ground, run: Path, plan: CarbonPlan, log: Callable[[str], None], start: Path | None = None
 ) -> Scores | None:
-    """Train a row of TRAINED, or go on; scores are those of the part that was kept back. `start`: a configuration and
-    some of its weights to begin with: average.pt of another run, or what distillation leaves."""
+    """Train a row of TRAINED, or resume. Returns the scores of the part that was kept back. `start`: a file with a
+    configuration and some of its weights to start from: average.pt of another run, or the result of distillation.
+    """
     if plan.crop % STRIDE:
-        raise InputError(f"--crop {plan.crop}: give a multiple of {STRIDE}")
+        raise InputError(f"`crop={plan.crop}`: give a multiple of {STRIDE}")
     torch.manual_seed(plan.seed)
     bands = len(ground.imagery)
     begun = checkpoint.load(start) if start else {"config": asdict(replace(TRAINED[name], bands=bands)), "module": {}}
     kind, wanted = begun["config"]["kind"], TRAINED[name].kind
     if kind != wanted:
-        raise InputError(f"{start} is of a {kind}, not of a {wanted}: give another --start, or --model {kind}")
+        raise InputError(f"{start} is of a {kind}, not of a {wanted}: give another `start`, or train a {kind}")
     model = begun_model(begun)
     if bands != model.config.bands:
-        raise InputError(f"{start} takes {model.config.bands} bands, and the imagery has {bands}: give another --start")
+        raise InputError(f"{start} takes {model.config.bands} bands, and the imagery has {bands}: give another `start`")
     kept_back = ground.north if plan.validate else None
     crops = Crops(ground.imagery, ground.density, ground.region, plan.batch, plan.crop, plan.seed, kept_back)
 
@@ -143,10 +146,10 @@ def train_model(
         "start": start.parent.name if start else None,
     }
     begun = {
-        "--model": name,
-        "--start": about["config"],
+        "`model`": name,
+        "`start`": about["config"],
         "ground": [about["units"], ground.origin],
-        "--validate": plan.validate,
+        "`validate`": plan.validate,
     }
     checkpoint.check_same(run / "checkpoint.pt", begun)
     say = run_log(run, log)

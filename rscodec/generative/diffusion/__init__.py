@@ -1,1 +1,1 @@
-"""Diffusion: noise schedules and the samplers that walk them back. Read first: `schedules.py`."""
+"""Diffusion: noise schedules, and samplers that remove the noise. Read first: `schedules.py`."""

@@ -1,9 +1,9 @@
 """From noise to signal, step by step. One signature for every sampler:
 
-    sampler(predict, x_T, schedule, generator) -> x_0         predict(x_t, t) -> the noise that it believes is in x_t
+    sampler(predict, x_T, schedule, generator) -> x_0         predict(x_t, t) -> the predicted noise in x_t
 
-The generator is passed in, never a global one; a sampler that draws nothing ignores it. Gradients pass
-through all steps.
+The caller passes the generator; samplers that draw nothing ignore it. Gradients pass through all
+steps.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ Predict = Callable[[torch.Tensor, int], torch.Tensor]
 def posterior_mean(
     predict: Predict, x: torch.Tensor, schedule: Schedule, generator: torch.Generator | None = None
 ) -> torch.Tensor:
-    """Each step goes to the mean of what it may go to: the same x_T always gives the same x_0.
+    """Each step goes to the mean of its distribution, so the same x_T always gives the same x_0.
 
-    LDM-RSIC, equation 10 (as in DiffIR): with few steps the randomness of x_T is all that a compact prior needs.
+    LDM-RSIC, equation 10 (as in DiffIR): with few steps, a compact prior needs no other randomness than x_T.
     """
     for step in range(len(schedule), 0, -1):
         x = _mean(predict, x, schedule, step)
@@ -32,7 +32,7 @@ def posterior_mean(
 def ancestral(
     predict: Predict, x: torch.Tensor, schedule: Schedule, generator: torch.Generator | None = None
 ) -> torch.Tensor:
-    """Each step draws from what it may go to (Ho et al. 2020, algorithm 2)."""
+    """Each step draws from its distribution (Ho et al. 2020, algorithm 2)."""
     for step in range(len(schedule), 0, -1):
         mean = _mean(predict, x, schedule, step)
         kept, before = schedule.kept[step], schedule.kept[step - 1]
@@ -49,9 +49,9 @@ def ddim(
     steps: int | None = None,
     first: int | None = None,
 ) -> torch.Tensor:
-    """In few steps of many, to the x_0 believed in with the noise believed in (Song et al. 2021); nothing is drawn.
+    """DDIM (Song et al. 2021): few of many steps, each from the predicted x_0 and noise. It draws nothing.
 
-    x may be that of another step than the last: `first`.
+    `first`: the step of x, if it is not the last one.
     """
     first = first or len(schedule)
     taken = torch.linspace(0, first, (steps or first) + 1).round().int().tolist()[::-1]
@@ -63,7 +63,7 @@ def ddim(
 
 
 def normal(shape: tuple[int, ...], generator: torch.Generator | None, device: torch.device | str) -> torch.Tensor:
-    """Normal numbers, drawn on the CPU: a seed means the same ones on every device."""
+    """Normal random numbers, drawn on the CPU, so that a seed gives the same numbers on every device."""
     return torch.randn(shape, generator=generator).to(device)
 
 

@@ -151,7 +151,7 @@ def test_an_asset_may_have_no_roles(folder):
         ("{", None, "cannot read"),
         ("[]", None, "no STAC item"),
         ('{"type": "Catalog"}', None, "no STAC item"),
-        (json.dumps(item("x", a=asset("a"), b=asset("b"))), None, "choose with --asset from a, b"),
+        (json.dumps(item("x", a=asset("a"), b=asset("b"))), None, "choose with `asset` from a, b"),
         (json.dumps(item("x", a=asset("a"))), "c", "no asset c"),
         (json.dumps(item("x", a="a.tif")), None, "no STAC item"),
         (json.dumps(item("x\0", a=asset("a"))), None, "holds a NUL"),

@@ -19,7 +19,7 @@ from rscodec.batch.inputs import find_inputs
 from rscodec.batch.report import Row
 from rscodec.batch.run import Work
 from rscodec.bitstreams.errors import InputError, MissingWeights, OutputError
-from rscodec.concurrency.executors import Here, crew
+from rscodec.concurrency.executors import LocalExecutor, executor_for
 from rscodec.raster.scene import Scene
 from rscodec.synthetic.sample import synthesize
 
@@ -55,7 +55,9 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_each_output_is_what_encode_file_makes(scenes, work, tmp_path, tiny_weights):
     told = []
-    rows = batch.run(work, scenes, tmp_path / "out", Here(), progress=lambda done, total: told.append((done, total)))
+    rows = batch.run(
+        work, scenes, tmp_path / "out", LocalExecutor(), progress=lambda done, total: told.append((done, total))
+    )
     assert status(rows) == ["done"] * 3 and told == [(1, 3), (2, 3), (3, 3)]
     for scene, row in zip(scenes, rows, strict=True):
         alone = tmp_path / "alone.bin"
@@ -64,7 +66,7 @@ def test_each_output_is_what_encode_file_makes(scenes, work, tmp_path, tiny_weig
 
 
 def test_the_report_has_a_row_for_each_scene_in_order(scenes, work, tmp_path):
-    rows = batch.run(work, scenes, tmp_path / "out", Here())
+    rows = batch.run(work, scenes, tmp_path / "out", LocalExecutor())
     with (tmp_path / "out" / REPORT).open(newline="") as file:
         report = list(csv.DictReader(file))
     assert [row["input"] for row in report] == [scene.path for scene in scenes]
@@ -72,16 +74,18 @@ def test_the_report_has_a_row_for_each_scene_in_order(scenes, work, tmp_path):
 
 
 def test_a_round_trip_of_folders(scenes, work, tmp_path, tiny_weights):
-    batch.run(work, scenes, tmp_path / "out", Here())
+    batch.run(work, scenes, tmp_path / "out", LocalExecutor())
     streams = find_inputs([str(tmp_path / "out" / "*.bin")], streams=True)
-    rows = batch.run(Work("decode", {"weights": tiny_weights, "driver": "COG"}), streams, tmp_path / "back", Here())
+    rows = batch.run(
+        Work("decode", {"weights": tiny_weights, "driver": "COG"}), streams, tmp_path / "back", LocalExecutor()
+    )
     assert status(rows) == ["done"] * 3
     assert all(not rscodec.validate_files(a.path, row.output) for a, row in zip(scenes, rows, strict=True))
 
 
 def test_a_failure_is_reported_and_stops_nothing(scenes, work, tmp_path):
     Path(scenes[1].path).write_bytes(b"no image")
-    rows = batch.run(work, scenes, tmp_path / "out", Here())
+    rows = batch.run(work, scenes, tmp_path / "out", LocalExecutor())
     assert status(rows) == ["done", "failed", "done"]
     assert rows[1].exit_code == 3 and scenes[1].path in rows[1].message
     assert sorted(contents(tmp_path / "out")) == ["00.bin", "02.bin"]
@@ -92,7 +96,7 @@ def test_an_unexpected_failure_is_one_too(scenes, work, tmp_path, monkeypatch):
         raise ZeroDivisionError("division by zero")
 
     monkeypatch.setattr("rscodec.api.encode_file", broken)
-    rows = batch.run(work, scenes[:1], tmp_path / "out", Here())
+    rows = batch.run(work, scenes[:1], tmp_path / "out", LocalExecutor())
     assert (rows[0].status, rows[0].exit_code) == ("failed", 1) and "ZeroDivisionError" in rows[0].message
 
 
@@ -103,10 +107,10 @@ def made(folder: Path) -> dict[str, int]:
 
 def test_resume_makes_what_is_missing_and_nothing_else(scenes, work, tmp_path):
     out = tmp_path / "out"
-    batch.run(work, scenes, out, Here())
+    batch.run(work, scenes, out, LocalExecutor())
     before, expected = made(out), contents(out)
     (out / "01.bin").unlink()
-    rows = batch.run(work, scenes, out, Here(), resume=True)
+    rows = batch.run(work, scenes, out, LocalExecutor(), resume=True)
     assert status(rows) == ["kept", "done", "kept"] and contents(out) == expected
     assert {name for name, inode in made(out).items() if before[name] == inode} >= {"00.bin", "02.bin"}
 
@@ -114,39 +118,39 @@ def test_resume_makes_what_is_missing_and_nothing_else(scenes, work, tmp_path):
 @pytest.mark.parametrize("change", ["input", "cut"])
 def test_resume_makes_again_what_changed(scenes, work, tmp_path, change):
     out = tmp_path / "out"
-    expected = batch.run(work, scenes, out, Here())[0].sha256
+    expected = batch.run(work, scenes, out, LocalExecutor())[0].sha256
     if change == "input":
         os.utime(scenes[0].path, ns=(1, 1))
     else:
         (out / "00.bin").write_bytes(b"cut")
-    rows = batch.run(work, scenes, out, Here(), resume=True)
+    rows = batch.run(work, scenes, out, LocalExecutor(), resume=True)
     assert status(rows) == ["done", "kept", "kept"] and rows[0].sha256 == expected
 
 
 def test_resume_goes_on_from_a_report_that_was_cut_off(scenes, work, tmp_path):
     """As a killed client leaves it: outputs that are there but not recorded, and a torn last line."""
     out = tmp_path / "out"
-    batch.run(work, scenes, out, Here())
+    batch.run(work, scenes, out, LocalExecutor())
     expected, report = contents(out), out / REPORT
     lines = report.read_text().splitlines(keepends=True)
     planned = [line.replace(",done,", ",planned,") for line in lines[1:]]
     report.write_text("".join([lines[0], *planned, lines[1], lines[2][:40]]))
-    rows = batch.run(work, scenes, out, Here(), resume=True)
+    rows = batch.run(work, scenes, out, LocalExecutor(), resume=True)
     assert status(rows) == ["kept", "done", "done"] and contents(out) == expected
 
 
 @pytest.mark.parametrize("change", [None, "cut"])
 def test_resume_repeats_the_failure_of_an_output_with_lost_tiles(scenes, work, tmp_path, tiny_weights, flip, change):
     """Also when the output is no longer what was written: then it is made again, and fails again."""
-    batch.run(work, scenes[:1], tmp_path / "out", Here())
+    batch.run(work, scenes[:1], tmp_path / "out", LocalExecutor())
     stream, out, back = tmp_path / "out" / "00.bin", tmp_path / "back", tmp_path / "back" / "00.tif"
     stream.write_bytes(flip(stream.read_bytes(), 0, 0, 0))
     decode = Work("decode", {"weights": tiny_weights, "on_error": "nodata"})
-    (first,) = batch.run(decode, find_inputs([str(stream)]), out, Here())
+    (first,) = batch.run(decode, find_inputs([str(stream)]), out, LocalExecutor())
     written = back.read_bytes()
     if change:
         back.write_bytes(b"cut")
-    (row,) = batch.run(decode, find_inputs([str(stream)]), out, Here(), resume=True)
+    (row,) = batch.run(decode, find_inputs([str(stream)]), out, LocalExecutor(), resume=True)
     assert (row.status, row.exit_code, row.message) == ("failed", 4, first.message) and row.sha256 == first.sha256
     assert back.read_bytes() == written
 
@@ -157,22 +161,22 @@ def test_resume_repeats_the_failure_of_an_output_with_lost_tiles(scenes, work, t
 ])  # fmt: skip
 def test_the_same_words_in_another_order_are_other_settings(one, other):
     row = Row("a", "b", "done", settings=Work("decode", one).described())
-    assert batch._retold(row, "decode", Work("decode", other).described()) == row
-    assert batch._retold(row, "decode", Work("decode", one | {"on_error": "stop"}).described()) != row
+    assert batch.retold(row, "decode", Work("decode", other).described()) == row
+    assert batch.retold(row, "decode", Work("decode", one | {"on_error": "stop"}).described()) != row
     older = replace(row, settings=Work("decode", one | {"fast": False}).described())  # an option that there was
-    assert batch._retold(older, "decode", row.settings) == row
-    assert batch._retold(replace(row, settings="bands=3"), "decode", "{}").settings == "bands=3"
+    assert batch.retold(older, "decode", row.settings) == row
+    assert batch.retold(replace(row, settings="bands=3"), "decode", "{}").settings == "bands=3"
 
 
 @pytest.mark.parametrize("change", [{"quality": 4.0}, {"tile": 128}, {"bands": (1, 2)}])
 def test_other_settings_are_never_taken_for_these(scenes, work, tmp_path, change):
     out = tmp_path / "out"
-    batch.run(work, scenes, out, Here())
+    batch.run(work, scenes, out, LocalExecutor())
     other, before = Work("encode", work.options | change), contents(out)
     with pytest.raises(OutputError, match="other settings"):
-        batch.run(other, scenes, out, Here(), resume=True)
+        batch.run(other, scenes, out, LocalExecutor(), resume=True)
     assert contents(out) == before
-    assert status(batch.run(other, scenes, out, Here(), resume=True, overwrite=True)) == ["done"] * 3
+    assert status(batch.run(other, scenes, out, LocalExecutor(), resume=True, overwrite=True)) == ["done"] * 3
 
 
 @pytest.mark.parametrize("verb, new", [
@@ -182,18 +186,18 @@ def test_a_report_from_before_there_was_a_setting(scenes, work, tmp_path, tiny_w
     """It does not name it, and means its default, nothing else."""
     inputs, options = scenes, work.options
     if verb == "decode":
-        batch.run(work, scenes, tmp_path / "streams", Here())
+        batch.run(work, scenes, tmp_path / "streams", LocalExecutor())
         inputs = find_inputs([str(tmp_path / "streams" / "*.bin")], streams=True)
         options = {"weights": tiny_weights, "driver": "GTiff"}
     out = tmp_path / "out"
-    batch.run(Work(verb, options), inputs, out, Here())
+    batch.run(Work(verb, options), inputs, out, LocalExecutor())
     assert not any(f'"{name}"' in (out / f"{verb}-report.csv").read_text() for name in new)
     other = Work(verb, options | new | {[*new][-1]: True})
     with pytest.raises(OutputError, match="other settings"):
-        batch.run(other, inputs, out, Here(), resume=True)
-    rows = batch.run(Work(verb, options | new), inputs, out, Here(), resume=True)
+        batch.run(other, inputs, out, LocalExecutor(), resume=True)
+    rows = batch.run(Work(verb, options | new), inputs, out, LocalExecutor(), resume=True)
     assert status(rows) == ["kept"] * 3
-    assert status(batch.run(Work(verb, options | new), inputs, out, Here(), resume=True)) == ["kept"] * 3
+    assert status(batch.run(Work(verb, options | new), inputs, out, LocalExecutor(), resume=True)) == ["kept"] * 3
 
 
 def test_other_weights_are_other_settings(scenes, work, tmp_path):
@@ -204,10 +208,10 @@ def test_other_weights_are_other_settings(scenes, work, tmp_path):
 
 
 def test_a_report_is_not_begun_again_unasked(scenes, work, tmp_path):
-    batch.run(work, scenes, tmp_path / "out", Here())
-    with pytest.raises(OutputError, match="--resume"):
-        batch.run(work, scenes, tmp_path / "out", Here())
-    assert status(batch.run(work, scenes, tmp_path / "out", Here(), overwrite=True)) == ["done"] * 3
+    batch.run(work, scenes, tmp_path / "out", LocalExecutor())
+    with pytest.raises(OutputError, match="`resume=True`"):
+        batch.run(work, scenes, tmp_path / "out", LocalExecutor())
+    assert status(batch.run(work, scenes, tmp_path / "out", LocalExecutor(), overwrite=True)) == ["done"] * 3
 
 
 @pytest.mark.parametrize("resume", [False, True])
@@ -216,7 +220,7 @@ def test_a_file_of_somebody_else_is_left_alone(scenes, work, tmp_path, resume):
     out.mkdir()
     (out / "01.bin").write_bytes(b"precious")
     for _ in range(1 + resume):  # a failure on record gives no right to it
-        rows = batch.run(work, scenes, out, Here(), resume=resume)
+        rows = batch.run(work, scenes, out, LocalExecutor(), resume=resume)
         assert rows[1].status == "failed" and rows[1].exit_code == 7
         assert (out / "01.bin").read_bytes() == b"precious"
 
@@ -226,24 +230,24 @@ def test_what_killed_workers_left_is_removed(scenes, work, tmp_path):
     out.mkdir()
     left, others = out / ".00.bin.4711-00c0ffee-9f3c2a10.part", out / ".other.bin.4711-00c0ffee-9f3c2a10.part"
     left.touch(), others.touch()
-    batch.run(work, scenes, out, Here())
+    batch.run(work, scenes, out, LocalExecutor())
     assert not left.exists() and others.exists()
 
 
 def test_missing_weights_are_known_before_the_work(scenes, tmp_path):
     with pytest.raises(MissingWeights, match="nowhere"):
-        batch.run(Work("encode", OPTIONS | {"weights": Path("nowhere")}), scenes, tmp_path / "out", Here())
+        batch.run(Work("encode", OPTIONS | {"weights": Path("nowhere")}), scenes, tmp_path / "out", LocalExecutor())
 
 
 def test_a_folder_that_cannot_be_is_7(scenes, work, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="folder"):
-        batch.run(work, scenes, tmp_path / "file" / "out", Here())
+        batch.run(work, scenes, tmp_path / "file" / "out", LocalExecutor())
 
 
 @pytest.mark.parametrize("where", [("cluster", 1), ("tcp://127.0.0.1:1", 2)])
 def test_a_crew_that_cannot_be_is_named(where):
-    with pytest.raises(InputError, match=where[0]), crew(*where):
+    with pytest.raises(InputError, match=where[0]), executor_for(*where):
         pass
 
 
@@ -255,8 +259,8 @@ def test_one_scene_by_its_tiles(tmp_path, tiny_weights, goal, monkeypatch):
     options = goal | {"weights": tiny_weights, "model": "vec", "tile": 64}
     expected = rscodec.encode_file(scene, alone, **options)
     parts = []
-    monkeypatch.setattr(Here, "submit", watched(Here.submit, parts))
-    made = rscodec.encode_file(scene, spread, executor=Here(), **options)
+    monkeypatch.setattr(LocalExecutor, "submit", watched(LocalExecutor.submit, parts))
+    made = rscodec.encode_file(scene, spread, executor=LocalExecutor(), **options)
     assert spread.read_bytes() == alone.read_bytes() and made.quality == expected.quality
     assert len(parts) == 2  # 4 rows of 2 blocks of 2 tiles, 4 blocks at a time
 
@@ -276,8 +280,8 @@ def test_two_workers_make_the_same_files(scenes, work, tmp_path, tiny_weights):
     large = tmp_path / "large.tif"
     Scene(pixels, None, metadata).save(large)
     rscodec.encode_file(large, tmp_path / "alone.bin", weights=tiny_weights, threads=1, **OPTIONS)
-    batch.run(work, scenes, tmp_path / "serial", Here())
-    with crew(workers=2) as executor:
+    batch.run(work, scenes, tmp_path / "serial", LocalExecutor())
+    with executor_for(workers=2) as executor:
         rows = batch.run(work, scenes, tmp_path / "two", executor)
         rscodec.encode_file(large, tmp_path / "spread.bin", weights=tiny_weights, executor=executor, **OPTIONS)
     assert status(rows) == ["done"] * 3 and contents(tmp_path / "two") == contents(tmp_path / "serial")
@@ -289,9 +293,9 @@ def test_a_worker_killed_midway_costs_nothing(work, tmp_path):
     """Forty scenes on two workers; one gets SIGKILL after ten of them."""
     pytest.importorskip("distributed")
     scenes = write_scenes(tmp_path / "in", 40)
-    batch.run(work, scenes, tmp_path / "serial", Here())
+    batch.run(work, scenes, tmp_path / "serial", LocalExecutor())
     killed = []
-    with crew(workers=2) as executor:
+    with executor_for(workers=2) as executor:
 
         def kill_one(done: int, total: int) -> None:
             if done == 10:
@@ -309,7 +313,7 @@ COMMAND = "import sys; from tests.rscodec.test_batch import as_client; as_client
 
 def as_client(scenes: str, out: str, weights: str) -> None:
     """A client that can be killed."""
-    with crew(workers=2) as executor:
+    with executor_for(workers=2) as executor:
         batch.run(Work("encode", OPTIONS | {"weights": Path(weights)}), find_inputs([scenes]), out, executor)
 
 
@@ -317,7 +321,7 @@ def as_client(scenes: str, out: str, weights: str) -> None:
 def test_a_client_killed_midway_goes_on_with_resume(work, tmp_path, root, tiny_weights):
     pytest.importorskip("distributed")
     scenes, out = write_scenes(tmp_path / "in", 40), tmp_path / "out"
-    batch.run(work, scenes, tmp_path / "serial", Here())
+    batch.run(work, scenes, tmp_path / "serial", LocalExecutor())
     arguments = [str(tmp_path / "in" / "*.tif"), str(out), str(tiny_weights)]
     client = subprocess.Popen([sys.executable, "-c", COMMAND, *arguments], cwd=root)
     while len(made(out)) < 10 and client.poll() is None:
@@ -327,7 +331,7 @@ def test_a_client_killed_midway_goes_on_with_resume(work, tmp_path, root, tiny_w
     time.sleep(5)  # its workers notice
     before = made(out)
     assert 10 <= len(before) < 40
-    rows = batch.run(work, scenes, out, Here(), resume=True)
+    rows = batch.run(work, scenes, out, LocalExecutor(), resume=True)
     kept = {Path(row.output).name for row in rows if row.status == "kept"}
     assert set(status(rows)) == {"kept", "done"} and len(before) - 4 <= len(kept) <= len(before)
     assert all(made(out)[name] == before[name] for name in kept)

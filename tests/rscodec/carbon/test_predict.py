@@ -134,7 +134,7 @@ def test_what_fails_leaves_no_folder(scene, weights, tmp_path):
 def test_generated_imagery_is_refused(scene, weights, tmp_path):
     loaded = Scene.load(scene)
     fake = save(tmp_path / "fake.tif", loaded.pixels, **marked(loaded.metadata, [1, 2, 3], {"model": "dreamer-1"}))
-    with pytest.raises(InputError, match="bands 1,2,3 by dreamer-1.*--allow-synthetic"):
+    with pytest.raises(InputError, match="bands 1,2,3 by dreamer-1.*`allow_synthetic=True`"):
         predict_file(fake, tmp_path / "out", weights)
     made = predict_file(fake, tmp_path / "out", weights, draws=1, allow_synthetic=True)
     with rasterio.open(tmp_path / "out" / "density.tif") as raster:
@@ -152,7 +152,7 @@ def test_a_stream_is_as_good_as_what_it_decodes_to(scene, weights, tmp_path):
 
 
 def test_what_cannot_be_mapped(scene, weights, tmp_path):
-    with pytest.raises(InputError, match="3 bands are given, gan-test takes 4.*--bands"):
+    with pytest.raises(InputError, match="3 bands are given, gan-test takes 4.*`bands`"):
         predict_file(scene, tmp_path / "out", weights, bands=(1, 2, 3))
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.write(scene, "a.tif")
@@ -167,7 +167,7 @@ def test_what_cannot_be_mapped(scene, weights, tmp_path):
     with pytest.raises(MissingWeights):
         predict_file(scene, tmp_path / "out", tmp_path / "none.safetensors")
     predict_file(scene, tmp_path / "out", weights, draws=1)
-    with pytest.raises(OutputError, match="density.tif; add --overwrite"):
+    with pytest.raises(OutputError, match="density.tif; give `overwrite=True`"):
         predict_file(scene, tmp_path / "out", weights, draws=1)
 
 

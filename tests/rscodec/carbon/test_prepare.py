@@ -177,7 +177,7 @@ def test_pixels_that_the_image_lacks_are_masked(place):
 
 
 def test_columns_that_are_not_there_or_hold_no_numbers(place):
-    with pytest.raises(InputError, match=r"no column 'volume_m3_ha'; there are timber, name: name the one .* --volume"):
+    with pytest.raises(InputError, match=r"no column 'volume_m3_ha'; there are timber, name; give the one .* `volume`"):
         place.prepare((box(2, 3, 8, 9), 100.0), column="timber")
     with pytest.raises(InputError, match="holds no numbers"):
         place.prepare((box(2, 3, 8, 9), "much"))

@@ -153,7 +153,7 @@ def test_one_checkpoint_has_one_rate(official: Path, tmp_path: Path):
 
 
 def test_weights_are_asked_for_and_told_apart(official: Path, checkpoint: Path):
-    with pytest.raises(MissingWeights, match="--weights"):
+    with pytest.raises(MissingWeights, match="`weights`"):
         rscodec.encode(scene(64, 64), model="elic")
     with pytest.raises(WrongWeights):
         rscodec.encode(scene(64, 64), model="s", weights=official)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from rscodec.concurrency.executors import Here, as_done, crew, in_order
+from rscodec.concurrency.executors import LocalExecutor, as_done, executor_for, in_order
 
 
 def halve(number: int) -> float:
@@ -15,12 +15,15 @@ def halve(number: int) -> float:
 
 
 def test_here_is_the_default():
-    with crew() as executor:
-        assert isinstance(executor, Here) and executor.submit(threading.get_ident).result() == threading.get_ident()
+    with executor_for() as executor:
+        assert (
+            isinstance(executor, LocalExecutor)
+            and executor.submit(threading.get_ident).result() == threading.get_ident()
+        )
 
 
 def test_every_task_comes_back_with_its_result_or_its_error():
-    found = dict(as_done(Here(), halve, [1, 0, 4]))
+    found = dict(as_done(LocalExecutor(), halve, [1, 0, 4]))
     assert found[1].result() == 1 and found[4].result() == 0.25
     assert isinstance(found[0].exception(), ZeroDivisionError)
 
@@ -32,7 +35,7 @@ def test_here_tells_of_each_task_before_the_next():
         begun.append(task)
         return task
 
-    for count, (task, _) in enumerate(as_done(Here(), begin, range(3)), 1):
+    for count, (task, _) in enumerate(as_done(LocalExecutor(), begin, range(3)), 1):
         assert len(begun) == count == task + 1
 
 
@@ -55,7 +58,7 @@ def test_in_order_keeps_the_order_and_the_lead():
 
 def test_in_order_raises_what_a_task_raised():
     with pytest.raises(ZeroDivisionError):
-        list(in_order(Here(), halve, [1, 0], 2))
+        list(in_order(LocalExecutor(), halve, [1, 0], 2))
 
 
 def test_a_process_does_one_task_at_a_time():

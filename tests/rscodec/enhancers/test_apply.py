@@ -128,7 +128,7 @@ def test_a_model_may_name_the_codec_as_older_streams_do(decode):
 
 
 def test_other_codec_weights_need_force(decode, tiny):
-    with pytest.raises(WrongWeights, match=f"vec-1 .{tiny.weights_hash.hex()}.*--force"):
+    with pytest.raises(WrongWeights, match=f"vec-1 .{tiny.weights_hash.hex()}.*`force=True`"):
         decode("other")
     assert decode("other", force=True).metadata["tags"]
 
@@ -136,7 +136,7 @@ def test_other_codec_weights_need_force(decode, tiny):
 def test_a_promise_of_a_largest_error_is_not_broken(files, make_scene, tiny_weights, tmp_path):
     data = rscodec.encode(make_scene((70, 60)), max_error=2, model="vec", weights=tiny_weights)
     (tmp_path / "bounded.bin").write_bytes(data)
-    with pytest.raises(InputError, match="promises a largest error of 2, which --enhance cannot keep"):
+    with pytest.raises(InputError, match="promises a largest error of 2, which `enhance` cannot keep"):
         api.decode_file(
             tmp_path / "bounded.bin",
             tmp_path / "out.tif",
@@ -176,9 +176,9 @@ def test_three_bands_say_what_is_red_green_and_blue_where_the_raster_does_not(fi
 
 
 def test_models_go_with_what_they_take(decode, files, tmp_path):
-    with pytest.raises(InputError, match="enhances a raster.*rscodec enhance --model"):
+    with pytest.raises(InputError, match="enhances a raster.*`rscodec enhance`"):
         decode("raster")
-    with pytest.raises(InputError, match="enhances a stream.*rscodec decode --enhance"):
+    with pytest.raises(InputError, match="enhances a stream.*`rscodec decode`"):
         api.enhance_file(files / "a.tif", tmp_path / "c.tif", EnhanceSettings(files / "known.safetensors"))
 
 
@@ -209,5 +209,5 @@ def test_unknown_models_are_answered_with_those_that_ship(files, tiny_weights):
     ids=str,
 )
 def test_settings_out_of_range_are_bad_input(wrong):
-    with pytest.raises(InputError, match="--" + next(iter(wrong)).replace("_", "-")):
+    with pytest.raises(InputError, match=f"`{next(iter(wrong))}="):
         EnhanceSettings("ldm", **wrong)

@@ -7,7 +7,7 @@ import pytest
 
 from rscodec.enhancers.base import EnhanceSettings
 from rscodec.enhancers.scene import EnhancedScene
-from rscodec.enhancers.wavelets import LEAST, wavelets_begin
+from rscodec.enhancers.wavelets import LEAST, wavelet_origin
 from rscodec.generative.picture import SourcePicture
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene
@@ -27,18 +27,18 @@ def decoded() -> np.ndarray:
 @pytest.mark.parametrize("cut", CUTS, ids=str)
 def test_they_are_found_wherever_a_part_was_cut(decoded, cut):
     grey = decoded.mean(0)[cut[0] :, cut[1] :]
-    assert wavelets_begin(grey) == (-cut[0] % 8, -cut[1] % 8)
+    assert wavelet_origin(grey) == (-cut[0] % 8, -cut[1] % 8)
 
 
 def test_what_has_none_is_taken_to_begin_at_0():
-    assert wavelets_begin(np.random.default_rng(0).normal(0, 1, (128, 96))) == (0, 0)
-    assert wavelets_begin(np.zeros((200, 200))) == wavelets_begin(np.ones((200, 200))) == (0, 0)
+    assert wavelet_origin(np.random.default_rng(0).normal(0, 1, (128, 96))) == (0, 0)
+    assert wavelet_origin(np.zeros((200, 200))) == wavelet_origin(np.ones((200, 200))) == (0, 0)
 
 
 def test_too_few_pixels_say_nothing(decoded):
     cut = decoded.mean(0)[5:, 3:]
-    assert wavelets_begin(cut[:LEAST, :LEAST]) == (3, 5)
-    assert wavelets_begin(cut[: LEAST - 1, :LEAST]) == wavelets_begin(cut[:5]) == (0, 0)
+    assert wavelet_origin(cut[:LEAST, :LEAST]) == (3, 5)
+    assert wavelet_origin(cut[: LEAST - 1, :LEAST]) == wavelet_origin(cut[:5]) == (0, 0)
 
 
 @pytest.mark.parametrize("cut", CUTS, ids=str)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rscodec.generative.picture import band_colours, plain_units, said_colours
+from rscodec.generative.picture import band_colours, named_colours, plain_units
 from rscodec.stream.radiometry import Radiometry
 from rscodec.stream.statistics import Statistics
 from rscodec.synthetic.sample import synthesize
@@ -25,7 +25,7 @@ BGR = ["blue", "green", "red", "undefined"]
     (BGR, (0, 1, 2, 3), (3, 1, 2), (2, 1, 0)),
 ])  # fmt: skip
 def test_which_bands_are_said_to_be_the_colours(colours, coded, chosen, bands):
-    assert said_colours(colours, coded, chosen) == bands
+    assert named_colours(colours, coded, chosen) == bands
 
 
 @pytest.mark.parametrize("descriptions, colorinterp, colours", [

@@ -52,12 +52,12 @@ def test_unknown_names_are_answered_with_the_known():
         find(CODECS, "jpeg")
     with pytest.raises(ValueError, match="no codec"):
         find_model(CODECS, "rsc-xl-9")
-    with pytest.raises(InputError, match="--model: unknown name 'jpeg'"):
+    with pytest.raises(InputError, match="`model`: unknown name 'jpeg'"):
         weights.codec_for_encoding("jpeg")
 
 
 def test_a_codec_without_weights_of_its_own_asks_for_them():
-    with pytest.raises(MissingWeights, match="--weights PATH"):
+    with pytest.raises(MissingWeights, match="`weights`"):
         weights.codec_for_encoding("vec")
 
 
@@ -71,7 +71,7 @@ def test_a_stream_gets_the_weights_it_names(tiny, tiny_weights):
 
 
 def test_a_stream_whose_weights_do_not_ship_says_which_it_wants(tiny):
-    with pytest.raises(MissingWeights, match=f"vec-1 with hash {tiny.weights_hash.hex()}.*--weights PATH"):
+    with pytest.raises(MissingWeights, match=f"vec-1 with hash {tiny.weights_hash.hex()}.*`weights`"):
         weights.codec_for_decoding(header(tiny))
 
 

@@ -119,11 +119,11 @@ def test_the_rate_that_was_asked_for(make_scene, tiny):
 
 @pytest.mark.parametrize("level", [-1, MOST_EFFORT + 1, 2.5])
 def test_efforts_that_do_not_exist(level):
-    with pytest.raises(InputError, match="--effort .*from 0 to 9"):
+    with pytest.raises(InputError, match="`effort=.*from 0 to 9"):
         EncodeSettings(effort=level)
 
 
 def test_a_codec_that_knows_no_effort(make_scene, tiny, monkeypatch):
     monkeypatch.setattr(tiny, "most_effort", 0)
-    with pytest.raises(InputError, match="--effort 1: vec-1 knows no effort"):
+    with pytest.raises(InputError, match="`effort=1`: vec-1 knows no effort"):
         encoder_for(SceneSource(make_scene()), EncodeSettings(effort=1), tiny)

@@ -14,10 +14,11 @@ def test_threads_that_open_images_keep_each_other_silent():
     """The one that came first leaves first, as threads do."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        gdal._silence.__enter__()
-        gdal._silence.__enter__()
-        gdal._silence.__exit__(None, None, None)
+        silence = gdal.Silence()
+        silence.__enter__()
+        silence.__enter__()
+        silence.__exit__(None, None, None)
         warnings.warn("nowhere on Earth", NotGeoreferencedWarning, stacklevel=1)
-        gdal._silence.__exit__(None, None, None)
+        silence.__exit__(None, None, None)
         with pytest.raises(NotGeoreferencedWarning):
             warnings.warn("nowhere on Earth", NotGeoreferencedWarning, stacklevel=1)

@@ -206,7 +206,7 @@ def test_nodata_with_a_fraction_is_refused(tmp_path: Path, dtype: str, nodata: f
     source = make(tmp_path / "a.tif", data, nodata=nodata)
     with rasterio.open(source) as dataset:
         assert (dataset.read_masks(1) == 0).sum() == 2
-    words = f"nodata {nodata:g} is no {dtype} pixel.*pixels of {masked} .*--nodata {masked}"
+    words = f"nodata {nodata:g} is no {dtype} pixel.*pixels of {masked} .*`nodata={masked}`"
     with pytest.raises(InputError, match=words):
         RasterReader(source)
     with RasterReader(source, nodata=masked) as reader:
@@ -344,7 +344,7 @@ def test_a_mask_without_a_band_that_it_is_for(tmp_path: Path):
     path = make(tmp_path / "a.tif", pixels(4), with_alpha, mask, photometric="RGB")
     with RasterReader(path) as reader:
         assert reader.planes == 1
-    with pytest.raises(InputError, match=r"only alpha of .*a\.tif is chosen.*--bands"):
+    with pytest.raises(InputError, match=r"only alpha of .*a\.tif is chosen.*`bands`"):
         RasterReader(path, bands=(4,))
 
 

@@ -279,7 +279,7 @@ def test_infinity_is_an_error(value: float):
 
 @pytest.mark.parametrize("value", [np.finfo("float64").min, 1e200])
 def test_a_sentinel_that_nobody_declared_is_named(value: float):
-    with pytest.raises(InputError, match="--nodata"):
+    with pytest.raises(InputError, match="`nodata`"):
         Statistics("float64", 1).add(np.array([[[1, value]]]))
 
 

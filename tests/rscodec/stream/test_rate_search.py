@@ -68,7 +68,7 @@ def test_a_large_scene_is_judged_by_a_sample(make_scene, tiny, monkeypatch):
     """As many tiles as the sample has, spread over the scene."""
     monkeypatch.setattr(search, "SAMPLE_TILES", 8)
     source = SceneSource(make_scene((8 * TILE, 5 * TILE)))
-    parts = [part.source for part in search._sample(SceneEncoder(source, tiny, TILE))]
+    parts = [part.source for part in search.sample(SceneEncoder(source, tiny, TILE))]
     windows = [(part.window.col, part.window.row) for part in parts]
     assert len(set(windows)) == 8 and {part.width for part in parts} == {TILE}
     assert {row for _, row in windows} != {0}
@@ -90,8 +90,8 @@ def test_a_sample_is_coded_as_a_part_of_its_scene(make_scene, to_stream, to_deco
 
 def test_more_bands_need_fewer_tiles(make_scene, tiny):
     size = (7 * TILE, TILE)
-    assert len(search._sample(encoder(make_scene(size, 3), tiny))) == 1
-    assert len(search._sample(encoder(make_scene(size, 16), tiny))) == search.FEWEST_TILES
+    assert len(search.sample(encoder(make_scene(size, 3), tiny))) == 1
+    assert len(search.sample(encoder(make_scene(size, 16), tiny))) == search.FEWEST_TILES
 
 
 def test_the_peak_of_floats_is_that_of_the_whole_scene(make_scene, to_stream, to_decoder, tiny, monkeypatch):
@@ -125,7 +125,7 @@ def test_any_rising_curve_is_searched_in_the_tries_that_are_told(name):
     curve, tries = CURVES[name], []
     for wire in range(33, 257, 7):
         target = curve(wire / 32) - 1e-9
-        below, tried = search._crossing(curve, target, search.DB_PER_QUALITY, None)
+        below, tried = search.crossing(curve, target, search.DB_PER_QUALITY, None)
         assert curve(below / 32) < target <= curve((below + 1) / 32) or below == 31 and target <= curve(1)
         tries.append(len(tried))
     assert max(tries) <= search.MOST_TRIES and (np.mean(tries) < 5.5 or name not in ("straight", "saturated"))

@@ -52,7 +52,7 @@ def test_collar_of_nodata(dtype: str, nodata: float):
 
 def test_the_default_scene_shows_everything():
     land = Landscape(View(0, 0, 512, 512), [665], 42)
-    river = land._river() > 0
+    river = land.river() > 0
     for part in (land.homes, land.farm, land.forest, river):
         assert part.mean() > 0.03
 

@@ -90,7 +90,7 @@ def test_what_was_generated_before_is_told_too(files, upscale, tmp_path):
 def test_a_model_that_draws_nothing_has_no_seed(upscale, tmp_path):
     tags = upscale("a.tif", 4, model="slim").metadata["tags"][""]
     assert tags["synthetic_model"] == "slimdiff-test-1" and "synthetic_seed" not in tags
-    with pytest.raises(InputError, match="--seed 0: slimdiff-test-1 draws nothing at random; leave it away"):
+    with pytest.raises(InputError, match="`seed=0`: slimdiff-test-1 draws nothing at random; omit it"):
         upscale("a.tif", 4, seed=0, model="slim")
     assert upscale("a.tif", 2).metadata["tags"][""]["synthetic_seed"] == "0"
 
@@ -189,7 +189,7 @@ def test_a_damaged_tile_stops_or_stays_empty(upscale):
 
 def test_settings_and_models_that_cannot_be(files, tiny_weights):
     for wrong in (dict(scale=0.9), dict(scale=10.1), dict(scale=float("nan")), dict(scale=2, seed=-1)):
-        with pytest.raises(InputError, match="--" + list(wrong)[-1]):
+        with pytest.raises(InputError, match=f"`{list(wrong)[-1]}="):
             UpscaleSettings("e2diff", **wrong)
     with pytest.raises(InputError, match="unknown name 'x'; there are e2diff"):
         upsampler_for("x")

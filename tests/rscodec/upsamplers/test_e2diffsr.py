@@ -63,7 +63,7 @@ def test_the_deterministic_part_knows_no_seed_and_is_what_the_condition_says(ups
     plain = upsampler.deterministic()
     found = plain.detail(pixels, AT, AT, 2.0, 0)
     assert np.array_equal(found, plain.detail(pixels, AT, AT, 2.0, 1))
-    net, small = upsampler._net, torch.from_numpy(pixels)[None]
+    net, small = upsampler.net, torch.from_numpy(pixels)[None]
     with torch.inference_mode():
         wanted = net.change(small, net.condition_net(resize(small, 64, 64)), AT, AT, 2.0)[0].numpy()
     assert np.allclose(found, wanted, atol=1e-6) and wanted.any()

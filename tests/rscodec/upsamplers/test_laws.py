@@ -105,7 +105,7 @@ def test_a_part_looks_as_in_the_whole(upsampler, scale):
 def test_other_scales_are_refused(upsampler):
     if not upsampler.scales:
         pytest.skip("it takes any scale")
-    with pytest.raises(InputError, match=r"--scale 2.6: .* by 4 or 8"):
+    with pytest.raises(InputError, match=r"`scale=2.6`: .* by 4 or 8"):
         UpscaledScene(SourcePicture(SceneSource(scene_of())), upsampler, UpscaleSettings("any", 2.6), {})
 
 

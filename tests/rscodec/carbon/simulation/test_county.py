@@ -126,7 +126,7 @@ def test_the_inventory_is_where_the_forest_is(made, folder):
 
 
 def test_nothing_is_overwritten_unasked(made, folder, tmp_path):
-    with pytest.raises(OutputError, match="imagery.tif; add --overwrite"):
+    with pytest.raises(OutputError, match="imagery.tif; give `overwrite=True`"):
         county.write(made, folder, {})
     county.write(made, folder, {"seed": SEED}, overwrite=True)
     with pytest.raises(OutputError, match="create it first"):

@@ -81,15 +81,15 @@ def test_no_run_goes_on_as_another(ground, tmp_path):
 
     go_on()
     for other, what in (
-        (dict(name="iidm"), "another --model"),
+        (dict(name="iidm"), "another `model`"),
         (dict(ground=replace(ground, imagery=ground.imagery + 9)), "another ground"),
         (dict(ground=replace(ground, origin="elsewhere")), "another ground"),
-        (dict(plan=replace(PLAN, validate=True)), "another --validate"),
+        (dict(plan=replace(PLAN, validate=True)), "another `validate`"),
     ):
         with pytest.raises(InputError, match=f"run was begun with {what}: go on with that, or give a new --run"):
             go_on(**other)
     go_on(plan=replace(PLAN, steps=5))
-    with pytest.raises(InputError, match="average.pt is of a unet, not of a iidm: give another --start"):
+    with pytest.raises(InputError, match="average.pt is of a unet, not of a iidm: give another `start`"):
         go_on("iidm", start=tmp_path / "run" / "average.pt")
 
 
