@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from rscodec.concurrency.torch_lock import turn
 from rscodec.eval.rd import line_up, load
 
 
@@ -79,12 +80,14 @@ def in_own_process(image: Path, bands, spec: str, parameter: float, threads: int
 
 
 def timed(image: Path, bands, spec: str, parameter: float, threads: int) -> Run:
-    import torch
-
     from rscodec.eval.contenders import contender
 
-    torch.set_num_threads(threads)
     scene, one = load(image, bands), contender(spec)
+    with turn(threads):
+        return _timed(one, scene, parameter)
+
+
+def _timed(one, scene, parameter: float) -> Run:
     prepared = one.prepare(scene)
     one.decode(one.encode(prepared, parameter), scene)
     started = time.perf_counter()

@@ -16,9 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
-import torch
 
 import rscodec
+from rscodec.concurrency.torch_lock import turn
 from rscodec.eval.elic import UNIT, Elic, machine
 from rscodec.raster.scene import Scene
 from rscodec.synthetic.sample import synthesize
@@ -59,8 +59,6 @@ def main(size: int, repeats: int, model: str, weights: Path | None, quality: flo
     """Print the medians of both, and the median of the paired ratios."""
     if size % UNIT:
         raise click.UsageError(f"--size {size} is not a multiple of {UNIT}, which theirs needs")
-    if threads:
-        torch.set_num_threads(threads)
     pixels, metadata = synthesize(size)
     scene = Scene(pixels, metadata=metadata)
     with tempfile.TemporaryDirectory() as folder:
@@ -69,13 +67,14 @@ def main(size: int, repeats: int, model: str, weights: Path | None, quality: flo
             "encode": (ours.encode, theirs.encode),
             "decode": (ours.decode, theirs.decode),
         }
-        for pair in pairs.values():
-            for work in pair:
-                work()
         times = {name: [] for name in pairs}
-        for _ in range(repeats):
-            for name, pair in pairs.items():
-                times[name].append([seconds(work) for work in pair])
+        with turn(threads):
+            for pair in pairs.values():
+                for work in pair:
+                    work()
+            for _ in range(repeats):
+                for name, pair in pairs.items():
+                    times[name].append([seconds(work) for work in pair])
         rate = 8 * ours.stream.stat().st_size / size**2
 
     megapixels = size**2 / 1e6

@@ -54,6 +54,7 @@ import rscodec
 from rscodec.bitstreams import StreamReader
 from rscodec.bitstreams.errors import BitstreamError, RscodecError
 from rscodec.bitstreams.planes import decode_planes, planes_crc
+from rscodec.concurrency.torch_lock import turn
 from rscodec.models.weights import codec_for_decoding
 from rscodec.raster.metadata_schema import stream_metadata
 from rscodec.raster.scene import Scene
@@ -212,14 +213,11 @@ def outcome_in_child(one: Mutant) -> str:
     """How decoding a stream ends in a forked child. The libraries' threads of this process do not
     exist in the child.
     """
-    import torch
-
-    torch.set_num_threads(2)
-    rscodec.decode(one.data, weights=WEIGHTS)
+    with turn(threads=2):
+        rscodec.decode(one.data, weights=WEIGHTS)
     child = os.fork()
     if child == 0:
         os._exit(_exit_code(one.data))
-    torch.set_num_threads(1)
     until = time.monotonic() + CHILD_SECONDS
     while time.monotonic() < until:
         ended, status = os.waitpid(child, os.WNOHANG)
@@ -260,9 +258,6 @@ def warm_up(folder: Path) -> None:
 
 def work(pipe, seed: int, kinds: tuple[str, ...], numbers: list[int]) -> None:
     """A worker: reports each stream that it starts, and the outcome."""
-    import torch
-
-    torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     for original in VECTORS:
         honest(original)
