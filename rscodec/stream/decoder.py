@@ -58,7 +58,7 @@ class SceneDecoder:
     def _bounded_tiles(self, largest: float) -> BoundedTiles:
         if self.fast:
             raise InputError(
-                f"the stream promises a largest error of {largest:g}, which `fast=True` cannot keep; omit it"
+                f"the stream guarantees a largest error of {largest:g}, which `fast=True` cannot keep; omit it"
             )
         bound = Bound(largest, self.radiometry.dtype, self.radiometry.scale, self.nodata)
         return BoundedTiles(self.reader, self.codec, self.radiometry, bound)
