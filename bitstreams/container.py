@@ -206,7 +206,7 @@ class StreamWriter:
         if divmod(self._done, self.header.grid[1]) != (row, col):
             raise ValueError(f"tile ({row}, {col}) is out of order: {self._done} tiles are written")
         if planes and not self.header.planes:
-            raise ValueError("planes, but the header was made without the flag `planes`")
+            raise ValueError("planes, but the header was made without the flag of planes")
         payloads = [planes or (b"", 0)] * self.header.planes + list(groups or [(b"", 0)] * self.header.groups)
         payloads += [residual] * self.header.bounded
         if len(payloads) != self._index.shape[1]:

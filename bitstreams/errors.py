@@ -45,7 +45,7 @@ class InputError(RscodecError):
 
 
 class BitstreamError(RscodecError):
-    """The stream does not keep a promise of SPEC.md."""
+    """The stream violates SPEC.md."""
 
     exit_code = 4
 

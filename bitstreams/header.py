@@ -42,7 +42,7 @@ class Header:
     quality: float = _wire(Number("H", 32, 256, 1 / 32), "quality, 1 to 8 in steps of 1/32")
     width: int = _wire(Number("I", 1, limits.MAX_EDGE, limit=True), "columns, in pixels")
     height: int = _wire(Number("I", 1, limits.MAX_EDGE, limit=True), "rows, in pixels")
-    bands: int = _wire(Number("B", 1, limits.MAX_BANDS, limit=True), "bands, the lossless ones included")
+    bands: int = _wire(Number("B", 1, limits.MAX_BANDS, limit=True), "bands, including lossless ones")
     dtype: str = _wire(Name("B", wire.DTYPES, BadField), "type of a pixel")
     tile: int = _wire(
         Number("B", 1, limits.MAX_TILE // limits.TILE_UNIT, limits.TILE_UNIT, limit=True),

@@ -84,7 +84,7 @@ def command(
     if upscale and enhance:
         raise click.UsageError("--upscale generates pixels, too; omit --enhance")
     if seed is not None and not (upscale or enhance):
-        raise click.UsageError(f"--seed goes with {GENERATED}")
+        raise click.UsageError(f"--seed needs {GENERATED}")
     enhance = enhance and replace(enhance, seed=seed or 0)
 
     from rscodec.api import decode_file, preview_file

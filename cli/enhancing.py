@@ -75,7 +75,7 @@ def _adding(added: tuple, model: str, others: tuple[str, ...]):
             chosen = given.pop(model)
             if details and chosen is None:
                 name = "--" + next(iter(details)).replace("_", "-")
-                raise click.UsageError(f"{name} goes with --enhance")
+                raise click.UsageError(f"{name} needs --enhance")
             return command(*args, enhance=chosen and EnhanceSettings(chosen, **details), **given)
 
         for option in reversed(added):

@@ -52,7 +52,7 @@ def run_options(
         click.option("--rate", default=rate, show_default=True, help="Learning rate."),
         click.option("--batch", default=batch, show_default=True, help="Crops in a batch."),
         click.option("--average", default=0.999, show_default=True, help="Decay of the moving average."),
-        click.option("--device", default=_device, show_default="cuda where there is one, else cpu"),
+        click.option("--device", default=_device, show_default="cuda if there is one, else cpu"),
         click.option("--threads", type=int, help="CPU threads."),
         click.option("--minutes", type=float, help="Stop and save after this many minutes."),
         click.option("--seed", default=0, show_default=True),

@@ -30,6 +30,6 @@ def command(scene: str | Path, other: str | Path, quiet: bool) -> None:
         raise CheckError(f"{other} differs from {scene} in {len(differences)} place(s) besides its pixels")
     if not quiet:
         click.echo(
-            f"{scene} and {other} are identical but for the pixels: size, bands, dtype, georeference, nodata, "
+            f"{scene} and {other} are identical except for the pixels: size, bands, dtype, georeference, nodata, "
             "masks, alpha, colours, scales and tags were compared"
         )

@@ -44,7 +44,7 @@ def images(sources: list[str]) -> list[Image]:
     for image in found.values():
         other = by_name.setdefault(image.name, image)
         if other is not image:
-            raise InputError(f"{other.path} and {image.path} would both be called {image.name}: rename a folder")
+            raise InputError(f"{other.path} and {image.path} would both have the name {image.name}: rename a folder")
     return list(found.values())
 
 

@@ -65,7 +65,7 @@ def rd(
     """Measure, and write results.csv and bd.json to `out`."""
     table_path = out / "results.csv"
     if table_path.exists() and not resume:
-        raise OutputError(f"{table_path} exists; give `resume=True` to go on with it, or another `out`")
+        raise OutputError(f"{table_path} exists; give `resume=True` to resume it, or another `out`")
     specs = [*codecs, *anchors]
     if not specs:
         raise InputError("nothing to measure: name a codec or an anchor")
@@ -103,7 +103,9 @@ def line_up(specs: Iterable[str]) -> tuple[dict, dict[str, str]]:
     versions: dict[str, str] = {}
     for spec, one in found.items():
         if versions.setdefault(one.name, one.version) != one.version:
-            raise InputError(f"{spec}: another is called {one.name}, too: give the weights' files different names")
+            raise InputError(
+                f"{spec}: another one has the name {one.name}, too; give the weights files different names"
+            )
     return found, skipped
 
 

@@ -103,7 +103,7 @@ def sr(
     """
     path = out / "sr.csv"
     if path.exists() and not resume:
-        raise OutputError(f"{path} exists; give `resume=True` to go on with it, or another `out`")
+        raise OutputError(f"{path} exists; give `resume=True` to resume it, or another `out`")
     weights = {model: weights_of(model, scales, device) for model in models}
     asked = {
         (image.name, model, weights[model], degradation, scale): image

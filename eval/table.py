@@ -30,7 +30,7 @@ def read(path: Path, kind: type = Row) -> list:
         return []
     types = typing.get_type_hints(kind)
     if tuple(head) != tuple(types):
-        raise InputError(f"{path} has other columns than this version writes; give another `out`")
+        raise InputError(f"{path} does not have the columns of this version; give another `out`")
     return [kind(*(_value(cell, of) for cell, of in zip(line, types.values(), strict=True))) for line in lines]
 
 

@@ -424,7 +424,7 @@ def decode_file(
         header, bound = scene.header, scene.reader.bound
         if output.lossy and bound is not None:
             raise InputError(
-                f"the stream promises a largest error of {bound:g}, which {output.lossy} cannot keep; "
+                f"the stream guarantees a largest error of {bound:g}, which {output.lossy} cannot keep; "
                 "choose a lossless format"
             )
         whole = Window(0, 0, header.width, header.height)

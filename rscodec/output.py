@@ -124,7 +124,7 @@ def check_bands(bands: tuple[int, ...], count: int, name: object = None) -> list
         raise InputError(f"bands are whole numbers from 1 on, such as (3, 2, 1), not {bands!r:.80}")
     if not bands or len(set(bands)) != len(bands) or any(not 1 <= band <= count for band in bands):
         chosen = ", ".join(map(str, bands)) or "none"
-        raise InputError(f"{name or 'the stream'} has bands 1 to {count}, not {chosen}: name some of them, each once")
+        raise InputError(f"{name or 'the stream'} has bands 1 to {count}, not {chosen}: choose some of them, each once")
     return [band - 1 for band in bands]
 
 
@@ -156,7 +156,7 @@ def check_apart(dst: str | Path, files: Iterable[str | Path]) -> None:
     for file in files:
         if not is_url(file) and any(_is_same(file, path) for path in made):
             raise OutputError(
-                f"{dst} is the input itself, or goes with one of its files ({file}); choose another name for the output"
+                f"{dst} is the input itself, or belongs to one of its files ({file}); choose another output"
             )
 
 

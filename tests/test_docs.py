@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,19 @@ def test_files_that_docs_name_are_there(path: Path):
     missing = {name for name in NAMED.findall(text) if not [*ROOT.glob(name)]}
     missing |= {link for link in LINKED.findall(text) if not (path.parent / link).exists()}
     assert not missing
+
+
+def tables(text: str) -> Iterator[list[int]]:
+    """The cells of each row, table by table, outside of code."""
+    for block in re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE).split("\n\n"):
+        rows = [row.strip() for row in block.strip().splitlines()]
+        if any(re.fullmatch(r"[|: -]*---[|: -]*", row) for row in rows):
+            yield [len(re.split(r"(?<!\\)\|", row)) if row.startswith("|") and row.endswith("|") else 0 for row in rows]
+
+
+@pytest.mark.parametrize("path", [*DOCS, ROOT / "bitstreams" / "SPEC.md"], ids=lambda path: path.name)
+def test_rows_of_tables_are_whole(path: Path):
+    assert all(len(set(cells)) == 1 and cells[0] for cells in tables(path.read_text(encoding="utf-8")))
 
 
 def test_the_changelog_begins_with_what_is_not_released_and_knows_this_version():

@@ -15,7 +15,7 @@ import pytest
 from rscodec.bitstreams.container import StreamWriter
 from rscodec.bitstreams.header import Header
 from rscodec.cli.main import COMMANDS
-from tests.helpers.sources import BESIDE, ROOT, SOURCES, imports, module_of, name
+from tests.helpers.sources import BESIDE, ROOT, SOURCES, imports, module_of, name, strings
 
 DOOR = ROOT / "rscodec" / "__main__.py"  # `python -m rscodec`: the command line, whatever folder it lies in
 LIBRARY = [path for path in SOURCES if path.relative_to(ROOT).parts[0] in ("bitstreams", "rscodec") and path != DOOR]
@@ -118,16 +118,6 @@ FLAG = re.compile(r"(?<![\w-])--[a-z]")
 ARGUMENT = re.compile(r"`([a-z_]+)[`=]")  # an f-string ends where its value begins
 TO_BE_REWRITTEN = ("rscodec/codec/", "rscodec/training/", "rscodec/concurrency/torch_lock.py")
 COMMANDS_TO_REPEAT = "eval/contenders.py"  # no messages: what a reader of a report may run
-
-
-def strings(path: Path) -> Iterator[str]:
-    """Every string constant of a file but its docstrings, f-strings in parts."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
-    docs = {ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, documented)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value not in docs:
-            yield node.value
 
 
 MESSAGES = [

@@ -25,10 +25,10 @@ class Row:
 
 ANCHORS = (
     Row("jpeg2000", "rscodec.eval.anchors.jpeg2000:Jpeg2000", "OpenJPEG 9/7; MCT for three bands"),
-    Row("jpeg2000-klt", "rscodec.eval.anchors.jpeg2000:Jpeg2000Klt", "OpenJPEG 9/7 behind a KLT, for many bands"),
+    Row("jpeg2000-klt", "rscodec.eval.anchors.jpeg2000:Jpeg2000Klt", "OpenJPEG 9/7 with a KLT, for many bands"),
     Row("bpg", "rscodec.eval.anchors.bpg:bpg", "HEVC intra 4:4:4 10 bit: bpgenc on PATH, else its payload by x265"),
     Row("vvc", "rscodec.eval.anchors.vvc:Vvenc", "VVC intra by libvvenc, which takes 4:2:0 only"),
-    Row("vtm", "rscodec.eval.anchors.vvc:Vtm", "VVC intra 4:4:4 by the reference software, where it is on PATH"),
+    Row("vtm", "rscodec.eval.anchors.vvc:Vtm", "VVC intra 4:4:4 by the reference software, if it is on PATH"),
     Row("jpeg", "rscodec.eval.anchors.pillow:Jpeg", "libjpeg-turbo, 4:4:4, optimised tables"),
     Row("webp", "rscodec.eval.anchors.pillow:Webp", "libwebp, 4:2:0"),
     Row("avif", "rscodec.eval.anchors.pillow:Avif", "AV1 intra in AVIF, 4:4:4"),

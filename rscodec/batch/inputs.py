@@ -57,7 +57,7 @@ def _expand(named: str, asset: str | None, streams: bool, lists: tuple[Path, ...
             yield from _expand(path, asset, streams, lists)
     elif suffix == LIST:
         if Path(named).resolve() in lists:
-            raise InputError(f"the list {named} names itself; take it out of the list")
+            raise InputError(f"the list {named} names itself; remove it from the list")
         for line in _lines(named):
             yield from _expand(line, asset, streams, (*lists, Path(named).resolve()))
     elif suffix in ITEMS:

@@ -123,7 +123,7 @@ def _journal(path: Path, verb: str, settings: str, resume: bool, overwrite: bool
         return Journal(path)
     if not resume:
         raise OutputError(
-            f"{path} exists: give `resume=True` to go on with it, `overwrite=True` to begin again, or another folder"
+            f"{path} exists: give `resume=True` to resume it, `overwrite=True` to start again, or another folder"
         )
     journal = Journal.load(path)
     journal.rows = {output: retold(row, verb, settings) for output, row in journal.rows.items()}

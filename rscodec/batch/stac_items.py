@@ -26,8 +26,7 @@ def assets(path: Path, key: str | None, streams: bool = False) -> Iterator[tuple
         name = str(item["id"]).replace("/", "_")
         if "\0" in name:
             raise InputError(
-                f"{path}: the id {name!r} of an item holds a NUL, so no file can be called like it; "
-                "give the item another"
+                f"{path}: the id {name!r} of an item holds a NUL, so no file can have this name; change the id"
             )
         yield name, _href(path, item, key, streams)
 

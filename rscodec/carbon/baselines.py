@@ -80,7 +80,7 @@ def fit(baseline: Baseline, features: np.ndarray, density: np.ndarray, mask: np.
         raise InputError(f"{baseline.name} needs scikit-learn: pip install 'rscodec[carbon]'") from missing
     chosen = np.flatnonzero(mask)
     if not len(chosen):
-        raise InputError("there is no pixel of forest to learn from")
+        raise InputError("there is no pixel of forest to train on")
     if baseline.most is not None and len(chosen) > baseline.most:
         chosen = np.random.default_rng(seed).choice(chosen, baseline.most, replace=False)
     rows, wanted = features.reshape(len(features), -1)[:, chosen].T, density.ravel()[chosen].astype(np.float64)

@@ -34,7 +34,7 @@ class Grid:
     def of(cls, metadata: Metadata, width: int, height: int, name: str) -> Grid:
         """The grid of a raster. The error for a raster without georeference calls it `name`."""
         if metadata.get("crs") is None or "transform" not in metadata:
-            raise InputError(f"{name} does not say where it lies: give it a CRS and a transform (gdal_edit.py -a_srs)")
+            raise InputError(f"{name} has no georeference: give it a CRS and a transform (gdal_edit.py -a_srs)")
         return cls(metadata["crs"], tuple(metadata["transform"]), width, height)
 
     @property
@@ -73,7 +73,7 @@ class Grid:
                 return transform_geom(parse_crs(crs), parse_crs(self.crs), outlines)
         except RasterioError as problem:
             where = f"{name} has outlines that are nowhere on Earth ({problem})"
-            raise InputError(f"{where}: is its CRS wrong?") from problem
+            raise InputError(f"{where}; check its CRS") from problem
 
     def box(self, outline: dict) -> tuple[float, float, float, float]:
         """First column and row, last column and row of an outline in this grid's CRS, in pixels."""

@@ -50,7 +50,7 @@ def read_inventory(path, column: str | None) -> Inventory:
     except pyogrio.errors.DataSourceError as problem:
         raise InputError(f"{path} is no vector file that GDAL can read: {problem}") from problem
     if about["crs"] is None:
-        raise InputError(f"{path} does not say its CRS: give it one (ogr2ogr -a_srs, or a .prj beside a shapefile)")
+        raise InputError(f"{path} has no CRS: give it one (ogr2ogr -a_srs, or a .prj beside a shapefile)")
     (volume,) = fields or [np.full(len(numbers), np.nan)]
     if not np.issubdtype(volume.dtype, np.number):
         raise InputError(f"column {column!r} of {path} holds no numbers; give the one with m3/ha as `volume`")

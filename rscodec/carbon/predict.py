@@ -138,7 +138,7 @@ def _forest(
         label, numbers = _label(grid, stands)
         forest &= label > 0
     if not forest.any():
-        where = f" in the polygons of {stands}: is one of their CRSs wrong?" if stands else ""
+        where = f" in the polygons of {stands}; check their CRSs" if stands else ""
         raise InputError(f"{src} has no valid pixel{where}")
     return forest, label, numbers
 

@@ -44,7 +44,7 @@ def prepare(image, inventory, heights, volume: str) -> Prepared:
     """Prepare from three files. `volume`: the inventory's column with m3/ha."""
     scene, canopy = Scene.load(image), Scene.load(heights)
     if len(canopy.pixels) > 1:
-        raise InputError(f"{heights} has {len(canopy.pixels)} bands: give a raster of canopy height alone")
+        raise InputError(f"{heights} has {len(canopy.pixels)} bands: give a raster with canopy height only")
     grid = Grid.of(scene.metadata, *scene.pixels.shape[:0:-1], name=image)
     canopy_grid = Grid.of(canopy.metadata, *canopy.pixels.shape[:0:-1], name=heights)
     forest = read_inventory(inventory, volume)
@@ -56,7 +56,7 @@ def prepare(image, inventory, heights, volume: str) -> Prepared:
     wide = grid.window(*frame)
     height = wide.warped(np.where(canopy.mask[0], canopy.pixels[0], np.nan), canopy_grid)
     if not np.isfinite(height).any():
-        raise InputError(f"{heights} has no canopy height where {image} lies: is one of their CRSs wrong?")
+        raise InputError(f"{heights} has no canopy height where {image} lies; check their CRSs")
     stands = wide.burned([outlines[at] for at in near])
     numbers = np.array([0, *(forest.numbers[kept[at]] for at in near)])
     _note_gaps(stands, height, numbers, notes)
@@ -86,7 +86,7 @@ def _usable(forest: Inventory, grid: Grid, notes: list[str]) -> tuple[list[dict]
     empty = [at for at, outline in enumerate(forest.outlines) if outline is None]
     unknown = [at for at, value in enumerate(forest.volume) if not (np.isfinite(value) and value >= 0)]
     _note(notes, [forest.numbers[at] for at in empty], "empty outlines: left out")
-    _note(notes, [forest.numbers[at] for at in unknown], "no volume, or one below zero: left out")
+    _note(notes, [forest.numbers[at] for at in unknown], "no volume, or a negative one: left out")
     kept = sorted(set(range(len(forest.numbers))) - set(empty) - set(unknown))
     if not kept:
         raise InputError(f"{forest.path} has no stand with both an outline and a volume")
@@ -100,8 +100,8 @@ def _near(outlines: list[dict], kept: list[int], grid: Grid, forest: Inventory, 
     if not touch.any():
         west, north, east, south = *np.nanmin(boxes[:, :2], 0), *np.nanmax(boxes[:, 2:], 0)
         raise InputError(
-            f"no stand of {forest.path} touches {image}: counted in its pixels they lie in columns {west:.0f} to "
-            f"{east:.0f}, rows {north:.0f} to {south:.0f}; is one of their CRSs wrong?"
+            f"no stand of {forest.path} touches {image}: in its pixels, they are in columns {west:.0f} to "
+            f"{east:.0f}, rows {north:.0f} to {south:.0f}; check their CRSs"
         )
     _note(notes, [forest.numbers[kept[at]] for at in np.flatnonzero(~touch)], "outside of the image")
     return np.flatnonzero(touch).tolist()
@@ -126,10 +126,10 @@ def _note_gaps(stands: np.ndarray, height: np.ndarray, numbers: np.ndarray, note
     )
     cut = np.bincount(stands[~known], minlength=len(numbers)) > 0
     for which, what in (
-        (~pixels, "too small to have the centre of a pixel: left out"),
+        (~pixels, "too small to contain the centre of a pixel: left out"),
         (pixels & ~measured, "without canopy heights: left out"),
         (measured & ~covered, "no canopy higher than zero: left out"),
-        (measured & cut, "reach beyond the canopy heights: their carbon is that of the part inside"),
+        (measured & cut, "extend beyond the canopy heights: only the part inside counts"),
     ):
         _note(notes, numbers[1:][which[1:]].tolist(), what)
 

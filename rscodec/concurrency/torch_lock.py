@@ -42,7 +42,7 @@ def turn(threads: int | None = None) -> Iterator[None]:
     """
     global _threads
     if threads is not None and threads < 1:
-        raise InputError(f"--threads {threads}: give 1 or more")
+        raise InputError(f"`threads={threads}`: give 1 or more")
     with _lock:
         outer, _threads = _threads, threads or _threads
         before = _torch_threads()

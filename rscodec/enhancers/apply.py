@@ -29,7 +29,7 @@ def enhanced_stream(
     """A decoded stream, enhanced. Raises WrongWeights for a codec that the model was not measured with."""
     if reader.bound is not None:
         raise InputError(
-            f"the stream promises a largest error of {reader.bound:g}, which `enhance` cannot keep; omit it"
+            f"the stream guarantees a largest error of {reader.bound:g}, which `enhance` cannot keep; omit it"
         )
     enhancer = enhancer_for(settings.model, device)
     _check_takes(enhancer, "stream")

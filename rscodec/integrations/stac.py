@@ -38,7 +38,7 @@ def read_item(path: Path) -> dict | None:
         return None
     item = load_json(path)
     if item.get("type") != "Feature" or not str(item.get("stac_version", "")).startswith("1."):
-        raise InputError(f"{path} is no STAC item of version 1; name one, or a file that is not there yet")
+        raise InputError(f"{path} is no STAC item of version 1; name one, or a new file")
     if not are_assets(item.get("assets", {})):
         raise InputError(f"{path} has assets that are no objects; correct the item")
     return item
@@ -92,9 +92,9 @@ def _new_item(path: Path, stream: Path, header, metadata: dict) -> tuple[dict, l
     }
     notes = []
     if not place:
-        notes.append(f"the scene does not say where on Earth it lies: the geometry in {path} is null")
+        notes.append(f"the scene has no georeference: the geometry in {path} is null")
     if not taken:
-        notes.append(f"the scene does not say when it was taken: the datetime in {path} is now; put in the right one")
+        notes.append(f"the scene has no acquisition time: the datetime in {path} is the current time; correct it")
     return item, notes
 
 

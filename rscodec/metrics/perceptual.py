@@ -45,7 +45,7 @@ def network():
                 return lpips.LPIPS(net="alex", verbose=False)
             except OSError as problem:
                 raise MetricUnavailable(
-                    f"LPIPS needs AlexNet's trunk: its download failed ({problem}); "
+                    f"LPIPS needs AlexNet's weights: their download failed ({problem}); "
                     f"put {TRUNK} into a folder and name it in RSCODEC_METRIC_WEIGHTS"
                 ) from None
         found = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False)

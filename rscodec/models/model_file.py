@@ -91,4 +91,4 @@ def read_model(path: Path, form: str, what: str, config: type[Config], facts: tu
         built = config.from_dict(json.loads(about["config"]))
         return ModelFile(Path(path), about["model"], built, known, tensors, digest)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as problem:
-        raise WrongWeights(f"{path} does not describe its {what} ({problem}); export it anew") from None
+        raise WrongWeights(f"{path} does not describe its {what} ({problem}); export it again") from None

@@ -35,7 +35,7 @@ CODECS = (
         "rscodec.codec.elic:ElicCodec",
         ("elic-official", "elic-chandelier"),
         None,
-        "CompressAI's ELIC with a checkpoint of yours; not portable between kinds of machines",
+        "CompressAI's ELIC with your checkpoint; not portable between kinds of machines",
         extra="elic",
     ),
     Row("vec", PORTABLE, ("vec-1",), None, "the tiny model of the frozen vectors", False),
@@ -51,13 +51,13 @@ class EnhancerRow(Row):
 
 LDM_RSIC = "rscodec.enhancers.ldm_rsic:LdmEnhancer"
 ENHANCERS = (
-    EnhancerRow("ldm", LDM_RSIC, ("ldm-rsic-2",), "ldm-rsic-2", "LDM-RSIC, for what our codec made"),
+    EnhancerRow("ldm", LDM_RSIC, ("ldm-rsic-2",), "ldm-rsic-2", "LDM-RSIC, for streams of our codec"),
     EnhancerRow(
         "ldm-jpeg2000",
         LDM_RSIC,
         ("ldm-jpeg2000-4",),
         "ldm-jpeg2000-4",
-        "LDM-RSIC, for what JPEG2000 made",
+        "LDM-RSIC, for JPEG2000 images",
         takes="raster",
     ),
 )

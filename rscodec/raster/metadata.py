@@ -313,8 +313,7 @@ def _read_tags(source: DatasetReader, band: int = 0) -> Tags:
         for key in RESERVED:
             if key in items:
                 raise InputError(
-                    f"{source.name} has a tag that is called {key}, which could not be written again: "
-                    "give it another name"
+                    f"{source.name} has a tag named {key}, which cannot be written again: give it another name"
                 )
         for key in NOT_IN_TIFF.get(name, ()):
             items.pop(key, None)

@@ -115,5 +115,5 @@ def open_source(
         array = np.asarray(scene)
         scene = Scene(array[None] if array.ndim == 2 else array)
     if bands is not None or nodata is not None:
-        raise InputError("bands and nodata go with a file; select them in the array, or set scene.metadata['nodata']")
+        raise InputError("bands and nodata apply to a file; select them in the array, or set scene.metadata['nodata']")
     yield SceneSource(scene)

@@ -41,9 +41,7 @@ def refuse_synthetic(metadata: Metadata, name: str | Path) -> None:
     tags = synthetic(metadata)
     if tags:
         made = f"bands {tags.get(f'{PREFIX}_bands', '?')} by {tags.get(f'{PREFIX}_model', 'some model')}"
-        raise InputError(
-            f"{name} is generated ({made}), not measured: give what it is made from, or `allow_synthetic=True`"
-        )
+        raise InputError(f"{name} is generated ({made}), not measured: give the original, or `allow_synthetic=True`")
 
 
 def raster_crc32(path: str | Path) -> str:

@@ -125,7 +125,7 @@ class RasterReader:
         missing = [band for band in bands if band not in dataset.indexes]
         if missing or not bands or len(set(bands)) != len(bands):
             chosen = _listed(bands) or "none"
-            raise InputError(f"{path} has bands 1 to {dataset.count}, not {chosen}: name some of them, each once")
+            raise InputError(f"{path} has bands 1 to {dataset.count}, not {chosen}: choose some of them, each once")
         if len(bands) > MAX_BANDS:
             raise InputError(f"{path} has {len(bands)} bands: choose at most {MAX_BANDS} with `bands`")
         dtypes = sorted({dataset.dtypes[band - 1] for band in bands})
@@ -136,7 +136,7 @@ class RasterReader:
         for band in bands:
             flags = dataset.mask_flag_enums[band - 1]
             if dataset.tags(band, ns="IMAGE_STRUCTURE").get("NBITS") == "1":
-                raise InputError(f"band {band} of {path} has one bit a pixel: use gdal_translate -expand gray")
+                raise InputError(f"band {band} of {path} has one bit per pixel: use gdal_translate -expand gray")
             if dataset.colorinterp[band - 1] == ColorInterp.palette:
                 raise InputError(f"band {band} of {path} is a palette: use gdal_translate -expand rgb")
             if not flags:

@@ -154,7 +154,7 @@ class RasterWriter:
                 rasterio.shutil.delete(self._pixels_path, driver="GTiff")
             if not self._complete():
                 self._output.check_space()
-                raise OutputError(f"cannot write {self.path}: not all of it reached the disk, which may be full")
+                raise OutputError(f"cannot write {self.path}: it was not written completely; the disk may be full")
 
     def _complete(self) -> bool:
         """Whether the file contains every block: GDAL reports no error if the disk is full when it closes a TIFF."""

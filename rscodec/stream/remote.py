@@ -85,8 +85,7 @@ class RemoteSource:
         parts = self._ask(self._files.cat_ranges, [self._path] * len(spans), starts, ends, on_error="raise")
         if any(len(data) > end - start for data, start, end in zip(parts, starts, ends, strict=True)):
             raise InputError(
-                f"{self._url}: the server answers with more than the bytes that it is asked for; "
-                "fetch the whole file and use the copy"
+                f"{self._url}: the server sends more bytes than requested; fetch the whole file and use the copy"
             )
         return parts
 
@@ -102,7 +101,7 @@ class RemoteSource:
                 if type(problem.__cause__) is not ValueError:
                     raise
                 raise InputError(
-                    f"{self._url}: the server does not know range requests; fetch the whole file and use the copy"
+                    f"{self._url}: the server does not support range requests; fetch the whole file and use the copy"
                 ) from None
 
     def _ask(self, question: Callable, *args: object, **kwargs: object) -> Any:

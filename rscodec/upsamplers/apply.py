@@ -48,7 +48,7 @@ def _upscaled(
         )
     upsampler = upsampler_for(settings.model, device)
     if settings.seed is not None and not upsampler.draws:
-        raise InputError(f"`seed={settings.seed}`: {upsampler.model} draws nothing at random; omit it")
+        raise InputError(f"`seed={settings.seed}`: {upsampler.model} draws no random numbers; omit it")
     drawn = {"seed": settings.seed or 0} if upsampler.draws else {}
     facts = {
         "model": upsampler.model,

@@ -109,7 +109,7 @@ def test_the_writer_insists_on_order_and_completeness(scene, tmp_path):
     planes, groups = tiles[0, 0]
     for misuse, words in (
         (lambda w: w.add(0, 1, planes, groups), "out of order"),
-        (lambda w: w.add(0, 0, (b"p", 1), groups), "made without the flag `planes`"),
+        (lambda w: w.add(0, 0, (b"p", 1), groups), "made without the flag of planes"),
         (lambda w: w.add(0, 0, None, groups * 2), "2 payloads, but a tile of this header has 1"),
         (lambda w: w.add(0, 0, None, groups), "tiles were written"),
     ):

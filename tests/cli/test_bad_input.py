@@ -184,10 +184,10 @@ def test_validate_takes_stream_and_raster_in_any_order(rscodec, tmp_path):
 @pytest.mark.parametrize(
     "text, words",
     [
-        (("encode", "a.tif", "-o", "a.bin", "--bands", "1,4"), "a.tif has bands 1 to 3, not 1, 4: name"),
+        (("encode", "a.tif", "-o", "a.bin", "--bands", "1,4"), "a.tif has bands 1 to 3, not 1, 4: choose"),
         (("decode", "STREAM", "-o", "b.tif", "--co", "COMPRESS=NIX", "--weights", TINY), "NIX"),
         (("decode", "STREAM", "-o", "b.tif", "--co", "NONSENSE=1", "--weights", TINY), "NONSENSE"),
-        (("decode", "STREAM", "-o", "b.tif", "--bands", "9", "--weights", TINY), "has bands 1 to 3, not 9: name"),
+        (("decode", "STREAM", "-o", "b.tif", "--bands", "9", "--weights", TINY), "has bands 1 to 3, not 9: choose"),
     ],
     ids=lambda value: value[-3] if isinstance(value, tuple) else "",
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 import pytest
 
@@ -10,6 +12,7 @@ from rscodec.cli import decode, encode
 from rscodec.cli.main import COMMANDS, app
 from rscodec.cli.spelling import spelled
 from rscodec.stream.settings import EncodeSettings
+from tests.helpers.sources import SOURCES, name, strings
 
 
 @pytest.mark.parametrize(
@@ -64,6 +67,14 @@ def test_every_command_is_remembered_when_it_runs(command):
 def test_a_command_prints_options_that_it_has(rscodec, api, line, name, words):
     api.results[name] = TileDamaged("give `overwrite=True` or `on_error=nodata`")
     assert rscodec(*line).err == f"rscodec: error: {words}\n"
+
+
+def test_every_argument_in_a_message_is_an_option_of_some_command():
+    """So that users of the command line never read of an argument that they cannot set."""
+    options = {param.name for command in ALL for param in command.params if isinstance(param, click.Option)}
+    library = [path for path in SOURCES if not name(path).startswith("cli/")]
+    named = {one for path in library for text in strings(path) for one in re.findall("`([a-z_]+)[`=]", text)}
+    assert {"bpp", "max_error", "overwrite"} < named and named <= options
 
 
 def test_a_scene_that_failed_in_a_batch(rscodec, tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 def test_identical(rscodec, api):
     result = rscodec("validate", "a.tif", "a.bin")
-    assert result.code == 0 and result.out.startswith("a.tif and a.bin are identical but for the pixels: size,")
+    assert result.code == 0 and result.out.startswith("a.tif and a.bin are identical except for the pixels: size,")
     assert api.calls == [("validate_files", (Path("a.tif"), Path("a.bin")), {})]
 
 

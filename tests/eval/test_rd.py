@@ -94,7 +94,7 @@ def test_weights_have_names_of_their_own(images, tmp_path, tiny_weights):
     models.write(copies[2], seed=1)
     found, _ = rd.line_up([f"rscodec:vec@{copy}" for copy in copies[:2]])
     assert [one.name for one in found.values()] == ["rscodec:vec@a", "rscodec:vec@b"]
-    with pytest.raises(InputError, match="another is called rscodec:vec@a, too"):
+    with pytest.raises(InputError, match="another one has the name rscodec:vec@a, too"):
         rd.line_up([f"rscodec:vec@{copy}" for copy in copies])
 
 
@@ -124,7 +124,7 @@ def test_an_image_without_a_valid_pixel_is_left_out_by_name(images, tmp_path):
 def test_images_of_one_name_are_refused(images, tmp_path):
     (tmp_path / "other" / "set").mkdir(parents=True)
     Scene.load(images[0].path).save(tmp_path / "other" / "set" / "0.tif")
-    with pytest.raises(InputError, match="both be called set/0.tif"):
+    with pytest.raises(InputError, match="both have the name set/0.tif"):
         datasets.images([str(tmp_path / "set"), str(tmp_path / "other" / "set")])
 
 
@@ -176,7 +176,7 @@ def test_rows_survive_the_table(images, tmp_path):
 
 def test_another_table_is_not_overwritten(tmp_path):
     (tmp_path / "results.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(InputError, match="other columns"):
+    with pytest.raises(InputError, match="does not have the columns"):
         table.read(tmp_path / "results.csv")
 
 

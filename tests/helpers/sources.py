@@ -46,3 +46,12 @@ def imports(path: Path) -> Iterator[str]:
             module = ".".join((*base, *filter(None, [node.module])))
             yield module
             yield from (f"{module}.{alias.name}" for alias in node.names)  # it may be a module, too
+
+
+def strings(path: Path) -> Iterator[str]:
+    """Every string constant of a file but its docstrings, f-strings in parts."""
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    docs = {ast.get_docstring(node, clean=False) for node in ast.walk(tree(path)) if isinstance(node, documented)}
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value not in docs:
+            yield node.value

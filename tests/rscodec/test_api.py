@@ -482,11 +482,11 @@ def test_no_file_of_the_input_is_overwritten(files, options, tiny_weights, tmp_p
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     sidecar = tmp_path / "scene.tif.aux.xml"
     for src, dst in ((f"GTIFF_DIR:1:{image}", image), (image, sidecar), (image, image)):
-        with pytest.raises(OutputError, match="is the input itself, or goes with one of its files"):
+        with pytest.raises(OutputError, match="is the input itself, or belongs to one of its files"):
             api.encode_file(src, dst, overwrite=True, **options)
     (tmp_path / "scene.msk").write_bytes(stream.read_bytes())  # what a new "scene" would sweep away
     for dst in (tmp_path / "scene", tmp_path / "scene.msk"):
-        with pytest.raises(OutputError, match="is the input itself, or goes with one of its files"):
+        with pytest.raises(OutputError, match="is the input itself, or belongs to one of its files"):
             api.decode_file(tmp_path / "scene.msk", dst, overwrite=True, weights=tiny_weights)
     assert before.items() <= {path: path.read_bytes() for path in tmp_path.iterdir()}.items()
 
@@ -499,7 +499,7 @@ def test_no_file_of_a_raster_is_overwritten_by_what_is_generated(files):
         (api.enhance_file, rscodec.EnhanceSettings("ldm-jpeg2000")),
         (api.upscale_file, UpscaleSettings("e2diff", 2.0)),
     ):
-        with pytest.raises(OutputError, match="is the input itself, or goes with one of its files"):
+        with pytest.raises(OutputError, match="is the input itself, or belongs to one of its files"):
             function(source, files[0], settings, overwrite=True)
 
 

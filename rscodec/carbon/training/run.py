@@ -65,7 +65,9 @@ class Ground:
         where = np.full(density.shape, TRAIN) if region is None else Scene.load(region).pixels[0]
         for name, found in ((target / DENSITY, density), (region, where)):
             if found.shape != scene.pixels.shape[1:]:
-                raise InputError(f"{name} has not the pixels of {image}: make it with `rscodec carbon prepare {image}`")
+                raise InputError(
+                    f"{name} does not have the pixels of {image}: make it with `rscodec carbon prepare {image}`"
+                )
         tags = scene.metadata.get("tags", {}).get("", {})
         known = np.where(scene.mask.all(0), density, np.nan)
         return cls(
@@ -75,7 +77,9 @@ class Ground:
     def beside(self, other: Ground) -> Ground:
         """Both grounds side by side, with a column between them that no crop may contain."""
         if len(self.imagery) != len(other.imagery):
-            raise InputError(f"imagery of {len(self.imagery)} bands and of {len(other.imagery)} cannot be learnt from")
+            raise InputError(
+                f"imagery of {len(self.imagery)} bands and of {len(other.imagery)} cannot be trained on together"
+            )
         rows = max(self.density.shape[0], other.density.shape[0])
 
         def joined(left: np.ndarray, right: np.ndarray, void: float) -> np.ndarray:

@@ -160,7 +160,7 @@ def test_what_cannot_be_mapped(scene, weights, tmp_path):
         predict_file(f"/vsizip/{tmp_path}/a.zip/a.tif", tmp_path / "out", weights)
     bare = tmp_path / "bare.tif"
     Scene(Scene.load(scene).pixels).save(bare)
-    with pytest.raises(InputError, match="does not say where it lies"):
+    with pytest.raises(InputError, match="has no georeference"):
         predict_file(bare, tmp_path / "out", weights)
     with pytest.raises(InputError, match="unknown name 'magic'"):
         predict_file(scene, tmp_path / "out", "magic")

@@ -138,7 +138,7 @@ def test_tiles_get_what_the_mosaic_gets(place):
 
 def test_a_stand_beyond_the_canopy_heights_is_cut_and_named(place):
     made = place.prepare((box(15, 3, 30, 9), 100.0))
-    assert len(made.notes) == 1 and made.notes[0].startswith("1 of the stands (feature 0): reach beyond the canopy")
+    assert len(made.notes) == 1 and made.notes[0].startswith("1 of the stands (feature 0): extend beyond the canopy")
     assert made.density[made.mask] == pytest.approx(115.8525, rel=1e-4)
 
 
@@ -159,9 +159,9 @@ def test_what_is_left_out_is_named(place):
     )
     assert made.notes == [
         "2 of the stands (feature 0, 8): empty outlines: left out",
-        "2 of the stands (feature 1, 2): no volume, or one below zero: left out",
+        "2 of the stands (feature 1, 2): no volume, or a negative one: left out",
         "1 of the stands (feature 6): outside of the image",
-        "1 of the stands (feature 3): too small to have the centre of a pixel: left out",
+        "1 of the stands (feature 3): too small to contain the centre of a pixel: left out",
         "1 of the stands (feature 4): without canopy heights: left out",
         "1 of the stands (feature 5): no canopy higher than zero: left out",
     ]
@@ -184,7 +184,7 @@ def test_columns_that_are_not_there_or_hold_no_numbers(place):
 
 
 def test_stands_elsewhere(place):
-    with pytest.raises(InputError, match="in columns 500 to 600, rows 3 to 9; is one of their CRSs wrong"):
+    with pytest.raises(InputError, match="in columns 500 to 600, rows 3 to 9; check their CRSs"):
         place.prepare((box(500, 3, 600, 9), 100.0))
 
 
@@ -192,14 +192,14 @@ def test_metres_in_a_file_of_degrees(place):
     path = place.folder / "metres.geojson"
     feature = {"type": "Feature", "properties": {"volume_m3_ha": 1.0}, "geometry": box(2, 3, 8, 9)}
     path.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
-    with pytest.raises(InputError, match="metres.geojson has outlines that are nowhere on Earth .* is its CRS wrong"):
+    with pytest.raises(InputError, match="metres.geojson has outlines that are nowhere on Earth .* check its CRS"):
         prepare(place.image, path, place.heights, "volume_m3_ha")
 
 
 def test_canopy_heights_elsewhere_or_of_several_bands(place):
     rows = [(box(2, 3, 8, 9), 100.0)]
     save(place.heights, np.full((SIZE, SIZE), 10, np.float32), GRID.window(500, 0, SIZE, SIZE))
-    with pytest.raises(InputError, match="no canopy height where .* is one of their CRSs wrong"):
+    with pytest.raises(InputError, match="no canopy height where .* check their CRSs"):
         place.prepare(*rows)
     save(place.heights, np.full((2, SIZE, SIZE), 10, np.float32))
     with pytest.raises(InputError, match="has 2 bands"):
@@ -219,10 +219,10 @@ def test_rasters_and_inventories_without_a_crs(place, tmp_path):
             geometry_type="Polygon",
             crs=None,
         )
-    with pytest.raises(InputError, match="a.shp does not say its CRS"):
+    with pytest.raises(InputError, match="a.shp has no CRS"):
         prepare(place.image, path, place.heights, "vol")
     Scene(np.full((1, SIZE, SIZE), 10, np.float32)).save(place.heights, overwrite=True)
-    with pytest.raises(InputError, match="heights.tif does not say where it lies"):
+    with pytest.raises(InputError, match="heights.tif has no georeference"):
         place.prepare((box(2, 3, 8, 9), 100.0))
 
 

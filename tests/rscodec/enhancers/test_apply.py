@@ -136,7 +136,7 @@ def test_other_codec_weights_need_force(decode, tiny):
 def test_a_promise_of_a_largest_error_is_not_broken(files, make_scene, tiny_weights, tmp_path):
     data = rscodec.encode(make_scene((70, 60)), max_error=2, model="vec", weights=tiny_weights)
     (tmp_path / "bounded.bin").write_bytes(data)
-    with pytest.raises(InputError, match="promises a largest error of 2, which `enhance` cannot keep"):
+    with pytest.raises(InputError, match="guarantees a largest error of 2, which `enhance` cannot keep"):
         api.decode_file(
             tmp_path / "bounded.bin",
             tmp_path / "out.tif",

@@ -288,7 +288,7 @@ def test_what_no_file_of_ours_could_say_is_refused(tmp_path: Path):
     with pytest.raises(InputError, match="both GCPs and a geotransform"):
         RasterReader(virtual(tmp_path / "both.vrt", plain, ("<GCPList", place + "<GCPList")))
     tag = '<Metadata><MDI key="ns">x</MDI></Metadata>'
-    with pytest.raises(InputError, match="a tag that is called ns"):
+    with pytest.raises(InputError, match="a tag named ns"):
         RasterReader(virtual(tmp_path / "named.vrt", plain, ("<GCPList", tag + "<GCPList")))
     values = make(tmp_path / "values.tif", pixels(), lambda target: target.update_tags(NODATA_VALUES="0 0 0"))
     with pytest.raises(InputError, match="NODATA_VALUES"):
@@ -379,7 +379,7 @@ def test_sparse_scenes_are_read_by_window(tmp_path: Path):
 
 def test_one_bit_a_pixel_is_called_what_it_is(tmp_path):
     path = make(tmp_path / "a.tif", np.ones((1, 8, 8), np.uint8), nbits=1)
-    with pytest.raises(InputError, match="one bit a pixel: use gdal_translate -expand gray"):
+    with pytest.raises(InputError, match="one bit per pixel: use gdal_translate -expand gray"):
         RasterReader(path)
 
 

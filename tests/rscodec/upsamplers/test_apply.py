@@ -90,7 +90,7 @@ def test_what_was_generated_before_is_told_too(files, upscale, tmp_path):
 def test_a_model_that_draws_nothing_has_no_seed(upscale, tmp_path):
     tags = upscale("a.tif", 4, model="slim").metadata["tags"][""]
     assert tags["synthetic_model"] == "slimdiff-test-1" and "synthetic_seed" not in tags
-    with pytest.raises(InputError, match="`seed=0`: slimdiff-test-1 draws nothing at random; omit it"):
+    with pytest.raises(InputError, match="`seed=0`: slimdiff-test-1 draws no random numbers; omit it"):
         upscale("a.tif", 4, seed=0, model="slim")
     assert upscale("a.tif", 2).metadata["tags"][""]["synthetic_seed"] == "0"
 

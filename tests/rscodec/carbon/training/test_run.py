@@ -184,5 +184,5 @@ def test_ground_comes_from_files(ground, tmp_path):
     found = Ground.load(tmp_path / "holes.tif", tmp_path, None)
     assert np.isfinite(found.imagery).all() and np.isnan(found.density[5:9, 5:9]).all()
     Scene(np.ones((1, 9, 9), np.uint8), metadata=place).save(tmp_path / "region.tif")
-    with pytest.raises(InputError, match="has not the pixels of"):
+    with pytest.raises(InputError, match="does not have the pixels of"):
         Ground.load(tmp_path / "image.tif", tmp_path, tmp_path / "region.tif")
