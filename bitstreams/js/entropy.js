@@ -36,13 +36,15 @@ export class EntropyDecoder {
     }));
   }
 
-  /** The latents (height, width, N) of one payload at a wire quality. */
-  decode(payload, height, width, steps) {
-    const { latents: channels, features, hyper } = this._config;
+  /** The latents (height, width, N) of one payload at a wire quality; with `count` those of the first groups only. */
+  decode(payload, height, width, steps, count = this._groups.length) {
+    const { latents: all, features, hyper } = this._config;
+    const groups = this._groups.slice(0, count);
+    const channels = groups.reduce((sum, group) => sum + group.count, 0);
     const latents = new Int16Array(height * width * channels);
     if (payload.length === 1 && payload[0] === 0) return latents;
     const [zHeight, zWidth] = [Math.ceil(height / Z_STRIDE), Math.ceil(width / Z_STRIDE)];
-    if (payload.length > 4 * (zHeight * zWidth * hyper + latents.length) + 16) {
+    if (payload.length > 4 * (zHeight * zWidth * hyper + height * width * all) + 16) {
       throw new TileDamaged("the payload is longer than any that an encoder writes");
     }
     const symbols = new RangeDecoder(payload, SYMBOL_LIMIT);
@@ -59,7 +61,7 @@ export class EntropyDecoder {
       }
     }
     let known = 0;
-    for (const group of this._groups) {
+    for (const group of groups) {
       const own = { latents, channels, first: known, count: group.count, context, stride, at: features + known };
       const mixed = group.mix.apply(context, stride, height * width);
       const u = group.spatial.over(mixed, height, width);

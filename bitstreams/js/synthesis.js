@@ -24,6 +24,7 @@ export class Synthesis {
                        blocks: blocks("detail.blocks", config.detail_blocks),
                        head: new Pointwise(tensors, "detail.head") };
     }
+    this._sketches = new Map();
     this._linear = transposed(tensors.get("synthesis.linear.weight"), config.latents);
   }
 
@@ -57,6 +58,35 @@ export class Synthesis {
       addShuffled(out, this._detail.head.apply(x, 64 * positions), 8 * height, 8 * width, 2, 1 / 8);
     }
     return out;
+  }
+
+  /** What `linear` alone makes of the first channels (height, width, n), averaged to `detail` x `detail` a latent. */
+  sketch(latents, height, width, steps, detail) {
+    const positions = height * width;
+    const count = latents.length / positions;
+    const step = atQuality(this._tensors.get("log_step"), steps).map(Math.exp);
+    const y = Float64Array.from(latents, (latent, i) => (latent * step[i % count]) / UNIT);
+    const out = new Float64Array(3 * detail ** 2 * positions).fill(0.5);
+    const rough = new Float64Array(out.length);
+    matmul(y, count, positions, count, this._averaged(count, detail), null, 3 * detail ** 2, rough);
+    addShuffled(out, rough, height, width, detail, 1 / 255);
+    return out;
+  }
+
+  /** The kernels of `linear` for the first channels, averaged: (3 detail detail, count). */
+  _averaged(count, detail) {
+    if (!this._sketches.has(detail)) {
+      const { latents } = this._config;
+      const edge = STRIDE / detail;
+      const kernels = new Float64Array(3 * detail ** 2 * count);
+      for (let at = 0; at < 3 * STRIDE ** 2; at++) {
+        const [channel, i, j] = [Math.floor(at / STRIDE ** 2), Math.floor(at / STRIDE) % STRIDE, at % STRIDE];
+        const to = (channel * detail + Math.floor(i / edge)) * detail + Math.floor(j / edge);
+        for (let n = 0; n < count; n++) kernels[to * count + n] += this._linear[at * latents + n] / edge ** 2;
+      }
+      this._sketches.set(detail, kernels);
+    }
+    return this._sketches.get(detail);
   }
 }
 
