@@ -12,6 +12,7 @@ import { Scene } from "./scene.js";
 export { Codec } from "./codec.js";
 export * from "./errors.js";
 export { HttpSource } from "./http_source.js";
+export { Pool } from "./pool.js";
 export { blobSource, memorySource } from "./source.js";
 
 /**

@@ -226,3 +226,11 @@ def test_over_http_a_missing_stream_is_named(tmp_path: Path, detailed: Path):
     with serving() as site:
         done = node("decode.mjs", f"{site.address}/a.bin", detailed, tmp_path / "raw")
     assert done.returncode == 1 and "InputError: cannot read" in done.stderr and "status 404" in done.stderr
+
+
+def test_workers_and_their_watchdog(tmp_path: Path, detailed: Path):
+    pixels, _ = synthesize((100, 150), seed=5)
+    stream = tmp_path / "a.bin"
+    stream.write_bytes(rscodec.encode(pixels, quality=4.0, weights=detailed, tile=64, threads=1))
+    done = node(Path(__file__).with_name("pool.mjs"), stream, detailed)
+    assert done.returncode == 0, done.stdout + done.stderr
