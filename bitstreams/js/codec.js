@@ -21,7 +21,8 @@ export class Codec {
     } catch (problem) {
       throw new WrongWeights(`these are no usable rscodec weights (${problem.message}); give an exported .safetensors`);
     }
-    this._synthesis = new Synthesis(weights);
+    this._weights = weights;
+    this._synthesis = new Synthesis(weights, Float32Array);
   }
 
   /** One payload -> latents (height, width, N) as an Int16Array. */
@@ -32,6 +33,12 @@ export class Codec {
   /** Latents -> three planes of network channels, 16 times as high and wide, one after another. */
   channels(latents, height, width, steps) {
     return this._synthesis.channels(latents, height, width, steps);
+  }
+
+  /** The same in float64, for bounded streams. */
+  channelsClosely(latents, height, width, steps) {
+    this._closely ??= new Synthesis(this._weights, Float64Array);
+    return this._closely.channels(latents, height, width, steps);
   }
 
   /**

@@ -6,8 +6,9 @@ export function taps(weight) {
   return Float64Array.from({ length: weight.length }, (_, i) => weight[(i % channels) * 9 + Math.floor(i / channels)]);
 }
 
+/** The result is of the type of x. */
 export function depthwise(x, height, width, channels, weight, bias) {
-  const out = new Float64Array(height * width * channels);
+  const out = new x.constructor(height * width * channels);
   for (let row = 0; row < height; row++) {
     for (let col = 0; col < width; col++) {
       const to = (row * width + col) * channels;

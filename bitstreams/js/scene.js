@@ -289,7 +289,8 @@ export class Scene {
   _channels(latents, region, pixels, window) {
     const planes = Array.from({ length: 3 }, () => new Float64Array(window.width * window.height).fill(0.5));
     if (latents.every((latent) => latent === 0)) return planes;
-    const whole = this._codec.channels(latents, region.height, region.width, this.header.steps);
+    const synthesis = this.bound === null ? "channels" : "channelsClosely";
+    const whole = this._codec[synthesis](latents, region.height, region.width, this.header.steps);
     const size = pixels.width * pixels.height;
     planes.forEach((plane, c) => copyPart(whole.subarray(c * size, (c + 1) * size), pixels, plane, window, window));
     return planes;

@@ -64,6 +64,18 @@ def test_every_vector():
     assert [line.split()[:2] for line in lines] == [["ok", f"{folder.parent.name}/{folder.name}"] for folder in folders]
 
 
+def test_the_kernel_in_webassembly():
+    done = node(Path(__file__).with_name("products.mjs"))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_vector_without_webassembly():
+    without = "data:text/javascript,delete globalThis.WebAssembly"
+    command = ["node", "--import", without, JS / "check_vectors.mjs"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("kind, name, key, value", [
     ("passed", "001_plain_rgb", "latents_crc32", 1),
     ("passed", "033_bound_2", "pixels_max_abs_error", -1),
