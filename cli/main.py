@@ -30,6 +30,7 @@ COMMANDS = (
     ("enhance", "Enhance an image that another codec compressed."),
     ("upscale", "Give a scene more pixels than it had."),
     ("batch", "Encode or decode many scenes."),
+    ("view", "Show streams in a browser."),
     ("info", "Explain a compressed file, field by field."),
     ("verify", "Decode everything and check it."),
     ("validate", "Compare all that is not pixels."),

@@ -91,6 +91,7 @@ ROOMS = (  # lowest first: a room may import those before it
     "api",
     "carbon",
     "batch",
+    "viewer",
     "integrations",
     "eval",
     "cli",

@@ -9,7 +9,7 @@
 
 import { protectNodata, toPixels } from "./pixels.js";
 import { toBands } from "./radiometry.js";
-import { cellsOf, inCells, overlap, times } from "./windows.js";
+import { inCells, overlap, times } from "./windows.js";
 import { CLASS_COUNT, CLASS_MASKED, CLASS_VALID } from "./wire.js";
 
 const STRIDE = 16;
@@ -19,9 +19,13 @@ const FINEST = 4; // factors below it are decoded as a whole
 export async function preview(scene, window, factor, groups) {
   const sums = new Sums(scene, window);
   const pixels = overlap(times(window, factor), scene.whole);
-  for (const [row, col] of cellsOf(inCells(pixels, scene.header.tile))) {
-    const tile = await (factor < FINEST ? decoded(scene, row, col, pixels) : sketched(scene, row, col, factor, groups));
-    sums.add(tile, factor);
+  const tiles = inCells(pixels, scene.header.tile);
+  for (let row = tiles.row; row < tiles.row + tiles.height; row++) { // of a row all are read at once
+    const cols = Array.from({ length: tiles.width }, (_, i) => tiles.col + i);
+    const found = await Promise.all(cols.map((col) => {
+      return factor < FINEST ? decoded(scene, row, col, pixels) : sketched(scene, row, col, factor, groups);
+    }));
+    found.forEach((tile) => sums.add(tile, factor));
   }
   return sums.finish();
 }

@@ -34,6 +34,12 @@ export class Scene {
     this.whole = { col: 0, row: 0, width: this.header.width, height: this.header.height };
   }
 
+  /** The numbers of the bands that a network codes; the others are lossless. */
+  get coded() {
+    this._prepare();
+    return this.radiometry.coded;
+  }
+
   /** The pixels of a tile, in the form of `read`. */
   tile(row, col) {
     return this.read(this.tileWindow(row, col));

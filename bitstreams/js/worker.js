@@ -3,10 +3,11 @@
 //   { call, args } -> { result } or { error: { name, message, tile } }
 //
 //   weights(buffer)                           a weights file, for the scenes that are opened next
-//   open(key, source, options)                source: { url } or { blob }  ->  header, metadata, bound
-//   read(key, window)                         -> pixels as Scene.read gives them, and `damage`: messages
+//   open(key, source, options)                source: { url } or { blob }
+//   about(key)                                -> header, metadata, bound, coded: the bands that are not lossless
+//   read(key, window)                         -> pixels as Scene.read gives them, and `damage`: { message, tile }
 //   preview(key, window, factor, groups)      the same of a small picture
-//   latents(key, row, col)                    -> their CRC-32, null for a tile without a valid pixel
+//   latents(key)                              -> the CRC-32 of those of all tiles, as `rscodec verify` prints it
 
 import { crc32 } from "./crc32.js";
 import { bytesOf } from "./dtypes.js";
@@ -23,18 +24,27 @@ const calls = {
 
   async open(key, { url, blob }, options) {
     const source = blob ? blobSource(blob) : new HttpSource(url);
-    const onDamage = (problem) => damage.push(problem.message);
-    const scene = await open(source, { ...options, weights: codec, onDamage });
-    scenes.set(key, scene);
-    return { header: scene.header, metadata: scene.metadata, bound: scene.bound };
+    const onDamage = (problem) => damage.push({ message: problem.message, tile: problem.tile });
+    scenes.set(key, await open(source, { ...options, weights: codec, onDamage }));
+  },
+
+  about(key) {
+    const { header, metadata, bound, coded } = sceneOf(key);
+    return { header, metadata, bound, coded };
   },
 
   read: (key, window) => sceneOf(key).read(window),
   preview: (key, window, factor, groups) => sceneOf(key).preview(window, factor, groups),
 
-  async latents(key, row, col) {
-    const groups = await sceneOf(key).latents(row, col);
-    return groups && groups.reduce((crc, group) => crc32(bytesOf(group), crc), 0);
+  async latents(key) {
+    const scene = sceneOf(key);
+    let crc = 0;
+    for (let row = 0; row < scene.header.rows; row++) {
+      for (let col = 0; col < scene.header.cols; col++) {
+        for (const group of (await scene.latents(row, col)) ?? []) crc = crc32(bytesOf(group), crc);
+      }
+    }
+    return crc;
   },
 };
 

@@ -1,4 +1,4 @@
-// node pool.mjs STREAM WEIGHTS: workers answer as the decoder does, errors keep their names, and a watchdog watches.
+// node pool.mjs LATENTS_CRC STREAM WEIGHTS: workers answer as the decoder does, errors keep their names, and a watchdog watches.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -19,7 +19,8 @@ function spawn(module) {
   return web;
 }
 
-const [stream, weights] = process.argv.slice(2).map((path) => new Uint8Array(readFileSync(path)));
+const [latents, ...paths] = process.argv.slice(2);
+const [stream, weights] = paths.map((path) => new Uint8Array(readFileSync(path)));
 const scene = await open(memorySource(stream), { weights: new Codec(weights.buffer) });
 const { header } = scene;
 const whole = { col: 0, row: 0, width: header.width, height: header.height };
@@ -30,12 +31,12 @@ let spawned = 0;
 const pool = new Pool({ size: 2, setup, spawn: () => { spawned++; return spawn(DECODER); } });
 
 const answers = await Promise.all([pool.run("read", "a", whole), pool.run("preview", "a", small, 16),
-                                   pool.run("latents", "a", 0, 0), pool.run("open", "b", source, {})]);
+                                   pool.run("latents", "a"), pool.run("about", "a")]);
 const plain = ({ width, height, bands, classes }) => ({ width, height, bands, classes });
 assert.deepEqual(plain(answers[0]), await scene.read(whole));
 assert.deepEqual(plain(answers[1]), await scene.preview(small, 16));
-assert.equal(typeof answers[2], "number");
-assert.deepEqual(answers[3].header, header);
+assert.equal(answers[2], Number(latents));
+assert.deepEqual(answers[3], { header, metadata: scene.metadata, bound: null, coded: [0, 1, 2] });
 assert.deepEqual([spawned, pool.free], [2, 2]);
 
 await assert.rejects(pool.run("read", "a", { ...whole, col: 1 }), { name: "InputError" });

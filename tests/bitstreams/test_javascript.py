@@ -244,5 +244,6 @@ def test_workers_and_their_watchdog(tmp_path: Path, detailed: Path):
     pixels, _ = synthesize((100, 150), seed=5)
     stream = tmp_path / "a.bin"
     stream.write_bytes(rscodec.encode(pixels, quality=4.0, weights=detailed, tile=64, threads=1))
-    done = node(Path(__file__).with_name("pool.mjs"), stream, detailed)
+    latents = rscodec.verify_file(stream, weights=detailed).latents_crc32
+    done = node(Path(__file__).with_name("pool.mjs"), latents, stream, detailed)
     assert done.returncode == 0, done.stdout + done.stderr
