@@ -33,6 +33,7 @@ SOLE_USERS = {
         "rscodec/raster/metadata.py",
         "rscodec/raster/footprint.py",
         "rscodec/carbon/grid.py",
+        "rscodec/integrations/rio_tiler_reader.py",
     },
 }
 
