@@ -5,7 +5,8 @@ import * as errors from "./errors.js";
 const SECONDS = 60; // a tile takes a few; a stream that keeps a worker longer is hostile
 
 /**
- * `size` workers, made by `spawn` when they are needed. `setup`: the calls [name, ...args] that each of them gets first.
+ * `size` workers, made by `spawn` when they are needed. `setup`: the calls [name, ...args] that each of them gets
+ * first; an argument may be a promise, so that a worker begins to load before all is there.
  */
 export class Pool {
   constructor({ size, setup, seconds = SECONDS, spawn = spawnWorker }) {
@@ -49,7 +50,7 @@ class Seat {
     if (this._worker === null) {
       this._worker = this._spawn();
       try {
-        for (const [name, ...values] of this._setup) await this._ask(name, values);
+        for (const [name, ...values] of this._setup) await this._ask(name, await Promise.all(values));
       } catch (problem) {
         this.end();
         throw problem;

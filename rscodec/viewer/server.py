@@ -39,6 +39,7 @@ class Handler(BaseHTTPRequestHandler):
 
     server: Server
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are two writes, and the second one would wait
 
     def do_GET(self) -> None:
         with suppress(ConnectionError):

@@ -9,7 +9,7 @@ import { overlap } from "../decoder/windows.js";
 const EDGE = 256; // of a block, in its own pixels, about
 const SKETCH = 16; // the factor at which a stream shows itself soonest
 export const COARSEST = 64;
-const MOST_TILES = 4; // of a stream along the edge of a block
+const MOST_TILES = 2; // of a stream along the edge of a block
 const MAX_PIXELS = 2 ** 24; // of a block, in all bands
 const MAX_WEIGHTS = 2 ** 28; // bytes
 
@@ -54,7 +54,7 @@ export class StreamLayer extends Layer {
   /** `entry`: { name, path or blob, weights: a path or null }. */
   static async open(entry) {
     const source = entry.blob ? { blob: entry.blob } : { url: new URL(entry.path, document.baseURI).href };
-    const weights = await fetchWeights(entry.weights ?? await weightsOf(entry.blob));
+    const weights = fetchWeights(entry.weights ?? await weightsOf(entry.blob));
     const cores = navigator.hardwareConcurrency || 2;
     const size = Math.max(1, Math.min(navigator.deviceMemory <= 2 ? 1 : 4, cores - 1));
     const setup = [["weights", weights], ["open", "scene", source, { maxPixels: MAX_PIXELS }]];
