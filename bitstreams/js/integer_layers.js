@@ -39,9 +39,8 @@ export class IntegerLayer {
       for (let o = 0; o < outputs; o++) {
         let value = out[at + o] * scale[o];
         if (level !== null) value = round(value) + level[o];
-        if (value < 0) value *= slope;
-        value = round(value);
-        out[at + o] = value < low ? low : value > high ? high : value;
+        value = round(Math.max(value, value * slope));
+        out[at + o] = Math.min(Math.max(value, low), high);
       }
     }
     return out;

@@ -82,17 +82,18 @@ class Sums {
     fold(null, at, factor, this._area, window);
     exact?.forEach((plane, i) => fold(plane, at, factor, this._exact[i], window));
     if (!classes) return;
+    const planes = classes.map((plane) => (plane.some((kind) => kind !== CLASS_VALID) ? plane : null)); // null: all valid
     this._votes.forEach((kinds, plane) => kinds.forEach((votes, kind) => {
-      const of = classes[plane];
-      if (!of) return kind === CLASS_VALID && fold(null, at, factor, votes, window);
-      return of.includes(kind) && fold(of, at, factor, votes, window, (value) => Number(value === kind));
+      if (planes[plane]) foldKind(planes[plane], kind, at, factor, votes, window);
+      else if (kind === CLASS_VALID) fold(null, at, factor, votes, window);
     }));
     if (coded === null) return;
     const cells = inCells(at, cell);
     const stride = cell === 1 ? at.width : inCells(at, STRIDE).width * (STRIDE / cell);
-    const counts = (classes.length ? classes : [null]).map((plane) => {
+    const counts = (planes.length ? planes : [null]).map((plane) => {
       const count = new Float64Array(cells.width * cells.height);
-      fold(plane, at, cell, count, cells, (value) => Number(value === CLASS_VALID));
+      if (plane) foldKind(plane, CLASS_VALID, at, cell, count, cells);
+      else fold(null, at, cell, count, cells);
       return count;
     });
     coded.forEach((values, band) => {
@@ -134,17 +135,36 @@ class Sums {
   }
 }
 
-/** Adds `of` each value of an array that lies at `at` to its square of `size` x `size`, as far as `window` has it. */
-function fold(values, at, size, target, window, of = (value) => value) {
+/**
+ * Adds the values of an array that lies at `at` to their squares of `size` x `size`, as far as `window` has these; null
+ * stands for values that are all 1.
+ */
+function fold(values, at, size, target, window) {
+  const rows = squares(at.row, at.height, size, window.row, window.height);
+  const cols = squares(at.col, at.width, size, window.col, window.width);
+  if (values === null) {
+    for (const row of rows) if (row >= 0) for (const col of cols) if (col >= 0) target[row * window.width + col]++;
+    return;
+  }
   for (let r = 0; r < at.height; r++) {
-    const row = Math.floor((at.row + r) / size) - window.row;
-    if (row < 0 || row >= window.height) continue;
+    if (rows[r] < 0) continue;
     for (let c = 0; c < at.width; c++) {
-      const col = Math.floor((at.col + c) / size) - window.col;
-      if (col < 0 || col >= window.width) continue;
-      target[row * window.width + col] += values ? of(values[r * at.width + c]) : 1;
+      if (cols[c] >= 0) target[rows[r] * window.width + cols[c]] += values[r * at.width + c];
     }
   }
+}
+
+/** Counts the pixels of one class in the same way. */
+function foldKind(plane, kind, at, size, target, window) {
+  if (plane.includes(kind)) fold(plane.map((one) => Number(one === kind)), at, size, target, window);
+}
+
+/** For each of `count` positions the square of a window in which it lies, -1 for one outside. */
+function squares(first, count, size, begin, length) {
+  return Int32Array.from({ length: count }, (_, i) => {
+    const square = Math.floor((first + i) / size) - begin;
+    return square < length ? Math.max(-1, square) : -1;
+  });
 }
 
 function mostVotes(kinds, size) {

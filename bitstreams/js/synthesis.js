@@ -40,15 +40,12 @@ export class Synthesis {
     const positions = height * width;
     const [logStep, logGain, spread] = ["log_step", "log_trunk_out", "spread"].map((name) => this._tensors.get(name));
     const [step, gain] = [logStep, logGain].map((table) => atQuality(table, steps).map(Math.exp));
-    const y = new this._Array(positions * count);
-    const scaled = new this._Array(positions * count);
-    for (let i = 0; i < y.length; i++) {
-      y[i] = (latents[i] * step[i % count]) / UNIT;
-      scaled[i] = y[i] / spread[i % count];
-    }
+    const y = this._inUnits(latents, step, count);
+    const scaled = new this._Array(y.length);
+    for (let at = 0; at < y.length; at += count) for (let k = 0; k < count; k++) scaled[at + k] = y[at + k] / spread[k];
 
     let x = shuffle(this._stem.apply(scaled, positions), height, width, 2);
-    for (let i = 0; i < x.length; i++) x[i] *= gain[i % gain.length];
+    for (let at = 0; at < x.length; at += gain.length) for (let k = 0; k < gain.length; k++) x[at + k] *= gain[k];
     for (const block of this._blocks) block.apply(x, 2 * height, 2 * width);
     x = shuffle(this._narrow.apply(x, 4 * positions), 2 * height, 2 * width, 2);
     for (const block of this._tail) block.apply(x, 4 * height, 4 * width);
@@ -71,13 +68,22 @@ export class Synthesis {
     const positions = height * width;
     const count = latents.length / positions;
     const step = atQuality(this._tensors.get("log_step"), steps).map(Math.exp);
-    const y = this._Array.from(latents, (latent, i) => (latent * step[i % count]) / UNIT);
+    const y = this._inUnits(latents, step, count);
     const out = new this._Array(3 * detail ** 2 * positions).fill(0.5);
     const rough = new this._Array(out.length);
     if (!this._sketches.has(detail)) this._sketches.set(detail, this._averaged(count, detail));
     this._sketches.get(detail)(y, count, positions, rough);
     addShuffled(out, rough, height, width, detail, 1 / 255);
     return out;
+  }
+
+  /** Latents in grey levels of 8 bits. */
+  _inUnits(latents, step, count) {
+    const y = new this._Array(latents.length);
+    for (let at = 0; at < y.length; at += count) {
+      for (let k = 0; k < count; k++) y[at + k] = (latents[at + k] * step[k]) / UNIT;
+    }
+    return y;
   }
 
   /** The product with the kernels of `linear` for the first channels, averaged. */
@@ -177,8 +183,8 @@ function addShuffled(planes, x, height, width, r, factor) {
     for (let row = 0; row < r * height; row++) {
       const to = (channel * r * height + row) * r * width;
       const from = Math.floor(row / r) * width * 3 * r * r + channel * r * r + (row % r) * r;
-      for (let col = 0; col < r * width; col++) {
-        planes[to + col] += factor * x[from + Math.floor(col / r) * 3 * r * r + (col % r)];
+      for (let place = 0; place < width; place++) {
+        for (let j = 0; j < r; j++) planes[to + place * r + j] += factor * x[from + place * 3 * r * r + j];
       }
     }
   }

@@ -25,8 +25,9 @@ def path() -> str | None:
 class Browser:
     """One page. `errors` has what it said of exceptions and on its console."""
 
-    def __init__(self, out: int, back: int):
+    def __init__(self, out: int, back: int, process: int):
         self._out, self._back, self._rest, self._count = out, back, b"", 0
+        self._process = process
         self._session: str | None = None
         self.errors: list[str] = []
         target = self.ask("Target.createTarget", url="about:blank")["targetId"]
@@ -91,6 +92,19 @@ class Browser:
     def mouse(self, kind: str, x: float, y: float, **more) -> None:
         self.ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, **more)
 
+    def processes(self) -> Iterator[Path]:
+        """The folders in /proc of the browser's own processes."""
+        parents = {}
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):
+                parents[stat.parent.name] = stat.read_text().rpartition(")")[2].split()[1]
+        for process in parents:
+            above = process
+            while above in parents and above != str(self._process):
+                above = parents[above]
+            if above == str(self._process):
+                yield Path("/proc", process)
+
     def _next(self, deadline: float, method: str) -> dict:
         while b"\0" not in self._rest:
             if not select([self._back], [], [], max(0, deadline - time.monotonic()))[0]:
@@ -123,7 +137,7 @@ def browser() -> Iterator[Browser]:
         os.close(into)
         os.close(outward)
         try:
-            yield Browser(out, back)
+            yield Browser(out, back, process.pid)
         finally:
             process.terminate()
             process.wait(30)
