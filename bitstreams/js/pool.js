@@ -2,7 +2,7 @@
 
 import * as errors from "./errors.js";
 
-const SECONDS = 60; // a tile takes a few; a stream that keeps a worker longer is hostile
+const SECONDS = 60; // a tile of 512 pixels takes a few; a stream that keeps a worker longer is hostile
 
 /**
  * `size` workers, made by `spawn` when they are needed. `setup`: the calls [name, ...args] that each of them gets
@@ -10,7 +10,8 @@ const SECONDS = 60; // a tile takes a few; a stream that keeps a worker longer i
  */
 export class Pool {
   constructor({ size, setup, seconds = SECONDS, spawn = spawnWorker }) {
-    this._idle = Array.from({ length: size }, () => new Seat(spawn, setup, seconds));
+    this.seconds = seconds; // after which a worker is ended
+    this._idle = Array.from({ length: size }, () => new Seat(this, spawn, setup));
     this._all = [...this._idle];
     this._waiting = [];
   }
@@ -39,10 +40,10 @@ export class Pool {
 
 /** One worker at a time; after one that failed comes another. */
 class Seat {
-  constructor(spawn, setup, seconds) {
+  constructor(pool, spawn, setup) {
+    this._pool = pool;
     this._spawn = spawn;
     this._setup = setup;
-    this._seconds = seconds;
     this._worker = null;
   }
 
@@ -66,14 +67,15 @@ class Seat {
 
   _ask(call, args) {
     return new Promise((resolve, reject) => {
+      const { seconds } = this._pool;
       const lose = (message) => {
         clearTimeout(watchdog);
         this.end();
         reject(new errors.WorkerLost(message));
       };
       const watchdog = setTimeout(() => {
-        lose(`a decoder was ended, since it gave no answer in ${this._seconds} s; the stream may be damaged`);
-      }, 1000 * this._seconds);
+        lose(`a decoder was ended, since it gave no answer in ${seconds} s; the stream may be damaged`);
+      }, 1000 * seconds);
       this._worker.onerror = ({ message }) => lose(`a decoder ended by itself (${message}); load the page again`);
       this._worker.onmessage = ({ data: { result, error } }) => {
         clearTimeout(watchdog);

@@ -50,6 +50,11 @@ export class Blocks {
     return { block, place };
   }
 
+  /** Forgets what could not be had, so that it is asked for again. */
+  retry() {
+    for (const [key, block] of this._blocks) if (block.error) this._blocks.delete(key);
+  }
+
   _cover(rect, { factor, groups }, edge) {
     const { width, height } = this.layer;
     const found = [];

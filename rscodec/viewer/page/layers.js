@@ -20,7 +20,14 @@ class Layer {
   /** { width, height, bands, dtype, coded, metadata, name } */
   constructor(about) {
     Object.assign(this, about);
+    const { colorinterp, descriptions } = this.metadata;
+    [this.colours, this.descriptions] = [colorinterp, descriptions].map((texts) => {
+      return Array.from({ length: this.bands }, (_, band) => (typeof texts?.[band] === "string" ? texts[band] : ""));
+    });
   }
+
+  /** Ends what works for it. */
+  end() {}
 
   /** Of the blocks of a factor, in pixels of the scene. */
   edge(factor) {
@@ -61,7 +68,8 @@ export class StreamLayer extends Layer {
     const pool = new Pool({ size, setup });
     try {
       const { header, metadata, bound, coded } = await pool.run("about", "scene");
-      const { width, height, bands, dtype } = header;
+      const { width, height, bands, dtype, tile } = header;
+      pool.seconds *= Math.max(1, tile / 512);
       return new StreamLayer({ name: entry.name, bytes: entry.bytes, header, metadata, bound, coded, width, height, bands,
                                dtype, pool });
     } catch (problem) {
@@ -72,6 +80,10 @@ export class StreamLayer extends Layer {
 
   get free() {
     return this.pool.free;
+  }
+
+  end() {
+    this.pool.end();
   }
 
   /** Whole tiles where each is decoded by itself, and never many of them. */

@@ -53,6 +53,7 @@ async function show(entry, against = null) {
 
 function join(layers) {
   const [layer] = layers;
+  picture?.end();
   const made = generated(layer);
   element("generated").hidden = !made;
   element("generated").textContent = made ? "generated pixels" : "";
@@ -113,7 +114,10 @@ function openPanel(open) {
 }
 
 async function start() {
-  element("message").onclick = () => { element("message").hidden = true; };
+  element("message").onclick = () => {
+    element("message").hidden = true;
+    picture?.retry();
+  };
   element("toggle").onclick = () => openPanel(!element("panel").classList.contains("open"));
   element("in").onclick = () => picture?.view.zoom(1.5);
   element("out").onclick = () => picture?.view.zoom(1 / 1.5);

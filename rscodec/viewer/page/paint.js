@@ -31,7 +31,7 @@ export function paint(layer, { pixels }, { bands, ranges }) {
   const image = context.createImageData(pixels.width, pixels.height);
   const { data } = image;
   const count = pixels.width * pixels.height;
-  const alpha = pixels.bands[(layer.metadata.colorinterp ?? []).indexOf("alpha")];
+  const alpha = pixels.bands[layer.colours.indexOf("alpha")];
   for (let i = 0; i < count; i++) data[4 * i + 3] = alpha && !alpha[i] ? 0 : 255;
   for (let c = 0; c < 3; c++) {
     const chosen = bands.length === 1 ? 0 : c;

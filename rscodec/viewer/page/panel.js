@@ -8,24 +8,22 @@ const MOST = 200; // rows of metadata
 
 /** The name of a band, counted from 0. */
 export function bandName(layer, band) {
-  const name = layer.metadata.descriptions?.[band];
-  return typeof name === "string" && name ? name.slice(0, 40) : `band ${band + 1}`;
+  return layer.descriptions[band].slice(0, 40) || `band ${band + 1}`;
 }
 
 /** The bands (counted from 0) whose pixels a model made up, and the model; null for a scene that was measured. */
 export function generated(layer) {
   const tags = layer.metadata.tags?.[""];
   if (tags?.synthetic !== "yes") return null;
-  const bands = String(tags.synthetic_bands ?? "").split(",").map((band) => Number(band) - 1);
+  const bands = String(tags.synthetic_bands ?? "").split(",").map((band) => Number(band) - 1).filter(Number.isInteger);
   return { bands, model: String(tags.synthetic_model ?? "some model").slice(0, 60) };
 }
 
 /** The style that a layer is first shown in: { bands, stretch, manual }. */
 export function firstStyle(layer) {
-  const { colorinterp, descriptions } = layer.metadata;
-  const named = [colorinterp, descriptions].map((names) => COLOURS.map((colour) => {
-    return Array.isArray(names) ? names.slice(0, layer.bands).findIndex((name) => name?.toLowerCase?.() === colour) : -1;
-  })).find((bands) => !bands.includes(-1));
+  const named = [layer.colours, layer.descriptions].map((names) => {
+    return COLOURS.map((colour) => names.findIndex((name) => name.toLowerCase() === colour));
+  }).find((bands) => !bands.includes(-1));
   const bands = named ?? (layer.bands < 3 ? [0] : [0, 1, 2]);
   const stretch = layer.dtype === "uint8" ? "type" : "percent";
   return { bands, stretch, manual: bands.map(() => TYPES[layer.dtype] ?? [0, 1]) };

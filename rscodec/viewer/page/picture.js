@@ -21,12 +21,27 @@ export class Picture {
     this._statistics = [];
     this.split = 0.5;
     this.sides = layers.map((layer) => new Blocks(layer, (block) => this._came(layer, block)));
-    this.view = new View(canvas, 1 / (1.5 * COARSEST), () => this.redraw());
+    this._ending = new AbortController();
+    this.view = new View(canvas, 1 / (1.5 * COARSEST), () => this.redraw(), this._ending.signal);
     this._checks = checkerboard(this._context);
     this.restyle(style);
-    new ResizeObserver(() => this._resize()).observe(canvas);
+    this._observer = new ResizeObserver(() => this._resize());
+    this._observer.observe(canvas);
     this._resize();
     this.view.fit(layers[0].width, layers[0].height);
+  }
+
+  /** Asks again for what could not be had. */
+  retry() {
+    this.sides.forEach((blocks) => blocks.retry());
+    this.redraw();
+  }
+
+  /** Leaves the canvas to another picture. */
+  end() {
+    this._ending.abort();
+    this._observer.disconnect();
+    this.sides.forEach(({ layer }) => layer.end());
   }
 
   /** Whether nothing more will come for what is on the screen. */
@@ -45,12 +60,14 @@ export class Picture {
   redraw() {
     this._asked ||= requestAnimationFrame(() => {
       this._asked = 0;
+      if (this._ending.signal.aborted) return;
       this._draw();
       this._told.changed();
     });
   }
 
   _came(layer, block) {
+    if (this._ending.signal.aborted) return;
     const [first] = this.sides;
     if (layer === first.layer && block.pixels && !this._settled) {
       const seen = first.visible(this.view.rect, this._factor).filter(({ pixels }) => pixels);

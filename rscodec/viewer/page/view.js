@@ -3,25 +3,25 @@
 const LARGEST = 64; // of a pixel of the scene, in those of the screen
 
 export class View {
-  /** `changed` is called whenever it looks elsewhere. `smallest`: of a pixel of the scene. */
-  constructor(canvas, smallest, changed) {
+  /** `changed` is called whenever it looks elsewhere. `smallest`: of a pixel of the scene. `signal` ends it. */
+  constructor(canvas, smallest, changed, signal) {
     this._canvas = canvas;
     this._smallest = smallest;
     this._changed = changed;
     this._fingers = new Map();
     this.col = this.row = 0;
     this.scale = 1;
-    canvas.addEventListener("pointerdown", (event) => this._down(event));
-    canvas.addEventListener("pointermove", (event) => this._move(event));
+    canvas.addEventListener("pointerdown", (event) => this._down(event), { signal });
+    canvas.addEventListener("pointermove", (event) => this._move(event), { signal });
     for (const end of ["pointerup", "pointercancel"]) {
-      canvas.addEventListener(end, (event) => this._fingers.delete(event.pointerId));
+      canvas.addEventListener(end, (event) => this._fingers.delete(event.pointerId), { signal });
     }
     canvas.addEventListener("wheel", (event) => {
       event.preventDefault();
       const lines = event.deltaMode === 1 ? 20 : 1;
       this.zoom(Math.exp(-Math.max(-200, Math.min(200, event.deltaY * lines)) / 300), event.offsetX, event.offsetY);
-    }, { passive: false });
-    canvas.addEventListener("keydown", (event) => this._key(event));
+    }, { passive: false, signal });
+    canvas.addEventListener("keydown", (event) => this._key(event), { signal });
   }
 
   get width() {

@@ -286,3 +286,41 @@ def test_an_export_works_on_any_server_and_in_any_folder(page, scenes, tmp_path)
         assert page.errors == [] and message(page) == ""
         server.shutdown()
     assert json.loads((tmp_path / "some" / "where" / "viewer.json").read_text())["against"]["name"] == "ten.tif"
+
+
+def test_what_could_not_be_had_is_asked_for_again(page, serve, scenes):
+    server = serve(scenes / "rgb.bin")
+    site, whole = server.site, server.site.assets["streams/0.bin"]
+
+    def read(offset: int, length: int) -> bytes:
+        if offset >= 4096:  # behind the header
+            raise rscodec.bitstreams.errors.InputError("the network is away")
+        return whole.read(offset, length)
+
+    site.assets["streams/0.bin"] = Asset(whole.kind, whole.size, read)
+    assert page.open(server.address) == "ready"
+    assert message(page).startswith("InputError: cannot read") and "502" in message(page)
+    site.assets["streams/0.bin"] = whole
+    page.evaluate("document.getElementById('message').click()")
+    assert page.settle() == "ready" and message(page) == ""
+    page.mouse("mouseMoved", 480, 380)
+    assert "band 1" in page.evaluate("document.getElementById('values').textContent")
+
+
+def test_metadata_of_any_form_is_text(page, serve, scenes):
+    """A stream may say anything in its metadata; a reader in a browser knows no schema."""
+    hostile = {"colorinterp": 7, "descriptions": {"0": [1]}, "tags": {"": None, "a": {"<img src=x>": {"b": 1}}}}
+    hostile |= {"transform": "none", "other": ["<script>alert(1)</script>"] * 3000}
+    data = (scenes / "rgb.bin").read_bytes()
+    with rscodec.bitstreams.StreamReader.from_bytes(data) as reader:
+        (at, size), (index, _) = reader.parts["radiometry"], reader.parts["index"]
+    packed = zlib.compress(json.dumps(hostile, sort_keys=True).encode())
+    length = bytes([len(packed) & 127 | 128, len(packed) >> 7])
+    header = data[:31] + length + packed + data[at : at + size]
+    changed = header + struct.pack("<I", zlib.crc32(header)) + data[index:]
+    server = serve(scenes / "rgb.bin")
+    server.site.assets["streams/0.bin"] = Asset("", len(changed), lambda at, count: changed[at : at + count])
+    assert page.open(server.address) == "ready"
+    assert page.errors == [] and message(page) == ""
+    assert "<script>alert(1)</script>" in page.evaluate("document.getElementById('panel').textContent")
+    assert page.evaluate("document.querySelectorAll('#panel img, #panel script').length") == 0
