@@ -247,3 +247,8 @@ def test_workers_and_their_watchdog(tmp_path: Path, detailed: Path):
     latents = rscodec.verify_file(stream, weights=detailed).latents_crc32
     done = node(Path(__file__).with_name("pool.mjs"), latents, stream, detailed)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_is_damaged_behind_right_checksums_is_named():
+    done = node(Path(__file__).with_name("damage.mjs"), 400, 1)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -3,7 +3,8 @@
 // A layer gives blocks of pixels: { factor, row, col, groups }. A block of factor 16 has pixels that are averages of
 // 16 x 16 of the scene. `groups`: how many groups of network channels it is made of; the first one tells most.
 
-import { InputError, LimitExceeded, MissingWeights, Pool, blobSource, open } from "../decoder/rscodec.js";
+import { FIXED_BYTES, toHeader, wireNumbers } from "../decoder/header.js";
+import { InputError, LimitExceeded, MissingWeights, Pool } from "../decoder/rscodec.js";
 import { overlap } from "../decoder/windows.js";
 
 const EDGE = 256; // of a block, in its own pixels, about
@@ -156,7 +157,7 @@ async function fetchWeights(path) {
 
 /** The path of the weights that a dropped file names. */
 async function weightsOf(blob) {
-  const { header } = await open(blobSource(blob));
+  const header = toHeader(wireNumbers(new Uint8Array(await blob.slice(0, FIXED_BYTES).arrayBuffer())));
   return `weights/${header.model}-${header.weightsHash}.safetensors`;
 }
 
