@@ -11,10 +11,8 @@ import numpy as np
 import pytest
 
 import rscodec
-from rscodec.bitstreams.errors import InputError, MissingWeights, NotAStream, OutputError, Truncated
+from rscodec.bitstreams.errors import InputError, MissingWeights, NotAStream, Truncated
 from rscodec.models.weights import shipped
-from rscodec.viewer.export import export
-from rscodec.viewer.original import COARSEST, Original
 from rscodec.viewer.site import DECODER, PAGE, Site
 
 
@@ -94,40 +92,3 @@ def test_what_cannot_be_shown_is_refused_by_name(scenes, tmp_path):
 
 def test_another_stream_to_compare_with(scenes):
     assert told(Site(scenes / "rgb.bin", scenes / "ten.bin"))["against"]["path"] == "streams/1.bin"
-
-
-@pytest.mark.parametrize("name", ["rgb", "ten"])
-def test_blocks_of_an_original_are_its_averages(scenes, name):
-    scene = rscodec.Scene.load(scenes / f"{name}.tif")
-    original = Original(scenes / f"{name}.tif")
-    assert {factor for factor, _, _ in original.blocks()} == {2**n for n in range(7)}
-    for factor, row, col in original.blocks():
-        edge = 256 * max(2, factor)
-        part = slice(None), slice(row * edge, (row + 1) * edge), slice(col * edge, (col + 1) * edge)
-        pixels, valid = scene.pixels[part], scene.mask[part]
-        count, height, width = pixels.shape[0], -(-pixels.shape[1] // factor), -(-pixels.shape[2] // factor)
-        data = original.block(factor, row, col)
-        found = np.frombuffer(data, pixels.dtype, count * height * width).reshape(count, height, width)
-        classes = np.frombuffer(data[found.nbytes :], np.uint8).reshape(-1, height, width)
-        assert len(classes) == original.describe()["planes"] == (10 if name == "ten" else 0)
-        square = slice(None), slice(0, factor), slice(0, factor)  # the first one, counted by hand
-        for band in range(count):
-            good = pixels[square][band][valid[square][band]]
-            assert found[band, 0, 0] == (np.rint(good.mean()) if good.size else 0)
-            assert len(classes) == 0 or (classes[band, 0, 0] == 0) == (2 * good.size >= pixels[square][band].size)
-    assert original.block(3, 0, 0) is original.block(1, 9, 0) is original.block(2 * COARSEST, 0, 0) is None
-
-
-def test_an_export_has_all_that_is_served(scenes, tmp_path):
-    site = Site(scenes / "ten.bin", scenes / "ten.tif")
-    size = export(site, tmp_path / "out")
-    written = {path.relative_to(tmp_path / "out").as_posix(): path for path in (tmp_path / "out").rglob("*.*")}
-    assert set(written) == set(site.paths()) and sum(path.stat().st_size for path in written.values()) == size
-    assert all(path.read_bytes() == data_of(site, name) for name, path in written.items())
-    with pytest.raises(OutputError, match="exists"):
-        export(site, tmp_path / "out")
-    assert export(site, tmp_path / "out", overwrite=True) == size
-    (tmp_path / "mine").mkdir()
-    with pytest.raises(OutputError, match="choose another"):
-        export(site, tmp_path / "mine", overwrite=True)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "out"]
