@@ -49,19 +49,27 @@ class Site:
     encoded, or another stream. `weights`: a file to decode with, instead of the packaged ones.
     """
 
-    def __init__(self, source, against=None, bands: tuple[int, ...] | None = None, weights: Path | None = None):
-        self._weights, self.original = weights, None
+    def __init__(
+        self,
+        source: str | Path,
+        against: str | Path | None = None,
+        bands: tuple[int, ...] | None = None,
+        weights: Path | None = None,
+    ):
+        self._weights = weights
+        self.original: Original | None = None
         self.assets = {f"page/{path.name}": _file(path) for path in sorted(PAGE.iterdir()) if path.suffix in KINDS}
         self.assets["index.html"] = self.assets.pop("page/index.html")
         self.assets |= {f"decoder/{path.name}": _file(path) for path in sorted(DECODER.glob("*.js"))}
-        about = {"streams": [self._add(stream, source) for stream in find_streams(source)], "against": None}
+        streams, other = [self._add(stream, source) for stream in find_streams(source)], None
         if against is not None and (is_url(against) or is_stream(against)):
-            about["against"] = self._add(against, against)
+            other = self._add(against, against)
         elif against is not None:
             self.original = Original(against, bands)
-            about["against"] = self.original.describe()
-        if about["against"]:
-            _check_alike(about["streams"], about["against"])
+            other = self.original.describe()
+        if other is not None:
+            _check_alike(streams, other)
+        about = {"streams": streams, "against": other}
         self.assets["viewer.json"] = _bytes(json.dumps(about, allow_nan=False).encode(), KINDS[".json"])
 
     def find(self, path: str) -> Asset | None:

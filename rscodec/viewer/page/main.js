@@ -10,7 +10,7 @@ const element = (id) => document.getElementById(id);
 let picture = null;
 
 function say(problem) {
-  element("message").textContent = `${problem.name ?? "Error"}: ${problem.message ?? problem}`;
+  element("message").textContent = [problem.name, problem.message].filter(Boolean).join(": ");
   element("message").hidden = false;
 }
 
@@ -45,7 +45,11 @@ async function show(entry, against = null) {
   document.querySelector("nav").hidden = false;
   openPanel(WIDE.matches);
   element("name").textContent = document.title = entry.name;
-  if (entry.error) throw new Error(entry.error);
+  if (entry.error) {
+    say({ message: entry.error });
+    tell("failed");
+    return;
+  }
   const layers = await Promise.all([StreamLayer.open(entry), against &&
     (against.path ? StreamLayer.open(against) : new RasterLayer(against))]);
   join(layers.filter(Boolean));
@@ -54,6 +58,7 @@ async function show(entry, against = null) {
 function join(layers) {
   const [layer] = layers;
   picture?.end();
+  picture = null;
   const made = generated(layer);
   element("generated").hidden = !made;
   element("generated").textContent = made ? "generated pixels" : "";

@@ -190,6 +190,10 @@ def test_a_folder_is_a_list(page, serve, scenes, tmp_path):
     page.open(serve(tmp_path).address)
     rows = page.evaluate("[...document.querySelectorAll('#streams li')].map((row) => row.textContent)")
     assert [row.split(".bin")[0] for row in rows] == ["cut", "rgb", "ten"] and "Truncated" in rows[0]
+    assert page.open(f"{page.evaluate('location.href')}?stream=0") == "failed"
+    assert message(page).startswith("Truncated: the stream ends")
+    page.evaluate("document.getElementById('list').click()")
+    page.settle()
     page.evaluate("document.querySelectorAll('#streams a')[0].click()")
     assert page.settle() == "ready" and page.evaluate("document.title") == "rgb.bin"
 
