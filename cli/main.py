@@ -32,6 +32,7 @@ COMMANDS = (
     ("enhance", "Enhance an image that another codec compressed."),
     ("upscale", "Increase the resolution of a scene."),
     ("batch", "Encode or decode many scenes."),
+    ("view", "Show streams in a browser."),
     ("info", "Explain a compressed file, field by field."),
     ("verify", "Decode a file completely and check it."),
     ("validate", "Compare everything except pixels."),

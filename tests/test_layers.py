@@ -32,6 +32,7 @@ SOLE_USERS = {
         "rscodec/raster/metadata.py",
         "rscodec/raster/footprint.py",
         "rscodec/carbon/grid.py",
+        "rscodec/integrations/rio_tiler_reader.py",
     },
 }
 
@@ -63,6 +64,7 @@ ROOMS = (  # lowest first: a room may import those before it
     "api",
     "carbon",
     "batch",
+    "viewer",
     "integrations",
     "eval",
     "cli",

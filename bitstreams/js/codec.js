@@ -5,10 +5,13 @@ import { WrongWeights } from "./errors.js";
 import { Synthesis } from "./synthesis.js";
 import { readWeights } from "./weights.js";
 
+const SKETCH_CHANNELS = 12; // for a picture of three colours a latent: four times as many channels hold nearly all of it
+
 export class Codec {
   /** `buffer`: an ArrayBuffer of a weights file (safetensors). */
   constructor(buffer) {
     const weights = readWeights(buffer);
+    this._groups = weights.config.groups;
     this.model = weights.model;
     this.hashes = weights.hashes;
     this.halo = weights.config.halo;
@@ -18,7 +21,8 @@ export class Codec {
     } catch (problem) {
       throw new WrongWeights(`these are no usable rscodec weights (${problem.message}); give an exported .safetensors`);
     }
-    this._synthesis = new Synthesis(weights);
+    this._weights = weights;
+    this._synthesis = new Synthesis(weights, Float32Array);
   }
 
   /** One payload -> latents (height, width, N) as an Int16Array. */
@@ -29,5 +33,22 @@ export class Codec {
   /** Latents -> three planes of network channels, 16 times as high and wide, one after another. */
   channels(latents, height, width, steps) {
     return this._synthesis.channels(latents, height, width, steps);
+  }
+
+  /** The same in float64, for bounded streams. */
+  channelsClosely(latents, height, width, steps) {
+    this._closely ??= new Synthesis(this._weights, Float64Array);
+    return this._closely.channels(latents, height, width, steps);
+  }
+
+  /**
+   * About three planes of network channels, `detail` (1, 2 or 4) times as high and wide as the latents, one after
+   * another: by the linear shortcut, from those first groups of latents that hold what is left at this detail.
+   */
+  sketch(payload, height, width, steps, detail) {
+    let [groups, channels] = [1, this._groups[0]];
+    while (groups < this._groups.length && channels < SKETCH_CHANNELS * detail ** 2) channels += this._groups[groups++];
+    const latents = this._entropy.decode(payload, height, width, steps, groups);
+    return this._synthesis.sketch(latents, height, width, steps, detail);
   }
 }

@@ -1,39 +1,37 @@
 // Node only: decodes a stream, or a window of it, into raw pixels.
 //
-//   node decode.mjs STREAM WEIGHTS OUT [COL ROW WIDTH HEIGHT]
+//   node decode.mjs STREAM WEIGHTS OUT [COL ROW WIDTH HEIGHT [FACTOR]]
 //
-// OUT gets the bands one after another, little endian; what they are is printed as JSON.
+// STREAM is a file or a URL. OUT gets the bands one after another, then the class planes, little endian; what they are
+// is printed as JSON. With FACTOR the window is one of the scene made that many times smaller, and 0 0 0 0 is all of it.
 
-import { open as openFile, readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 
 import { crc32 } from "./crc32.js";
 import { bytesOf } from "./dtypes.js";
+import { openSource } from "./file_source.mjs";
 import { Codec, open } from "./rscodec.js";
 
-const [stream, weights, out, ...window] = process.argv.slice(2);
-const file = await openFile(stream);
-const source = {
-  size: (await file.stat()).size,
-  async read(offset, length) {
-    const { buffer, bytesRead } = await file.read(new Uint8Array(length), 0, length, offset);
-    return buffer.subarray(0, bytesRead);
-  },
-};
+const [stream, weights, out, ...numbers] = process.argv.slice(2);
+const source = await openSource(stream);
 const codec = new Codec(new Uint8Array(await readFile(weights)).buffer);
 const scene = await open(source, { weights: codec });
 const { header } = scene;
-const [col, row, width, height] = window.length ? window.map(Number) : [0, 0, header.width, header.height];
+const [col = 0, row = 0, columns = 0, rows = 0, factor = 1] = numbers.map(Number);
+const whole = scene.smallSize(factor);
+const window = { col, row, width: columns || whole.width, height: rows || whole.height };
 
 const started = process.cpuUsage();
-const { bands, classes } = await scene.read({ col, row, width, height });
+const { bands, classes } = await (numbers.length > 4 ? scene.preview(window, factor) : scene.read(window));
 const { user } = process.cpuUsage(started);
+const { fetched } = source;
 let latents = 0;
-for (let tileRow = 0; tileRow < header.rows; tileRow++) {
+for (let tileRow = 0; tileRow < header.rows && numbers.length === 0; tileRow++) {
   for (let tileCol = 0; tileCol < header.cols; tileCol++) {
     for (const group of (await scene.latents(tileRow, tileCol)) ?? []) latents = crc32(bytesOf(group), latents);
   }
 }
-await writeFile(out, Buffer.concat(bands.map(bytesOf)));
-await file.close();
-console.log(JSON.stringify({ width, height, bands: bands.length, dtype: header.dtype, planes: classes?.length ?? 0,
-                             latents_crc32: latents, cpu_seconds: user / 1e6 }));
+await writeFile(out, Buffer.concat([...bands, ...(classes ?? [])].map(bytesOf)));
+await source.close();
+console.log(JSON.stringify({ width: window.width, height: window.height, bands: bands.length, dtype: header.dtype,
+                             planes: classes?.length ?? 0, latents_crc32: latents, cpu_seconds: user / 1e6, fetched }));

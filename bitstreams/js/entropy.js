@@ -3,6 +3,7 @@
 import { TileDamaged } from "./errors.js";
 import { IntegerDepthwise, IntegerLayer } from "./integer_layers.js";
 import { SYMBOL_LIMIT, Z_LIMIT } from "./limits.js";
+import { productsOf } from "./products.js";
 import { RangeDecoder, Table } from "./rans.js";
 import { clamp, round } from "./rounding.js";
 import { atQuality } from "./weights.js";
@@ -16,19 +17,20 @@ const OTHERS = [[0, 1], [1, 0]];
 
 export class EntropyDecoder {
   constructor({ config, tensors }) {
+    const products = productsOf(Float32Array);
     this._config = config;
     this._tensors = tensors;
     this._tables = tablesOf(tensors);
-    const layer = (name, options) => new IntegerLayer(tensors, name, options);
+    const layer = (name, options) => new IntegerLayer(products, tensors, name, options);
     this._first = layer("hyper.first");
-    this._spatial = new IntegerDepthwise(tensors, "hyper.spatial");
+    this._spatial = new IntegerDepthwise(products, tensors, "hyper.spatial");
     this._second = layer("hyper.second");
-    this._blend = new IntegerDepthwise(tensors, "hyper.blend");
+    this._blend = new IntegerDepthwise(products, tensors, "hyper.blend");
     this._last = layer("hyper.last");
     this._groups = config.groups.map((count, g) => ({
       count,
       mix: layer(`groups.${g}.mix`),
-      spatial: new IntegerDepthwise(tensors, `groups.${g}.spatial`),
+      spatial: new IntegerDepthwise(products, tensors, `groups.${g}.spatial`),
       anchors: { hidden: layer(`groups.${g}.anchor_hidden`), mu: layer(`groups.${g}.anchor_mu`, MU),
                  index: layer(`groups.${g}.anchor_index`, INDEX) },
       others: { hidden: layer(`groups.${g}.other_hidden`), mu: layer(`groups.${g}.other_mu`, MU),
@@ -36,13 +38,15 @@ export class EntropyDecoder {
     }));
   }
 
-  /** The latents (height, width, N) of one payload at a wire quality. */
-  decode(payload, height, width, steps) {
-    const { latents: channels, features, hyper } = this._config;
+  /** The latents (height, width, N) of one payload at a wire quality; with `count` those of the first groups only. */
+  decode(payload, height, width, steps, count = this._groups.length) {
+    const { latents: all, features, hyper } = this._config;
+    const groups = this._groups.slice(0, count);
+    const channels = groups.reduce((sum, group) => sum + group.count, 0);
     const latents = new Int16Array(height * width * channels);
     if (payload.length === 1 && payload[0] === 0) return latents;
     const [zHeight, zWidth] = [Math.ceil(height / Z_STRIDE), Math.ceil(width / Z_STRIDE)];
-    if (payload.length > 4 * (zHeight * zWidth * hyper + latents.length) + 16) {
+    if (payload.length > 4 * (zHeight * zWidth * hyper + height * width * all) + 16) {
       throw new TileDamaged("the payload is longer than any that an encoder writes");
     }
     const symbols = new RangeDecoder(payload, SYMBOL_LIMIT);
@@ -51,7 +55,7 @@ export class EntropyDecoder {
 
     // What the groups are told: F channels of the hyper decoder, then the companded latents, as they become known.
     const stride = features + channels;
-    const context = new Float64Array(height * width * stride);
+    const context = new Float32Array(height * width * stride);
     for (let row = 0; row < height; row++) {
       for (let col = 0; col < width; col++) {
         const from = (row * 4 * zWidth + col) * features;
@@ -59,7 +63,7 @@ export class EntropyDecoder {
       }
     }
     let known = 0;
-    for (const group of this._groups) {
+    for (const group of groups) {
       const own = { latents, channels, first: known, count: group.count, context, stride, at: features + known };
       const mixed = group.mix.apply(context, stride, height * width);
       const u = group.spatial.over(mixed, height, width);
@@ -73,7 +77,7 @@ export class EntropyDecoder {
   _readZ(symbols, positions, steps) {
     const mu = atQuality(this._tensors.get("exact.z_mu"), steps).map(round);
     const index = atQuality(this._tensors.get("exact.z_index"), steps).map(round);
-    const z = new Float64Array(positions * mu.length);
+    const z = new Float32Array(positions * mu.length);
     for (let i = 0; i < z.length; i++) {
       const channel = i % mu.length;
       z[i] = mu[channel] + symbols.symbol(this._tables[index[channel]]);
@@ -98,7 +102,7 @@ export class EntropyDecoder {
     const { features } = this._config;
     const inputs = heads.hidden.inputs;
     const places = positions(phases, height, width);
-    const rows = new Float64Array(places.length * inputs);
+    const rows = new Float32Array(places.length * inputs);
     places.forEach((place, i) => {
       rows.set(u.subarray(place * features, (place + 1) * features), i * inputs);
       if (withAnchors) copyNeighbours(own, place, height, width, rows, i * inputs + features);
@@ -160,7 +164,7 @@ function compand(y) {
 /** (height, width, 4C) -> (2 height, 2 width, C). */
 function shuffle(x, height, width) {
   const channels = x.length / (4 * height * width);
-  const out = new Float64Array(x.length);
+  const out = new Float32Array(x.length);
   for (let place = 0; place < height * width; place++) {
     const row = 2 * Math.floor(place / width);
     const col = 2 * (place % width);

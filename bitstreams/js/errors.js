@@ -37,3 +37,6 @@ export class MaskDamaged extends TileDamaged {}
 export class WeightsError extends RscodecError {}
 export class MissingWeights extends WeightsError {}
 export class WrongWeights extends WeightsError {}
+
+/** A worker gave no answer, or ended. */
+export class WorkerLost extends RscodecError {}

@@ -1,15 +1,15 @@
-// The layers of the exact path (SPEC.md, "Layers"): integers carried in float64, so no order of summation matters.
+// The layers of the exact path (SPEC.md, "Layers"): integers below 2^24, carried in float32, so no order of
+// summation matters.
 
 import { depthwise, taps } from "./depthwise.js";
-import { matmul } from "./matmul.js";
 import { round } from "./rounding.js";
 
 const POINTWISE_LIMIT = 1023;
 const ACCUMULATOR_LIMIT = 2 ** 24;
 
 export class IntegerLayer {
-  /** `limits`: of the output; `activation`: whether negative values are divided by 8. */
-  constructor(tensors, name, { activation = true, low = -POINTWISE_LIMIT, high = POINTWISE_LIMIT } = {}) {
+  /** `low`, `high`: of the output; `activation`: whether negative values are divided by 8. */
+  constructor(products, tensors, name, { activation = true, low = -POINTWISE_LIMIT, high = POINTWISE_LIMIT } = {}) {
     this._weight = tensors.get(`exact.${name}.weight`);
     this._bias = tensors.get(`exact.${name}.bias`);
     this._scale = tensors.get(`exact.${name}.shift`).map((shift) => 2 ** -shift);
@@ -23,12 +23,13 @@ export class IntegerLayer {
       const mass = row.reduce((sum, weight) => sum + Math.abs(weight), 0) * POINTWISE_LIMIT + Math.abs(this._bias[o]);
       if (mass >= ACCUMULATOR_LIMIT) throw new Error(`a channel of ${name} can reach ${mass}, which is not below 2^24`);
     }
+    this._product = products.product(this._weight, this._bias, this.inputs, this.outputs);
   }
 
   /** `rows` rows of x, `stride` numbers each -> rows of outputs. `level` is added before the activation. */
   apply(x, stride, rows, level = null) {
-    const out = new Float64Array(rows * this.outputs);
-    matmul(x, stride, rows, this.inputs, this._weight, this._bias, this.outputs, out);
+    const out = new Float32Array(rows * this.outputs);
+    this._product(x, stride, rows, out);
     return this._finish(out, level);
   }
 
@@ -38,9 +39,8 @@ export class IntegerLayer {
       for (let o = 0; o < outputs; o++) {
         let value = out[at + o] * scale[o];
         if (level !== null) value = round(value) + level[o];
-        if (value < 0) value *= slope;
-        value = round(value);
-        out[at + o] = value < low ? low : value > high ? high : value;
+        value = round(Math.max(value, value * slope));
+        out[at + o] = Math.min(Math.max(value, low), high);
       }
     }
     return out;
@@ -49,8 +49,8 @@ export class IntegerLayer {
 
 /** A layer named `spatial` or `blend`. */
 export class IntegerDepthwise extends IntegerLayer {
-  constructor(tensors, name) {
-    super(tensors, name);
+  constructor(products, tensors, name) {
+    super(products, tensors, name);
     this._taps = taps(this._weight);
   }
 

@@ -1,8 +1,4 @@
-// The inner products of all networks: where the time goes.
-//
-// Everything is float64. The integers of the exact path stay exact, the base of bounded streams has the precision that
-// SPEC.md asks for, and since every caller has one kind of array, engines compile one tight kernel. In V8 it runs as
-// fast as float32 does. A faster kernel, such as one in WebAssembly SIMD, takes the place of this function.
+// The inner products in plain JavaScript, where there is no WebAssembly SIMD (products.js).
 
 const PANEL = 96; // rows that are worked on together: their inputs stay in the cache
 

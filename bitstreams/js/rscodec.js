@@ -11,14 +11,17 @@ import { Scene } from "./scene.js";
 
 export { Codec } from "./codec.js";
 export * from "./errors.js";
-export { memorySource } from "./source.js";
+export { HttpSource } from "./http_source.js";
+export { Pool } from "./pool.js";
+export { blobSource, memorySource } from "./source.js";
 
 /**
  * A scene. `source`: see source.js. `weights`: an ArrayBuffer of a safetensors file, or the Codec made of one; without
- * it header and metadata can be read. `maxPixels`: width x height x bands of one call that returns pixels.
+ * it header and metadata can be read. `maxPixels`: width x height x bands of one call that returns pixels. `onDamage`: is
+ * told each TileDamaged, and the pixels of such tiles become nodata; without it the first one stops a call.
  */
-export async function open(source, { weights = null, maxPixels } = {}) {
+export async function open(source, { weights = null, maxPixels, onDamage } = {}) {
   const reader = await StreamReader.open(source);
   const codec = weights === null || weights instanceof Codec ? weights : new Codec(weights);
-  return new Scene(reader, codec, maxPixels);
+  return new Scene(reader, codec, { maxPixels, onDamage });
 }

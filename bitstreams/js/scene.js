@@ -11,30 +11,38 @@ import { BadField, BitstreamError, InputError, LimitExceeded, MaskDamaged, Missi
 import { MAX_PIXELS } from "./limits.js";
 import { nativeNodata, protectNodata, toPixels } from "./pixels.js";
 import { decodePlanes, planesCrc } from "./planes.js";
+import { preview } from "./preview.js";
 import { readRadiometry, toBands } from "./radiometry.js";
 import { decodeResidual } from "./residual.js";
 import { nodataOf } from "./sections.js";
 import { cellsOf, copyPart, fillPart, grown, inCells, overlap, times } from "./windows.js";
-import { CLASS_VALID } from "./wire.js";
+import { CLASS_MASKED, CLASS_VALID } from "./wire.js";
 
 const STRIDE = 16;
 const CACHE_BYTES = 2 ** 26; // of decoded latents, about
 
 export class Scene {
-  constructor(reader, codec, maxPixels = MAX_PIXELS) {
+  constructor(reader, codec, { maxPixels = MAX_PIXELS, onDamage = null } = {}) {
     this.header = reader.header;
     this.metadata = reader.metadata;
     this.bound = reader.bound;
     this._reader = reader;
     this._codec = codec;
     this._maxPixels = maxPixels;
+    this._onDamage = onDamage;
     this._latents = new Map();
-    this._whole = { col: 0, row: 0, width: this.header.width, height: this.header.height };
+    this.whole = { col: 0, row: 0, width: this.header.width, height: this.header.height };
+  }
+
+  /** The numbers of the bands that a network codes; the others are lossless. */
+  get coded() {
+    this._prepare();
+    return this.radiometry.coded;
   }
 
   /** The pixels of a tile, in the form of `read`. */
   tile(row, col) {
-    return this.read(this._tileWindow(row, col));
+    return this.read(this.tileWindow(row, col));
   }
 
   /**
@@ -43,40 +51,54 @@ export class Scene {
    * There is one plane for all coded bands, or one for each of them; 0 is a valid pixel.
    */
   async read(window) {
-    this._check(window);
+    this._check(window, this.whole);
     this._prepare();
     this._forget();
-    const { header, _radiometry: radiometry } = this;
-    const { planeCount, coded, exact } = radiometry;
+    const { header, radiometry } = this;
     const { array } = PIXELS[header.dtype];
     const size = window.width * window.height;
-    const classes = header.planes && planeCount ? Array.from({ length: planeCount }, () => new Uint8Array(size)) : null;
+    const planes = header.planes ? radiometry.planeCount : 0;
+    let classes = planes ? Array.from({ length: planes }, () => new Uint8Array(size)) : null;
     const bands = Array.from({ length: header.bands }, () => new array(size));
+    const damaged = [];
     for (const [row, col] of cellsOf(inCells(window, header.tile))) {
-      const tile = this._tileWindow(row, col);
-      const part = overlap(tile, window);
-      const put = (plane, shows, into) => copyPart(plane, shows, into, window, part);
-      const planes = header.planes ? await this._planes(row, col) : { classes: [], exact: [] };
-      planes.classes.forEach((plane, i) => put(plane, tile, classes[i]));
-      planes.exact.forEach((band, i) => put(band, tile, bands[exact[i]]));
-      const latents = radiometry.groups ? await this._tileLatents(row, col) : null;
-      if (latents !== null && this.bound !== null) {
-        const pixels = await this._tileWithinBound(row, col, tile, latents, planes.classes);
-        pixels.forEach((plane, i) => put(plane, tile, bands[coded[i]]));
-      } else if (latents !== null) {
-        const pixels = await this._synthesised(part);
-        pixels.forEach((plane, i) => put(plane, part, bands[coded[i]]));
-      } else if (radiometry.groups) this._checkEmpty(row, col, planes.classes);
+      try {
+        await this._readTile(row, col, window, bands, classes);
+      } catch (problem) {
+        this.note(problem);
+        damaged.push(overlap(this.tileWindow(row, col), window));
+      }
     }
-    coded.forEach((band, i) => {
-      protectNodata(bands[band], classes && classes[planeCount === 1 ? 0 : i], this._nodata, header.dtype);
+    radiometry.coded.forEach((band, i) => {
+      protectNodata(bands[band], classes && classes[planes === 1 ? 0 : i], this.nodata, header.dtype);
+      for (const part of damaged) fillPart(bands[band], window, part, this.blank);
     });
+    if (damaged.length) classes ??= [new Uint8Array(size)];
+    for (const part of damaged) for (const plane of classes) fillPart(plane, window, part, CLASS_MASKED);
     return { width: window.width, height: window.height, bands, classes };
+  }
+
+  /** The size of the scene made `factor` times smaller, a power of two. */
+  smallSize(factor) {
+    return { width: Math.ceil(this.header.width / factor), height: Math.ceil(this.header.height / factor) };
+  }
+
+  /**
+   * The pixels of a window of the scene made `factor` times smaller, in the form of `read` (preview.js).
+   * `groups`: how many groups of network channels to look at, all by default; the first one tells most.
+   */
+  async preview(window, factor, groups = this.header.groups) {
+    if (!Number.isInteger(Math.log2(factor)) || factor < 1) {
+      throw new InputError(`a scene cannot be made ${factor} times smaller; choose a power of two`);
+    }
+    this._check(window, { col: 0, row: 0, ...this.smallSize(factor) });
+    this._prepare();
+    return preview(this, window, factor, groups);
   }
 
   /** The latents of a tile, an Int16Array (rows, columns, N) for each group; null where it has no valid pixel. */
   async latents(row, col) {
-    this._check(this._tileWindow(row, col));
+    this._check(this.tileWindow(row, col), this.whole);
     this._prepare();
     this._forget();
     return this._tileLatents(row, col);
@@ -84,7 +106,7 @@ export class Scene {
 
   /** What pixels need besides the header: the codec must be the right one, the radiometry legal. Done once. */
   _prepare() {
-    if (this._radiometry) return;
+    if (this.radiometry) return;
     const { header, _codec: codec } = this;
     const wanted = `${header.model} with hash ${header.weightsHash}`;
     if (!codec) throw new MissingWeights(`the stream needs ${wanted}; give these weights to open()`);
@@ -98,21 +120,23 @@ export class Scene {
     }
     const nodata = nodataOf(this.metadata);
     const radiometry = readRadiometry(this._reader.radiometry, header);
-    this._nodata = nativeNodata(nodata, header.dtype);
+    this.nodata = nativeNodata(nodata, header.dtype);
+    this.blank = this.nodata ?? (PIXELS[header.dtype].integer ? 0 : NaN); // a pixel of a damaged tile
     this._limits = this.bound === null ? null : new Bound(this.bound, header.dtype, nodata);
-    this._radiometry = radiometry;
+    this.radiometry = radiometry;
     const tileBytes = 2 * codec.channelCount * (header.tile / STRIDE) ** 2 * Math.max(1, header.groups);
     this._kept = Math.max(16, Math.floor(CACHE_BYTES / tileBytes));
   }
 
-  _check(window) {
+  /** `window` must be inside `whole`, and not too large. */
+  _check(window, whole) {
     const { col, row, width, height } = window;
-    const whole = [col, row, width, height].every(Number.isInteger);
-    const inside = whole && width > 0 && height > 0 && col >= 0 && row >= 0 &&
-      col + width <= this.header.width && row + height <= this.header.height;
+    const integers = [col, row, width, height].every(Number.isInteger);
+    const inside = integers && width > 0 && height > 0 && col >= 0 && row >= 0 &&
+      col + width <= whole.width && row + height <= whole.height;
     if (!inside) {
       throw new InputError(`window ${[col, row, width, height].join(" ")} is not inside the scene, which has ` +
-                           `${this.header.width} x ${this.header.height} pixels; choose another one`);
+                           `${whole.width} x ${whole.height} pixels; choose another one`);
     }
     const count = width * height * this.header.bands;
     if (count > this._maxPixels) {
@@ -122,15 +146,17 @@ export class Scene {
   }
 
   /** The pixels of a tile; nothing is left of one outside the grid. */
-  _tileWindow(row, col) {
+  tileWindow(row, col) {
     const edge = this.header.tile;
-    return overlap({ col: col * edge, row: row * edge, width: edge, height: edge }, this._whole);
+    return overlap({ col: col * edge, row: row * edge, width: edge, height: edge }, this.whole);
   }
 
-  async _planes(row, col) {
-    const { header, _radiometry: radiometry, _reader: reader } = this;
+  /** The class planes and lossless bands of a tile: { classes, exact }; no planes where all pixels are valid. */
+  async planes(row, col) {
+    const { header, radiometry, _reader: reader } = this;
+    if (!header.planes) return { classes: [], exact: [] };
     const data = await reader.payload(row, col, "planes");
-    const { width, height } = this._tileWindow(row, col);
+    const { width, height } = this.tileWindow(row, col);
     const place = [row, col, "planes"];
     let planes;
     try {
@@ -144,6 +170,50 @@ export class Scene {
       throw new MaskDamaged(`tile (${row}, ${col}): the planes are not those that were encoded`, place);
     }
     return planes;
+  }
+
+  /** About the network channels of a tile, three planes for each group; null where it has no valid pixel. */
+  async sketch(row, col, detail, groups) {
+    const { header, _reader: reader } = this;
+    const { width, height } = inCells(this.tileWindow(row, col), STRIDE);
+    const size = width * height * detail ** 2;
+    const planes = Array.from({ length: 3 * header.groups }, () => new Float64Array(size).fill(0.5));
+    const payloads = await Promise.all(Array.from({ length: groups }, (_, group) => reader.payload(row, col, group)));
+    if (payloads.some((payload) => payload.length === 0)) return null;
+    payloads.forEach((payload, group) => {
+      if (payload.length === 1 && payload[0] === 0) return;
+      const drawn = inTile([row, col, group], () => {
+        return this._codec.sketch(payload, height, width, header.steps, detail);
+      });
+      for (let c = 0; c < 3; c++) planes[3 * group + c] = drawn.subarray(c * size, (c + 1) * size);
+    });
+    return planes;
+  }
+
+  /** Damage is told to `onDamage`, or stops the call, as does any other problem. */
+  note(problem) {
+    if (!(problem instanceof TileDamaged) || this._onDamage === null) throw problem;
+    this._onDamage(problem);
+  }
+
+  /** What a tile has of a window, into its bands and classes. */
+  async _readTile(row, col, window, bands, classes) {
+    const { coded, exact, groups } = this.radiometry;
+    const tile = this.tileWindow(row, col);
+    const part = overlap(tile, window);
+    const put = (plane, shows, into) => copyPart(plane, shows, into, window, part);
+    if (groups) this._tileLatents(row, col).catch(() => {}); // it is read together with the planes, and awaited below
+    const planes = await this.planes(row, col);
+    planes.classes.forEach((plane, i) => put(plane, tile, classes[i]));
+    planes.exact.forEach((band, i) => put(band, tile, bands[exact[i]]));
+    const latents = groups ? await this._tileLatents(row, col) : null;
+    if (latents !== null && this.bound !== null) {
+      const pixels = await this._tileWithinBound(row, col, tile, latents, planes.classes);
+      pixels.forEach((plane, i) => put(plane, tile, bands[coded[i]]));
+    } else if (latents !== null) {
+      const pixels = await this._synthesised(part);
+      pixels.forEach((plane, i) => put(plane, part, bands[coded[i]]));
+    } else if (groups) this.checkEmpty(row, col, planes.classes);
   }
 
   /** A promise of the latents of a tile, kept so that windows that ask at the same time share it. */
@@ -164,10 +234,11 @@ export class Scene {
 
   async _decodeLatents(row, col) {
     const { header, _reader: reader } = this;
-    const { width, height } = inCells(this._tileWindow(row, col), STRIDE);
+    const { width, height } = inCells(this.tileWindow(row, col), STRIDE);
+    const numbers = [...Array(header.groups).keys()];
+    const payloads = await Promise.all(numbers.map((group) => reader.payload(row, col, group)));
     const groups = [];
-    for (let group = 0; group < header.groups; group++) {
-      const payload = await reader.payload(row, col, group);
+    for (const [group, payload] of payloads.entries()) {
       if (payload.length === 0) return null;
       const place = [row, col, group];
       const latents = inTile(place, () => this._codec.latents(payload, height, width, header.steps));
@@ -181,7 +252,7 @@ export class Scene {
   }
 
   /** A tile without latents has no valid pixel, or it is damaged. */
-  _checkEmpty(row, col, classes) {
+  checkEmpty(row, col, classes) {
     if (classes.length && !classes.some((plane) => plane.includes(CLASS_VALID))) return;
     throw new TileDamaged(`tile (${row}, ${col}): nothing says what its valid pixels are; the stream is not one that ` +
                           "rscodec writes", [row, col, 0]);
@@ -189,8 +260,8 @@ export class Scene {
 
   /** The coded bands of a window of a stream without a bound. It lies within one tile, which bounds the memory. */
   async _synthesised(window) {
-    const { header, _radiometry: radiometry, _codec: codec } = this;
-    const region = grown(inCells(window, STRIDE), codec.halo, inCells(this._whole, STRIDE));
+    const { header, radiometry, _codec: codec } = this;
+    const region = grown(inCells(window, STRIDE), codec.halo, inCells(this.whole, STRIDE));
     const pixels = times(region, STRIDE);
     const count = codec.channelCount;
     const fields = Array.from({ length: header.groups }, () => new Int16Array(region.width * region.height * count));
@@ -198,9 +269,14 @@ export class Scene {
     const tiles = [...cellsOf(inCells(region, header.tile / STRIDE))];
     for (const [row, col] of tiles) this._tileLatents(row, col).catch(() => {}); // all are read at once, then awaited
     for (const [row, col] of tiles) {
-      const latents = await this._tileLatents(row, col);
+      let latents = null;
+      try {
+        latents = await this._tileLatents(row, col);
+      } catch (problem) {
+        this.note(problem);
+      }
       if (latents === null) continue;
-      const whole = inCells(this._tileWindow(row, col), STRIDE);
+      const whole = inCells(this.tileWindow(row, col), STRIDE);
       const part = overlap(whole, region);
       latents.forEach((group, g) => {
         copyPart(group, whole, fields[g], region, part, count);
@@ -219,7 +295,8 @@ export class Scene {
   _channels(latents, region, pixels, window) {
     const planes = Array.from({ length: 3 }, () => new Float64Array(window.width * window.height).fill(0.5));
     if (latents.every((latent) => latent === 0)) return planes;
-    const whole = this._codec.channels(latents, region.height, region.width, this.header.steps);
+    const synthesis = this.bound === null ? "channels" : "channelsClosely";
+    const whole = this._codec[synthesis](latents, region.height, region.width, this.header.steps);
     const size = pixels.width * pixels.height;
     planes.forEach((plane, c) => copyPart(whole.subarray(c * size, (c + 1) * size), pixels, plane, window, window));
     return planes;
@@ -227,7 +304,7 @@ export class Scene {
 
   /** The coded bands of a tile of a bounded stream. `classes`: its class planes, none where all pixels are valid. */
   async _tileWithinBound(row, col, tile, latents, classes) {
-    const { header, _reader: reader, _radiometry: radiometry, _limits: bound } = this;
+    const { header, _reader: reader, radiometry, _limits: bound } = this;
     const place = [row, col, "residual"];
     const payload = await reader.payload(row, col, "residual");
     const planeOf = (band) => classes[classes.length === 1 ? 0 : band];

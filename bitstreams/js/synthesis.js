@@ -1,7 +1,7 @@
-// Latents -> network channels (SPEC.md, "Synthesis").
+// Latents -> network channels (SPEC.md, "Synthesis"), in float32, or in float64 for bounded streams.
 
 import { depthwise, taps } from "./depthwise.js";
-import { matmul } from "./matmul.js";
+import { productsOf } from "./products.js";
 import { atQuality } from "./weights.js";
 
 const SLOPE = 0.05;
@@ -10,21 +10,28 @@ const CHUNK = 96; // positions whose widest features are kept at once
 const UNIT = 16;
 
 export class Synthesis {
-  constructor({ config, tensors }) {
+  constructor({ config, tensors }, ArrayType) {
+    const products = productsOf(ArrayType);
+    const layer = (name) => new Pointwise(products, ArrayType, tensors, name);
+    const block = (name) => new Block(layer, ArrayType, tensors, name);
+    const blocks = (name, count) => Array.from({ length: count }, (_, i) => block(`${name}.${i}`));
     this._config = config;
     this._tensors = tensors;
-    const blocks = (name, count) => Array.from({ length: count }, (_, i) => new Block(tensors, `${name}.${i}`));
-    this._stem = new Pointwise(tensors, "stem");
+    this._Array = ArrayType;
+    this._products = products;
+    this._stem = layer("stem");
     this._blocks = blocks("blocks", config.decoder_blocks);
-    this._narrow = new Pointwise(tensors, "narrow");
-    this._tail = [new Block(tensors, "tail"), ...blocks("tail_blocks", config.tail_blocks - 1)];
-    this._head = new Pointwise(tensors, "head");
+    this._narrow = layer("narrow");
+    this._tail = [block("tail"), ...blocks("tail_blocks", config.tail_blocks - 1)];
+    this._head = layer("head");
     if (config.detail) {
-      this._detail = { narrow: new Pointwise(tensors, "detail.narrow"),
+      this._detail = { narrow: layer("detail.narrow"),
                        blocks: blocks("detail.blocks", config.detail_blocks),
-                       head: new Pointwise(tensors, "detail.head") };
+                       head: layer("detail.head") };
     }
+    this._sketches = new Map();
     this._linear = transposed(tensors.get("synthesis.linear.weight"), config.latents);
+    this._rough = products.product(this._linear, null, config.latents, 3 * STRIDE ** 2);
   }
 
   /** Latents (height, width, N) at a wire quality -> three planes of 16 height x 16 width values, one after another. */
@@ -33,23 +40,20 @@ export class Synthesis {
     const positions = height * width;
     const [logStep, logGain, spread] = ["log_step", "log_trunk_out", "spread"].map((name) => this._tensors.get(name));
     const [step, gain] = [logStep, logGain].map((table) => atQuality(table, steps).map(Math.exp));
-    const y = new Float64Array(positions * count);
-    const scaled = new Float64Array(positions * count);
-    for (let i = 0; i < y.length; i++) {
-      y[i] = (latents[i] * step[i % count]) / UNIT;
-      scaled[i] = y[i] / spread[i % count];
-    }
+    const y = this._inUnits(latents, step, count);
+    const scaled = new this._Array(y.length);
+    for (let at = 0; at < y.length; at += count) for (let k = 0; k < count; k++) scaled[at + k] = y[at + k] / spread[k];
 
     let x = shuffle(this._stem.apply(scaled, positions), height, width, 2);
-    for (let i = 0; i < x.length; i++) x[i] *= gain[i % gain.length];
+    for (let at = 0; at < x.length; at += gain.length) for (let k = 0; k < gain.length; k++) x[at + k] *= gain[k];
     for (const block of this._blocks) block.apply(x, 2 * height, 2 * width);
     x = shuffle(this._narrow.apply(x, 4 * positions), 2 * height, 2 * width, 2);
     for (const block of this._tail) block.apply(x, 4 * height, 4 * width);
 
-    const out = new Float64Array(3 * STRIDE ** 2 * positions).fill(0.5);
-    const sketch = new Float64Array(3 * STRIDE ** 2 * positions);
-    matmul(y, count, positions, count, this._linear, null, 3 * STRIDE ** 2, sketch);
-    addShuffled(out, sketch, height, width, STRIDE, 1 / 255);
+    const out = new this._Array(3 * STRIDE ** 2 * positions).fill(0.5);
+    const rough = new this._Array(3 * STRIDE ** 2 * positions);
+    this._rough(y, count, positions, rough);
+    addShuffled(out, rough, height, width, STRIDE, 1 / 255);
     addShuffled(out, this._head.apply(x, 16 * positions), 4 * height, 4 * width, 4, 1 / 8);
     if (this._detail) {
       x = shuffle(this._detail.narrow.apply(x, 16 * positions), 4 * height, 4 * width, 2);
@@ -58,30 +62,68 @@ export class Synthesis {
     }
     return out;
   }
+
+  /** What `linear` alone makes of the first channels (height, width, n), averaged to `detail` x `detail` a latent. */
+  sketch(latents, height, width, steps, detail) {
+    const positions = height * width;
+    const count = latents.length / positions;
+    const step = atQuality(this._tensors.get("log_step"), steps).map(Math.exp);
+    const y = this._inUnits(latents, step, count);
+    const out = new this._Array(3 * detail ** 2 * positions).fill(0.5);
+    const rough = new this._Array(out.length);
+    if (!this._sketches.has(detail)) this._sketches.set(detail, this._averaged(count, detail));
+    this._sketches.get(detail)(y, count, positions, rough);
+    addShuffled(out, rough, height, width, detail, 1 / 255);
+    return out;
+  }
+
+  /** Latents in grey levels of 8 bits. */
+  _inUnits(latents, step, count) {
+    const y = new this._Array(latents.length);
+    for (let at = 0; at < y.length; at += count) {
+      for (let k = 0; k < count; k++) y[at + k] = (latents[at + k] * step[k]) / UNIT;
+    }
+    return y;
+  }
+
+  /** The product with the kernels of `linear` for the first channels, averaged. */
+  _averaged(count, detail) {
+    const { latents } = this._config;
+    const edge = STRIDE / detail;
+    const kernels = new Float64Array(3 * detail ** 2 * count);
+    for (let at = 0; at < 3 * STRIDE ** 2; at++) {
+      const [channel, i, j] = [Math.floor(at / STRIDE ** 2), Math.floor(at / STRIDE) % STRIDE, at % STRIDE];
+      const to = (channel * detail + Math.floor(i / edge)) * detail + Math.floor(j / edge);
+      for (let n = 0; n < count; n++) kernels[to * count + n] += this._linear[at * latents + n] / edge ** 2;
+    }
+    return this._products.product(kernels, null, count, 3 * detail ** 2);
+  }
 }
 
 class Pointwise {
-  constructor(tensors, name) {
-    this._weight = tensors.get(`synthesis.${name}.weight`);
-    this._bias = tensors.get(`synthesis.${name}.bias`);
-    this.outputs = this._bias.length;
-    this._inputs = this._weight.length / this.outputs;
+  constructor(products, ArrayType, tensors, name) {
+    const [weight, bias] = ["weight", "bias"].map((part) => tensors.get(`synthesis.${name}.${part}`));
+    this._Array = ArrayType;
+    this.outputs = bias.length;
+    this._inputs = weight.length / bias.length;
+    this._product = products.product(weight, bias, this._inputs, this.outputs);
   }
 
-  apply(x, rows, out = new Float64Array(rows * this.outputs)) {
-    matmul(x, this._inputs, rows, this._inputs, this._weight, this._bias, this.outputs, out);
+  apply(x, rows, out = new this._Array(rows * this.outputs)) {
+    this._product(x, this._inputs, rows, out);
     return out;
   }
 }
 
 class Block {
-  constructor(tensors, name) {
-    this._enter = new Pointwise(tensors, `${name}.enter`);
+  constructor(layer, ArrayType, tensors, name) {
+    this._Array = ArrayType;
+    this._enter = layer(`${name}.enter`);
     this._taps = taps(tensors.get(`synthesis.${name}.spatial.weight`));
     this._bias = tensors.get(`synthesis.${name}.spatial.bias`);
-    this._leave = new Pointwise(tensors, `${name}.leave`);
-    this._expand = new Pointwise(tensors, `${name}.expand`);
-    this._contract = new Pointwise(tensors, `${name}.contract`);
+    this._leave = layer(`${name}.leave`);
+    this._expand = layer(`${name}.expand`);
+    this._contract = layer(`${name}.contract`);
   }
 
   /** In place: x + leave(spatial(act(enter(x)))), then x + contract(fold(expand(x))). */
@@ -91,9 +133,9 @@ class Block {
     for (let i = 0; i < inner.length; i++) if (inner[i] < 0) inner[i] *= SLOPE;
     add(x, this._leave.apply(depthwise(inner, height, width, channels, this._taps, this._bias), height * width));
 
-    const wide = new Float64Array(CHUNK * 4 * channels);
-    const folded = new Float64Array(CHUNK * 2 * channels);
-    const change = new Float64Array(CHUNK * channels);
+    const wide = new this._Array(CHUNK * 4 * channels);
+    const folded = new this._Array(CHUNK * 2 * channels);
+    const change = new this._Array(CHUNK * channels);
     for (let first = 0; first < height * width; first += CHUNK) {
       const rows = Math.min(CHUNK, height * width - first);
       const part = x.subarray(first * channels, (first + rows) * channels);
@@ -122,7 +164,7 @@ function add(x, change) {
 /** (height, width, C r r) -> (r height, r width, C). */
 function shuffle(x, height, width, r) {
   const channels = x.length / (height * width * r * r);
-  const out = new Float64Array(x.length);
+  const out = new x.constructor(x.length);
   for (let place = 0; place < height * width; place++) {
     const row = r * Math.floor(place / width);
     const col = r * (place % width);
@@ -141,8 +183,8 @@ function addShuffled(planes, x, height, width, r, factor) {
     for (let row = 0; row < r * height; row++) {
       const to = (channel * r * height + row) * r * width;
       const from = Math.floor(row / r) * width * 3 * r * r + channel * r * r + (row % r) * r;
-      for (let col = 0; col < r * width; col++) {
-        planes[to + col] += factor * x[from + Math.floor(col / r) * 3 * r * r + (col % r)];
+      for (let place = 0; place < width; place++) {
+        for (let j = 0; j < r; j++) planes[to + place * r + j] += factor * x[from + place * 3 * r * r + j];
       }
     }
   }

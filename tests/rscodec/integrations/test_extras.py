@@ -10,7 +10,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-EXTRAS = {"fsspec", "aiohttp", "s3fs", "xarray", "dask", "distributed", "zarr", "numcodecs", "rioxarray"}
+EXTRAS = {
+    "fsspec",
+    "aiohttp",
+    "s3fs",
+    "xarray",
+    "dask",
+    "distributed",
+    "zarr",
+    "numcodecs",
+    "rioxarray",
+    "rio_tiler",
+    "titiler",
+}
 PLUGINS = {
     "rscodec.api": set(),
     "rscodec.stream.remote": set(),
@@ -22,6 +34,9 @@ PLUGINS = {
     "rscodec.integrations.xarray_engine": {"xarray", "dask"},
     "rscodec.integrations.zarr_codec": {"zarr", "numcodecs"},
     "rscodec.integrations.numcodecs_codec": {"numcodecs"},
+    "rscodec.integrations.rio_tiler_reader": {"rio_tiler"},
+    "rscodec.viewer.site": set(),
+    "rscodec.viewer.server": set(),
 }
 
 

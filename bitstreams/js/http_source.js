@@ -1,0 +1,100 @@
+// A stream at a URL, read by HTTP range requests: only what is asked for, neighbours in one request.
+
+import { InputError } from "./errors.js";
+import { concatenate } from "./inflate.js";
+
+const GAP = 1024; // bytes between two parts: fewer are cheaper to read than one more request
+const WHOLE = 2 ** 26; // what a server that does not know ranges may send: the whole stream, once
+
+/**
+ * A source (source.js). `size` is known after the first read. `fetched`: the bytes of answers so far.
+ * Reads that are asked for in one turn of the event loop are answered together.
+ */
+export class HttpSource {
+  constructor(url) {
+    this.size = null;
+    this.fetched = 0;
+    this._url = url;
+    this._waiting = [];
+    this._whole = null; // the stream, where the server sent all of it
+  }
+
+  read(offset, length) {
+    return new Promise((resolve, reject) => {
+      if (this._waiting.length === 0) setTimeout(() => this._answer(this._waiting.splice(0)));
+      this._waiting.push({ offset, end: offset + length, resolve, reject });
+    });
+  }
+
+  _answer(reads) {
+    const requests = [];
+    for (const read of reads.sort((a, b) => a.offset - b.offset)) {
+      const last = requests.at(-1);
+      if (last && read.offset <= last.end + GAP) {
+        last.end = Math.max(last.end, read.end);
+        last.reads.push(read);
+      } else requests.push({ offset: read.offset, end: read.end, reads: [read] });
+    }
+    for (const { offset, end, reads: parts } of requests) {
+      this._range(offset, end).then(
+        (data) => parts.forEach((part) => part.resolve(data.subarray(part.offset - offset, part.end - offset))),
+        (problem) => parts.forEach((part) => part.reject(problem)));
+    }
+  }
+
+  /** The bytes from `offset` to `end`, as far as there are any. */
+  async _range(offset, end) {
+    const last = Math.min(end, this.size ?? end);
+    if (this._whole) return this._whole.subarray(offset, last);
+    if (last <= offset) return new Uint8Array(0);
+    let answer;
+    try {
+      answer = await fetch(this._url, { headers: { Range: `bytes=${offset}-${last - 1}` } });
+    } catch (problem) {
+      throw this._error(`no answer (${problem.message})`);
+    }
+    if (answer.status === 416) return new Uint8Array(0);
+    if (answer.status === 200) return this._keepWhole(answer, offset, last);
+    const [, start, size] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(answer.headers.get("Content-Range") ?? "") ?? [];
+    if (answer.status !== 206 || (start !== undefined && Number(start) !== offset)) {
+      await answer.body?.cancel();
+      throw this._error(answer.status === 206 ? "the server sends another part than it is asked for"
+        : `the server answers with status ${answer.status}`);
+    }
+    if (size !== undefined && size !== "*") this.size = Number(size);
+    return this._bytes(answer, last - offset, "the server sends more bytes than it is asked for");
+  }
+
+  /** The answer of a server that does not know ranges. */
+  async _keepWhole(answer, offset, end) {
+    const why = "the server does not know range requests; fetch the whole file and open the copy";
+    if (Number(answer.headers.get("Content-Length") ?? 0) > WHOLE) {
+      await answer.body.cancel();
+      throw this._error(why);
+    }
+    this._whole = await this._bytes(answer, WHOLE, why);
+    this.size = this._whole.length;
+    return this._whole.subarray(offset, end);
+  }
+
+  /** The body of an answer, refused where it has more than `limit` bytes. */
+  async _bytes(answer, limit, why) {
+    const parts = [];
+    let count = 0;
+    const reader = answer.body.getReader();
+    for (let step = await reader.read(); !step.done; step = await reader.read()) {
+      count += step.value.length;
+      if (count > limit) {
+        await reader.cancel();
+        throw this._error(why);
+      }
+      parts.push(step.value);
+    }
+    this.fetched += count;
+    return concatenate(parts, count);
+  }
+
+  _error(what) {
+    return new InputError(`cannot read ${this._url}: ${what}`);
+  }
+}

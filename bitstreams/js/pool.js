@@ -1,0 +1,98 @@
+// Workers that decode, and a watchdog: one that does not answer in time is ended and replaced.
+
+import * as errors from "./errors.js";
+
+const SECONDS = 60; // a tile of 512 pixels takes a few; a stream that keeps a worker longer is hostile
+
+/**
+ * `size` workers, made by `spawn` when they are needed. `setup`: the calls [name, ...args] that each of them gets
+ * first; an argument may be a promise, so that a worker begins to load before all is there.
+ */
+export class Pool {
+  constructor({ size, setup, seconds = SECONDS, spawn = spawnWorker }) {
+    this.seconds = seconds; // after which a worker is ended
+    this._idle = Array.from({ length: size }, () => new Seat(this, spawn, setup));
+    this._all = [...this._idle];
+    this._waiting = [];
+  }
+
+  /** How many calls would begin at once. */
+  get free() {
+    return this._idle.length;
+  }
+
+  /** The answer of a worker (worker.js) to a call. */
+  async run(call, ...args) {
+    const worker = this._idle.pop() ?? await new Promise((resolve) => this._waiting.push(resolve));
+    try {
+      return await worker.run(call, args);
+    } finally {
+      const next = this._waiting.shift();
+      if (next) next(worker);
+      else this._idle.push(worker);
+    }
+  }
+
+  end() {
+    this._all.forEach((worker) => worker.end());
+  }
+}
+
+/** One worker at a time; after one that failed comes another. */
+class Seat {
+  constructor(pool, spawn, setup) {
+    this._pool = pool;
+    this._spawn = spawn;
+    this._setup = setup;
+    this._worker = null;
+  }
+
+  async run(call, args) {
+    if (this._worker === null) {
+      this._worker = this._spawn();
+      try {
+        for (const [name, ...values] of this._setup) await this._ask(name, await Promise.all(values));
+      } catch (problem) {
+        this.end();
+        throw problem;
+      }
+    }
+    return this._ask(call, args);
+  }
+
+  end() {
+    this._worker?.terminate();
+    this._worker = null;
+  }
+
+  _ask(call, args) {
+    return new Promise((resolve, reject) => {
+      const { seconds } = this._pool;
+      const lose = (message) => {
+        clearTimeout(watchdog);
+        this.end();
+        reject(new errors.WorkerLost(message));
+      };
+      const watchdog = setTimeout(() => {
+        lose(`a decoder was ended, since it gave no answer in ${seconds} s; the stream may be damaged`);
+      }, 1000 * seconds);
+      this._worker.onerror = ({ message }) => lose(`a decoder ended by itself (${message}); load the page again`);
+      this._worker.onmessage = ({ data: { result, error } }) => {
+        clearTimeout(watchdog);
+        if (error) reject(named(error));
+        else resolve(result);
+      };
+      this._worker.postMessage({ call, args });
+    });
+  }
+}
+
+function spawnWorker() {
+  return new Worker(new URL("worker.js", import.meta.url), { type: "module" });
+}
+
+/** An error of a worker, of the class that it had there. */
+function named({ name, message, tile }) {
+  if (Object.hasOwn(errors, name)) return Object.assign(new errors[name](message), tile && { tile });
+  return Object.assign(new errors.RscodecError(message), { name });
+}

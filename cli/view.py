@@ -1,0 +1,87 @@
+"""`rscodec view`: streams in a browser."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import click
+
+from rscodec.cli import options
+
+
+@click.command()
+@click.argument("stream", type=options.INPUT, metavar="STREAM|URL|FOLDER")
+@click.option(
+    "--against",
+    type=options.INPUT,
+    metavar="SCENE",
+    help="Show beside it, behind a handle, the scene that it was made from, or another stream.",
+)
+@click.option(
+    "--bands",
+    type=options.BandList(),
+    show_default="all",
+    help="With --against: the bands of SCENE that were encoded, such as 4,3,2.",
+)
+@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default="any", help="Where to serve the page.")
+@click.option("--no-browser", is_flag=True, help="Print the address, and open nothing.")
+@click.option(
+    "--export",
+    "folder",
+    type=options.PATH,
+    metavar="DIR",
+    help="Write the page and the streams into a folder for any web server, instead of serving them.",
+)
+@options.weights_option
+@options.overwrite_option
+@options.quiet_option
+@options.debug_option
+def command(
+    stream: str | Path,
+    against: str | Path | None,
+    bands: tuple[int, ...] | None,
+    port: int,
+    no_browser: bool,
+    folder: Path | None,
+    weights: Path | None,
+    overwrite: bool,
+    quiet: bool,
+) -> None:
+    """Show STREAM, or the streams of FOLDER, in a browser on this machine, which decodes what is looked at.
+
+    The page is served until Ctrl-C, to this machine only.
+    """
+    if bands and against is None:
+        raise click.UsageError("--bands are those of a scene to compare with: give --against, too")
+
+    from rscodec.viewer.site import Site
+
+    with closing(Site(stream, against, bands, weights)) as site:
+        if folder is not None:
+            write(site, folder, overwrite, quiet)
+        else:
+            serve(site, port, not no_browser)
+
+
+def write(site, folder: Path, overwrite: bool, quiet: bool) -> None:
+    from rscodec.viewer.export import export
+
+    size = export(site, folder, overwrite)
+    if not quiet:
+        click.echo(f"{folder}: {size / 1e6:.1f} MB; serve it, for instance with `python -m http.server -d {folder}`")
+
+
+def serve(site, port: int, browse: bool) -> None:
+    import webbrowser
+
+    from rscodec.viewer.server import Server
+
+    with Server(site, port) as server:
+        click.echo(f"{server.address} (Ctrl-C ends it)")
+        if browse:
+            webbrowser.open(server.address)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            click.echo()

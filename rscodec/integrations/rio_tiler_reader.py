@@ -1,0 +1,227 @@
+"""Streams as a reader of rio-tiler, so that titiler serves them.
+
+    with RscodecReader("scene.bin") as reader:
+        image = reader.tile(x, y, z)
+
+    what is asked for -> window and factor -> decoder, or its small pictures (rscodec.stream.preview)
+                      -> a sparse GeoTIFF in memory, as large as the scene, with that window in it -> rio-tiler's Reader
+
+So warping, resampling, masks and expressions are rio-tiler's own, and a pixel is that of the decoded GeoTIFF. Where the
+scene is at least twice as fine as what is asked for, it is made 2, 4, 8, ... times smaller first: averages, not every
+so many pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import attr
+from affine import Affine
+from morecantile import TileMatrixSet
+from rasterio.crs import CRS
+from rasterio.features import bounds as bounds_of
+from rasterio.io import DatasetReader, MemoryFile
+from rasterio.transform import array_bounds
+from rasterio.warp import transform_bounds
+from rasterio.windows import Window as GdalWindow
+from rio_tiler.constants import WEB_MERCATOR_TMS, WGS84_CRS
+from rio_tiler.errors import TileOutsideBounds
+from rio_tiler.io import BaseReader, Reader
+from rio_tiler.models import BandStatistics, ImageData, Info, PointData
+from rio_tiler.types import BBox
+
+import rscodec
+from rscodec.bitstreams.errors import InputError
+from rscodec.concurrency.torch_lock import turn
+from rscodec.raster.gdal import gdal
+from rscodec.raster.metadata import nodata_value, parse_crs, scale_metadata, write_metadata
+from rscodec.raster.scene import Scene, assemble
+from rscodec.raster.validity import native
+from rscodec.raster.window import Window
+from rscodec.stream.preview import PreviewPicture, shrunk
+
+BLOCK = 256
+MARGIN = 16  # pixels of the answer around it, for kernels and for the grid of a warp
+LONGEST = 1024  # of previews and statistics, as in rio-tiler
+
+
+@attr.s
+class RscodecReader(BaseReader):
+    """`input`: a path or a URL. `weights`: a file, instead of the packaged one. `options`: of rio-tiler's Reader."""
+
+    input: str = attr.ib()
+    tms: TileMatrixSet = attr.ib(default=WEB_MERCATOR_TMS)
+    weights: str | None = attr.ib(default=None)
+    options: dict = attr.ib(factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        self.scene = rscodec.open(self.input, weights=self.weights)
+        header, metadata = self.scene.header, self.scene.metadata
+        if "crs" not in metadata or "transform" not in metadata:
+            self.scene.close()
+            raise InputError(f"{self.input} has no CRS and geotransform, which map tiles need; decode it instead")
+        self.crs, self.transform = parse_crs(metadata["crs"]), Affine(*metadata["transform"])
+        self.width, self.height = header.width, header.height
+        self.bounds = array_bounds(self.height, self.width, self.transform)
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.scene.close()
+
+    @property
+    def minzoom(self) -> int:
+        return self._minzoom
+
+    @property
+    def maxzoom(self) -> int:
+        return self._maxzoom
+
+    def info(self) -> Info:
+        with self._reader(Window(0, 0, 1, 1), 1) as reader:
+            found = reader.info()
+        return found.model_copy(update={"driver": "rscodec", "overviews": []})
+
+    def statistics(self, max_size: int = LONGEST, **settings: Any) -> dict[str, BandStatistics]:
+        with self._preview(max_size) as reader:
+            return reader.statistics(max_size=max_size, **settings)
+
+    def preview(
+        self, max_size: int | None = LONGEST, height: int | None = None, width: int | None = None, **settings: Any
+    ) -> ImageData:
+        with self._preview(max(height or 0, width or 0) or max_size) as reader:
+            return reader.preview(max_size=max_size, height=height, width=width, **settings)
+
+    def tile(self, tile_x: int, tile_y: int, tile_z: int, tilesize: int | None = None, **settings: Any) -> ImageData:
+        if not self.tile_exists(tile_x, tile_y, tile_z):
+            raise TileOutsideBounds(f"Tile(x={tile_x}, y={tile_y}, z={tile_z}) is outside bounds")
+        size = tilesize or self.tms.matrix(tile_z).tileWidth
+        bounds = tuple(self.tms.xy_bounds(tile_x, tile_y, tile_z))
+        with self._part(bounds, self.tms.rasterio_crs, size, settings) as reader:
+            return reader.tile(tile_x, tile_y, tile_z, tilesize=tilesize, **settings)
+
+    def part(self, bbox: BBox, bounds_crs: CRS = WGS84_CRS, **settings: Any) -> ImageData:
+        with self._part(bbox, bounds_crs, longest(settings), settings) as reader:
+            return reader.part(bbox, bounds_crs=bounds_crs, **settings)
+
+    def feature(self, shape: dict, shape_crs: CRS = WGS84_CRS, **settings: Any) -> ImageData:
+        with self._part(bounds_of(shape), shape_crs, longest(settings), settings) as reader:
+            return reader.feature(shape, shape_crs=shape_crs, **settings)
+
+    def point(self, lon: float, lat: float, coord_crs: CRS = WGS84_CRS, **settings: Any) -> PointData:
+        with self._part((lon, lat, lon, lat), coord_crs, None, {}) as reader:
+            return reader.point(lon, lat, coord_crs=coord_crs, **settings)
+
+    @contextmanager
+    def _preview(self, size: int | None) -> Iterator[Reader]:
+        factor = factor_for(max(self.width, self.height) / size) if size else 1
+        with self._reader(Window(0, 0, self.width, self.height), factor) as reader:
+            yield reader
+
+    @contextmanager
+    def _part(self, bounds: BBox, crs: CRS, size: int | None, settings: dict) -> Iterator[Reader]:
+        """A reader that has what is within bounds, as fine as `size` pixels along the longest side need it."""
+        window = self._window_of(bounds, crs)
+        ratio = max(window[2], window[3]) / size if size else 1
+        spare = MARGIN + (settings.get("padding") or 0) + (settings.get("buffer") or 0)
+        border = math.ceil(spare * max(1, ratio))
+        col, row, right, bottom = (
+            math.floor(window[0]) - border,
+            math.floor(window[1]) - border,
+            math.ceil(window[0] + window[2]) + border,
+            math.ceil(window[1] + window[3]) + border,
+        )
+        part = Window(col, row, right - col, bottom - row).overlap(Window(0, 0, self.width, self.height))
+        with self._reader(part, factor_for(ratio)) as reader:
+            yield reader
+
+    def _window_of(self, bounds: BBox, crs: CRS) -> tuple[float, float, float, float]:
+        """Column, row, width and height of the pixels within bounds."""
+        if crs != self.crs:
+            bounds = transform_bounds(crs, self.crs, *bounds, densify_pts=21)
+        left, bottom, right, top = bounds
+        corners = [~self.transform * (x, y) for x in (left, right) for y in (bottom, top)]
+        cols, rows = zip(*corners, strict=True)
+        return min(cols), min(rows), max(cols) - min(cols), max(rows) - min(rows)
+
+    @contextmanager
+    def _reader(self, window: Window, factor: int) -> Iterator[Reader]:
+        """rio-tiler's reader of the scene made `factor` times smaller, of which it has only a window."""
+        small = shrunk(Window(0, 0, self.width, self.height), factor)
+        read = None
+        if window.width > 0 and window.height > 0:
+            read = self._read(window, factor)
+        with MemoryFile() as memory:
+            write_sparse(memory, self.scene, small, factor, read)
+            with memory.open() as dataset, PartReader(self.input, dataset, self.tms, options=self.options) as reader:
+                yield reader
+
+    def _read(self, window: Window, factor: int) -> tuple[Window, Scene]:
+        """A window of the scene, and where it lies in the smaller one."""
+        if factor == 1:
+            return window, self.scene.read(window)
+        target = shrunk(window, factor)
+        header = self.scene.header
+        with turn():
+            picture = PreviewPicture(self.scene.decoder, factor)
+            pieces = [piece for piece in picture.pieces(picture.scene) if overlaps(piece, target)]
+            col, row = min(piece.col for piece in pieces), min(piece.row for piece in pieces)
+            right, bottom = max(piece.right for piece in pieces), max(piece.bottom for piece in pieces)
+            place = Window(col, row, right - col, bottom - row)
+            read = ((piece, *picture.read(piece)) for piece in pieces)
+            return place, Scene(*assemble(read, place, header.bands, header.dtype), self.scene.metadata)
+
+
+@attr.s
+class PartReader(Reader):
+    """rio-tiler's Reader of a dataset that is there for one question; it need not advise overviews."""
+
+    def __attrs_post_init__(self) -> None:
+        dataset: DatasetReader = self.dataset
+        self.bounds, self.crs, self.transform = tuple(dataset.bounds), dataset.crs, dataset.transform
+        self.width, self.height, self.colormap = dataset.width, dataset.height, {}
+
+
+def write_sparse(memory: MemoryFile, scene, small: Window, factor: int, read: tuple[Window, Scene] | None) -> None:
+    """The GeoTIFF that `rscodec decode` would write, without its tags, as far as it is needed here."""
+    header, metadata = scene.header, scale_metadata(scene.metadata, factor, factor)
+    profile = {
+        "driver": "GTiff",
+        "width": small.width,
+        "height": small.height,
+        "count": header.bands,
+        "dtype": header.dtype,
+        "nodata": native(nodata_value(metadata), header.dtype),
+        "tiled": True,
+        "blockxsize": BLOCK,
+        "blockysize": BLOCK,
+        "interleave": "band",
+        "SPARSE_OK": True,
+        "BIGTIFF": "IF_SAFER",
+    }
+    with gdal(), memory.open(**profile) as dataset:
+        write_metadata(dataset, {key: value for key, value in metadata.items() if key not in ("tags", "rpcs")})
+        if read is not None:
+            place, part = read
+            dataset.write(part.pixels, window=GdalWindow(*place))
+            if "masked" in metadata:
+                dataset.write_mask(part.dataset_mask, window=GdalWindow(*place))
+
+
+def overlaps(one: Window, other: Window) -> bool:
+    part = one.overlap(other)
+    return part.width > 0 and part.height > 0
+
+
+def factor_for(ratio: float) -> int:
+    """The greatest power of two that is at most the ratio of pixels read to pixels wanted."""
+    return 2 ** max(0, math.floor(math.log2(ratio))) if ratio > 0 else 1
+
+
+def longest(settings: dict) -> int | None:
+    """The longest side of an answer, as far as it is limited."""
+    return max(settings.get("height") or 0, settings.get("width") or 0) or settings.get("max_size")

@@ -1,0 +1,105 @@
+"""The raster that a stream is compared with, as blocks of pixels: a browser opens no GeoTIFF.
+
+block (factor, row, col)  EDGE x EDGE pixels of the raster made `factor` times smaller, twice that where factor is 1
+its bytes                 bands, then class planes, little endian, row by row
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from rscodec.raster.dtypes import to_dtype
+from rscodec.raster.reader import RasterReader
+from rscodec.raster.validity import MASKED, VALID, native
+from rscodec.raster.window import Window
+
+EDGE = 256  # of a block, as in page/layers.js
+COARSEST = 64
+STRIP_PIXELS = 2**22  # read at once
+
+
+class Original:
+    """Threads may share it, and take turns."""
+
+    def __init__(self, path: str | Path, bands: tuple[int, ...] | None = None):
+        self._reader, self._lock = RasterReader(path, bands), threading.Lock()
+        self.width, self.height = self._reader.width, self._reader.height
+
+    def describe(self) -> dict:
+        """What the page has to know."""
+        reader = self._reader
+        return {
+            "name": Path(reader.path).name,
+            "width": reader.width,
+            "height": reader.height,
+            "bands": reader.count,
+            "dtype": reader.dtype,
+            "coded": list(reader.coded_bands),
+            "planes": (0, min(1, len(reader.coded_bands)), len(reader.coded_bands))[reader.planes],
+            "metadata": reader.metadata,
+        }
+
+    def blocks(self) -> Iterator[tuple[int, int, int]]:
+        """(factor, row, col) of every block."""
+        factor = 1
+        while factor <= COARSEST:
+            edge = _edge(factor)
+            for row in range(-(-self.height // edge)):
+                for col in range(-(-self.width // edge)):
+                    yield factor, row, col
+            factor *= 2
+
+    def block(self, factor: int, row: int, col: int) -> bytes | None:
+        """The bytes of a block; None where there is none."""
+        edge, scene = _edge(factor), Window(0, 0, self.width, self.height)
+        known = factor in {2**n for n in range(COARSEST.bit_length())} and row >= 0 and col >= 0
+        window = Window(col * edge, row * edge, edge, edge).overlap(scene)
+        if not known or window.width < 1 or window.height < 1:
+            return None
+        height = max(1, STRIP_PIXELS // (window.width * factor)) * factor
+        strips = [
+            Window(window.col, top, window.width, min(height, window.bottom - top))
+            for top in range(window.row, window.bottom, height)
+        ]
+        with self._lock:
+            parts = [self._averaged(strip, factor) for strip in strips]
+        planes = [np.concatenate(one, 1) for one in zip(*parts, strict=True)]
+        return b"".join(plane.astype(plane.dtype.newbyteorder("<"), copy=False).tobytes() for plane in planes)
+
+    def close(self) -> None:
+        self._reader.close()
+
+    def _averaged(self, window: Window, factor: int) -> tuple[np.ndarray, ...]:
+        """Pixels and classes, if there are any, of a window made `factor` times smaller."""
+        reader = self._reader
+        pixels, classes = reader.read(window)
+        if factor == 1:
+            return (pixels,) if classes is None else (pixels, classes)
+        valid = np.ones(pixels.shape, bool)
+        if classes is not None:
+            valid[list(reader.coded_bands)] = classes == VALID
+        count = _fold(valid, factor)
+        values = _fold(np.where(valid, pixels, 0), factor) / np.maximum(count, 1)
+        small = np.where(count > 0, to_dtype(values, reader.dtype), native(reader.nodata, reader.dtype) or 0)
+        small = small.astype(reader.dtype)
+        if classes is None:
+            return (small,)
+        votes = np.stack([_fold(classes == kind, factor) for kind in range(MASKED + 1)])
+        return small, votes.argmax(0).astype(np.uint8)
+
+
+def _edge(factor: int) -> int:
+    """Of a block, in pixels of the raster."""
+    return EDGE * max(2, factor)
+
+
+def _fold(values: np.ndarray, factor: int) -> np.ndarray:
+    """Sums over squares of `factor` x `factor`, the first of which begins at the corner."""
+    for axis in (-2, -1):
+        starts = np.arange(0, values.shape[axis], factor)
+        values = np.add.reduceat(values, starts, axis, dtype=np.float64)
+    return values

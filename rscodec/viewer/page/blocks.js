@@ -1,0 +1,113 @@
+// The blocks of a layer: which are wanted for what is on the screen, which are there, which may go.
+
+const MOST_BYTES = 2 ** 27; // of pixels that are kept
+
+export class Blocks {
+  /** `came(block)` is called when a block has come. */
+  constructor(layer, came) {
+    this.layer = layer;
+    this._came = came;
+    this._blocks = new Map();
+    this._wanted = [];
+    this._bytes = 0;
+    this.loading = 0;
+  }
+
+  /** Whether nothing more will come for what is on the screen. */
+  get idle() {
+    return this.loading === 0 && this._wanted.every((block) => this._blocks.has(block.key));
+  }
+
+  /** Says which part of the scene is on the screen, and how many of its pixels are about one of the screen. */
+  look(rect, factor) {
+    const [middleRow, middleCol] = [rect.row + rect.height / 2, rect.col + rect.width / 2];
+    this._wanted = this.layer.stages(factor).flatMap((stage) => {
+      const edge = this.layer.edge(stage.factor);
+      const distance = ({ row, col }) => Math.hypot((row + 0.5) * edge - middleRow, (col + 0.5) * edge - middleCol);
+      return this._cover(rect, stage, edge).sort((a, b) => distance(a) - distance(b));
+    });
+    for (const { key } of this._wanted) { // it becomes the newest
+      const block = this._blocks.get(key);
+      if (block) this._blocks.delete(key) && this._blocks.set(key, block);
+    }
+    this._pump();
+  }
+
+  /** The blocks that are there for a part of the scene, the roughest first, none finer than `factor`. */
+  visible(rect, factor) {
+    return [...this._blocks.values()]
+      .filter((block) => !block.pending && block.factor >= factor && touches(block.place, rect))
+      .sort((a, b) => b.factor - a.factor || a.groups - b.groups);
+  }
+
+  /** The finest block that has a pixel, and where in it; null where there is none. */
+  at(col, row) {
+    const point = { col, row, width: 1, height: 1 };
+    const block = this.visible(point, 0).filter(({ pixels }) => pixels).at(-1);
+    if (!block) return null;
+    const { window, factor, pixels } = block;
+    const place = (Math.floor(row / factor) - window.row) * pixels.width + Math.floor(col / factor) - window.col;
+    return { block, place };
+  }
+
+  /** Forgets what could not be had, so that it is asked for again. */
+  retry() {
+    for (const [key, block] of this._blocks) if (block.error) this._blocks.delete(key);
+  }
+
+  _cover(rect, { factor, groups }, edge) {
+    const { width, height } = this.layer;
+    const found = [];
+    const last = { row: Math.min(rect.row + rect.height, height), col: Math.min(rect.col + rect.width, width) };
+    for (let row = Math.max(0, Math.floor(rect.row / edge)); row * edge < last.row; row++) {
+      for (let col = Math.max(0, Math.floor(rect.col / edge)); col * edge < last.col; col++) {
+        found.push({ key: `${factor} ${groups} ${row} ${col}`, factor, groups, row, col });
+      }
+    }
+    return found;
+  }
+
+  _pump() {
+    for (const block of this._wanted) {
+      if (this.layer.free < 1) return;
+      if (!this._blocks.has(block.key)) this._load(block);
+    }
+  }
+
+  async _load(wanted) {
+    const block = { ...wanted, ...this.layer.windows(wanted), pending: true, pixels: null, error: null, painted: null };
+    this._blocks.set(block.key, block);
+    this.loading++;
+    try {
+      block.pixels = await this.layer.load(block);
+      this._bytes += bytesOf(block);
+    } catch (problem) {
+      block.error = problem;
+    }
+    block.pending = false;
+    this.loading--;
+    this._forget();
+    this._pump();
+    this._came(block);
+  }
+
+  /** Forgets what was on the screen longest ago. */
+  _forget() {
+    const wanted = new Set(this._wanted.map(({ key }) => key));
+    for (const [key, block] of this._blocks) {
+      if (this._bytes <= MOST_BYTES) return;
+      if (block.pending || wanted.has(key)) continue;
+      this._blocks.delete(key);
+      this._bytes -= bytesOf(block);
+    }
+  }
+}
+
+function bytesOf({ pixels }) {
+  if (pixels === null) return 0;
+  return [...pixels.bands, ...(pixels.classes ?? [])].reduce((sum, plane) => sum + plane.byteLength, 0);
+}
+
+function touches(a, b) {
+  return a.col < b.col + b.width && b.col < a.col + a.width && a.row < b.row + b.height && b.row < a.row + a.height;
+}

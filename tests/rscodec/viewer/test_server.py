@@ -1,0 +1,63 @@
+"""Ranges, and who is answered."""
+
+from __future__ import annotations
+
+import http.client
+
+import pytest
+
+from rscodec.bitstreams.errors import InputError
+from rscodec.viewer.server import Server
+from tests.helpers.site import serving
+
+
+def ask(server: Server, path: str, method: str = "GET", **headers: str) -> tuple[int, dict, bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=60)
+    connection.request(method, path, headers=headers)
+    answer = connection.getresponse()
+    found = answer.status, dict(answer.getheaders()), answer.read()
+    connection.close()
+    return found
+
+
+def test_parts_of_a_stream(serve, scenes):
+    server, data = serve(scenes / "rgb.bin"), (scenes / "rgb.bin").read_bytes()
+    path, size = "/streams/0.bin", len((scenes / "rgb.bin").read_bytes())
+    assert ask(server, path)[::2] == (200, data)
+    status, headers, body = ask(server, path, Range="bytes=10-19")
+    assert (status, headers["Content-Range"], body) == (206, f"bytes 10-19/{size}", data[10:20])
+    assert ask(server, path, Range=f"bytes={size - 5}-{size + 90}")[::2] == (206, data[-5:])
+    assert ask(server, path, Range="bytes=7-")[::2] == (206, data[7:])
+    status, headers, _ = ask(server, path, Range=f"bytes={size}-")
+    assert (status, headers["Content-Range"]) == (416, f"bytes */{size}")
+    status, headers, body = ask(server, path, "HEAD")
+    assert (status, headers["Content-Length"], body) == (200, str(size), b"")
+    assert ask(server, "/nothing")[0] == 404 and ask(server, path, "POST")[0] == 501
+
+
+def test_names_that_lead_here_are_not_answered(serve, scenes):
+    """A page from elsewhere could otherwise read streams through a name of its own that resolves to this machine."""
+    server = serve(scenes / "rgb.bin")
+    assert ask(server, "/", Host=f"localhost:{server.server_port}")[0] == 200
+    assert ask(server, "/", Host=f"example.org:{server.server_port}")[0] == 403
+
+
+def test_a_port_that_is_taken_is_refused(serve, scenes):
+    taken = serve(scenes / "rgb.bin")
+    with pytest.raises(InputError, match="choose another one with --port"):
+        Server(taken.site, taken.server_port)
+
+
+def test_a_remote_stream_is_passed_on_part_by_part(serve, scenes):
+    pytest.importorskip("fsspec")
+    pytest.importorskip("aiohttp")
+    data = (scenes / "rgb.bin").read_bytes()
+    with serving() as remote:
+        remote.files["/a.bin"] = data
+        server = serve(f"{remote.address}/a.bin")
+        opened = remote.sent
+        assert ask(server, "/streams/0.bin", Range="bytes=100-199")[2] == data[100:200]
+        assert remote.sent == opened + 100
+        remote.files.clear()
+        status, _, words = ask(server, "/streams/0.bin", Range="bytes=300-399")
+        assert status == 502 and b"cannot read" in words
