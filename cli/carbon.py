@@ -112,7 +112,7 @@ def train(
     Run the same command again to resume after an interruption.
     """
     from rscodec.carbon.training.run import CarbonPlan, Ground, train_model
-    from rscodec.concurrency.torch_lock import turn
+    from rscodec.concurrency.threads import turn
 
     with turn(threads):
         ground = Ground.load(image, target, region)
@@ -176,7 +176,7 @@ def predict(scene: Path, output: Path, model: str, quiet: bool, as_json: bool, *
 def evaluate(simulated: bool, draws: int, maps: Path | None, threads: int | None, quiet: bool, as_json: bool) -> None:
     """Evaluate the models that ship, beside least squares, random forest and support vectors."""
     from rscodec.bitstreams.atomic import AtomicPath
-    from rscodec.concurrency.torch_lock import turn
+    from rscodec.concurrency.threads import turn
     from rscodec.eval.carbon import county_east
     from rscodec.eval.carbon import simulated as judge
     from rscodec.eval.plots import write_carbon_maps

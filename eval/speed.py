@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from rscodec.concurrency.torch_lock import turn
+from rscodec.concurrency.threads import turn
 from rscodec.eval.rd import line_up, load
 
 

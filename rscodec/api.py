@@ -27,7 +27,7 @@ from rscodec.bitstreams.atomic import AtomicPath
 from rscodec.bitstreams.dump import totals
 from rscodec.bitstreams.errors import InputError, naming
 from rscodec.bitstreams.limits import MAX_PIXELS_IN_FILE, MAX_PIXELS_IN_MEMORY
-from rscodec.concurrency.torch_lock import turn
+from rscodec.concurrency.threads import turn
 from rscodec.enhancers.base import EnhanceSettings
 from rscodec.output import (
     OutputSettings,

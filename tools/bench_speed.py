@@ -18,7 +18,7 @@ from pathlib import Path
 import click
 
 import rscodec
-from rscodec.concurrency.torch_lock import turn
+from rscodec.concurrency.threads import turn
 from rscodec.eval.elic import UNIT, Elic, machine
 from rscodec.raster.scene import Scene
 from rscodec.synthetic.sample import synthesize

@@ -54,7 +54,7 @@ import rscodec
 from rscodec.bitstreams import StreamReader
 from rscodec.bitstreams.errors import BitstreamError, RscodecError
 from rscodec.bitstreams.planes import decode_planes, planes_crc
-from rscodec.concurrency.torch_lock import turn
+from rscodec.concurrency.threads import turn
 from rscodec.models.weights import codec_for_decoding
 from rscodec.raster.metadata_schema import stream_metadata
 from rscodec.raster.scene import Scene

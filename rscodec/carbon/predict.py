@@ -28,7 +28,7 @@ from rscodec.carbon.folder import check, make
 from rscodec.carbon.grid import Grid
 from rscodec.carbon.inventory import read_inventory
 from rscodec.carbon.mapper import DRAWS
-from rscodec.concurrency.torch_lock import turn
+from rscodec.concurrency.threads import turn
 from rscodec.models.weights import mapper_for
 from rscodec.raster.fill import fill_invalid
 from rscodec.raster.provenance import raster_crc32, refuse_synthetic, synthetic

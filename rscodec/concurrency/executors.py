@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rscodec.bitstreams.errors import InputError
-from rscodec.concurrency.torch_lock import turn
+from rscodec.concurrency.threads import turn
 
 LOCAL = "local"
 ONE_THREAD = {f"{library}_NUM_THREADS": 1 for library in ("OMP", "MKL", "OPENBLAS")}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from rscodec.concurrency.torch_lock import threads_now
+from rscodec.concurrency.threads import threads_now
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -35,7 +35,7 @@ from rio_tiler.types import BBox
 
 import rscodec
 from rscodec.bitstreams.errors import InputError
-from rscodec.concurrency.torch_lock import turn
+from rscodec.concurrency.threads import turn
 from rscodec.raster.gdal import gdal
 from rscodec.raster.metadata import nodata_value, parse_crs, scale_metadata, write_metadata
 from rscodec.raster.scene import Scene, assemble

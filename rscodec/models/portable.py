@@ -15,7 +15,7 @@ from rscodec.codec.arrays import Arrays
 from rscodec.codec.base import Aim, Inside
 from rscodec.codec.numpy_arrays import NumpyArrays
 from rscodec.codec.portable import PortableCodec
-from rscodec.concurrency.torch_lock import limit_torch
+from rscodec.concurrency.threads import limit_torch
 
 TORCH = "pip install 'rscodec[enhance]'"
 

@@ -16,7 +16,7 @@ from rscodec.bitstreams import Header
 from rscodec.bitstreams.digest import sha256
 from rscodec.bitstreams.errors import InputError, MissingWeights, WrongWeights
 from rscodec.codec.base import TileCodec
-from rscodec.concurrency.torch_lock import limit_torch
+from rscodec.concurrency.threads import limit_torch
 from rscodec.models.registry import CARBON, CODECS, ENHANCERS, UPSAMPLERS, Row, find, find_model
 
 if TYPE_CHECKING:

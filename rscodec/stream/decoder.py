@@ -17,8 +17,8 @@ from rscodec.bitstreams import StreamReader
 from rscodec.bitstreams.container import RESIDUAL
 from rscodec.bitstreams.errors import BadField, BitstreamError, TileDamaged
 from rscodec.codec.base import TileCodec
+from rscodec.concurrency.threads import threads_now
 from rscodec.concurrency.tiles import side_by_side
-from rscodec.concurrency.torch_lock import threads_now
 from rscodec.raster.metadata import nodata_value
 from rscodec.raster.metadata_schema import stream_metadata
 from rscodec.raster.validity import MASKED, VALID, Pixel, native, protect_nodata

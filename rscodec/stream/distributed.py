@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from rscodec.concurrency.executors import in_order
-from rscodec.concurrency.torch_lock import turn
+from rscodec.concurrency.threads import turn
 from rscodec.models.weights import codec_for_encoding
 from rscodec.raster.pixel_source import open_source
 from rscodec.stream.encoder import SceneEncoder, encoder_for

@@ -16,8 +16,8 @@ import numpy as np
 from rscodec.bitstreams import StreamReader
 from rscodec.bitstreams.errors import BitstreamError, TileDamaged
 from rscodec.codec.base import TileCodec
+from rscodec.concurrency.threads import threads_now
 from rscodec.concurrency.tiles import side_by_side
-from rscodec.concurrency.torch_lock import threads_now
 from rscodec.stream.damage import Damage, as_tile
 from rscodec.stream.geometry import Grid
 from rscodec.stream.tile_cache import Tile, TileCache

@@ -58,7 +58,7 @@ def check_same(path: Path, begun: dict) -> None:
     before = load(path) if path.exists() else {}
     for word, value in begun.items():
         if before.get(word, value) != value:
-            raise InputError(f"{path.parent} was begun with another {word}: go on with that, or give a new --run")
+            raise InputError(f"{path.parent} was begun with another {word}: continue with it, or give a new `run`")
 
 
 def part(state: dict, prefix: str) -> dict:

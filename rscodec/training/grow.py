@@ -35,7 +35,7 @@ def grow(small: Codec, large: Codec) -> None:
         if after[name] != before[name] if name in SAME else after[name] < before[name]:
             raise InputError(
                 f"a codec with {name} {before[name]} cannot become one with {after[name]}: it grows in "
-                "width and depth only; give another --start, or another --model"
+                "width and depth only; give another `start` or another `model`"
             )
     state, smaller = large.state_dict(), small.state_dict()
     for name, value in state.items():

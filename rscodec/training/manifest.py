@@ -38,7 +38,7 @@ def new_weights(folder: Path, model: str, overwrite: bool) -> Path:
     unless `overwrite`. Their manifest goes first: it would not be that of the new ones."""
     path = folder / f"{model}.safetensors"
     if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists; give the new weights a new name, or --overwrite")
+        raise OutputError(f"{path} exists; give the new weights a new name, or set `overwrite=True`")
     folder.mkdir(parents=True, exist_ok=True)
     path.with_suffix(".json").unlink(missing_ok=True)
     return path

@@ -16,9 +16,9 @@ def export(site: Site, folder: str | Path, overwrite: bool = False) -> int:
     """Write the site; the folder appears when it is complete. How many bytes it has."""
     folder = Path(folder)
     if folder.exists() and not overwrite:
-        raise OutputError(f"{folder} exists; choose another folder, or give --overwrite")
+        raise OutputError(f"{folder} exists; choose another folder, or set `overwrite=True`")
     if folder.exists() and not (folder / "viewer.json").is_file():
-        raise OutputError(f"{folder} is no folder that `rscodec view --export` wrote; choose another one")
+        raise OutputError(f"{folder} was not written by an export of the viewer; choose another folder")
     total = 0
     try:
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.absolute().parent) as scratch:

@@ -24,9 +24,7 @@ class Server(ThreadingHTTPServer):
         try:
             super().__init__((HOST, port), Handler)
         except OSError as problem:
-            raise InputError(
-                f"port {port} cannot be used: {problem.strerror}; choose another one with --port"
-            ) from None
+            raise InputError(f"port {port} cannot be used: {problem.strerror}; choose another `port`") from None
         self.hosts = {f"{name}:{self.server_port}" for name in (HOST, "localhost")}
 
     @property

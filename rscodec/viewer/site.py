@@ -122,7 +122,7 @@ class Site:
         if path is None:
             raise MissingWeights(
                 f"the stream needs {header.model} with hash {found}, which is not in this package; "
-                "give it with --weights PATH"
+                "give its file as `weights`"
             )
         self.assets[name] = _file(path)
         return name

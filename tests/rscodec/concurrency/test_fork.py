@@ -16,7 +16,7 @@ import os, signal, sys, threading
 import numpy as np
 import torch
 import rscodec
-from rscodec.concurrency.torch_lock import turn
+from rscodec.concurrency.threads import turn
 
 torch.set_num_threads(2)
 torch.ones(2000, 2000) @ torch.ones(2000, 2000)
