@@ -84,7 +84,7 @@ COVERED = {
     "rscodec/integrations/chunk_codec.py": "rscodec/integrations/test_zarr_codec.py",
     "rscodec/metrics/perceptual.py": "eval/test_measure.py",
     "rscodec/metrics/pixels.py": "eval/test_measure.py",
-    "rscodec/models/portable.py": "rscodec/networks/test_effort.py",
+    "rscodec/models/portable.py": "rscodec/models/test_registry.py",
     "rscodec/models/weights.py": "rscodec/models/test_registry.py",
     "rscodec/networks/export.py": "rscodec/codec/test_portable.py",
     "rscodec/networks/model.py": "rscodec/codec/test_portable.py",
