@@ -1,1 +1,9 @@
-"""Measures any codec and any anchor on any folder of scenes. Nothing here changes a model."""
+"""Measures codecs and anchors on folders of scenes. Nothing here changes a model.
+
+rd.py         rate and distortion       anchors/      codecs that ours is compared with, also learned ones
+contenders.py rows of a comparison      baselines/    published points
+bd.py         Bjontegaard deltas        report.py     the page; plots.py, pictures.py, table.py its parts
+speed.py      time and memory           sr.py         super-resolution
+
+May import: everything but cli. Read first: `rd.py`, then `anchors/base.py`.
+"""

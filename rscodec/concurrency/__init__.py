@@ -1,4 +1,4 @@
-"""Threads, worker processes and reading ahead.
+"""Threads, worker processes and reading ahead: how many threads there are, and what they do in parallel.
 
-May import: bitstreams. Read first: `threads.py`, which lets one network compute at a time.
+May import: bitstreams. Read first: `threads.py`.
 """
