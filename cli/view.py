@@ -16,22 +16,22 @@ from rscodec.cli import options
     "--against",
     type=options.INPUT,
     metavar="SCENE",
-    help="Show beside it, behind a handle, the scene that it was made from, or another stream.",
+    help="Compare the stream with its original, or with another stream, by a movable handle.",
 )
 @click.option(
     "--bands",
     type=options.BandList(),
     show_default="all",
-    help="With --against: the bands of SCENE that were encoded, such as 4,3,2.",
+    help="Bands of the scene given by --against that were encoded, such as 4,3,2.",
 )
-@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default="any", help="Where to serve the page.")
-@click.option("--no-browser", is_flag=True, help="Print the address, and open nothing.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default="any", help="Port of the page.")
+@click.option("--no-browser", is_flag=True, help="Print the address without opening a browser.")
 @click.option(
     "--export",
     "folder",
     type=options.PATH,
     metavar="DIR",
-    help="Write the page and the streams into a folder for any web server, instead of serving them.",
+    help="Write the page and the streams to a folder for any web server, instead of serving them.",
 )
 @options.weights_option
 @options.overwrite_option
@@ -48,7 +48,7 @@ def command(
     overwrite: bool,
     quiet: bool,
 ) -> None:
-    """Show STREAM, or the streams of FOLDER, in a browser on this machine, which decodes what is looked at.
+    """Show STREAM, or the streams in FOLDER, in a browser, which decodes the visible part.
 
     The page is served until Ctrl-C, to this machine only.
     """
