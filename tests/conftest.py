@@ -84,8 +84,7 @@ def pytest_terminal_summary(terminalreporter) -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("gpu"):
-        import torch
-
+        torch = pytest.importorskip("torch")
         if not torch.cuda.is_available():
             pytest.skip("needs a CUDA device")
 
