@@ -4,7 +4,7 @@
                                                                             |
     exit code <- main() <- one line on stderr <- RscodecError, usage error, Ctrl-C, closed pipe
 
-At its top, a command module imports only click and light modules. It imports torch and rasterio when it runs.
+At its top, a command module imports only click and light modules. It imports rasterio and torch when it runs.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return fail(f"rscodec: error: {spelled(str(error), session.command)}", error.exit_code)
     except ModuleNotFoundError as error:
         trace(session)
-        words = words_for(error, next(iter(sys.argv[1:] if argv is None else argv), ""))
+        words = words_for(error, next((word for word in argv or sys.argv[1:] if not word.startswith("-")), ""))
         return fail(f"rscodec: error: {words}", InputError.exit_code) if words else unexpected(error, session)
     except Exception as error:
         if isinstance(error, OSError) and error.errno == errno.EPIPE:

@@ -135,8 +135,9 @@ def with_right_results(data: bytes) -> bytes:
         try:
             if entry == header.planes + header.groups:
                 position = divmod(position, grid.cols)
-                known = decoder.tiles.latents([position])[position]
-                return None if known is None else decoder.bounded.with_residual(*position, tile, known, payload)[1]
+                known, bounded = decoder.tiles.latents([position])[position], decoder.bounded
+                classes = bounded.classes(*position)
+                return None if known is None else bounded.with_residual(tile, known, payload, classes)[1]
             if entry < header.planes:
                 counts = radiometry.plane_count, len(radiometry.exact)
                 return planes_crc(*decode_planes(payload, *counts, tile.height, tile.width, header.dtype))

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__linux__)
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__GLIBC__)
 #pragma GCC optimize("O3")
 #define FOR_EVERY_CPU __attribute__((target_clones("arch=haswell", "default")))
 #else

@@ -41,7 +41,8 @@ class CodecConfig:
     @property
     def halo(self) -> int:
         """Latents around a tile that its pixels depend on: a block reaches one position of its stride, 8, 4 or 2."""
-        return math.ceil((8 * self.decoder_blocks + 4 * self.tail_blocks + 2 * self.detail_blocks) / STRIDE)
+        detail_blocks = self.detail_blocks if self.detail else 0
+        return math.ceil((8 * self.decoder_blocks + 4 * self.tail_blocks + 2 * detail_blocks) / STRIDE)
 
     @property
     def border(self) -> int:

@@ -25,7 +25,7 @@ import torch.nn.functional as F
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from rscodec.bitstreams.errors import MissingWeights, SymbolsDamaged, WrongWeights
+from rscodec.bitstreams.errors import InputError, MissingWeights, SymbolsDamaged, WrongWeights
 from rscodec.codec.base import Inside, TileCodec
 from rscodec.codec.coder import longest
 
@@ -144,8 +144,13 @@ def _rebuild(state: dict[str, torch.Tensor]) -> tuple[str, list[int], torch.nn.M
     """(model, channel groups, network with its tables) of a checkpoint."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # of a library that CompressAI loads
-        from compressai.entropy_models.entropy_models import EntropyModel
-        from compressai.models import Elic2022Chandelier, Elic2022Official
+        try:
+            from compressai.entropy_models.entropy_models import EntropyModel
+            from compressai.models import Elic2022Chandelier, Elic2022Official
+        except ModuleNotFoundError:
+            raise InputError(
+                "elic needs compressai, which runs on Python 3.12 or older; run pip install 'rscodec[elic]'"
+            ) from None
 
     count, latents = state["g_a.0.weight"].shape[0], state["g_s.1.weight"].shape[0]
     groups: list[int] = []

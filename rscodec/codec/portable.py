@@ -9,9 +9,9 @@ and of the synthesis (rscodec.codec.weights_file).
 
 from __future__ import annotations
 
+import threading
 import zlib
 from collections.abc import Callable
-from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 
@@ -64,15 +64,19 @@ class PortableCodec(TileCodec):
         self._hyper = HyperAnalysis(arrays, tensors)
         self._analysis = Analysis(self.config, arrays, tensors)
         self._synthesis = Synthesis(self.config, arrays, tensors)
+        self._close: Synthesis | None = None
+        self._making = threading.Lock()
         self._levels, self._z_mu, self._z_index = (
             tensors[EXACT + key].astype(np.float32) for key in ("levels", "z_mu", "z_index")
         )
         self._coder = SymbolCoder(tensors[EXACT + "frequencies"], tensors[EXACT + "reaches"])
 
-    @cached_property
     def _close_synthesis(self) -> Synthesis:
-        """In float64: some three times as slow."""
-        return Synthesis(self.config, self.arrays, self.tensors, np.float64)
+        """In float64, made when it is first needed: about three times as slow."""
+        with self._making:
+            if self._close is None:
+                self._close = Synthesis(self.config, self.arrays, self.tensors, np.float64)
+            return self._close
 
     def self_test(self) -> str:
         """A checksum of what the exact path makes of a fixed input: the same on every machine, or streams are not."""
@@ -98,7 +102,7 @@ class PortableCodec(TileCodec):
         return self._synthesis(latents, rate.to_wire(quality), _margin(latents, inside))
 
     def synthesise_closely(self, latents: np.ndarray, quality: float) -> np.ndarray:
-        return self._close_synthesis(latents, rate.to_wire(quality))
+        return self._close_synthesis()(latents, rate.to_wire(quality))
 
     def refine(self, y: np.ndarray, inside: Inside, aims: list[Aim], quality: float, effort: int) -> np.ndarray:
         if self._refine is None:
@@ -106,6 +110,8 @@ class PortableCodec(TileCodec):
         return self._refine(self, y, inside, aims, rate.from_wire(rate.to_wire(quality)), effort)
 
     def encode(self, y: np.ndarray, quality: float, dead_zone: bool = False) -> list[tuple[bytes, np.ndarray]]:
+        if not np.isfinite(y).all():
+            raise WrongWeights(f"these weights of {self.model} make latents that are not finite; give trained weights")
         board, (z_mu, z_index) = Checkerboard(NumpyArrays()), self._z_model(quality)
         z = self._hyper(y).round().clip(-Z_LIMIT, Z_LIMIT)
         coded = [_Column(z - z_mu, np.broadcast_to(z_index, z.shape))]

@@ -22,9 +22,8 @@ later block asks for is cut off.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import lru_cache
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -92,7 +91,7 @@ class Analysis:
     def __init__(self, config: CodecConfig, arrays: Arrays, tensors: Tensors):
         self._arrays, self._tensors = arrays, tensors
         self._blocks = _blocks(arrays, tensors, "analysis.blocks", config.encoder_blocks, np.float32)
-        self._layers = lru_cache(QUALITIES_KEPT)(self._at)
+        self._layers: dict[int, tuple[Layer, ...]] = {}
 
     def _at(self, steps: int) -> tuple[Layer, Layer, Layer]:
         """Stem, head and shortcut at one quality."""
@@ -109,7 +108,7 @@ class Analysis:
         return layers[0], layers[1], layers[2]
 
     def __call__(self, pixels: np.ndarray, steps: int) -> np.ndarray:
-        stem, head, linear = self._layers(steps)
+        stem, head, linear = _kept(self._layers, steps, self._at)
         batch, _, height, width = pixels.shape
         squares = pixels.reshape(batch, 3, height // 8, 8, width // 8, 8).transpose(0, 2, 4, 1, 3, 5)
         centred = self._arrays.put(squares - np.float32(0.5)).reshape(batch, height // 8, width // 8, -1)
@@ -137,7 +136,7 @@ class Synthesis:
             blocks = _blocks(arrays, tensors, "synthesis.detail.blocks", detail, dtype)
             self._detail = self._shuffling("synthesis.detail.narrow", 2), blocks, self._pixels("synthesis.detail.head")
         self._reach = (trunk, tail, detail if config.detail else 0)
-        self._layers = lru_cache(QUALITIES_KEPT)(self._at)
+        self._layers: dict[int, tuple[Layer, ...]] = {}
 
     def _shuffling(self, name: str, factor: int) -> Layer:
         weight, bias = _pointwise(self._tensors, name, self._dtype)
@@ -165,7 +164,7 @@ class Synthesis:
     def __call__(self, latents: np.ndarray, steps: int, margin: Margin = NO_MARGIN) -> np.ndarray:
         """The pixels of the latents but for a margin of them, on which those pixels depend."""
         arrays, (trunk, tail, detail) = self._arrays, self._reach
-        stem, linear = self._layers(steps)
+        stem, linear = _kept(self._layers, steps, self._at)
         y = arrays.put(latents, self._dtype)
         later = -(-(2 * tail + detail) // 4)  # positions at stride 8 that blocks at smaller strides reach
         x, around = shuffle(arrays.product(y, stem)), margin.times(2)
@@ -212,6 +211,17 @@ def _planes(pixels: np.ndarray, edge: int) -> np.ndarray:
 def _add(pixels: np.ndarray, refinement: np.ndarray, edge: int) -> None:
     batch, _, height, width = pixels.shape
     pixels.reshape(batch, 3, height // edge, edge, width // edge, edge)[...] += _planes(refinement, edge)
+
+
+def _kept(layers: dict[int, tuple[Layer, ...]], steps: int, make: Callable[[int], tuple[Layer, ...]]) -> Any:
+    """The layers of a quality, from the last few qualities or made now."""
+    found = layers.get(steps)
+    if found is None:
+        found = make(steps)
+        if len(layers) >= QUALITIES_KEPT:
+            layers.clear()
+        layers[steps] = found
+    return found
 
 
 def _blocks(arrays: Arrays, tensors: Tensors, name: str, count: int, dtype: type) -> list[Block]:

@@ -28,6 +28,7 @@ DECODED = (EXACT, "synthesis.", "spread", "log_step", "log_trunk_out")  # what a
 HASH_BYTES = 8
 LONGEST_CONFIG = 4096  # characters
 FLOATS = ("F16", "F32")
+MOST_LOG = 40  # gains and steps from e^-40 to e^40
 SHOWN = 80  # characters of a tensor's name in an error
 
 
@@ -196,6 +197,10 @@ def _illegal(tensors: dict[str, np.ndarray]) -> str | None:
     for name, value in tensors.items():
         if value.dtype.kind == "f" and not np.isfinite(value).all():
             return f"{name} holds values that are not finite"
+        if name.startswith("log_") and np.abs(value).max() > MOST_LOG:
+            return f"{name} holds values beyond {MOST_LOG}"
+    if tensors["spread"].min() <= 0:
+        return "spread holds values that are not above 0"
     limits = {"z_mu": (-Z_LIMIT, Z_LIMIT), "z_index": (1, SCALES - 1)}  # z_index: every symbol of z is coded
     limits |= {name.removeprefix(EXACT): (0, SHIFT_MAX) for name in tensors if name.endswith(".shift")}
     for name, (low, high) in limits.items():

@@ -21,6 +21,7 @@ from rscodec.bitstreams.errors import InputError
 
 _lock = threading.RLock()
 _threads: int | None = None  # of the present turn; None: as many as there are
+_torch_before: int | None = None  # what limit_torch changed, until the outermost turn ends
 _forked_with_torch = False
 
 
@@ -41,43 +42,58 @@ def turn(threads: int | None = None) -> Iterator[None]:
     Do not wait inside for what other workers do: they may be threads of this process, and wait for their turn.
     """
     global _threads
-    if threads is not None and threads < 1:
-        raise InputError(f"`threads={threads}`: give 1 or more")
+    if threads is not None and (not isinstance(threads, int) or isinstance(threads, bool) or threads < 1):
+        raise InputError(f"`threads={threads}`: give a whole number from 1")
     with _lock:
         outer, _threads = _threads, threads or _threads
-        before = _torch_threads()
         limit_torch()
         try:
             with _blas().limit(limits=1):
                 yield
         finally:
             _threads = outer
-            if before is not None:
-                sys.modules["torch"].set_num_threads(before)
+            _release_torch()
 
 
 def limit_torch() -> None:
     """Give torch, if it is loaded, the threads of this turn."""
+    global _torch_before
     wanted = 1 if _forked_with_torch else _threads
-    if wanted is not None and _torch_threads() is not None:
-        sys.modules["torch"].set_num_threads(wanted)
+    torch = _torch()
+    if torch and wanted is not None:
+        _torch_before = _torch_before or torch.get_num_threads()
+        torch.set_num_threads(wanted)
+
+
+def _release_torch() -> None:
+    """At the end of a turn: the threads of the turn around it, or those from before."""
+    global _torch_before
+    if _threads is not None:
+        limit_torch()
+    elif _torch_before is not None and not _forked_with_torch:
+        _torch().set_num_threads(_torch_before)
+        _torch_before = None
 
 
 def threads_now() -> int:
-    """How many threads this turn may use."""
+    """How many threads this turn may use: those that were asked for, OMP_NUM_THREADS, or all cores."""
     if _threads is not None:
         return _threads
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    if wanted.isdecimal() and int(wanted) > 0:
+        return int(wanted)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _torch_threads() -> int | None:
+def _torch() -> Any:
+    """torch, where it was imported completely."""
     torch = sys.modules.get("torch")
-    return torch.get_num_threads() if torch else None
+    return torch if hasattr(torch, "set_num_threads") else None
 
 
 @cache
 def _blas() -> Any:
-    """NumPy's products."""
+    """NumPy's products; MKL may also be torch's, and keeps its threads."""
     from threadpoolctl import ThreadpoolController
 
-    return ThreadpoolController().select(user_api="blas")
+    return ThreadpoolController().select(internal_api="openblas")

@@ -16,9 +16,9 @@ Result = TypeVar("Result")
 def side_by_side(
     function: Callable[[Item], Result], items: Iterable[Item], parallel: bool = True
 ) -> Generator[Result, None, None]:
-    """function(item) of each item, in order; no more of them are under way or waiting than there are threads.
+    """Yield function(item) of each item, in order. At most one more is in progress or waiting than there are threads.
 
-    If not `parallel`, one after the other. Whoever stops early closes the generator.
+    Items are made in the calling thread. If not `parallel`, one follows the other. Close the generator to stop early.
     """
     threads = threads_now() if parallel else 1
     if threads == 1:

@@ -6,23 +6,21 @@ cuda    torch computes on the GPU
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
-from rscodec.bitstreams.errors import InputError
 from rscodec.codec.arrays import Arrays
 from rscodec.codec.base import Aim, Inside
 from rscodec.codec.numpy_arrays import NumpyArrays
 from rscodec.codec.portable import PortableCodec
 from rscodec.concurrency.threads import limit_torch
 
-TORCH = "pip install 'rscodec[enhance]'"
-
 
 def portable_codec(path: Path, device: str = "cpu") -> PortableCodec:
     """The codec in a weights file."""
-    return PortableCodec(path, _arrays(device), _refine)
+    return PortableCodec(path, _arrays(device), _refine if find_spec("torch") else None)
 
 
 def _arrays(device: str) -> Arrays:
@@ -36,9 +34,7 @@ def _arrays(device: str) -> Arrays:
 def _refine(
     codec: PortableCodec, y: np.ndarray, inside: Inside, aims: list[Aim], quality: float, effort: int
 ) -> np.ndarray:
-    try:
-        from rscodec.networks.effort import refine_with
-    except ImportError:
-        raise InputError(f"`effort={effort}`: efforts from 2 on need torch; run {TORCH}") from None
+    from rscodec.networks.effort import refine_with
+
     limit_torch()
     return refine_with(codec, y, inside, aims, quality, effort)

@@ -106,6 +106,7 @@ def _generator(rows: tuple[Row, ...], kind: str, model: str | Path, device: str)
 
 def _row_of(rows: tuple[Row, ...], path: Path) -> Row:
     """The row that reads a weights file. If none does, the first row, whose loader raises the error."""
+    _imported(rows[0])
     from rscodec.models.model_file import form_of
 
     form = form_of(path)
@@ -150,12 +151,17 @@ def _load(row: Row, path: Path, device: str):
 def _loaded(row: Row, path: Path, device: str, _version: tuple | None):
     if path.parent == FOLDER and path.with_suffix(".json").exists():
         _check_packaged(path)
-    try:
-        load = row.load()
-    except ModuleNotFoundError as missing:
-        raise InputError(f"{row.name} needs {missing.name}; run pip install 'rscodec[{row.extra}]'") from None
+    load = _imported(row)
     limit_torch()
     return load(path, device)
+
+
+def _imported(row: Row):
+    """What loads the weights of a row. Raises InputError if its extra is not installed."""
+    try:
+        return row.load()
+    except ModuleNotFoundError as missing:
+        raise InputError(f"{row.name} needs {missing.name}; run pip install 'rscodec[{row.extra}]'") from None
 
 
 def _check_packaged(path: Path) -> None:

@@ -4,6 +4,8 @@ the pixels that its own latents give.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from rscodec.bitstreams import StreamReader
@@ -22,6 +24,14 @@ from rscodec.stream.tile_payload import valid_pixels
 BOUNDED_BYTES = 2**26  # cached tiles, at most: several windows of a few rows need the same tile
 
 
+class Residual(NamedTuple):
+    """What a stream holds of one tile besides its latents."""
+
+    place: Tile
+    payload: bytes
+    classes: np.ndarray | None
+
+
 class BoundedTiles:
     """The coded bands of tiles, within the bound."""
 
@@ -33,9 +43,8 @@ class BoundedTiles:
     def each(self, grid: Grid, tiles: dict[Tile, np.ndarray]) -> list[np.ndarray | BitstreamError]:
         """The coded bands (C, h, w) of tiles with these latents, from the cache or decoded now, or the tile's error."""
         missing = [tile for tile in tiles if tile not in self.cache]
-        decoded = side_by_side(
-            lambda tile: self._decoded(tile, grid.tile(*tile), tiles[tile]), missing, self._codec.parallel
-        )
+        parts = ((grid.tile(*tile), tiles[tile], self._read(*tile)) for tile in missing)
+        decoded = side_by_side(lambda part: self._decoded(*part), parts, self._codec.parallel)
         found: dict[Tile, np.ndarray | BitstreamError] = dict(zip(missing, decoded, strict=True))
         for tile in tiles:
             if tile not in found:
@@ -45,27 +54,39 @@ class BoundedTiles:
         self.cache.trim()
         return [found[tile] for tile in tiles]
 
-    def _decoded(self, place: Tile, tile: Window, latents: np.ndarray) -> np.ndarray | BitstreamError:
-        row, col = place
-        header = self._reader.header
+    def _read(self, row: int, col: int) -> Residual | BitstreamError:
+        """Read in the calling thread, because a source may allow one thread only."""
         try:
-            residual = self._reader.residual(row, col)
-            pixels, crc = self.with_residual(row, col, tile, latents, residual)
-            checked = residual or header.checks_empty
-            if checked and crc != self._reader.entry(row, col, RESIDUAL).crc_decoded:
+            return Residual((row, col), self._reader.residual(row, col), self.classes(row, col))
+        except BitstreamError as problem:
+            return problem
+
+    def classes(self, row: int, col: int) -> np.ndarray | None:
+        """The class planes of a tile, if the stream has any."""
+        return self._lossless.tile(row, col)[0] if self._radiometry.plane_count else None
+
+    def _decoded(
+        self, tile: Window, latents: np.ndarray, read: Residual | BitstreamError
+    ) -> np.ndarray | BitstreamError:
+        if isinstance(read, BitstreamError):
+            return read
+        header, place = self._reader.header, (*read.place, RESIDUAL)
+        try:
+            pixels, crc = self.with_residual(tile, latents, read.payload, read.classes)
+            checked = read.payload or header.checks_empty
+            if checked and crc != self._reader.entry(*place).crc_decoded:
                 raise SymbolsDamaged("the pixels are not those that were encoded")
         except SymbolsDamaged as problem:
             advice = "fetch the stream again"
             if header.arithmetic == "integer-1":  # its weights_hash does not cover the synthesis
                 advice = "these may be other weights: check them, then fetch the stream again"
-            return TileDamaged(f"tile ({row}, {col}): {problem}; {advice}", (row, col, RESIDUAL))
+            return TileDamaged(f"tile {read.place}: {problem}; {advice}", place)
         except BitstreamError as problem:
             return problem
         return pixels
 
-    def with_residual(self, row: int, col: int, tile: Window, latents: np.ndarray, residual: bytes) -> tuple:
+    def with_residual(self, tile: Window, latents: np.ndarray, residual: bytes, classes: np.ndarray | None) -> tuple:
         """The coded bands of a tile after its residual is added, and their checksum."""
-        classes = self._lossless.tile(row, col)[0] if self._radiometry.plane_count else None
         valid = valid_pixels(classes, (tile.height, tile.width), len(self._radiometry.coded))
         base = unrounded_base(self._codec, self._radiometry, latents, self._reader.header.quality, tile)
         return self._bound.decode(residual, base, valid)

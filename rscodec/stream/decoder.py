@@ -11,6 +11,8 @@ Every pixel is computed from the same latents in every window, so there are no s
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from rscodec.bitstreams import StreamReader
@@ -76,7 +78,8 @@ class SceneDecoder:
 
     def pieces(self, window: Window) -> list[Window]:
         """The pieces of a window."""
-        return self.grid.pieces(window, max(BLOCK_TILES, TILES_PER_THREAD * threads_now()))
+        unit = math.lcm(BLOCK_TILES, -(-PART // self.grid.edge))  # so that parts do not depend on the number of threads
+        return self.grid.pieces(window, unit * -(-TILES_PER_THREAD * threads_now() // unit))
 
     def read(self, window: Window) -> tuple[np.ndarray, np.ndarray | None]:
         """Pixels (B, h, w) of a window, and class planes (P, h, w) if the scene has them.
@@ -169,16 +172,16 @@ class SceneDecoder:
         grey = np.zeros((groups, pixels.height, pixels.width), bool)
         for row, col in self.grid.touching(region):
             latents = tiles[row, col]
-            if latents is None:
-                continue
             whole = self.grid.to_latents(self.grid.tile(row, col))
-            part = whole.overlap(region)
-            target, source = ((slice(None), *part.within(area)) for area in (region, whole))
-            field[target] = latents[source]
+            flat = np.ones(groups, bool) if latents is None else ~latents.any((1, 2, 3))
             shown = whole.overlap(own)
             if shown.width > 0 and shown.height > 0:
                 rows, cols = self.grid.to_pixels(shown).within(pixels)
-                grey[~latents.any((1, 2, 3)), rows, cols] = True
+                grey[flat, rows, cols] = True
+            if latents is not None:
+                part = whole.overlap(region)
+                target, source = ((slice(None), *part.within(area)) for area in (region, whole))
+                field[target] = latents[source]
         channels = np.full((groups, 3, pixels.height, pixels.width), 0.5, np.float32)
         busy = ~grey.all((1, 2))
         if busy.any():

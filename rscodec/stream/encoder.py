@@ -150,5 +150,8 @@ def encoder_for(
     if settings.max_error is not None and not codec.portable:
         raise InputError(f"`max_error` needs a model that is the same on every machine, which {codec.model} is not")
     if settings.effort > codec.most_effort:
-        raise InputError(f"`effort={settings.effort}`: {codec.model} knows no effort; omit it")
+        words = "knows no effort; omit it"
+        if codec.most_effort:
+            words = f"knows efforts up to {codec.most_effort} without torch; run pip install 'rscodec[enhance]'"
+        raise InputError(f"`effort={settings.effort}`: {codec.model} {words}")
     return SceneEncoder(source, codec, settings.tile, radiometry, settings.max_error, settings.effort, settings.balance)

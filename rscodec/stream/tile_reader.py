@@ -28,6 +28,7 @@ ROWS_KEPT = 4  # rows of tiles: a window as high as a tile and its halo touch th
 BATCH_TILES = 4
 
 Latents = np.ndarray | None  # (G, h, w, N) of a tile; None if it is empty or damaged
+Payloads = list[bytes] | BitstreamError  # of the groups of a tile
 
 
 class TileReader:
@@ -49,7 +50,7 @@ class TileReader:
             else:
                 area = self.grid.to_latents(self.grid.tile(*tile))
                 missing.setdefault((area.height, area.width), []).append(tile)
-        batches = [batch for alike in missing.values() for batch in _batches(alike)]
+        batches = (self._payloads(batch) for alike in missing.values() for batch in _batches(alike))
         for decoded in side_by_side(self._decode, batches, self.codec.parallel):
             self.cache.add({tile: self._noted(tile, latents) for tile, latents in decoded.items()})
         found = {tile: self.cache[tile] for tile in tiles}
@@ -90,22 +91,40 @@ class TileReader:
             return None
         return latents
 
-    def _decode(self, tiles: list[Tile]) -> dict[Tile, Latents | BitstreamError]:
-        """Tiles of one shape, together; should that fail, one by one, so that each pays for itself only."""
-        try:
-            return {**self._decode_together(tiles)}
-        except BitstreamError as problem:
-            if len(tiles) == 1:
-                return {tiles[0]: problem}
-            return {tile: latents for one in tiles for tile, latents in self._decode([one]).items()}
+    def _payloads(self, tiles: list[Tile]) -> dict[Tile, Payloads]:
+        """Read payloads in the calling thread, because a source may allow one thread only."""
+        found: dict[Tile, Payloads] = {}
+        for tile in tiles:
+            try:
+                found[tile] = [self.reader.payload(*tile, group) for group in self._groups]
+            except BitstreamError as problem:
+                found[tile] = problem
+        return found
 
-    def _decode_together(self, tiles: list[Tile]) -> dict[Tile, Latents]:
-        payloads = {tile: [self.reader.payload(*tile, group) for group in self._groups] for tile in tiles}
-        present = [tile for tile in tiles if any(payloads[tile])]
-        result: dict[Tile, Latents] = dict.fromkeys(tiles)
+    def _decode(self, payloads: dict[Tile, Payloads]) -> dict[Tile, Latents | BitstreamError]:
+        """Decode tiles of one shape together. If that fails, decode them one by one, so that one does not affect another."""
+        result: dict[Tile, Latents | BitstreamError] = {}
+        sound: dict[Tile, list[bytes]] = {}
+        for tile, found in payloads.items():
+            if isinstance(found, BitstreamError):
+                result[tile] = found
+            else:
+                sound[tile] = found
+        try:
+            return result | self._decode_together(sound)
+        except BitstreamError as problem:
+            if len(sound) == 1:
+                return result | dict.fromkeys(sound, problem)
+        for tile, found in sound.items():
+            result |= self._decode({tile: found})
+        return result
+
+    def _decode_together(self, payloads: dict[Tile, list[bytes]]) -> dict[Tile, Latents]:
+        present = [tile for tile in payloads if any(payloads[tile])]
+        result: dict[Tile, Latents] = dict.fromkeys(payloads)
         if not present:
             return result
-        area = self.grid.to_latents(self.grid.tile(*tiles[0]))
+        area = self.grid.to_latents(self.grid.tile(*present[0]))
         shape = area.height, area.width
         coded = [payload for tile in present for payload in payloads[tile] if payload != FLAT]
         decoded = iter(self.codec.decode(coded, *shape, self.reader.header.quality) if coded else ())
@@ -127,6 +146,6 @@ class TileReader:
 
 
 def _batches(tiles: list[Tile]) -> list[list[Tile]]:
-    """Few tiles are shared among the threads; many go together, as many as BATCH_TILES."""
+    """Share few tiles among the threads, and decode up to BATCH_TILES together if there are many."""
     size = max(1, min(BATCH_TILES, -(-len(tiles) // threads_now())))
     return [tiles[start : start + size] for start in range(0, len(tiles), size)]

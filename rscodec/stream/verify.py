@@ -75,7 +75,10 @@ def verify(
                 latents_crc = zlib.crc32(latents.tobytes(), latents_crc)
         seen = reach
         pixels, classes = decoder.read(window)
-        pixels_crc = zlib.crc32(np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<")).tobytes(), pixels_crc)
+        for block in decoder.grid.pieces(window):  # windows depend on the number of threads, blocks do not
+            rows, cols = block.within(window)
+            part = pixels[:, rows, cols]
+            pixels_crc = zlib.crc32(np.ascontiguousarray(part, part.dtype.newbyteorder("<")).tobytes(), pixels_crc)
         if against is not None:
             original, original_classes = against.read(window)
             valid = valid_pixels(original_classes, original.shape[1:], len(coded))

@@ -83,7 +83,7 @@ def test_a_rate_and_a_psnr_can_be_asked_for(scene, options):
     ({"effort": 2.0}, "`effort=2.0`: give a whole number"), ({"effort": True}, "`effort=True`"),
     ({"bpp": 0}, "`bpp=0`: give a number above 0"), ({"bpp": float("inf")}, "`bpp=inf`"), ({"bpp": -1.0}, "`bpp=-1.0`"),
     ({"psnr": float("nan")}, "`psnr=nan`: give a number above 0"), ({"psnr": 0.0}, "`psnr=0.0`"),
-    ({"threads": 0}, "`threads=0`: give 1 or more"),
+    ({"threads": 0}, "`threads=0`: give a whole number from 1"),
 ])  # fmt: skip
 def test_options_that_do_not_exist(scene, options, option, words):
     with pytest.raises(InputError, match=words):

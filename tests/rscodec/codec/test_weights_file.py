@@ -91,7 +91,8 @@ def _double_frequencies(tensors: dict) -> None:
 
 TENSORS = {
     "nan_synthesis": _set("synthesis.head.weight", torch.nan), "infinite_spread": _set("spread", torch.inf),
-    "nan_step": _set("log_step", torch.nan), "nan_analysis": _set("analysis.stem.bias", torch.nan),
+    "nan_step": _set("log_step", torch.nan), "huge_gain": _set("log_gain", 300), "no_spread": _set("spread", 0),
+    "nan_analysis": _set("analysis.stem.bias", torch.nan),
     "levels_shape": _shape(EXACT + "levels", 8, 3), "levels_transposed": _shape(EXACT + "levels", 32, 8),
     "levels_scalar": _shape(EXACT + "levels"), "levels_empty": _shape(EXACT + "levels", 0, 32),
     "levels_float": _cast(EXACT + "levels", torch.float32),

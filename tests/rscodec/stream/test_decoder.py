@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -9,10 +11,13 @@ import pytest
 
 from rscodec.bitstreams import StreamReader
 from rscodec.bitstreams.errors import BadField, InputError, MaskDamaged, TileDamaged
+from rscodec.concurrency.threads import turn
+from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene
 from rscodec.raster.validity import MASKED
 from rscodec.raster.window import Window
 from rscodec.stream.decoder import SceneDecoder
+from rscodec.stream.encoder import SceneEncoder
 
 WINDOWS = [
     Window(0, 0, 1, 1), Window(199, 149, 1, 1), Window(60, 60, 10, 8), Window(0, 63, 200, 2), Window(130, 0, 1, 150),
@@ -288,3 +293,31 @@ def test_alpha_outlives_a_damaged_tile(make_scene, to_stream, to_decoder, flip):
     pixels, classes = whole(decoder)
     bad = (slice(None), *decoder.grid.tile(0, 0).within(decoder.grid.scene))
     assert decoder.bad and (pixels[bad][:3] == 255).all() and np.array_equal(pixels[3], scene.pixels[3])
+
+
+@pytest.mark.parametrize("dtype, tile", [("float32", 64), ("uint16", 128), ("float32", 192), ("uint8", 512)])
+def test_pixels_do_not_depend_on_the_number_of_threads(make_scene, tiny, to_decoder, dtype, tile):
+    target = io.BytesIO()
+    SceneEncoder(SceneSource(make_scene((1300, 200), 3, dtype)), tiny, tile).write(target, 4)
+    found = []
+    for threads in (1, 2, 5):
+        with turn(threads):
+            decoder = to_decoder(target.getvalue())
+            found.append(
+                np.concatenate([decoder.read(window)[0] for window in decoder.windows() if not window.row], -1)
+            )
+    assert all(np.array_equal(found[0], other) for other in found[1:])
+
+
+def test_bytes_are_read_by_one_thread(make_scene, tiny, to_stream):
+    """A source may have a position, as an open file has."""
+    data, callers = to_stream(make_scene((700, 300)), 3), set()
+
+    def get_bytes(offset: int, length: int) -> bytes:
+        callers.add(threading.get_ident())
+        return data[offset : offset + length]
+
+    with turn(3):
+        decoder = SceneDecoder(StreamReader(get_bytes, len(data)), tiny)
+        decoder.read(decoder.grid.scene)
+    assert callers == {threading.get_ident()}
