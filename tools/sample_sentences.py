@@ -21,7 +21,7 @@ LEAST_WORDS = 5
 
 def sentences(text: str) -> list[str]:
     """The sentences of a Markdown text, also those in lists and cells of tables."""
-    text = re.sub(r"^```.*?^```|<!--.*?-->", "\n\n", text, flags=re.DOTALL | re.MULTILINE)
+    text = re.sub(r"^\s*```.*?^\s*```|<!--.*?-->", "\n\n", text, flags=re.DOTALL | re.MULTILINE)
     text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", text)
     blocks = re.split(r"\n\s*\n|^#.*$|^\s*(?:-|\d+\.)\s|(?<!\\)\||^ {4}.*$", text, flags=re.MULTILINE)
     found = []
