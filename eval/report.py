@@ -39,8 +39,8 @@ DELTAS = {
     "images_without_overlap": ["without overlap", 0],
 }
 PREFACE = (
-    "A rate is the size of the whole file in bits, divided by the valid pixels. Metrics compare integers of the original "
-    "depth. A negative BD-rate means fewer bits than the anchor at equal quality; it is the mean over images."
+    "A rate is the size of the whole file in bits, divided by the valid pixels. Metrics compare integers of the "
+    "original depth. A negative BD-rate means fewer bits than the anchor at equal quality; it is the mean over images."
 )
 
 
