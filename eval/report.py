@@ -39,8 +39,8 @@ DELTAS = {
     "images_without_overlap": ["without overlap", 0],
 }
 PREFACE = (
-    "Rates are bytes of the whole file over valid pixels. Metrics are on integers at native depth. A BD-rate below "
-    "zero means fewer bits than the anchor at equal quality, per image, then averaged."
+    "A rate is the size of the whole file in bits, divided by the valid pixels. Metrics compare integers of the "
+    "original depth. A negative BD-rate means fewer bits than the anchor at equal quality; it is the mean over images."
 )
 
 

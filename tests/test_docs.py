@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import rscodec
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FOLDERS = ("bitstreams", "rscodec", "eval", "cli", "tests", "tools", "docs", ".ci")
 NAMED = re.compile(rf"(?<![\w/.$~-])(?:{'|'.join(map(re.escape, FOLDERS))})/[\w./*-]*[\w*/]")
 LINKED = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
@@ -44,6 +45,16 @@ def test_the_changelog_begins_with_what_is_not_released_and_knows_this_version()
     assert any(heading.split()[0] == rscodec.__version__ for heading in headings)
     pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert f'version = "{rscodec.__version__}"' in pyproject
+    assert f"version: {rscodec.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+
+
+def test_every_manifest_of_weights_says_its_licence():
+    manifests = [*(ROOT / "rscodec" / "weights").glob("*.json")]
+    assert manifests and all(json.loads(path.read_text())["licence"].startswith("MIT") for path in manifests)
+
+
+def test_the_readme_fits_on_a_few_screens():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
 
 
 def test_contributing_sets_up_as_readme_does():

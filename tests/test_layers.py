@@ -248,19 +248,19 @@ def test_the_package_list_is_what_is_there():
     }
 
 
-def readme_tree() -> Iterator[str]:
-    """The paths that README's tree draws: two spaces a level, folders end in a slash."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+def drawn_tree() -> Iterator[str]:
+    """The paths that CONTRIBUTING's tree draws: two spaces a level, folders end in a slash."""
+    contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     branch: list[str] = []
-    for line in readme.partition("## The tree")[2].split("```")[1].strip().splitlines():
+    for line in contributing.partition("## The tree")[2].split("```")[1].strip().splitlines():
         depth = (len(line) - len(line.lstrip())) // 2
         branch[depth:] = [line.split()[0]]
         yield "".join(branch)
 
 
-def test_the_tree_in_readme_names_every_room():
+def test_the_tree_in_contributing_names_every_room():
     rooms = {f"{name(path.parent)}/" for path in SOURCES if path.parent.parent in (ROOT, ROOT / "rscodec")}
-    drawn = set(readme_tree())
+    drawn = set(drawn_tree())
     assert rooms <= drawn and all((ROOT / path).exists() for path in drawn)
 
 

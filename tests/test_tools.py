@@ -7,6 +7,7 @@ import torch
 from click.testing import CliRunner
 
 from rscodec.bitstreams.errors import InputError, OutputError
+from rscodec.synthetic.sample import synthesize
 from rscodec.training import checkpoint
 from tests.helpers.tools import TOOLS, load
 
@@ -57,3 +58,21 @@ def test_rows_of_the_carbon_ablation_are_without_what_they_say():
     deep = rows["no-vgg"].vgg(flat)[-1]
     assert torch.allclose(deep, rows["no-vgg"].vgg.mix[-1](flat[..., :2, :2]))  # a mean, and nothing from its edge
     assert rows["no-vgg"].vgg(x)[0].min() < 0  # nor a ReLU
+
+
+def test_the_picture_shows_the_median_image(tmp_path):
+    lines = ["image,codec,rate_bpp_file,psnr_db"]
+    for image, factor in (("a", 0.9), ("b", 0.5), ("c", 0.7)):
+        for rate in (0.1, 0.2, 0.4, 0.8):
+            lines += [
+                f"{image},jpeg2000,{rate},{30 + 10 * rate}",
+                f"{image},rscodec:s,{rate * factor},{30 + 10 * rate}",
+            ]
+    (tmp_path / "results.csv").write_text("\n".join(lines))
+    image, gain = load("make_picture").median_image(tmp_path / "results.csv")
+    assert image == "c" and gain == pytest.approx(-30)
+
+
+def test_jpeg2000_gets_as_many_bytes_in_the_picture():
+    pixels = synthesize(128)[0][:3]
+    assert 1000 <= len(load("make_picture").jpeg2000_at(pixels, 1000)) < 1050

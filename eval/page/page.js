@@ -15,11 +15,18 @@ function fill(select, entries) {
   select.replaceChildren(...entries.map(([value, text]) => element("option", { value }, text)));
 }
 
-/* Curves: one polyline a codec, a circle a point, the point's numbers under the pointer. */
-const FRAME = { left: 60, right: 845, top: 15, bottom: 395 };
+/* Curves: one polyline a codec, a circle a point, the point's numbers under the pointer. A unit is a pixel of the screen, so
+   that labels have the same size on every screen. */
+const MARGIN = { left: 60, right: 15, top: 15, bottom: 45 };
 
-function ticks(low, high) {
-  const rough = (high - low) / 6 || 1;
+function frame(chart) {
+  const width = chart.clientWidth || 860, height = Math.max(280, Math.min(440, width / 2));
+  chart.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  return { left: MARGIN.left, right: width - MARGIN.right, top: MARGIN.top, bottom: height - MARGIN.bottom };
+}
+
+function ticks(low, high, most) {
+  const rough = (high - low) / most || 1;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough);
   const found = [];
@@ -32,24 +39,24 @@ function drawCurves() {
   const curves = Object.entries(one.curves).map(([codec, curve]) =>
     ({ codec, curve, points: curve.points.filter((point) => point[metric] !== null) }));
   const all = curves.flatMap((entry) => entry.points);
-  const chart = $("chart");
+  const chart = $("chart"), box = frame(chart);
   chart.replaceChildren();
   $("about").textContent = one.about;
   $("legend").replaceChildren();
   if (!all.length) return;
   const values = all.map((point) => point[metric]), along = all.map((point) => point[data.x.key]);
   const [low, high, most] = [Math.min(...values), Math.max(...values), Math.max(...along) * 1.02];
-  const x = (at) => FRAME.left + ((at - data.x.from) / (most - data.x.from || 1)) * (FRAME.right - FRAME.left);
-  const y = (value) => FRAME.bottom - ((value - low) / (high - low || 1)) * (FRAME.bottom - FRAME.top);
-  for (const at of ticks(data.x.from, most)) {
-    chart.append(svg("line", { class: "grid", x1: x(at), x2: x(at), y1: FRAME.top, y2: FRAME.bottom }),
-      svg("text", { x: x(at), y: FRAME.bottom + 18, "text-anchor": "middle" }, at));
+  const x = (at) => box.left + ((at - data.x.from) / (most - data.x.from || 1)) * (box.right - box.left);
+  const y = (value) => box.bottom - ((value - low) / (high - low || 1)) * (box.bottom - box.top);
+  for (const at of ticks(data.x.from, most, Math.min(6, box.right / 90))) {
+    chart.append(svg("line", { class: "grid", x1: x(at), x2: x(at), y1: box.top, y2: box.bottom }),
+      svg("text", { x: x(at), y: box.bottom + 18, "text-anchor": "middle" }, at));
   }
-  for (const value of ticks(low, high)) {
-    chart.append(svg("line", { class: "grid", x1: FRAME.left, x2: FRAME.right, y1: y(value), y2: y(value) }),
-      svg("text", { x: FRAME.left - 8, y: y(value) + 4, "text-anchor": "end" }, value));
+  for (const value of ticks(low, high, 6)) {
+    chart.append(svg("line", { class: "grid", x1: box.left, x2: box.right, y1: y(value), y2: y(value) }),
+      svg("text", { x: box.left - 8, y: y(value) + 4, "text-anchor": "end" }, value));
   }
-  chart.append(svg("text", { x: FRAME.right, y: FRAME.bottom + 38, "text-anchor": "end" }, data.x.label));
+  chart.append(svg("text", { x: box.right, y: box.bottom + 38, "text-anchor": "end" }, data.x.label));
   for (const { codec, curve, points } of curves) {
     const colour = data.colours[codec];
     chart.append(svg("polyline", {
@@ -69,13 +76,13 @@ function drawCurves() {
 }
 
 function tell(event, codec, point, metric) {
-  const tip = $("tip"), frame = $("chart").getBoundingClientRect(), digits = metric === "ms_ssim" ? 5 : 3;
+  const tip = $("tip"), chart = $("chart").getBoundingClientRect(), digits = metric === "ms_ssim" ? 5 : 3;
   const parameter = point.parameter === undefined ? "" : `parameter ${point.parameter}\n`;
   tip.textContent = `${codec}\n${parameter}${data.x.unit} ${+point[data.x.key].toFixed(4)}\n` +
     `${data.metrics[metric]}: ${fixed(point[metric], digits)}`;
   tip.hidden = false;
-  tip.style.left = `${Math.min(event.clientX - frame.left + 14, frame.width - 260)}px`;
-  tip.style.top = `${event.clientY - frame.top + 10}px`;
+  tip.style.left = `${Math.max(0, Math.min(event.clientX - chart.left + 14, chart.width - 260))}px`;
+  tip.style.top = `${event.clientY - chart.top + 10}px`;
 }
 
 /* Tables that sort by the column one clicks. */
@@ -112,13 +119,17 @@ function drawTables() {
   $("tables").replaceChildren(...data.sets[$("set").value].tables.map(({ id, title }) => {
     const section = element("section"), made = element("table", { id, class: "sortable" });
     made.append(element("thead"), element("tbody"));
-    section.append(element("h2", {}, title), made);
+    const scroll = element("div", { class: "scroll" });
+    scroll.append(made);
+    section.append(element("h2", {}, title), scroll);
     return section;
   }));
   for (const { id, columns, rows } of data.sets[$("set").value].tables) table(id, columns, rows);
 }
 
-/* The browser: two pictures on one another, the upper one cut at the slider. */
+/* The browser: two pictures on one another, the upper one cut at the split, a share of the visible part. */
+let split = 0.5;
+
 function views() {
   const picture = data.pictures[$("image").value];
   return [{ codec: "original", png: picture.original }, ...picture.choices[$("choice").value].views];
@@ -147,14 +158,49 @@ function look() {
   arrange();
 }
 
+/* The largest whole zoom at which the picture is not wider than the page. */
+function fittingZoom() {
+  const room = $("browser").clientWidth - 2;
+  return Math.max(1, Math.min(8, Math.floor(room / ($("below").naturalWidth || 256))));
+}
+
 function arrange() {
-  const difference = $("difference").checked, zoom = $("zoom").value, split = $("split").value;
-  $("stage").classList.toggle("difference", difference);
+  const difference = $("difference").checked, zoom = $("zoom").value, viewport = $("viewport");
+  $("frame").classList.toggle("difference", difference);
   $("stage").style.filter = difference ? `brightness(${$("gain").value})` : "none";
   $("stage").style.width = `${zoom * ($("below").naturalWidth || 256)}px`;
-  $("above").style.clipPath = difference ? "none" : `inset(0 ${100 - split}% 0 0)`;
-  $("bar").style.left = `${split}%`;
+  const line = split * viewport.clientWidth;
+  const cut = $("stage").clientWidth - viewport.scrollLeft - line;
+  $("above").style.clipPath = difference ? "none" : `inset(0 ${cut}px 0 0)`;
+  $("split").style.left = `${line}px`;
+  $("split").setAttribute("aria-valuenow", Math.round(100 * split));
   $("zoomed").textContent = `${zoom} x`;
+}
+
+function moveSplit(share) {
+  split = Math.max(0, Math.min(1, share));
+  arrange();
+}
+
+function drag(event) {
+  const visible = $("viewport").getBoundingClientRect();
+  moveSplit((event.clientX - visible.left) / $("viewport").clientWidth);
+}
+
+function listenToSplit() {
+  $("split").addEventListener("pointerdown", (event) => {
+    event.preventDefault();
+    $("split").focus();
+    addEventListener("pointermove", drag);
+    for (const end of ["pointerup", "pointercancel"]) {
+      addEventListener(end, () => removeEventListener("pointermove", drag), { once: true });
+    }
+  });
+  $("split").addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: -0.01, ArrowRight: 0.01 }[event.key];
+    if (step) moveSplit(split + step);
+  });
+  $("viewport").addEventListener("scroll", arrange);
 }
 
 document.title = `rscodec: ${data.title}`;
@@ -165,6 +211,7 @@ fill($("set"), Object.keys(data.sets).map((name) => [name, name]));
 fill($("metric"), Object.entries(data.metrics));
 $("set").addEventListener("change", () => { drawCurves(); drawTables(); });
 $("metric").addEventListener("change", drawCurves);
+addEventListener("resize", drawCurves);
 drawCurves();
 drawTables();
 $("skipped").replaceChildren(...Object.entries(data.skipped).map(([name, reason]) =>
@@ -176,8 +223,11 @@ if (data.pictures.length) {
   for (const id of ["image", "choice"]) $(id).addEventListener("change", chooseViews);
   for (const id of ["left", "right"]) $(id).addEventListener("change", look);
   $("difference").addEventListener("change", arrange);
-  for (const id of ["zoom", "gain", "split"]) $(id).addEventListener("input", arrange);
+  for (const id of ["zoom", "gain"]) $(id).addEventListener("input", arrange);
+  $("below").addEventListener("load", () => { $("zoom").value = fittingZoom(); }, { once: true });
   $("below").addEventListener("load", arrange);
+  addEventListener("resize", arrange);
+  listenToSplit();
   chooseViews();
 } else {
   $("browser").hidden = true;

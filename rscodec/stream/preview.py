@@ -1,6 +1,6 @@
 """Makes a small picture of a scene with little work: every pixel is the average of 2^n x 2^n pixels.
 
-    factor   how it is made                                                          of the work (docs/costs.md)
+    factor   how it is made                                                          of the work (costs.md in docs/)
     16 ...   the first channels of every tile, by the linear shortcut, 1 pixel a latent     entropy decoding in part
     4, 8     the same with more channels, 4 x 4 or 2 x 2 pixels a latent                    entropy decoding
     1, 2     the whole decode

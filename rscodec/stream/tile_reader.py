@@ -102,7 +102,7 @@ class TileReader:
         return found
 
     def _decode(self, payloads: dict[Tile, Payloads]) -> dict[Tile, Latents | BitstreamError]:
-        """Decode tiles of one shape together. If that fails, decode them one by one, so that one does not affect another."""
+        """Decode tiles of one shape together. If that fails, decode them one by one, so that errors stay apart."""
         result: dict[Tile, Latents | BitstreamError] = {}
         sound: dict[Tile, list[bytes]] = {}
         for tile, found in payloads.items():

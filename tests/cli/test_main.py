@@ -54,13 +54,6 @@ def test_every_error_has_a_listed_exit_code():
     assert {cls.exit_code for cls in tree(errors.RscodecError)} <= CODES
 
 
-def test_readme_lists_the_same_exit_codes(root):
-    readme = (root / "README.md").read_text(encoding="utf-8")
-    section = readme.partition("Exit codes:")[2].partition("\n## ")[0]
-    table = re.findall(r"^\| (\d+) \| (.+) \|$", section, re.MULTILINE)
-    assert table == [(str(row.code), row.meaning) for row in EXIT_CODES]
-
-
 @pytest.mark.parametrize(
     "args",
     [

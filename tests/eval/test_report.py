@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import time
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from rscodec.eval import plots, rd, report
 from rscodec.eval.datasets import images
 from rscodec.eval.pictures import choose, parameter_for
 from rscodec.raster.scene import Scene
+from tests.helpers import chromium
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -30,14 +32,12 @@ addEventListener("load", () => {
     found.dispatchEvent(new Event(kind));
   };
   const column = (at) => [...document.querySelectorAll("#times tbody tr")].map((row) => row.cells[at].textContent);
-  seen.before = getComputedStyle(document.getElementById("above")).clipPath;
-  act("split", "20", "input");
-  seen.after = getComputedStyle(document.getElementById("above")).clipPath;
   const head = document.querySelectorAll("#times th")[1];
   head.click();
   seen.rising = column(1);
   head.click();
   seen.falling = column(1);
+  act("zoom", "2", "input");
   const narrow = document.getElementById("stage").getBoundingClientRect().width;
   act("zoom", "4", "input");
   seen.zoom = document.getElementById("stage").getBoundingClientRect().width / narrow;
@@ -116,13 +116,62 @@ def test_the_report_in_a_browser(result):
     seen = json.loads(re.search(r'<pre id="seen">(.*?)</pre>', run.stdout, re.DOTALL)[1].replace("&amp;", "&"))
     assert seen["errors"] == [] and "CONSOLE" not in run.stderr
     assert seen["below"] == 64
-    assert seen["before"] == "inset(0px 50% 0px 0px)" and seen["after"] == "inset(0px 80% 0px 0px)"
     rates = [float(text) for text in seen["rising"]]
     assert len(rates) == 2 and rates == sorted(rates)
     assert seen["falling"] == seen["rising"][::-1]
     assert seen["zoom"] == pytest.approx(2) and seen["blend"] == "difference"
     assert "bpp" in seen["tip"] and "PSNR of the mean MSE" in seen["tip"]
     assert "jpeg2000" in seen["legend"] and "more than three bands" in seen["skipped"]
+
+
+# Where things are on the screen, in its pixels.
+PLACES = """(() => {
+  const box = (found) => found.getBoundingClientRect();
+  const [split, stage, viewport] = ["split", "stage", "viewport"].map((id) => box(document.getElementById(id)));
+  const cut = parseFloat(getComputedStyle(document.getElementById("above")).clipPath.split(" ")[1]);
+  const scroll = document.querySelector("#deltas").parentElement;
+  return {
+    handle: [split.left + split.width / 2, split.top + split.height / 2], line: stage.right - cut,
+    stage: stage.width, viewport: [viewport.left, viewport.width],
+    page: document.documentElement.scrollWidth, text: box(document.querySelector("#chart text")).height,
+    table: [scroll.clientWidth, scroll.scrollWidth], tableRight: box(scroll).right,
+  };
+})()"""
+
+
+@pytest.mark.parametrize("width, height, mobile", [(1280, 900, False), (390, 844, True)])
+def test_the_report_fits_on_screens(result, width, height, mobile):
+    if not chromium.path():
+        pytest.skip("no chromium on PATH: apt install chromium")
+    folder, found = result
+    page = report.write_report(found, folder / "out", 2)
+    with chromium.browser() as browser:
+        browser.size(width, height, mobile=mobile)
+        browser.ask("Page.navigate", url=page.as_uri())
+        deadline = time.monotonic() + 60
+        while not browser.evaluate("document.readyState === 'complete' && !!document.getElementById('zoomed')?.value"):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        first = browser.evaluate(PLACES)
+        assert first["page"] <= width and first["text"] >= 12 and first["tableRight"] <= width
+        assert first["table"][1] > first["table"][0] or not mobile
+        for zoom in (1, 2, 8):
+            browser.evaluate(
+                f"document.getElementById('zoom').value = {zoom};"
+                "document.getElementById('zoom').dispatchEvent(new Event('input'));"
+                "document.getElementById('viewport').scrollLeft = 40; document.getElementById('split').scrollIntoView()"
+            )
+            time.sleep(0.1)
+            places = browser.evaluate(PLACES)
+            assert places["stage"] >= places["viewport"][1] - 0.5  # nothing dark beside the picture
+            assert places["handle"][0] == pytest.approx(places["line"], abs=0.5)
+        x, y = places["handle"][0], max(5, min(height - 5, places["handle"][1]))
+        for kind, at in (("mousePressed", x), ("mouseMoved", x - 60), ("mouseReleased", x - 60)):
+            browser.mouse(kind, at, y, button="left", buttons=1, clickCount=1)
+        time.sleep(0.1)
+        moved = browser.evaluate(PLACES)
+        assert moved["handle"][0] == pytest.approx(x - 60, abs=1.5) == moved["line"]
+        assert not browser.errors
 
 
 def test_pictures_are_chosen_and_matched(result):

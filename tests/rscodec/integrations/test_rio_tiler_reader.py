@@ -121,10 +121,10 @@ def test_a_scene_without_a_place_is_refused(tmp_path):
 
 
 def test_titiler_serves_tiles(pair, root):
-    """The application of docs/view.md, as it stands there."""
+    """The application of docs/guides/view.md, as it stands there."""
     pytest.importorskip("titiler.core")
     testclient = pytest.importorskip("fastapi.testclient")
-    text = (root / "docs" / "view.md").read_text(encoding="utf-8")
+    text = (root / "docs" / "guides" / "view.md").read_text(encoding="utf-8")
     code = next(block for block in text.split("```python\n")[1:] if "TilerFactory" in block).split("```")[0]
     names: dict = {}
     exec(code, names)
