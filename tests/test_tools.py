@@ -38,7 +38,7 @@ def test_weights_that_are_there_stay(name, tmp_path):
     (tmp_path / "x-1.safetensors").write_text("here")
     left = run(name, "--run", tmp_path, "--model", "x-1", "--out", tmp_path)
     assert left.exit_code == OutputError.exit_code and left.output.count("\n") == 1
-    assert "x-1.safetensors exists; give the new weights a new name, or --overwrite" in left.output
+    assert "x-1.safetensors exists; give the new weights a new name, or set --overwrite" in left.output
 
 
 def test_rows_of_the_carbon_ablation_are_without_what_they_say():
