@@ -36,7 +36,16 @@ GENERATED = " or ".join(name for name, offered in (("--enhance", ENHANCED), ("--
     "--preview",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Write a small picture whose longest side has about N pixels; much faster than decoding the scene.",
+    help="Write a small picture whose longest side has about N pixels; much faster than decoding the scene. A PNG "
+    "shows scenes of any type and number of bands.",
+)
+@click.option(
+    "--stretch",
+    type=options.Stretch(),
+    metavar="LOW,HIGH|none",
+    show_default="2,98 for PNG, none otherwise",
+    help="With --preview: write one or three bands in 8 bits, stretched between two percentiles, with transparent "
+    "nodata.",
 )
 @options.bands_option
 @options.format_option
@@ -71,6 +80,7 @@ def command(
     creation_options: tuple[tuple[str, str], ...],
     quiet: bool,
     preview: int | None,
+    stretch: tuple[float, ...] | None,
     window: tuple[int, int, int, int] | None,
     enhance: EnhanceSettings | None,
     upscale: float | None,
@@ -81,6 +91,8 @@ def command(
     for name, given in (("--window", window), ("--enhance", enhance), ("--upscale", upscale)):
         if preview and given:
             raise click.UsageError(f"--preview shows the whole scene; omit {name}")
+    if stretch is not None and not preview:
+        raise click.UsageError("--stretch needs --preview")
     if upscale and enhance:
         raise click.UsageError("--upscale generates pixels, too; omit --enhance")
     if seed is not None and not (upscale or enhance):
@@ -88,6 +100,7 @@ def command(
     enhance = enhance and replace(enhance, seed=seed or 0)
 
     from rscodec.api import decode_file, preview_file
+    from rscodec.raster.quicklook import DEFAULT_STRETCH
 
     settings |= {"driver": options.driver_for(output, driver), "creation_options": dict(creation_options)}
     if upscale:
@@ -95,7 +108,8 @@ def command(
         upscale_scene.run(stream, output, larger, quiet, window=window, **settings)
         return
     if preview:
-        result = preview_file(stream, output, preview, **settings)
+        stretch = DEFAULT_STRETCH if stretch is None and settings["driver"] == "PNG" else stretch
+        result = preview_file(stream, output, preview, stretch=stretch or None, **settings)
     else:
         with progress("decode", quiet) as report:
             result = decode_file(stream, output, window=window, enhance=enhance, progress=report, **settings)

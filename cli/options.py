@@ -54,6 +54,23 @@ class BandList(click.ParamType):
         return tuple(bands)
 
 
+class Stretch(click.ParamType):
+    """Two percentiles, such as `2,98`, or `none`."""
+
+    name = "stretch"
+
+    def convert(self, value, param, ctx) -> tuple[float, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            found = () if value == "none" else tuple(map(float, value.split(",")))
+        except ValueError:
+            found = (math.nan,)
+        if found and not (len(found) == 2 and 0 <= found[0] < found[1] <= 100):
+            self.fail(f"{value!r} is not two percentiles, such as 2,98, or none", param, ctx)
+        return found
+
+
 class TileEdge(click.IntRange):
     """A tile edge in pixels: a multiple of the unit in which the stream stores it."""
 

@@ -42,6 +42,7 @@ from rscodec.output import (
 from rscodec.raster.metadata import Metadata, crop_metadata, scale_metadata, select_bands
 from rscodec.raster.metadata_schema import image_metadata, stream_metadata
 from rscodec.raster.pixel_source import open_source
+from rscodec.raster.quicklook import Percentiles, check_stretch, quicklook
 from rscodec.raster.reader import RasterReader, is_stream
 from rscodec.raster.scene import Scene, assemble
 from rscodec.raster.window import Window
@@ -563,45 +564,67 @@ def preview_file(
     dst: str | Path,
     longest: int,
     *,
+    stretch: Percentiles | None = None,
     threads: int | None = None,
     max_pixels: int = MAX_PIXELS_IN_FILE,
     **settings,
 ) -> DecodeReport:
     """Decode to an image file with a small picture, whose longest side has about `longest` pixels.
 
-    `threads`, `max_pixels` and `settings`: as for decode_file.
+    `stretch`: two percentiles, such as (2, 98). The picture then has 8 bits and one or three bands, which are stretched
+    between these percentiles, and invalid pixels are transparent. Without it, the picture has the values, type and
+    bands of the scene. `threads`, `max_pixels` and `settings`: as for decode_file.
 
     >>> import rscodec
     >>> from rscodec.synthetic.sample import synthesize
-    >>> pixels, metadata = synthesize((160, 128))  # uint8, 3 bands, 128 rows, 160 columns
-    >>> scene = rscodec.Scene(pixels, metadata=metadata)
-    >>> scene.save("scene.tif")
+    >>> pixels, metadata = synthesize((160, 128), bands=13, dtype="int16", nodata=0)
+    >>> rscodec.Scene(pixels, metadata=metadata).save("scene.tif")
     >>> report = rscodec.encode_file("scene.tif", "scene.bin", quality=3)
-    >>> report = rscodec.preview_file("scene.bin", "preview.png", 40, driver="PNG")
-    >>> report.width, report.height
-    (40, 32)
+    >>> report = rscodec.preview_file("scene.bin", "preview.png", 40, stretch=(2, 98), driver="PNG")
+    >>> report.width, report.height, report.bands  # red, green, blue and alpha
+    (40, 32, 4)
     """
-    from rscodec.stream.preview import PreviewPicture, factor_for, shrunk
-
     started = time.perf_counter()
     how, output = settings_of(settings, DecodeSettings, OutputSettings)
     check_apart(dst, [src])
-    with turn(threads), _opened(src, how) as scene, naming(src):
-        header = scene.header
-        factor = factor_for(header.width, header.height, longest)
-        metadata = scale_metadata(image_metadata(scene.reader), factor, factor)
-        target = shrunk(Window(0, 0, header.width, header.height), factor)
-        part = Part(
-            lambda: PreviewPicture(scene.decoder, factor),
-            target,
-            header.bands,
-            header.dtype,
-            metadata,
-            bad=lambda: scene.bad,
-        )
-        chosen = write_picture(part, src, dst, output, max_pixels)
-    size, seconds = (target.width, target.height, len(chosen)), time.perf_counter() - started
+    write = _write_preview if stretch is None else partial(_write_quicklook, stretch)
+    in_memory = min(max_pixels, MAX_PIXELS_IN_MEMORY)
+    with turn(threads), open(src, max_pixels=in_memory, **asdict(how)) as scene, naming(src):
+        size = write(scene, src, dst, longest, output, max_pixels)
+    seconds = time.perf_counter() - started
     return DecodeReport(str(dst), *size, seconds, sorted(scene.bad, key=str), lossy=output.lossy)
+
+
+def _write_preview(
+    scene: OpenScene, src, dst, longest: int, output: OutputSettings, max_pixels: int
+) -> tuple[int, int, int]:
+    """Write a small picture with the values of the scene, piece by piece. Returns width, height and bands."""
+    from rscodec.stream.preview import PreviewPicture, factor_for, shrunk
+
+    header = scene.header
+    factor = factor_for(header.width, header.height, longest)
+    metadata = scale_metadata(image_metadata(scene.reader), factor, factor)
+    target = shrunk(Window(0, 0, header.width, header.height), factor)
+
+    def picture() -> PreviewPicture:
+        return PreviewPicture(scene.decoder, factor)
+
+    part = Part(picture, target, header.bands, header.dtype, metadata, bad=lambda: scene.bad)
+    return target.width, target.height, len(write_picture(part, src, dst, output, max_pixels))
+
+
+def _write_quicklook(
+    stretch: Percentiles, scene: OpenScene, src, dst, longest: int, output: OutputSettings, _max_pixels: int
+) -> tuple[int, int, int]:
+    """Write a small stretched picture. Returns width, height and bands."""
+    AtomicPath(dst, output.overwrite).check()
+    check_stretch(stretch)
+    if output.bands:
+        check_bands(output.bands, scene.header.bands, src)
+    made = quicklook(scene.preview(longest), stretch, output.bands)
+    made.save(dst, output.driver, output.overwrite, **(output.creation_options or {}))
+    count, height, width = made.pixels.shape
+    return width, height, count
 
 
 def verify_file(

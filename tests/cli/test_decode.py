@@ -40,7 +40,22 @@ def test_a_preview_is_made_another_way(rscodec, api):
     assert result.code == 0 and result.out == "out.tif: 64 x 64 x 3, 0.5 s\n"
     ((name, args, options),) = api.calls
     assert (name, args) == ("preview_file", (Path("a.bin"), Path("a.png"), 64))
-    assert options["bands"] == (3,) and options["driver"] == "PNG"
+    assert options["bands"] == (3,) and options["driver"] == "PNG" and options["stretch"] == (2, 98)
+
+
+@pytest.mark.parametrize(
+    "args, stretch",
+    [
+        (["a.png", "--stretch", "0,99.5"], (0, 99.5)),
+        (["a.png", "--stretch", "none"], None),
+        (["a.tif"], None),
+        (["a.tif", "--stretch", "1,99"], (1, 99)),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_preview_is_stretched(rscodec, api, args, stretch):
+    assert rscodec("decode", "a.bin", "--preview", "64", "-o", *args).code == 0
+    assert api.calls[0][2]["stretch"] == stretch
 
 
 @pytest.mark.parametrize(
@@ -105,6 +120,10 @@ def test_a_name_that_promises_another_format_is_a_usage_error(rscodec, api):
         ["--strength", "0"],
         ["--force"],
         ["--max-change", "2"],
+        ["--stretch", "2,98"],
+        ["--stretch", "98,2", "--preview", "8"],
+        ["--stretch", "2", "--preview", "8"],
+        ["--stretch", "all", "--preview", "8"],
     ],
     ids=" ".join,
 )

@@ -19,7 +19,7 @@ STREAM = {"weights", "device", "on_error"}
 KEYWORDS = {
     rscodec.decode_file: {"window", "enhance", "threads", "max_pixels", *STREAM, *OUTPUT},
     rscodec.upscale_file: {"window", "threads", "max_pixels", *STREAM, *OUTPUT},
-    rscodec.preview_file: {"threads", "max_pixels", *STREAM, *OUTPUT},
+    rscodec.preview_file: {"stretch", "threads", "max_pixels", *STREAM, *OUTPUT},
     rscodec.enhance_file: {"threads", "device", *OUTPUT},
 }
 
