@@ -13,12 +13,13 @@ from __future__ import annotations
 import io
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -39,9 +40,10 @@ from rscodec.output import (
     cropped,
     write_picture,
 )
+from rscodec.raster.georeference import window_of
 from rscodec.raster.metadata import Metadata, crop_metadata, scale_metadata, select_bands
 from rscodec.raster.metadata_schema import image_metadata, stream_metadata
-from rscodec.raster.pixel_source import open_source
+from rscodec.raster.pixel_source import is_paths, open_source
 from rscodec.raster.quicklook import Percentiles, check_stretch, quicklook
 from rscodec.raster.reader import RasterReader, is_stream
 from rscodec.raster.scene import Scene, assemble
@@ -50,10 +52,14 @@ from rscodec.stream.remote import is_url, open_stream
 from rscodec.stream.settings import DEFAULT_QUALITY, DecodeSettings, EncodeSettings, Progress, settings_of
 from rscodec.upsamplers.base import UpscaleSettings
 
+if TYPE_CHECKING:
+    from rscodec.stream.sampled_error import SampledError
+
 
 @dataclass(frozen=True)
 class EncodeReport:
-    """`quality`: the quality that was used; None for a codec with a single rate.
+    """`quality`: the quality that was used; None for a codec with a single rate. `ratio`: bytes of the pixels for each
+    byte of the file.
 
     `target_met`: whether the file meets the requested rate or PSNR. `psnr_db_estimated`: the PSNR that the search
     measured, on all tiles or on a sample (rscodec.stream.rate_search). `alpha`: bands of the input, counted from 1,
@@ -67,6 +73,8 @@ class EncodeReport:
     width: int
     height: int
     bands: int
+    dtype: str
+    ratio: float
     seconds: float
     sections: dict
     psnr_db_estimated: float | None = None
@@ -157,7 +165,7 @@ def encode(scene, quality: float | None = None, **settings) -> bytes:
 
 
 def encode_file(
-    src: str | Path,
+    src: str | Path | Sequence[str | Path],
     dst: str | Path,
     *,
     bands: tuple[int, ...] | None = None,
@@ -168,7 +176,8 @@ def encode_file(
     executor: Executor | None = None,
     **settings,
 ) -> EncodeReport:
-    """Encode an image file. The output appears at `dst` when it is complete. `settings` are those of EncodeSettings.
+    """Encode an image file, or several files with the bands of one scene. The output appears at `dst` when it is
+    complete. `settings` are those of EncodeSettings.
 
     `executor` encodes the tiles (see rscodec.concurrency.executors); by default this process does. `progress` is called
     with (tiles done, all tiles). `search_progress` is called with (tries done, most tries) while a quality is searched.
@@ -201,6 +210,8 @@ def encode_file(
         header.width,
         header.height,
         header.bands,
+        header.dtype,
+        header.width * header.height * header.bands * np.dtype(header.dtype).itemsize / sections["bytes_file"],
         seconds,
         sections,
         psnr_db,
@@ -346,6 +357,11 @@ class OpenScene:
         scene = self._scene(pixels, classes, metadata, bands)
         scene.metadata = self.mark(scene.metadata, [band - 1 for band in bands or range(1, header.bands + 1)])
         return scene
+
+    def window(self, left: float, bottom: float, right: float, top: float) -> Window:
+        """The window (col, row, width, height) between two corners in units of the CRS, for `read`."""
+        with naming(self.reader.path):
+            return window_of(self.metadata, left, bottom, right, top)
 
     def preview(self, longest: int, bands: tuple[int, ...] | None = None) -> Scene:
         """The scene as a small picture whose longest side has about `longest` pixels. Much faster than `read`."""
@@ -668,6 +684,24 @@ def verify_file(
             return verify(reader, codec, source, progress)
 
 
+def sample_error(
+    stream: str | Path,
+    scene: str | Path | Sequence[str | Path],
+    *,
+    bands: tuple[int, ...] | None = None,
+    nodata: float | None = None,
+    weights: str | Path | None = None,
+    device: str = "cpu",
+    threads: int | None = None,
+) -> SampledError | None:
+    """The error of a stream of (some bands of) a scene, measured on a few tiles. None if no pixel of these is valid."""
+    from rscodec.models.weights import codec_for_decoding
+    from rscodec.stream.sampled_error import sampled_error
+
+    with turn(threads), open_stream(stream) as reader, naming(stream), open_source(scene, bands, nodata) as source:
+        return sampled_error(reader, codec_for_decoding(reader.header, weights, device), source)
+
+
 def validate_files(scene: str | Path, other: str | Path) -> list[str]:
     """The differences between two scenes (rasters or streams) in everything but measured pixels, one line each.
 
@@ -723,7 +757,11 @@ def _spread(executor, src, bands, nodata, settings: EncodeSettings, encoder, qua
     """The tiles of a scene, made by an executor."""
     from rscodec.stream.distributed import Part, spread_tiles
 
-    scene = src if is_url(src) else str(Path(src).absolute())
+    scene = tuple(map(_absolute, src)) if is_paths(src) else _absolute(src)
     weights = settings.weights and Path(settings.weights).absolute()
     part = Part(scene, bands, nodata, replace(settings, weights=weights), encoder.radiometry, quality)
     return spread_tiles(executor, encoder, part)
+
+
+def _absolute(src: str | Path) -> str:
+    return src if is_url(src) else str(Path(src).absolute())

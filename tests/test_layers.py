@@ -31,6 +31,7 @@ SOLE_USERS = {
         "rscodec/raster/writer.py",
         "rscodec/raster/metadata.py",
         "rscodec/raster/footprint.py",
+        "rscodec/raster/georeference.py",
         "rscodec/carbon/grid.py",
         "rscodec/integrations/rio_tiler_reader.py",
     },

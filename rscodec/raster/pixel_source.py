@@ -1,14 +1,14 @@
 """Sources of pixels with one interface: a file that is read by windows, an array in memory, or a part of either.
 
-RasterReader (a file)  SceneSource (an array)  SourcePart (a window of one of them)  --PixelSource--> encoder
+RasterReader (a file)  RasterStack (several files)  SceneSource (an array)  SourcePart (a window of one of them)
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from rscodec.bitstreams.wire import DTYPES
 from rscodec.raster.metadata import Metadata, alpha_bands, nodata_value
 from rscodec.raster.reader import RasterReader
 from rscodec.raster.scene import Scene
+from rscodec.raster.stack import RasterStack
 from rscodec.raster.validity import check_nodata, classify
 from rscodec.raster.window import Window
 
@@ -102,14 +103,29 @@ class SourcePart:
         return self._source.read(window.moved(self.window.row, self.window.col))
 
 
+def is_paths(scene: object) -> bool:
+    """Whether a scene is given by several paths."""
+    return (
+        isinstance(scene, (list, tuple)) and bool(scene) and all(isinstance(one, (str, os.PathLike)) for one in scene)
+    )
+
+
 @contextmanager
 def open_source(
-    scene: str | Path | Scene | np.ndarray, bands: tuple[int, ...] | None = None, nodata: float | None = None
-) -> Iterator[RasterReader | SceneSource]:
-    """A source from a path, a Scene, or an array (rows, columns) or (bands, rows, columns)."""
-    if isinstance(scene, (str, Path)):
+    scene: Any, bands: tuple[int, ...] | None = None, nodata: float | None = None
+) -> Iterator[RasterReader | RasterStack | SceneSource]:
+    """A source from a path, from paths of images with its bands, from a Scene, or from an array (rows, columns) or
+    (bands, rows, columns).
+    """
+    if isinstance(scene, (str, os.PathLike)):
         with RasterReader(scene, bands, nodata) as reader:
             yield reader
+        return
+    if is_paths(scene):
+        if bands is not None:
+            raise InputError("`bands` are those of one file: name the files in the order of their bands")
+        with RasterStack(scene, nodata) as stack:
+            yield stack
         return
     if not isinstance(scene, Scene):
         array = np.asarray(scene)

@@ -180,7 +180,9 @@ def _open(path: str | os.PathLike) -> DatasetReader:
     except RasterioError as error:
         local = Path(path)
         if local.is_dir():
-            raise InputError(f"{path} is a folder: name an image in it") from error
+            raise InputError(
+                f"{path} is a folder: name an image in it, or take all of them with `rscodec batch`"
+            ) from error
         if local.is_file() and local.stat().st_size == 0:
             raise InputError(f"{path} is empty") from error
         if is_stream(path):
