@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from rscodec.bitstreams.errors import TileDamaged
-from rscodec.cli import enhancing, options
+from rscodec.cli import enhancing, options, paths
 from rscodec.cli import upscale as upscale_scene
 from rscodec.cli.output import note_guessed, note_lossy
 from rscodec.cli.progress import progress
@@ -23,14 +23,23 @@ GENERATED = " or ".join(name for name, offered in (("--enhance", ENHANCED), ("--
 
 
 @click.command()
-@click.argument("stream", type=options.INPUT)
-@options.output_option
+@click.argument("stream", type=paths.INPUT)
+@paths.one_output
 @click.option(
+    "-srcwin",
     "--window",
     type=int,
     nargs=4,
     metavar="COL ROW WIDTH HEIGHT",
-    help="Decode only these pixels, and read only the tiles that they need.",
+    help="Decode only these pixels, and read only the tiles that they need. Commas may separate the numbers.",
+)
+@click.option(
+    "-projwin",
+    "--projwin",
+    type=float,
+    nargs=4,
+    metavar="ULX ULY LRX LRY",
+    help="Decode only the pixels between two corners, which are given in the CRS of the scene.",
 )
 @click.option(
     "--preview",
@@ -82,13 +91,16 @@ def command(
     preview: int | None,
     stretch: tuple[float, ...] | None,
     window: tuple[int, int, int, int] | None,
+    projwin: tuple[float, float, float, float] | None,
     enhance: EnhanceSettings | None,
     upscale: float | None,
     seed: int | None,
     **settings,
 ) -> None:
     """Reconstruct the scene that STREAM holds."""
-    for name, given in (("--window", window), ("--enhance", enhance), ("--upscale", upscale)):
+    if window and projwin:
+        raise click.UsageError("--window and --projwin exclude each other; give one of them")
+    for name, given in (("--window", window), ("--projwin", projwin), ("--enhance", enhance), ("--upscale", upscale)):
         if preview and given:
             raise click.UsageError(f"--preview shows the whole scene; omit {name}")
     if stretch is not None and not preview:
@@ -102,6 +114,8 @@ def command(
     from rscodec.api import decode_file, preview_file
     from rscodec.raster.quicklook import DEFAULT_STRETCH
 
+    if projwin:
+        window = window_between(stream, *projwin)
     settings |= {"driver": options.driver_for(output, driver), "creation_options": dict(creation_options)}
     if upscale:
         larger = UpscaleSettings("e2diff", upscale, seed)
@@ -120,3 +134,13 @@ def command(
     note_lossy(result)
     if result.tiles_bad:
         raise TileDamaged(f"{stream}: left empty in {output} because of damage: {result.lost}")
+
+
+def window_between(
+    stream: str | Path, left: float, top: float, right: float, bottom: float
+) -> tuple[int, int, int, int]:
+    """The window between two corners of a stream."""
+    from rscodec.api import open as open_scene
+
+    with open_scene(stream) as scene:
+        return scene.window(left, bottom, right, top)

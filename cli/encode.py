@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import click
 
 from rscodec.bitstreams.limits import QUALITY_MAX, QUALITY_MIN, TILE_UNIT
-from rscodec.cli import options
+from rscodec.cli import options, paths
 from rscodec.cli.output import print_json
 from rscodec.cli.progress import bars
 from rscodec.codec.base import MOST_EFFORT
 from rscodec.concurrency.executors import LOCAL, executor_for
 from rscodec.models.registry import CODECS
 
+IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".jp2", ".jxl", ".webp", ".vrt", ".img", ".nc", ".zarr")
 MASK_BPP = 2  # bits per pixel of an alpha band: no mask takes as many, even if it is noise
 
 
 @click.command()
-@click.argument("scene", type=options.INPUT)
-@options.output_option
+@click.argument("scenes", nargs=-1, required=True, type=click.Path(), metavar="SCENE... OUTPUT")
+@paths.output_option
 @click.option(
     "-q", "--quality", type=options.FiniteRange(1, 8), show_default="3", help="Quality from 1 to 8, continuous."
 )
@@ -43,6 +45,7 @@ MASK_BPP = 2  # bits per pixel of an alpha band: no mask takes as many, even if 
     help="Limit the error of every valid pixel to E, in units of the scene, on every machine. 0 is lossless, for "
     "integers only. Unless --quality is given, the quality that takes the fewest bytes is used.",
 )
+@click.option("--lossless", is_flag=True, help="The same as --max-error 0.")
 @click.option(
     "--effort",
     type=click.IntRange(0, MOST_EFFORT),
@@ -72,12 +75,17 @@ MASK_BPP = 2  # bits per pixel of an alpha band: no mask takes as many, even if 
     help=f"Tile edge in pixels, a multiple of {TILE_UNIT}.",
 )
 @options.bands_option
-@click.option("--nodata", type=float, help="Value of invalid pixels, if the scene does not name one; nan is allowed.")
+@click.option(
+    "-a_nodata",
+    "--nodata",
+    type=float,
+    help="Value of invalid pixels, if the scene does not name one; nan is allowed.",
+)
 @options.device_option
 @options.threads_option
 @click.option(
     "--stac",
-    type=options.PATH,
+    type=paths.PATH,
     metavar="ITEM.json",
     help="Write a STAC item that describes the output, or update an existing one.",
 )
@@ -88,12 +96,13 @@ MASK_BPP = 2  # bits per pixel of an alpha band: no mask takes as many, even if 
 @options.json_option
 @options.debug_option
 def command(
-    scene: str | Path,
-    output: Path,
+    scenes: tuple[str, ...],
+    output: Path | None,
     quality: float | None,
     bpp: float | None,
     psnr: float | None,
     max_error: float | None,
+    lossless: bool,
     stac: Path | None,
     scheduler: str,
     workers: int,
@@ -101,46 +110,109 @@ def command(
     as_json: bool,
     **settings,
 ) -> None:
-    """Compress SCENE, any raster that GDAL reads, to a file.
+    """Compress SCENE, any raster that GDAL reads, to a file. Several files are the bands of one scene.
 
     One of --quality, --bpp, --psnr and --max-error sets the operating point; only --max-error and --quality can be
-    combined. Nodata, masks, alpha and all metadata are preserved exactly.
+    combined. Nodata, masks, alpha and all metadata are preserved exactly. SCENE and OUTPUT may be `-`, standard input
+    and output.
     """
-    goal = operating_point(quality, bpp, psnr, max_error)
-
-    if stac and stac.resolve() in (Path(scene).resolve(), output.resolve()):
-        raise click.UsageError(f"--stac {stac} would replace the scene or the output; name another file")
+    goal = operating_point(quality, bpp, psnr, max_error, lossless)
+    scene, output = scene_and_output(scenes, output)
+    check_stac(stac, scene, output)
+    streamed = str(output) == paths.STANDARD
+    if streamed and as_json:
+        raise click.UsageError("--json prints to standard output, where the file goes; omit it, or name a file")
 
     from rscodec.api import encode_file
     from rscodec.integrations.stac import read_item, write_item
 
     item = stac and read_item(stac)
-    with bars(quiet) as bar, ExitStack() as stack:
+    with paths.standard_output(output) as target, bars(quiet) as bar, ExitStack() as stack:
         if (scheduler, workers) != (LOCAL, 1):
             settings["executor"] = stack.enter_context(executor_for(scheduler, workers))
         searching = bar("search", "tries") if quality is None and {*goal.values()} != {None} else None
         result = encode_file(
-            scene, output, progress=bar("encode", "tiles"), search_progress=searching, **goal, **settings
+            scene, target, progress=bar("encode", "tiles"), search_progress=searching, **goal, **settings
         )
-    for note in write_item(stac, item, output) if stac else ():
-        click.echo(f"note: {note}", err=True)
-    remarks = remark(result, bpp, psnr), balance_remark(result, settings["balance"]), alpha_remark(result, scene)
-    for note in filter(None, remarks):
+        measured = None if quiet or as_json else measure(target, scene, settings)
+    notes = [*(write_item(stac, item, output) if stac else ()), *remarks(result, scene, output, goal, settings)]
+    if measured and goal["max_error"] is None:
+        notes.append(bound_remark(result, measured))
+    for note in filter(None, notes):
         click.echo(f"note: {note}", err=True)
     if as_json:
         print_json(result)
     elif not quiet:
-        point = "fixed rate" if result.quality is None else f"quality {result.quality:g}"
-        if result.psnr_db_estimated is not None:
-            point += f", about {result.psnr_db_estimated:.2f} dB"
-        click.echo(
-            f"{result.path}: {result.bytes} bytes, {result.bpp:.4f} bpp, {point}, "
-            f"{result.width} x {result.height} x {result.bands}, {result.seconds:.1f} s"
-        )
+        click.echo(summary(result, "standard output" if streamed else result.path), err=streamed)
+        if measured:
+            click.echo(error_summary(measured), err=streamed)
 
 
-def operating_point(quality: float | None, bpp: float | None, psnr: float | None, max_error: float | None) -> dict:
+def scene_and_output(arguments: tuple[str, ...], output: Path | None) -> tuple[str | Path | tuple, Path]:
+    """The scene, which is one file or several, and the output: that of -o, or the last argument."""
+    names = list(arguments)
+    if output is None:
+        output = paths.check_output(Path(names.pop()) if len(names) > 1 else None)
+        from rscodec.raster.reader import is_stream
+
+        if output.is_file() and not is_stream(output):
+            raise click.UsageError(f"{output} exists and is no compressed file; if it is the output, give it with -o")
+    context = click.get_current_context()
+    found = tuple(paths.INPUT.convert(name, None, context) for name in names)
+    return found[0] if len(found) == 1 else found, output
+
+
+def check_stac(stac: Path | None, scene: str | Path | tuple, output: Path) -> None:
+    """Raise a usage error if the STAC item would replace another file, or if there is no file to describe."""
+    files = [*(scene if isinstance(scene, tuple) else [scene]), output]
+    if stac and stac.resolve() in [Path(file).resolve() for file in files]:
+        raise click.UsageError(f"--stac {stac} would replace the scene or the output; name another file")
+    if stac and str(output) == paths.STANDARD:
+        raise click.UsageError("--stac describes a file; name one instead of standard output")
+
+
+def measure(stream: Path, scene: str | Path | tuple, settings: dict):
+    """The error of the stream on a sample of its tiles."""
+    from rscodec.api import sample_error
+
+    names = ("bands", "nodata", "weights", "device", "threads")
+    return sample_error(stream, scene, **{name: settings[name] for name in names})
+
+
+def summary(result, name: str) -> str:
+    """Size, rate and operating point."""
+    point = "fixed rate" if result.quality is None else f"quality {result.quality:g}"
+    if result.psnr_db_estimated is not None:
+        point += f", about {result.psnr_db_estimated:.2f} dB"
+    return (
+        f"{name}: {result.bytes} bytes, {result.ratio:.1f} times smaller, {result.bpp:.4f} bpp, {point}, "
+        f"{result.width} x {result.height} x {result.bands}, {result.seconds:.1f} s"
+    )
+
+
+def error_summary(measured) -> str:
+    """PSNR and largest error of the sample."""
+    tiles = f"measured on {measured.tiles} of {measured.of} tiles"
+    if measured.largest == 0:
+        return f"no error, {tiles}"
+    return f"{measured.psnr_db:.2f} dB, largest error {measured.largest:g}, {tiles}"
+
+
+def remarks(result, scene: str | Path | tuple, output: Path, goal: dict, settings: dict) -> Iterator[str | None]:
+    """Notes on the result."""
+    yield remark(result, goal["bpp"], goal["psnr"])
+    yield balance_remark(result, settings["balance"])
+    yield alpha_remark(result, scene)
+    yield suffix_remark(output)
+
+
+def operating_point(
+    quality: float | None, bpp: float | None, psnr: float | None, max_error: float | None, lossless: bool = False
+) -> dict:
     """The arguments of the library that set the operating point."""
+    if lossless and max_error:
+        raise click.UsageError("--lossless is --max-error 0; give one of them")
+    max_error = 0.0 if lossless else max_error
     if sum(goal is not None for goal in (quality, bpp, psnr)) > 1:
         raise click.UsageError("--quality, --bpp and --psnr exclude each other; give one of them")
     if max_error is not None and (bpp, psnr) != (None, None):
@@ -171,11 +243,27 @@ def balance_remark(result, balance: bool) -> str | None:
     return "--balance has no effect on a single band: it weighs bands against each other"
 
 
-def alpha_remark(result, scene: str | Path) -> str | None:
+def suffix_remark(output: Path) -> str | None:
+    """A note that the output has the name of an image, or None."""
+    if output.suffix.lower() not in IMAGE_SUFFIXES:
+        return None
+    return f"{output} is a compressed file of rscodec, which other programs do not open; .bin is the usual suffix"
+
+
+def bound_remark(result, measured) -> str | None:
+    """A note on --max-error for scenes of measurements, or None."""
+    if not (result.dtype.startswith("float") or (result.dtype == "int16" and result.bands == 1)):
+        return None
+    return (
+        f"errors reach {measured.largest:g}; --max-error E limits all errors to E, as elevation and measurements need"
+    )
+
+
+def alpha_remark(result, scene: str | Path | tuple) -> str | None:
     """Advice for a file that consists mostly of an alpha band that is not a mask, or None."""
     planes = result.sections.get("bytes_planes", 0)
     most = MASK_BPP * len(result.alpha) * result.width * result.height / 8
-    if not result.alpha or planes <= max(most, result.bytes / 2):
+    if not result.alpha or planes <= max(most, result.bytes / 2) or isinstance(scene, tuple):
         return None
     bands = ", ".join(map(str, result.alpha))
     roles = (word for band in result.alpha for word in (f"-colorinterp_{band}", "undefined"))

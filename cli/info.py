@@ -8,13 +8,13 @@ import click
 
 from rscodec.bitstreams.dump import MEANINGS, Line, explain, missing, totals
 from rscodec.bitstreams.errors import TileDamaged
-from rscodec.cli import options
+from rscodec.cli import options, paths
 from rscodec.cli.output import print_json, print_table
 from rscodec.stream.remote import open_stream
 
 
 @click.command()
-@click.argument("stream", type=options.INPUT)
+@click.argument("stream", type=paths.INPUT)
 @options.json_option
 @options.debug_option
 def command(stream: str | Path, as_json: bool) -> None:

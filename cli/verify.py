@@ -8,22 +8,17 @@ from pathlib import Path
 import click
 
 from rscodec.bitstreams.errors import CheckError
-from rscodec.cli import options
+from rscodec.cli import options, paths
 from rscodec.cli.output import print_json, print_table
 from rscodec.cli.progress import progress
 
 
 @click.command()
-@click.argument("stream", type=options.INPUT)
+@click.argument("stream", type=paths.INPUT)
 @click.option(
-    "--against", type=options.INPUT, metavar="SCENE", help="Compare with the scene that the file was made from."
+    "--against", type=paths.INPUT, metavar="SCENE", help="Compare with the scene that the file was made from."
 )
-@click.option(
-    "--bands",
-    type=options.BandList(),
-    show_default="all",
-    help="With --against: the bands of SCENE that were encoded, such as 4,3,2.",
-)
+@options.against_bands_option
 @options.weights_option
 @options.device_option
 @options.threads_option
