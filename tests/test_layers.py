@@ -62,6 +62,7 @@ ROOMS = (  # lowest first: a room may import those before it
     "training",
     "synthetic",
     "output",
+    "open_scene",
     "api",
     "carbon",
     "batch",

@@ -22,8 +22,13 @@ def transform_of(metadata: Metadata) -> Affine:
 
 
 def bounds_of(metadata: Metadata, width: int, height: int) -> BoundingBox:
-    """The box around the scene: left, bottom, right, top in units of the CRS."""
+    """The box around the scene: left, bottom, right, top in units of the CRS. As in rasterio, the top is where the
+    first row is, unless the scene is rotated.
+    """
     transform = transform_of(metadata)
+    if not (transform.b or transform.d):
+        (left, top), (right, bottom) = transform * (0, 0), transform * (width, height)
+        return BoundingBox(left, bottom, right, top)
     corners = [transform * corner for corner in ((0, 0), (width, 0), (0, height), (width, height))]
     across, along = zip(*corners, strict=True)
     return BoundingBox(min(across), min(along), max(across), max(along))

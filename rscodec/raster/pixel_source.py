@@ -15,8 +15,9 @@ import numpy as np
 from rscodec.bitstreams.errors import InputError
 from rscodec.bitstreams.limits import MAX_BANDS
 from rscodec.bitstreams.wire import DTYPES
+from rscodec.raster.data_array import is_data_array, scene_of
 from rscodec.raster.metadata import Metadata, alpha_bands, nodata_value
-from rscodec.raster.reader import RasterReader
+from rscodec.raster.reader import RasterReader, in_memory
 from rscodec.raster.scene import Scene
 from rscodec.raster.stack import RasterStack
 from rscodec.raster.validity import check_nodata, classify
@@ -114,8 +115,8 @@ def is_paths(scene: object) -> bool:
 def open_source(
     scene: Any, bands: tuple[int, ...] | None = None, nodata: float | None = None
 ) -> Iterator[RasterReader | RasterStack | SceneSource]:
-    """A source from a path, from paths of images with its bands, from a Scene, or from an array (rows, columns) or
-    (bands, rows, columns).
+    """A source from an image (its path, paths of images with its bands, its bytes, or a binary file), from a Scene, a
+    DataArray, or an array (rows, columns) or (bands, rows, columns).
     """
     if isinstance(scene, (str, os.PathLike)):
         with RasterReader(scene, bands, nodata) as reader:
@@ -127,9 +128,29 @@ def open_source(
         with RasterStack(scene, nodata) as stack:
             yield stack
         return
-    if not isinstance(scene, Scene):
-        array = np.asarray(scene)
-        scene = Scene(array[None] if array.ndim == 2 else array)
+    if isinstance(scene, (bytes, bytearray, memoryview)) or hasattr(scene, "read"):
+        with in_memory(scene) as name, RasterReader(name, bands, nodata) as reader:
+            yield reader
+        return
+    scene = _as_scene(scene)
     if bands is not None or nodata is not None:
         raise InputError("bands and nodata apply to a file; select them in the array, or set scene.metadata['nodata']")
     yield SceneSource(scene)
+
+
+def _as_scene(scene: Any) -> Scene:
+    """A Scene of what is in memory."""
+    if isinstance(scene, Scene):
+        return scene
+    if is_data_array(scene):
+        return scene_of(scene)
+    try:
+        array = np.asarray(scene)
+    except ValueError:  # lists of different lengths
+        array = np.array(None)
+    if array.dtype.kind not in "biufc" or isinstance(scene, (bool, int, float)):
+        raise InputError(
+            "a scene is an array, a DataArray, a Scene, or an image as a path, bytes or a binary file, "
+            f"not {type(scene).__name__}"
+        )
+    return Scene(array[None] if array.ndim == 2 else array)

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import rasterio
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import RasterioError
-from rasterio.io import DatasetReader
+from rasterio.io import DatasetReader, MemoryFile
 from rasterio.windows import Window as GdalWindow
 
 from rscodec.bitstreams.errors import InputError
@@ -169,6 +170,16 @@ def is_stream(path: str | os.PathLike) -> bool:
             return file.read(len(MAGIC)) == MAGIC
     except OSError:
         return False
+
+
+@contextmanager
+def in_memory(image: bytes | BinaryIO) -> Iterator[str]:
+    """A name under which GDAL reads the bytes of an image, or an open binary file."""
+    data = image if isinstance(image, (bytes, bytearray, memoryview)) else image.read()
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise InputError("the file is open as text; open it with mode 'rb'")
+    with gdal(), MemoryFile(bytes(data)) as file:
+        yield file.name
 
 
 def _open(path: str | os.PathLike) -> DatasetReader:

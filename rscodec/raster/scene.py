@@ -17,7 +17,7 @@ from rscodec.raster.window import Window
 from rscodec.raster.writer import BLOCK, RasterWriter
 
 
-@dataclass
+@dataclass(repr=False)
 class Scene:
     """pixels (B,H,W), class planes of its coded bands (P,H,W) or None (every pixel is valid), metadata.
 
@@ -35,6 +35,9 @@ class Scene:
     pixels: np.ndarray
     classes: np.ndarray | None = None
     metadata: Metadata = field(default_factory=Metadata)
+
+    def __repr__(self) -> str:
+        return f"<rscodec scene: {summary(self.pixels.shape, str(self.pixels.dtype), self.metadata)}>"
 
     @classmethod
     def load(cls, path: str | os.PathLike, bands: tuple[int, ...] | None = None, nodata: float | None = None) -> Scene:
@@ -75,6 +78,19 @@ class Scene:
     @property
     def nodata(self) -> float | None:
         return nodata_value(self.metadata)
+
+
+def summary(shape: tuple[int, ...], dtype: str, metadata: Metadata) -> str:
+    """Size, type, CRS and nodata value of a scene with this (bands, rows, columns), for people."""
+    count, height, width = shape
+    nodata = nodata_value(metadata)
+    facts = [
+        f"{width} x {height} pixels",
+        f"{count} band{'s' * (count > 1)} of {dtype}",
+        metadata.get("crs", "no CRS").partition("[")[0],
+        "no nodata value" if nodata is None else f"nodata {nodata:g}",
+    ]
+    return ", ".join(facts)
 
 
 def assemble(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from inspect import Parameter, signature
 from numbers import Integral, Real
 from pathlib import Path
+from typing import TypeVar
 
 from rscodec.bitstreams.errors import InputError
 from rscodec.bitstreams.limits import MAX_TILE, QUALITY_MAX, QUALITY_MIN, TILE_UNIT
@@ -88,6 +90,28 @@ class DecodeSettings:
     weights: str | Path | None = None
     device: str = "cpu"
     on_error: str = "stop"
+
+
+Function = TypeVar("Function", bound=Callable)
+
+
+def takes(*kinds: type) -> Callable[[Function], Function]:
+    """Give a function with **settings the signature that names the fields of these kinds, for `help` and completion."""
+
+    def decorate(function: Function) -> Function:
+        own = signature(function)
+        named = [one for one in own.parameters.values() if one.kind is not Parameter.VAR_KEYWORD]
+        others = {one.name for one in named}
+        added = [
+            Parameter(field.name, Parameter.KEYWORD_ONLY, default=field.default, annotation=field.type)
+            for kind in kinds
+            for field in fields(kind)
+            if field.name not in others
+        ]
+        function.__signature__ = own.replace(parameters=[*named, *added])  # type: ignore[attr-defined]
+        return function
+
+    return decorate
 
 
 def settings_of(given: dict, *kinds: type) -> list:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import time
 from concurrent.futures import ThreadPoolExecutor
+from inspect import Parameter, signature
 from itertools import groupby
 from pathlib import Path
 
@@ -503,28 +504,111 @@ def test_no_file_of_a_raster_is_overwritten_by_what_is_generated(files):
             function(source, files[0], settings, overwrite=True)
 
 
+def test_a_stream_may_be_a_path_bytes_or_a_file(files, tiny_weights):
+    data = files[1].read_bytes()
+    expected = rscodec.decode(data, weights=tiny_weights).pixels
+    with files[1].open("rb") as file:
+        for kind in (files[1], str(files[1]), bytearray(data), io.BytesIO(data), file):
+            assert np.array_equal(rscodec.decode(kind, weights=tiny_weights).pixels, expected)
+        with rscodec.open(file, weights=tiny_weights) as stream:
+            assert np.array_equal(stream.read((5, 6, 7, 8)).pixels, expected[:, 6:14, 5:12])
+        assert not file.closed
+
+
+def test_a_pipe_is_read_to_its_end(files, tiny_weights):
+    class Pipe(io.BytesIO):
+        def seekable(self) -> bool:
+            return False
+
+    assert rscodec.decode(Pipe(files[1].read_bytes()), weights=tiny_weights).pixels.shape == (4, 100, 150)
+
+
+def test_an_image_may_be_bytes_or_a_file(files, options):
+    data = files[0].read_bytes()
+    with files[0].open("rb") as file:
+        for kind in (data, memoryview(data), io.BytesIO(data), file):
+            assert rscodec.encode(kind, **options) == files[1].read_bytes()
+
+
+def test_decode_can_upscale(make_scene, options, tiny_weights, tmp_path):
+    pytest.importorskip("torch")
+    from tests.helpers import upsamplers
+
+    model = upsamplers.write(tmp_path / "e2diff.safetensors")
+    settings = rscodec.UpscaleSettings(model, 2.0, seed=1)
+    (tmp_path / "a.bin").write_bytes(rscodec.encode(make_scene((60, 50)), **options))
+    made = rscodec.decode(tmp_path / "a.bin", upscale=settings, weights=tiny_weights)
+    rscodec.upscale_file(tmp_path / "a.bin", tmp_path / "a.tif", settings, weights=tiny_weights)
+    expected = Scene.load(tmp_path / "a.tif")
+    assert made.pixels.shape == (3, 100, 120) and np.array_equal(made.pixels, expected.pixels)
+    assert made.metadata["tags"] == expected.metadata["tags"]
+    with pytest.raises(LimitExceeded):
+        rscodec.decode(tmp_path / "a.bin", upscale=settings, weights=tiny_weights, max_pixels=3 * 60 * 50)
+
+
+def test_decode_passes_on_what_enhances(monkeypatch, files, tiny_weights):
+    asked = []
+    monkeypatch.setattr("rscodec.enhancers.apply.enhanced_stream", lambda *given: asked.append(given[2]) or 1 / 0)
+    for enhance in ("ldm", rscodec.EnhanceSettings("ldm")):
+        with pytest.raises(ZeroDivisionError):
+            rscodec.decode(files[1], enhance=enhance, weights=tiny_weights)
+    assert asked == [rscodec.EnhanceSettings("ldm")] * 2
+
+
+@pytest.mark.parametrize("function, names", [
+    (rscodec.encode, ["scene", "quality", "bpp", "psnr", "tile"]), (rscodec.decode, ["data", "weights", "on_error"]),
+    (rscodec.open, ["source", "size", "weights", "device"]), (rscodec.encode_file, ["src", "dst", "bpp", "tile"]),
+    (rscodec.decode_file, ["src", "dst", "window", "driver", "creation_options", "weights"]),
+])  # fmt: skip
+def test_signatures_name_all_settings(function, names):
+    shown = signature(function).parameters
+    assert set(names) <= shown.keys() and not any(one.kind is Parameter.VAR_KEYWORD for one in shown.values())
+
+
 class TestWrongArguments:
     """Each is an error of the project that says what to do."""
 
-    @pytest.mark.parametrize(
-        "data", ["b.bin", Path("b.bin"), io.BytesIO(b""), None, 1, np.zeros(3)], ids=lambda data: type(data).__name__
-    )
-    def test_decode(self, data):
-        with pytest.raises(InputError, match=f"bytes of a stream, not {type(data).__name__}.*rscodec.open"):
-            rscodec.decode(data)
+    @pytest.mark.parametrize("data", [None, 1, np.zeros(3), ["b.bin"]], ids=lambda data: type(data).__name__)
+    def test_streams(self, data, tmp_path):
+        for function in (rscodec.decode, rscodec.open):
+            with pytest.raises(InputError, match=f"a path, a URL, bytes, a binary .*, not as {type(data).__name__}$"):
+                function(data)
+        for function in (rscodec.decode_file, rscodec.verify_file):
+            with pytest.raises(InputError, match=f"the stream is a path or a URL, not {type(data).__name__}"):
+                function(data, tmp_path / "a.tif")
+
+    @pytest.mark.parametrize("scene", [None, 1, True, [[1], [1, 2]], {"a": 1}, np.array(["a"]), object()], ids=str)
+    def test_scenes(self, scene, options, tmp_path):
+        with pytest.raises(InputError, match="a scene is an array, a DataArray, a Scene, or an image as a path, bytes"):
+            rscodec.encode(scene, **options)
+        with pytest.raises(InputError, match=f"not {type(scene).__name__}$"):
+            rscodec.encode_file(scene, tmp_path / "a.bin", **options)
+
+    @pytest.mark.parametrize("output", [None, 1, b"a.tif", io.BytesIO()], ids=lambda value: type(value).__name__)
+    def test_outputs(self, files, output):
+        for function, source in ((rscodec.encode_file, files[0]), (rscodec.decode_file, files[1])):
+            with pytest.raises(InputError, match=f"the output is a path, not {type(output).__name__}"):
+                function(source, output)
+
+    def test_files_that_are_open_as_text(self, files):
+        with files[1].open(encoding="latin-1") as text:
+            for function in (rscodec.decode, rscodec.encode):
+                with pytest.raises(InputError, match="open as text; open it with mode 'rb'"):
+                    function(text)
+
+    def test_two_ways_to_generate(self):
+        with pytest.raises(InputError, match="`upscale` generates pixels, too; omit `enhance`"):
+            rscodec.decode(b"", enhance="ldm", upscale=2)
 
     def test_decode_of_other_bytes(self, scene, options, tiny_weights):
         data = rscodec.encode(scene, **options)
         for kind in (bytearray, memoryview):
             assert rscodec.decode(kind(data), weights=tiny_weights).pixels.shape == scene.pixels.shape
 
-    @pytest.mark.parametrize("source", [io.BytesIO(b""), b"bytes", None, 3], ids=lambda data: type(data).__name__)
-    def test_open(self, source):
-        with pytest.raises(InputError, match=f"path, a URL or a function .* not {type(source).__name__}"):
-            rscodec.open(source)
-
     @pytest.mark.parametrize(
-        "window", [1, "0123", (0, 0, 9), (0, 0, 9.0, 9), (0, 0, True, 9), rasterio.windows.Window(0, 0, 9, 9)], ids=str
+        "window",
+        [1, "0123", (0, 0, 9), (0, 0, 9.0, 9), (0, 0, True, 9), rasterio.windows.Window(0, 0.5, 9, 9)],
+        ids=str,
     )
     def test_windows(self, files, tiny_weights, tmp_path, window):
         with rscodec.open(files[1], weights=tiny_weights) as stream:
@@ -537,7 +621,7 @@ class TestWrongArguments:
         with rscodec.open(files[1], weights=tiny_weights) as stream:
             assert stream.read(np.array([1, 2, 30, 20])).pixels.shape == (4, 20, 30)
 
-    @pytest.mark.parametrize("bands", [1, "12", (1.0,), (True,)], ids=str)
+    @pytest.mark.parametrize("bands", [1.0, "12", (1.0,), (True,), True], ids=str)
     def test_bands(self, files, tiny_weights, bands):
         with rscodec.open(files[1], weights=tiny_weights) as stream:
             with pytest.raises(InputError, match="bands are whole numbers from 1 on"):

@@ -24,7 +24,7 @@ def test_it_is_what_rasterio_says(tmp_path):
 
 
 def test_a_scene_without_a_place():
-    assert crs_of({}) is None and transform_of({}).is_identity and bounds_of({}, 4, 3) == (0, 0, 4, 3)
+    assert crs_of({}) is None and transform_of({}).is_identity and bounds_of({}, 4, 3) == (0, 3, 4, 0)
 
 
 def test_corners_are_moved_to_corners_of_pixels_and_contain_one():
