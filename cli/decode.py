@@ -97,7 +97,7 @@ def command(
     seed: int | None,
     **settings,
 ) -> None:
-    """Reconstruct the scene that STREAM holds."""
+    """Reconstruct the scene that STREAM holds: a file, a URL, or `-` for standard input."""
     if window and projwin:
         raise click.UsageError("--window and --projwin exclude each other; give one of them")
     for name, given in (("--window", window), ("--projwin", projwin), ("--enhance", enhance), ("--upscale", upscale)):

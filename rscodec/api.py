@@ -45,7 +45,7 @@ from rscodec.output import (
 from rscodec.raster.metadata import scale_metadata
 from rscodec.raster.metadata_schema import image_metadata, stream_metadata
 from rscodec.raster.pixel_source import is_paths, open_source
-from rscodec.raster.quicklook import Percentiles, check_stretch, quicklook
+from rscodec.raster.quicklook import Percentiles, check_stretch, guessed_bands, quicklook
 from rscodec.raster.reader import RasterReader, is_stream
 from rscodec.raster.scene import Scene, assemble
 from rscodec.raster.window import Window
@@ -535,15 +535,17 @@ def preview_file(
     write = _write_preview if stretch is None else partial(_write_quicklook, stretch)
     in_memory = min(max_pixels, MAX_PIXELS_IN_MEMORY)
     with turn(threads), _opened(src, how, max_pixels=in_memory) as scene, naming(src):
-        size = write(scene, src, dst, longest, output, max_pixels)
-    seconds = time.perf_counter() - started
-    return DecodeReport(str(dst), *size, seconds, sorted(scene.bad, key=str), lossy=output.lossy)
+        *size, guessed = write(scene, src, dst, longest, output, max_pixels)
+    seconds, bad = time.perf_counter() - started, sorted(scene.bad, key=str)
+    return DecodeReport(str(dst), *size, seconds, bad, guessed=guessed, lossy=output.lossy)
 
 
 def _write_preview(
     scene: OpenScene, src, dst, longest: int, output: OutputSettings, max_pixels: int
-) -> tuple[int, int, int]:
-    """Write a small picture with the values of the scene, piece by piece. Returns width, height and bands."""
+) -> tuple[int, int, int, tuple[int, ...]]:
+    """Write a small picture with the values of the scene, piece by piece. Returns fields of the report: width, height,
+    bands, guessed.
+    """
     from rscodec.stream.preview import PreviewPicture, factor_for, shrunk
 
     header = scene.header
@@ -555,13 +557,13 @@ def _write_preview(
         return PreviewPicture(scene.decoder, factor)
 
     part = Part(picture, target, header.bands, header.dtype, metadata, bad=lambda: scene.bad)
-    return target.width, target.height, len(write_picture(part, src, dst, output, max_pixels))
+    return target.width, target.height, len(write_picture(part, src, dst, output, max_pixels)), ()
 
 
 def _write_quicklook(
     stretch: Percentiles, scene: OpenScene, src, dst, longest: int, output: OutputSettings, _max_pixels: int
-) -> tuple[int, int, int]:
-    """Write a small stretched picture. Returns width, height and bands."""
+) -> tuple[int, int, int, tuple[int, ...]]:
+    """Write a small stretched picture. Returns fields of the report: width, height, bands, guessed."""
     AtomicPath(dst, output.overwrite).check()
     check_stretch(stretch)
     if output.bands:
@@ -569,7 +571,8 @@ def _write_quicklook(
     made = quicklook(scene.preview(longest), stretch, output.bands)
     made.save(dst, output.driver, output.overwrite, **(output.creation_options or {}))
     count, height, width = made.pixels.shape
-    return width, height, count
+    guessed = () if output.bands else guessed_bands(scene.metadata, scene.count, scene.dtype)
+    return width, height, count, guessed
 
 
 def verify_file(

@@ -29,6 +29,13 @@ def shown_bands(metadata: Metadata, count: int, dtype: str) -> tuple[int, ...]:
     return tuple(band + 1 for band in chosen)
 
 
+def guessed_bands(metadata: Metadata, count: int, dtype: str) -> tuple[int, ...]:
+    """The bands that are shown as red, green and blue although the scene does not name them; none if it does."""
+    bands = shown_bands(metadata, count, dtype)
+    named = named_colours(band_colours(metadata, count, dtype), ())
+    return () if named or len(bands) == 1 else bands
+
+
 def quicklook(scene: Scene, stretch: Percentiles = DEFAULT_STRETCH, bands: tuple[int, ...] | None = None) -> Scene:
     """The picture of a scene. Each band is stretched so that its percentiles become 0 and 255. Pixels that are invalid,
     or where alpha is 0, are transparent. `bands`: the one or three bands to show, counted from 1.

@@ -9,7 +9,7 @@ import rasterio
 import rscodec
 from rscodec.bitstreams.errors import InputError, LimitExceeded, OutputError
 from rscodec.bitstreams.wire import DTYPES
-from rscodec.raster.quicklook import quicklook, shown_bands
+from rscodec.raster.quicklook import guessed_bands, quicklook, shown_bands
 from rscodec.raster.scene import Scene
 
 RED_LAST = {"colorinterp": ["blue", "green", "red", "undefined"]}
@@ -32,6 +32,17 @@ ALPHA_FIRST = {"colorinterp": ["alpha", "gray", "undefined", "undefined"]}
 )
 def test_which_bands_are_shown(metadata, count, dtype, bands):
     assert shown_bands(metadata, count, dtype) == bands
+
+
+def test_bands_that_are_guessed_are_told():
+    for metadata, count, told in (
+        ({}, 1, ()),
+        ({}, 2, ()),
+        ({}, 13, (1, 2, 3)),
+        (RED_LAST, 4, ()),
+        (ALPHA_FIRST, 4, (2, 3, 4)),
+    ):
+        assert guessed_bands(metadata, count, "uint16") == told
 
 
 def ramp(dtype: str, bands: int = 1) -> Scene:
@@ -105,6 +116,14 @@ def test_a_scene_of_any_type_and_bands_is_a_png(look, bands, dtype):
     assert profile["driver"] == "PNG" and profile["dtype"] == "uint8" and profile["crs"].to_epsg() == 32633
     assert pixels.shape == (report.bands, report.height, report.width) == (1 if bands < 3 else 3, 38, 50)
     assert all(band.min() == 0 and band.max() == 255 for band in pixels)
+
+
+def test_the_report_tells_bands_that_are_guessed(to_stream, tiny_weights, tmp_path):
+    (tmp_path / "a.bin").write_bytes(to_stream(Scene(np.arange(4 * 64 * 64, dtype="uint16").reshape(4, 64, 64))))
+    options = {"stretch": (2, 98), "driver": "PNG", "weights": tiny_weights, "overwrite": True}
+    report = rscodec.preview_file(tmp_path / "a.bin", tmp_path / "a.png", 50, **options)
+    assert report.guessed == (1, 2, 3)
+    assert not rscodec.preview_file(tmp_path / "a.bin", tmp_path / "a.png", 50, bands=(4, 3, 2), **options).guessed
 
 
 def test_nodata_of_a_scene_is_transparent_in_a_png(look):
