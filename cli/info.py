@@ -18,7 +18,10 @@ from rscodec.stream.remote import open_stream
 @options.json_option
 @options.debug_option
 def command(stream: str | Path, as_json: bool) -> None:
-    """Explain STREAM, a file, a URL, or `-` for standard input: every header field, the bytes of each section, rate, model and overhead."""
+    """Explain STREAM: every header field, the bytes of each section, rate, model and overhead.
+
+    STREAM is a file, a URL, or `-` for standard input.
+    """
     with open_stream(stream) as reader:
         lines, sums, metadata, lost = explain(reader), totals(reader), reader.metadata, missing(reader)
     if as_json:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from rscodec.bitstreams.wire import MAGIC
+from rscodec.cli import encode
 from rscodec.stream.sampled_error import SampledError
 
 DEFAULTS = dict(
@@ -107,7 +108,7 @@ def test_options(rscodec, api, args, changes):
 def test_a_search_has_a_bar_of_its_own(rscodec, api, monkeypatch, args, searches):
     shown = []
     bar = nullcontext(lambda label, unit: shown.append((label, unit)))
-    monkeypatch.setattr("rscodec.cli.encode.bars", lambda quiet: bar)
+    monkeypatch.setattr(encode, "bars", lambda quiet: bar)
     assert rscodec("encode", "a.tif", "-o", "a.bin", *args).code == 0
     assert sorted(shown) == [("encode", "tiles")] + [("search", "tries")] * searches
 
