@@ -26,7 +26,7 @@ import numpy as np
 from rscodec.bitstreams import StreamReader
 from rscodec.bitstreams.atomic import AtomicPath
 from rscodec.bitstreams.dump import totals
-from rscodec.bitstreams.errors import InputError, naming
+from rscodec.bitstreams.errors import InputError, check_path, naming
 from rscodec.bitstreams.limits import MAX_PIXELS_IN_FILE, MAX_PIXELS_IN_MEMORY
 from rscodec.bitstreams.source import ObjectSource
 from rscodec.concurrency.threads import turn
@@ -50,7 +50,15 @@ from rscodec.raster.reader import RasterReader, is_stream
 from rscodec.raster.scene import Scene, assemble
 from rscodec.raster.window import Window
 from rscodec.stream.remote import is_url, open_stream
-from rscodec.stream.settings import DEFAULT_QUALITY, DecodeSettings, EncodeSettings, Progress, settings_of, takes
+from rscodec.stream.settings import (
+    DEFAULT_QUALITY,
+    DecodeSettings,
+    EncodeSettings,
+    Progress,
+    is_whole,
+    settings_of,
+    takes,
+)
 from rscodec.upsamplers.base import UpscaleSettings
 
 if TYPE_CHECKING:
@@ -258,9 +266,8 @@ def _upscaled_scene(opened: OpenScene, upscale: UpscaleSettings | float, max_pix
     """The whole scene, upsampled."""
     from rscodec.upsamplers.apply import upscaled_stream
 
-    how = upscale if isinstance(upscale, UpscaleSettings) else UpscaleSettings("e2diff", upscale)
     with turn():
-        larger = upscaled_stream(opened.reader, opened.decoder, how, opened.device)
+        larger = upscaled_stream(opened.reader, opened.decoder, _upscaling(upscale), opened.device)
         target = larger.target
         check_size(target.width, target.height, opened.count, opened.dtype, max_pixels)
         pieces = ((piece, *larger.read(piece)) for piece in larger.pieces(target))
@@ -301,8 +308,20 @@ def open(
     >>> stream.close()
     """
     (how,) = settings_of(settings, DecodeSettings)
-    enhance = EnhanceSettings(enhance) if isinstance(enhance, (str, os.PathLike)) else enhance
-    return OpenScene(_reader(source, size), how, enhance, colours, max_pixels)
+    if size is not None and not is_whole(size):
+        raise InputError(f"the size of a stream is a whole number of bytes, not {size!r:.80}")
+    how_enhanced = None if enhance is None else _enhancement(enhance)
+    return OpenScene(_reader(source, size), how, how_enhanced, colours, max_pixels)
+
+
+def _enhancement(enhance: EnhanceSettings | str | Path) -> EnhanceSettings:
+    """The settings, or those of a model that is given by name."""
+    return enhance if isinstance(enhance, EnhanceSettings) else EnhanceSettings(enhance)
+
+
+def _upscaling(upscale: UpscaleSettings | float) -> UpscaleSettings:
+    """The settings, or those of a factor."""
+    return upscale if isinstance(upscale, UpscaleSettings) else UpscaleSettings("e2diff", upscale)
 
 
 def _reader(source, size: int | None) -> StreamReader:
@@ -332,7 +351,7 @@ def decode_file(
     dst: str | Path,
     *,
     window: tuple[int, int, int, int] | None = None,
-    enhance: EnhanceSettings | None = None,
+    enhance: EnhanceSettings | str | None = None,
     threads: int | None = None,
     max_pixels: int = MAX_PIXELS_IN_FILE,
     **settings,
@@ -359,6 +378,7 @@ def decode_file(
     started = time.perf_counter()
     how, output = settings_of(settings, DecodeSettings, OutputSettings)
     check_apart(dst, [src])
+    enhance = None if enhance is None else _enhancement(enhance)
     with turn(threads), _opened(src, how, enhance, output.bands) as scene, naming(src):
         header, bound = scene.header, scene.reader.bound
         if output.lossy and bound is not None:
@@ -380,13 +400,14 @@ def decode_file(
 def enhance_file(
     src: str | Path,
     dst: str | Path,
-    enhance: EnhanceSettings,
+    enhance: EnhanceSettings | str,
     *,
     device: str = "cpu",
     threads: int | None = None,
     **settings,
 ) -> EnhanceReport:
-    """Enhance a raster, window by window. The output appears at `dst` when it is complete.
+    """Enhance a raster, window by window, with these settings or with the model of this name. The output appears at
+    `dst` when it is complete.
 
     If the raster does not name red, green and blue, the first three of `bands` are used. `settings` are those of
     OutputSettings: bands, driver, creation_options, overwrite, progress.
@@ -408,7 +429,7 @@ def enhance_file(
         check_apart(dst, reader.files)
         AtomicPath(dst, output.overwrite).check()
         colours = check_bands(output.bands, reader.count, src) if output.bands else ()
-        scene = enhanced_raster(reader, enhance, device, colours)
+        scene = enhanced_raster(reader, _enhancement(enhance), device, colours)
         whole = Window(0, 0, reader.width, reader.height)
         part = Part(lambda: scene, whole, reader.count, reader.dtype, reader.metadata, scene.mark)
         chosen = write_picture(part, src, dst, output)
@@ -421,14 +442,15 @@ def enhance_file(
 def upscale_file(
     src: str | Path,
     dst: str | Path,
-    upscale: UpscaleSettings,
+    upscale: UpscaleSettings | float,
     *,
     window: tuple[int, int, int, int] | None = None,
     threads: int | None = None,
     max_pixels: int = MAX_PIXELS_IN_FILE,
     **settings,
 ) -> UpscaleReport:
-    """Upsample a raster or a decoded stream, window by window. The output appears at `dst` when it is complete.
+    """Upsample a raster or a decoded stream, window by window, with these settings or by this factor. The output
+    appears at `dst` when it is complete.
 
     A `window` is in pixels of the input, and its result is the same as in the whole scene. If the scene does not name
     red, green and blue, the first three of `bands` are used. `max_pixels`: how much the file may hold, width x height x
@@ -446,7 +468,7 @@ def upscale_file(
     started = time.perf_counter()
     how, output = settings_of(settings, DecodeSettings, OutputSettings)
     with turn(threads), ExitStack() as stack:
-        scene, count, dtype, bad = _upscaled(stack, src, dst, upscale, how, output)
+        scene, count, dtype, bad = _upscaled(stack, src, dst, _upscaling(upscale), how, output)
         target = scene.part(check_window(window, scene.source, src))
         metadata = cropped(scene.metadata, target, scene.target)
         part = Part(lambda: scene, target, count, dtype, metadata, scene.mark, lambda: bad)
@@ -651,6 +673,8 @@ def validate_files(scene: str | Path, other: str | Path) -> list[str]:
     """
     from rscodec.stream.validate import validate
 
+    for one in (scene, other):
+        check_path(one, "each scene")
     return validate(scene, other)
 
 

@@ -8,6 +8,7 @@ with rscodec.open("scene.bin") as scene:
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import TYPE_CHECKING
 
 from rscodec.bitstreams import StreamReader
@@ -152,6 +153,8 @@ class OpenScene:
 
     def window(self, left: float, bottom: float, right: float, top: float) -> Window:
         """The window (col, row, width, height) between two corners in units of the CRS, for `read`."""
+        if not all(isinstance(corner, Real) for corner in (left, bottom, right, top)):
+            raise InputError(f"corners are numbers in units of the CRS, not {(left, bottom, right, top)!r:.80}")
         with naming(self.reader.path):
             return window_of(self.metadata, left, bottom, right, top)
 
@@ -163,8 +166,10 @@ class OpenScene:
         enough, which is much faster.
         """
         target = check_window(window, self._whole, self.reader.path)
-        chosen = list(range(self.count)) if bands is None else check_bands(bands, self.count, self.reader.path)
+        chosen = self._chosen(bands)
         shape = None if out_shape is None else check_shape(out_shape, len(chosen))
+        if shape:
+            check_size(shape[1], shape[0], len(chosen), self.dtype, self._max_pixels)
         reduced = shape is not None and target == self._whole and self._enhance is None
         factor = self._factor(shape) if reduced else 1
         scene = self._choose(self._small(factor) if factor > 1 else self._at_full_size(target), chosen)
@@ -175,8 +180,11 @@ class OpenScene:
         """The scene as a small picture whose longest side has about `longest` pixels. Much faster than `read`."""
         from rscodec.stream.preview import factor_for
 
-        chosen = list(range(self.count)) if bands is None else check_bands(bands, self.count, self.reader.path)
-        return self._choose(self._small(factor_for(self.width, self.height, longest)), chosen)
+        return self._choose(self._small(factor_for(self.width, self.height, longest)), self._chosen(bands))
+
+    def _chosen(self, bands: int | tuple[int, ...] | None) -> list[int]:
+        """The bands, 0-based; by default all."""
+        return list(range(self.count)) if bands is None else check_bands(bands, self.count, self.reader.path)
 
     def _at_full_size(self, window: Window) -> Scene:
         """All bands of a window, decoded piece by piece: the network takes much more memory than the pixels."""

@@ -7,7 +7,6 @@ Part of a picture --select bands--> size within the limit? --> RasterWriter <--p
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rscodec.bitstreams.errors import InputError, LimitExceeded, OutputError
+from rscodec.bitstreams.errors import InputError, LimitExceeded, OutputError, check_path
 from rscodec.concurrency.read_ahead import ahead
 from rscodec.raster.drivers import lossy_option
 from rscodec.raster.metadata import Metadata, crop_metadata, nodata_value, select_bands
@@ -24,7 +23,7 @@ from rscodec.raster.validity import MASKED, native
 from rscodec.raster.window import Window
 from rscodec.raster.writer import SIDECARS, RasterWriter
 from rscodec.stream.remote import is_url
-from rscodec.stream.settings import Progress, is_whole
+from rscodec.stream.settings import Progress, check_types, is_whole
 
 if TYPE_CHECKING:
     from rscodec.generative.picture import ReadablePicture
@@ -45,6 +44,9 @@ class OutputSettings:
     creation_options: dict | None = None
     overwrite: bool = False
     progress: Progress | None = None
+
+    def __post_init__(self) -> None:
+        check_types(self)
 
     @property
     def lossy(self) -> str:
@@ -150,6 +152,8 @@ def check_window(window, whole: Window, name: object = None) -> Window:
 
 def check_size(width: int, height: int, bands: int, dtype: str, limit: int) -> None:
     """Raise LimitExceeded for more pixels than the user allows, before memory is allocated for them."""
+    if not is_whole(limit):
+        raise InputError(f"`max_pixels={limit!r:.80}`: give a whole number")
     count = width * height * bands
     if count > limit:
         gigabytes = count * np.dtype(dtype).itemsize / 1e9
@@ -161,8 +165,7 @@ def check_size(width: int, height: int, bands: int, dtype: str, limit: int) -> N
 
 def check_apart(dst: str | Path, files: Iterable[str | Path]) -> None:
     """Raise OutputError if the output would overwrite or remove a file of the input."""
-    if not isinstance(dst, (str, os.PathLike)):
-        raise InputError(f"the output is a path, not {type(dst).__name__}")
+    check_path(dst, "the output")
     made = [Path(dst), *(Path(f"{dst}{suffix}") for suffix in SIDECARS)]
     for file in files:
         if not is_url(file) and any(_is_same(file, path) for path in made):

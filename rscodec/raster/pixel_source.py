@@ -61,12 +61,17 @@ class SceneSource:
 
     def __init__(self, scene: Scene):
         pixels = scene.pixels
+        if not isinstance(pixels, np.ndarray):
+            raise InputError(f"the pixels of a scene are an array of NumPy, not {type(pixels).__name__}")
         if pixels.ndim != 3 or 0 in pixels.shape:
             raise InputError(f"an array of shape {pixels.shape} is no scene; give (bands, rows, columns)")
         if str(pixels.dtype) not in DTYPES.values():
             raise InputError(f"{pixels.dtype} pixels cannot be coded; convert to one of {', '.join(DTYPES.values())}")
         if len(pixels) > MAX_BANDS:
-            raise InputError(f"the scene has {len(pixels)} bands; give at most {MAX_BANDS}, as (bands, rows, columns)")
+            raise InputError(
+                f"the scene has {len(pixels)} bands; give at most {MAX_BANDS}, as (bands, rows, columns): "
+                "array.transpose(2, 0, 1) makes that of (rows, columns, bands)"
+            )
         self.count, self.height, self.width = pixels.shape
         self.dtype = str(pixels.dtype)
         self.metadata = scene.metadata
@@ -144,6 +149,8 @@ def _as_scene(scene: Any) -> Scene:
         return scene
     if is_data_array(scene):
         return scene_of(scene)
+    if isinstance(scene, np.ma.MaskedArray) and np.any(scene.mask):
+        return _of_masked(scene)
     try:
         array = np.asarray(scene)
     except ValueError:  # lists of different lengths
@@ -154,3 +161,12 @@ def _as_scene(scene: Any) -> Scene:
             f"not {type(scene).__name__}"
         )
     return Scene(array[None] if array.ndim == 2 else array)
+
+
+def _of_masked(array: Any) -> Scene:
+    """The scene of a masked array. Its fill value becomes the nodata value."""
+    nodata = array.fill_value
+    if (array.compressed() == nodata).any():
+        raise InputError(f"valid pixels equal the fill value {nodata}; set array.fill_value to another value")
+    pixels = array.filled()
+    return Scene(pixels[None] if pixels.ndim == 2 else pixels, metadata={"nodata": repr(float(nodata))})

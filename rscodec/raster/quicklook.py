@@ -5,6 +5,7 @@ scene --choose bands--> one or three --stretch each between two percentiles--> u
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import cast
 
 import numpy as np
@@ -59,6 +60,8 @@ def quicklook(scene: Scene, stretch: Percentiles = DEFAULT_STRETCH, bands: tuple
 
 def check_stretch(stretch: Percentiles) -> None:
     """Raise InputError unless these are two percentiles in order."""
+    if not isinstance(stretch, (tuple, list)) or len(stretch) != 2 or not all(isinstance(one, Real) for one in stretch):
+        raise InputError(f"`stretch={stretch!r:.80}`: give two percentiles, such as (2, 98)")
     low, high = stretch
     if not 0 <= low < high <= 100:
         raise InputError(f"`stretch={low:g},{high:g}`: give two percentiles from 0 to 100, the lower one first")

@@ -19,7 +19,7 @@ from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader, MemoryFile
 from rasterio.windows import Window as GdalWindow
 
-from rscodec.bitstreams.errors import InputError
+from rscodec.bitstreams.errors import InputError, check_path
 from rscodec.bitstreams.limits import MAX_BANDS
 from rscodec.bitstreams.wire import DTYPES, MAGIC
 from rscodec.raster.gdal import cause, gdal
@@ -183,6 +183,7 @@ def in_memory(image: bytes | BinaryIO) -> Iterator[str]:
 
 
 def _open(path: str | os.PathLike) -> DatasetReader:
+    check_path(path, "an image")
     if str(path) == "-":
         raise InputError("standard input cannot be read: save the image in a file, and name that")
     try:

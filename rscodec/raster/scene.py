@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from rscodec.bitstreams.errors import check_path
 from rscodec.raster.drivers import driver_for
 from rscodec.raster.metadata import Metadata, alpha_bands, nodata_value
 from rscodec.raster.reader import RasterReader
@@ -49,6 +50,7 @@ class Scene:
         self, path: str | os.PathLike, driver: str | None = None, overwrite: bool = False, **creation_options: Any
     ) -> None:
         """Write an image file. Without `driver`, the suffix decides (.tif, .png, .jpg, .jp2)."""
+        check_path(path, "the output")
         count, height, width = self.pixels.shape
         shape = width, height, count, str(self.pixels.dtype)
         driver = driver or driver_for(path)

@@ -515,6 +515,16 @@ def test_a_stream_may_be_a_path_bytes_or_a_file(files, tiny_weights):
         assert not file.closed
 
 
+def test_a_masked_array_keeps_its_mask(scene, options, tiny_weights):
+    masked = np.ma.masked_array(scene.pixels, scene.pixels % 7 == 0, fill_value=21)
+    back = rscodec.decode(rscodec.encode(masked, max_error=0, **options), weights=tiny_weights)
+    assert np.array_equal(back.mask, ~masked.mask) and back.nodata == 21
+    assert np.array_equal(back.pixels[back.mask], masked.compressed())
+    assert rscodec.encode(masked[0], **options) and rscodec.encode(np.ma.masked_array(scene.pixels), **options)
+    with pytest.raises(InputError, match="valid pixels equal the fill value 22; set array.fill_value"):
+        rscodec.encode(np.ma.masked_array([[22, 1]], [[0, 1]], "uint8", fill_value=22), **options)
+
+
 def test_a_pipe_is_read_to_its_end(files, tiny_weights):
     class Pipe(io.BytesIO):
         def seekable(self) -> bool:
@@ -630,12 +640,71 @@ class TestWrongArguments:
     @pytest.mark.parametrize("settings, words", [
         ({"q": 3}, "there is no setting q; there are quality, bpp"), ({"quality": "3"}, "`quality='3'`: give a num"),
         ({"bpp": [1]}, "`bpp=.*`: give a number"), ({"max_error": True}, "`max_error=True`: give a number"),
+        ({"device": 5}, "`device=5`: give a string"), ({"weights": b"x"}, "`weights=b'x'`: give a string or a path"),
+        ({"threads": 1.5}, "`threads=1.5`: give a whole number"), ({"balance": "x"}, "`balance='x'`: give True or Fal"),
+        ({"model": None}, "`model=None`: give a string"),
     ])  # fmt: skip
     def test_settings(self, scene, tmp_path, settings, words):
         with pytest.raises(InputError, match=words):
             rscodec.encode(scene, **settings)
         with pytest.raises(InputError, match=words):
             api.encode_file("a.tif", tmp_path / "a.bin", **settings)
+
+    @pytest.mark.parametrize("settings, words", [
+        ({"on_error": "x"}, "`on_error=x`: give stop or nodata"), ({"max_pixels": "x"}, "`max_pixels=.x.`: give"),
+        ({"device": 5}, "`device=5`: give a string"), ({"weights": 5}, "`weights=5`: give a string or a path"),
+    ])  # fmt: skip
+    def test_settings_of_decoding(self, files, tiny_weights, tmp_path, settings, words):
+        settings = {"weights": tiny_weights} | settings
+        with pytest.raises(InputError, match=words):
+            rscodec.decode(files[1], **settings)
+        with pytest.raises(InputError, match=words):
+            rscodec.decode_file(files[1], tmp_path / "a.tif", **settings)
+
+    @pytest.mark.parametrize("settings, words", [
+        ({"driver": 5}, "`driver=5`: give a string"), ({"overwrite": "no"}, "`overwrite='no'`: give True or False"),
+        ({"creation_options": ["a"]}, "`creation_options=.*`: give a dictionary"),
+        ({"threads": "x"}, "`threads='x'`: give 1 or more"),
+    ])  # fmt: skip
+    def test_settings_of_outputs(self, files, tmp_path, settings, words):
+        with pytest.raises(InputError, match=words):
+            rscodec.decode_file(files[1], tmp_path / "a.tif", **settings)
+        with pytest.raises(InputError, match=words):
+            rscodec.preview_file(files[1], tmp_path / "a.tif", 9, **settings)
+
+    @pytest.mark.parametrize("settings, words", [
+        ({"enhance": 5}, "`model=5`: give a string"), ({"upscale": "x"}, "`scale='x'`: give a number"),
+        ({"upscale": 0.5}, "`scale=0.5`: give a number from 1 to 10"),
+    ])  # fmt: skip
+    def test_what_generates(self, files, tiny_weights, settings, words):
+        with pytest.raises(InputError, match=words):
+            rscodec.decode(files[1], weights=tiny_weights, **settings)
+
+    @pytest.mark.parametrize("longest", [0, -1, 2.5, "9", None], ids=str)
+    def test_previews(self, files, tmp_path, longest):
+        with rscodec.open(files[1]) as stream, pytest.raises(InputError, match="whole number of pixels from 1 on, not"):
+            stream.preview(longest)
+        with pytest.raises(InputError, match="whole number of pixels from 1 on, not"):
+            rscodec.preview_file(files[1], tmp_path / "a.tif", longest)
+
+    def test_paths_sizes_and_corners(self, files, tiny_weights):
+        for function in (lambda: Scene.load(None), lambda: rscodec.verify_file(files[1], 5, weights=tiny_weights)):
+            with pytest.raises(InputError, match="an image is a path, not "):
+                function()
+        with pytest.raises(InputError, match="the output is a path, not NoneType"):
+            Scene(np.zeros((1, 2, 2), "uint8")).save(None)
+        with pytest.raises(InputError, match="each scene is a path, not NoneType"):
+            rscodec.validate_files(files[0], None)
+        with pytest.raises(InputError, match="the size of a stream is a whole number of bytes, not 'x'"):
+            rscodec.open(lambda offset, length: b"", size="x")
+        with rscodec.open(files[1]) as stream, pytest.raises(InputError, match="corners are numbers"):
+            stream.window("a", 0, 0, 0)
+
+    def test_pixels(self, options):
+        with pytest.raises(InputError, match="the pixels of a scene are an array of NumPy, not list"):
+            rscodec.encode(Scene([[1]]), **options)
+        with pytest.raises(InputError, match=r"64 bands.*array.transpose\(2, 0, 1\)"):
+            rscodec.encode(np.zeros((64, 64, 3), "uint8"), **options)
 
     @pytest.mark.parametrize(
         "convert",
