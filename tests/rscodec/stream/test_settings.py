@@ -57,7 +57,7 @@ def test_values_of_their_type(good):
 
 @pytest.mark.parametrize("bad, words", [
     ({"number": "1"}, "`number='1'`: give a number or None"), ({"number": True}, "`number=True`"),
-    ({"whole": 1.0}, "`whole=1.0`: give a whole number$"), ({"whole": None}, "whole=None"), ({"yes": 1}, "True or False"),
+    ({"whole": 1.0}, "`whole=1.0`: give a whole number$"), ({"whole": None}, "whole=None"), ({"yes": 1}, "True or"),
     ({"place": b"a"}, "give a string or a path$"), ({"more": []}, "give a dictionary or None"),
 ])  # fmt: skip
 def test_values_of_another_type(bad, words):
