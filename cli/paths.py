@@ -27,7 +27,7 @@ class InputPath(click.Path):
         super().__init__(path_type=Path)
 
     def convert(self, value, param, ctx) -> str | Path:
-        if str(value) == STANDARD:
+        if str(value) in (STANDARD, "/dev/stdin"):
             return standard_input(ctx)
         return value if is_url(value) else super().convert(value, param, ctx)
 
