@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from rscodec.bitstreams.errors import InputError
-from rscodec.raster.metadata import Metadata, crs_text, parse_crs
+from rscodec.raster.georeference import crs_from
+from rscodec.raster.metadata import Metadata
 from rscodec.raster.scene import Scene
 
 ROWS, COLUMNS = ("y", "lat", "latitude"), ("x", "lon", "longitude")
 PLACES = ("spatial_ref", "crs")  # coordinates that hold the CRS and the geotransform
-OWN_KEYS = {"scale_factor": "scales", "add_offset": "offsets", "units": "units", "long_name": "descriptions"}
+NO_TAGS = ("long_name", "units", "grid_mapping")  # attributes that a scene keeps in another place
 EVEN = 1e-3  # of a pixel
 
 
@@ -54,32 +55,47 @@ def _dimension(array: Any, names: tuple[str, ...]) -> str:
 
 
 def _metadata(array: Any, axes: tuple[str, str], bands: list[str], pixels: np.ndarray) -> Metadata:
-    count, metadata = len(pixels), Metadata()
+    """What the attributes, coordinates and encoding of an array say about it."""
     place = next((dict(array.coords[name].attrs) for name in PLACES if name in array.coords), {})
-    wkt = place.get("crs_wkt") or place.get("spatial_ref")
-    text = crs_text(parse_crs(wkt)) if wkt else None
-    transform = _transform(array, place, *axes)
-    integer = np.issubdtype(pixels.dtype, np.integer)
-    nodata = array.attrs.get("_FillValue", array.encoding.get("_FillValue") if integer else None)
     found: dict[str, Any] = {
-        "crs": text,
-        "transform": transform,
-        "nodata": None if nodata is None else repr(float(nodata)),
+        "crs": _crs(place),
+        "transform": _transform(array, place, *axes),
+        "nodata": _nodata(array, pixels),
+        "descriptions": _of_bands(array, "long_name", len(pixels)) or _names(array, bands),
+        "units": _of_bands(array, "units", len(pixels)),
     }
-    for key, own in OWN_KEYS.items():
-        value = array.attrs.get(key)
-        values = list(value) if isinstance(value, (tuple, list)) else [value] * count
-        if value is not None and len(values) == count:
-            found[own] = (
-                [item or None for item in values] if own in ("units", "descriptions") else list(map(float, values))
-            )
-    if bands and "descriptions" not in found and bands[0] in array.coords:
-        names = array.coords[bands[0]].values.tolist()
-        found["descriptions"] = names if all(isinstance(name, str) for name in names) else None
-    tags = {key: value for key, value in array.attrs.items() if isinstance(value, str) and key not in OWN_KEYS}
+    for key, own, default in (("scale_factor", "scales", 1.0), ("add_offset", "offsets", 0.0)):
+        values = [float(value) for value in _of_bands(array, key, len(pixels)) or []]
+        found[own] = values if any(value != default for value in values) else None
+    tags = {key: value for key, value in array.attrs.items() if isinstance(value, str) and key not in NO_TAGS}
+    if tags.get("AREA_OR_POINT") == "Area":  # the default of a TIFF
+        del tags["AREA_OR_POINT"]
     found["tags"] = {"": tags} if tags else None
-    metadata.update({key: value for key, value in found.items() if value})  # type: ignore[typeddict-item]
-    return metadata
+    return cast(Metadata, {key: value for key, value in found.items() if value})
+
+
+def _crs(place: dict[str, Any]) -> str | None:
+    return crs_from(place.get("crs_wkt") or place.get("spatial_ref"), "the array")
+
+
+def _nodata(array: Any, pixels: np.ndarray) -> str | None:
+    """The nodata value as text. In floats that were masked, invalid pixels are NaN, whatever the encoding says."""
+    masked = not np.issubdtype(pixels.dtype, np.integer)
+    nodata = array.attrs.get("_FillValue", None if masked else array.encoding.get("_FillValue"))
+    return None if nodata is None else repr(float(nodata))
+
+
+def _of_bands(array: Any, key: str, count: int) -> list | None:
+    """An attribute with one item for each band; a single item is that of all bands."""
+    value = array.attrs.get(key)
+    values = [item or None for item in value] if isinstance(value, (tuple, list)) else [value] * count
+    return values if len(values) == count and any(item is not None for item in values) else None
+
+
+def _names(array: Any, bands: list[str]) -> list[str] | None:
+    """The names of bands in their coordinate."""
+    names = array.coords[bands[0]].values.tolist() if bands and bands[0] in array.coords else []
+    return names if names and all(isinstance(name, str) for name in names) else None
 
 
 def _transform(array: Any, place: dict[str, Any], rows: str, columns: str) -> list[float] | None:

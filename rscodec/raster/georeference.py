@@ -5,15 +5,24 @@ from __future__ import annotations
 from rasterio import Affine
 from rasterio.coords import BoundingBox
 from rasterio.crs import CRS
+from rasterio.errors import CRSError
 
 from rscodec.bitstreams.errors import InputError
-from rscodec.raster.metadata import Metadata, parse_crs
+from rscodec.raster.metadata import Metadata, crs_text, parse_crs
 from rscodec.raster.window import Window
 
 
 def crs_of(metadata: Metadata) -> CRS | None:
     """The CRS, or None."""
     return parse_crs(metadata.get("crs"))
+
+
+def crs_from(text: str | None, name: str) -> str | None:
+    """A CRS that somebody wrote, as metadata hold it. Raises InputError for one of `name` that is unknown."""
+    try:
+        return crs_text(parse_crs(text))
+    except CRSError as problem:
+        raise InputError(f"{name} has an unknown CRS: {problem}") from None
 
 
 def transform_of(metadata: Metadata) -> Affine:
