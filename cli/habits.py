@@ -13,8 +13,7 @@ import click
 CORNERS = ("--window", "-srcwin", "--projwin", "-projwin")  # options with four numbers
 
 SUBSET = "use --window COL ROW WIDTH HEIGHT, or --projwin ULX ULY LRX LRY"
-SCENE_FIRST = "change the scene with gdal_translate or rio first, and encode the result"
-CONVERT_AFTER = "decode to a .tif, and convert that with gdal_translate or rio"
+CHANGE = "change the scene with gdal_translate or rio, before `rscodec encode` or after `rscodec decode`"
 QUALITY = "use --quality from 1 to 8, --bpp, --psnr or --max-error"
 
 ADVICE = {
@@ -23,16 +22,16 @@ ADVICE = {
     "-srcwin": "only `rscodec decode` takes a window",
     "-projwin": "only `rscodec decode` takes a window",
     "--window": "only `rscodec decode` takes a window",
-    "-ot": f"pixels keep their type; {SCENE_FIRST}",
+    "-ot": f"pixels keep their type; {CHANGE}",
     "-scale": "values are kept; --preview N --stretch LOW,HIGH of `rscodec decode` writes a stretched picture",
     "-outsize": "use --preview N of `rscodec decode`, or --scale of `rscodec upscale`",
     "-r": "use --preview N of `rscodec decode`, which averages",
-    "-tr": f"the grid is kept; {SCENE_FIRST}",
-    "-t_srs": f"the CRS is kept; {SCENE_FIRST}",
-    "--dst-crs": f"the CRS is kept; {SCENE_FIRST}",
-    "-a_srs": f"the CRS is kept; {SCENE_FIRST}",
-    "-mo": f"tags are kept; {SCENE_FIRST}",
-    "-expand": SCENE_FIRST,
+    "-tr": f"the grid is kept; {CHANGE}",
+    "-t_srs": f"the CRS is kept; {CHANGE}",
+    "--dst-crs": f"the CRS is kept; {CHANGE}",
+    "-a_srs": f"the CRS is kept; {CHANGE}",
+    "-mo": f"tags are kept; {CHANGE}",
+    "-expand": CHANGE,
     "-oo": "open options of GDAL are not supported; write a .vrt with them",
     "-sds": "name one subdataset, as in NETCDF:file.nc:name",
     "-stats": "use `rscodec info`, or `gdalinfo -stats` on the decoded scene",
@@ -60,23 +59,23 @@ ADVICE = {
 }
 
 OTHER_NAMES = {
-    "compress": "encode",
-    "decompress": "decode",
-    "convert": "encode, or decode",
-    "translate": "encode, or decode",
-    "cat": "decode",
-    "show": "view",
-    "gdalinfo": "info",
-    "inspect": "info",
-    "check": "verify",
-    "diff": "validate, or verify --against",
-    "compare": "validate, or verify --against",
-    "preview": "decode --preview N",
-    "thumbnail": "decode --preview N",
-    "clip": "decode --window COL ROW WIDTH HEIGHT",
-    "bench": "eval",
-    "help": "COMMAND --help",
-    "version": "--version",
+    "compress": "`rscodec encode`",
+    "decompress": "`rscodec decode`",
+    "convert": "`rscodec encode` or `rscodec decode`",
+    "translate": "`rscodec encode` or `rscodec decode`",
+    "cat": "`rscodec decode`",
+    "show": "`rscodec view`",
+    "gdalinfo": "`rscodec info`",
+    "inspect": "`rscodec info`",
+    "check": "`rscodec verify`",
+    "diff": "`rscodec validate` or `rscodec verify --against`",
+    "compare": "`rscodec validate` or `rscodec verify --against`",
+    "preview": "`rscodec decode --preview N`",
+    "thumbnail": "`rscodec decode --preview N`",
+    "clip": "`rscodec decode --window COL ROW WIDTH HEIGHT`",
+    "bench": "`rscodec eval`",
+    "help": "`rscodec COMMAND --help`",
+    "version": "`rscodec --version`",
 }
 
 

@@ -84,12 +84,8 @@ class Commands(click.Group):
         name, *rest = args
         command = self.get_command(ctx, name)
         if command is None:
-            said = (
-                f"use `rscodec {OTHER_NAMES[name]}`"
-                if name in OTHER_NAMES
-                else "there are " + ", ".join(self.list_commands(ctx))
-            )
-            ctx.fail(f"no command {name!r}; {said}")
+            known = "there are " + ", ".join(self.list_commands(ctx))
+            ctx.fail(f"no command {name!r}; {f'use {OTHER_NAMES[name]}' if name in OTHER_NAMES else known}")
         try:
             return name, command, list(familiar(rest, command))
         except click.UsageError as error:
