@@ -592,6 +592,8 @@ def _write_quicklook(
         check_bands(output.bands, scene.header.bands, src)
     made = quicklook(scene.preview(longest), stretch, output.bands)
     made.save(dst, output.driver, output.overwrite, **(output.creation_options or {}))
+    if output.progress:
+        output.progress(1, 1)
     count, height, width = made.pixels.shape
     guessed = () if output.bands else guessed_bands(scene.metadata, scene.count, scene.dtype)
     return width, height, count, guessed
@@ -599,7 +601,7 @@ def _write_quicklook(
 
 def verify_file(
     src: str | Path,
-    against: str | Path | None = None,
+    against: str | Path | Sequence[str | Path] | None = None,
     *,
     bands: tuple[int, ...] | None = None,
     weights: str | Path | None = None,
@@ -629,7 +631,7 @@ def verify_file(
         codec = codec_for_decoding(reader.header, weights, device)
         if against is None:
             return verify(reader, codec, None, progress)
-        with RasterReader(against, bands) as raw:
+        with open_source(against, bands) as raw:
             metadata = raw.metadata
         nodata = stream_metadata(reader).get("nodata")
         same = nodata in (None, metadata.get("nodata"))

@@ -688,9 +688,10 @@ class TestWrongArguments:
             rscodec.preview_file(files[1], tmp_path / "a.tif", longest)
 
     def test_paths_sizes_and_corners(self, files, tiny_weights):
-        for function in (lambda: Scene.load(None), lambda: rscodec.verify_file(files[1], 5, weights=tiny_weights)):
-            with pytest.raises(InputError, match="an image is a path, not "):
-                function()
+        with pytest.raises(InputError, match="an image is a path, not NoneType"):
+            Scene.load(None)
+        with pytest.raises(InputError, match="a scene is an array, .* not int"):
+            rscodec.verify_file(files[1], 5, weights=tiny_weights)
         with pytest.raises(InputError, match="the output is a path, not NoneType"):
             Scene(np.zeros((1, 2, 2), "uint8")).save(None)
         with pytest.raises(InputError, match="each scene is a path, not NoneType"):

@@ -45,6 +45,16 @@ def test_previews_tell_their_progress(make_scene, to_stream, tiny_weights, tmp_p
         tmp_path / "a.bin", tmp_path / "a.tif", 50, weights=tiny_weights, progress=lambda *now: told.append(now)
     )
     assert told == [(done, len(told)) for done in range(1, len(told) + 1)] and told
+    told.clear()
+    rscodec.preview_file(
+        tmp_path / "a.bin",
+        tmp_path / "b.tif",
+        50,
+        stretch=(2, 98),
+        weights=tiny_weights,
+        progress=lambda *now: told.append(now),
+    )
+    assert told == [(1, 1)]
 
 
 def test_bands_windows_and_sizes_are_checked():

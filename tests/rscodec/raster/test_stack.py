@@ -90,6 +90,8 @@ def test_a_stream_of_several_files(bands, tiny_weights, tmp_path, workers):
         given = {"executor": executor} if workers else {}
         report = rscodec.encode_file(paths, tmp_path / "a.bin", **settings, **given)
     assert report.bands == 3
+    verified = rscodec.verify_file(tmp_path / "a.bin", paths, weights=tiny_weights)
+    assert verified.ok and verified.max_abs_error == 0
     with rscodec.open(tmp_path / "a.bin", weights=tiny_weights) as scene:
         assert np.array_equal(scene.read().pixels, pixels)
         assert scene.metadata["descriptions"] == ["B02", "B03", "B04"]
