@@ -52,11 +52,7 @@ class AtomicPath:
 
     def check(self) -> None:
         """Raise OutputError if `path` cannot be written. Call it before long work, so that the work is not lost."""
-        if NO_FILE.match(os.fspath(self.path)):
-            raise OutputError(
-                f"cannot write {self.path}: name a file on disk; neither standard output, nor URLs, nor "
-                "GDAL's /vsi paths can be written"
-            )
+        check_on_disk(self.path, "file")
         folder = self._target.parent
         try:
             self.temporary.lstat()
@@ -141,6 +137,15 @@ class AtomicPath:
 
     def _parts(self) -> list[Path]:
         return [p for p in self.temporary.parent.iterdir() if p.name.startswith(self.temporary.name)]
+
+
+def check_on_disk(path: str | os.PathLike, kind: str) -> None:
+    """Raise OutputError for a path that names no file or folder (the `kind`) on disk."""
+    if NO_FILE.match(os.fspath(path)):
+        raise OutputError(
+            f"cannot write {path}: name a {kind} on disk; neither standard output, nor URLs, nor "
+            "GDAL's /vsi paths can be written"
+        )
 
 
 def remove_leftovers(paths: Iterable[str | os.PathLike], which: Callable[[re.Match], bool] = lambda _: True) -> None:

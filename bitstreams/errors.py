@@ -171,6 +171,12 @@ class MetricUnavailable(RscodecError):
     """A metric needs a file that was not found and could not be downloaded."""
 
 
+def check_path(value: object, what: str) -> None:
+    """Raise InputError unless a value is a path."""
+    if not isinstance(value, (str, os.PathLike)):
+        raise InputError(f"{what} is a path, not {type(value).__name__}")
+
+
 @contextmanager
 def naming(path: str | os.PathLike | None) -> Iterator[None]:
     """Put the file name in front of messages about a stream: "the header ..." becomes "scene.bin: the header ..."."""

@@ -8,6 +8,7 @@ import struct
 import threading
 import zlib
 from collections.abc import Callable
+from typing import BinaryIO
 
 from .errors import BadField, BitstreamError, InputError, LimitExceeded, Truncated
 
@@ -50,6 +51,19 @@ class FileSource:
 
     def close(self) -> None:
         self._file.close()
+
+
+class ObjectSource:
+    """get_bytes for an open binary file, which stays open. Several threads may use it; nobody else may meanwhile."""
+
+    def __init__(self, file: BinaryIO):
+        self._file, self._lock = file, threading.Lock()
+        self.size = file.seek(0, os.SEEK_END)
+
+    def __call__(self, offset: int, length: int) -> bytes:
+        with self._lock:
+            self._file.seek(offset)
+            return self._file.read(length)
 
 
 class Cursor:

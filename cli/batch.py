@@ -7,7 +7,7 @@ import click
 from rscodec.bitstreams.errors import BatchFailed
 from rscodec.cli import decode as decode_one
 from rscodec.cli import encode as encode_one
-from rscodec.cli import options
+from rscodec.cli import options, paths
 from rscodec.cli.output import print_json
 from rscodec.cli.progress import bars
 from rscodec.cli.spelling import spelled
@@ -17,6 +17,7 @@ ENCODE = (
     "bpp",
     "psnr",
     "max_error",
+    "lossless",
     "effort",
     "balance",
     "model",
@@ -37,7 +38,7 @@ def settings_of(command: click.Command, names: tuple[str, ...]) -> list[click.Pa
 
 inputs_argument = click.argument("inputs", nargs=-1, required=True)
 out_option = click.option(
-    "--out", type=options.PATH, required=True, metavar="DEST", help="Folder for the outputs and the report."
+    "--out", type=paths.PATH, required=True, metavar="DEST", help="Folder for the outputs and the report."
 )
 asset_option = click.option(
     "--asset",
@@ -56,8 +57,8 @@ overwrite_option = click.option("--overwrite", is_flag=True, help="Replace outpu
 def command() -> None:
     """Encode or decode many scenes, in one process, in several, or on many machines.
 
-    INPUTS are files, URLs, quoted patterns such as "2024/**/*.tif", a .txt list of these, or a .json file with a STAC
-    item or item collection. DEST receives an output for each scene, and a report with a row for each.
+    INPUTS are files, folders, URLs, quoted patterns such as "2024/**/*.tif", a .txt list of these, or a .json file with
+    a STAC item or item collection. DEST receives an output for each scene, and a report with a row for each.
     """
 
 
@@ -77,10 +78,11 @@ def encode(
     bpp: float | None,
     psnr: float | None,
     max_error: float | None,
+    lossless: bool,
     **settings,
 ) -> None:
     """Compress each of INPUTS to a .bin file with its name. The settings are those of `rscodec encode`."""
-    run("encode", inputs, settings | encode_one.operating_point(quality, bpp, psnr, max_error))
+    run("encode", inputs, settings | encode_one.operating_point(quality, bpp, psnr, max_error, lossless))
 
 
 @command.command(params=settings_of(decode_one.command, DECODE))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from rscodec.cli import options
+from rscodec.cli import options, paths
 from rscodec.cli.output import print_json, print_table
 from rscodec.cli.progress import progress
 
@@ -20,7 +20,7 @@ def command() -> None:
 
 
 @command.command()
-@click.option("-o", "--output", type=options.PATH, required=True, help="The folder to write.")
+@click.option("-o", "--output", type=paths.PATH, required=True, help="The folder to write.")
 @click.option("--size", type=click.IntRange(64, 4096), default=1024, show_default=True, help="Edge in pixels of 16 m.")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Seed of the county.")
 @options.overwrite_option
@@ -40,11 +40,11 @@ def simulate(output: Path, size: int, seed: int, overwrite: bool, quiet: bool) -
 
 
 @command.command()
-@click.argument("image", type=options.PATH)
-@click.option("--stands", type=options.PATH, required=True, help="The inventory: GeoPackage, GeoJSON, shapefile ...")
-@click.option("--heights", type=options.PATH, required=True, help="A raster of canopy heights.")
+@click.argument("image", type=paths.PATH)
+@click.option("--stands", type=paths.PATH, required=True, help="The inventory: GeoPackage, GeoJSON, shapefile ...")
+@click.option("--heights", type=paths.PATH, required=True, help="A raster of canopy heights.")
 @click.option("--volume", default="volume_m3_ha", show_default=True, help="The inventory's column with m3/ha.")
-@click.option("-o", "--output", type=options.PATH, required=True, help="The folder to write.")
+@click.option("-o", "--output", type=paths.PATH, required=True, help="The folder to write.")
 @options.overwrite_option
 @options.quiet_option
 @options.json_option
@@ -70,21 +70,21 @@ def prepare(
 
 
 @command.command()
-@click.argument("image", type=options.PATH)
+@click.argument("image", type=paths.PATH)
 @click.option(
-    "--target", type=options.PATH, required=True, help="The folder that `rscodec carbon prepare` made for IMAGE."
+    "--target", type=paths.PATH, required=True, help="The folder that `rscodec carbon prepare` made for IMAGE."
 )
-@click.option("--region", type=options.PATH, show_default="everywhere", help="A raster that is 1 where to train.")
+@click.option("--region", type=paths.PATH, show_default="everywhere", help="A raster that is 1 where to train.")
 @click.option(
     "--more",
-    type=(options.PATH, options.PATH),
+    type=(paths.PATH, paths.PATH),
     multiple=True,
     metavar="IMAGE FOLDER",
     help="Another image and its target to train on; may be repeated.",
 )
 @click.option("--model", type=click.Choice(["iidm", "idm", "unet", "vae", "gan"]), default="iidm", show_default=True)
-@click.option("--run", type=options.PATH, required=True, help="Folder of this run; an existing run resumes.")
-@click.option("--start", type=options.PATH, help="Start from average.pt of another run, or from a distilled start.pt.")
+@click.option("--run", type=paths.PATH, required=True, help="Folder of this run; an existing run resumes.")
+@click.option("--start", type=paths.PATH, help="Start from average.pt of another run, or from a distilled start.pt.")
 @click.option("--steps", type=click.IntRange(min=1), default=3000, show_default=True)
 @click.option("--rate", type=options.FiniteRange(0), default=1e-3, show_default=True, help="Learning rate.")
 @click.option("--batch", type=click.IntRange(min=1), default=8, show_default=True)
@@ -124,16 +124,16 @@ def train(
 
 
 @command.command()
-@click.argument("scene", type=options.PATH)
-@click.option("-o", "--output", type=options.PATH, required=True, help="The folder to write.")
+@click.argument("scene", type=paths.PATH)
+@click.option("-o", "--output", type=paths.PATH, required=True, help="The folder to write.")
 @click.option("--model", required=True, metavar="NAME|FILE", help="The model: iidm, unet, vae, gan, or a weights file.")
 @options.bands_option
 @click.option(
-    "--stands", type=options.PATH, help="Polygons of forest: the map covers them, and totals are computed for each."
+    "--stands", type=paths.PATH, help="Polygons of forest: the map covers them, and totals are computed for each."
 )
 @click.option("--draws", type=click.IntRange(1, 64), default=8, show_default=True, help="Maps to average.")
 @click.option("--allow-synthetic", is_flag=True, help="Accept imagery that a model generated.")
-@click.option("--weights", type=options.PATH, help="Weights file for a compressed SCENE, instead of the packaged one.")
+@click.option("--weights", type=paths.PATH, help="Weights file for a compressed SCENE, instead of the packaged one.")
 @options.device_option
 @options.threads_option
 @options.overwrite_option
@@ -168,7 +168,7 @@ def predict(scene: Path, output: Path, model: str, quiet: bool, as_json: bool, *
 @command.command("eval")
 @click.option("--simulated", is_flag=True, required=True, help="Evaluate on the test region of the simulated county.")
 @click.option("--draws", type=click.IntRange(1, 64), default=8, show_default=True, help="Maps to average.")
-@click.option("--maps", type=options.PATH, help="Draw the maps to this PNG.")
+@click.option("--maps", type=paths.PATH, help="Draw the maps to this PNG.")
 @options.threads_option
 @options.quiet_option
 @options.json_option

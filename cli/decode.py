@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from rscodec.bitstreams.errors import TileDamaged
-from rscodec.cli import enhancing, options
+from rscodec.cli import enhancing, options, paths
 from rscodec.cli import upscale as upscale_scene
 from rscodec.cli.output import note_guessed, note_lossy
 from rscodec.cli.progress import progress
@@ -23,20 +23,38 @@ GENERATED = " or ".join(name for name, offered in (("--enhance", ENHANCED), ("--
 
 
 @click.command()
-@click.argument("stream", type=options.INPUT)
-@options.output_option
+@click.argument("stream", type=paths.INPUT)
+@paths.one_output
 @click.option(
+    "-srcwin",
     "--window",
     type=int,
     nargs=4,
     metavar="COL ROW WIDTH HEIGHT",
-    help="Decode only these pixels, and read only the tiles that they need.",
+    help="Decode only these pixels, and read only the tiles that they need. Commas may separate the numbers.",
+)
+@click.option(
+    "-projwin",
+    "--projwin",
+    type=float,
+    nargs=4,
+    metavar="ULX ULY LRX LRY",
+    help="Decode only the pixels between two corners, which are given in the CRS of the scene.",
 )
 @click.option(
     "--preview",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Write a small picture whose longest side has about N pixels; much faster than decoding the scene.",
+    help="Write a small picture whose longest side has about N pixels; much faster than decoding the scene. A PNG "
+    "shows scenes of any type and number of bands.",
+)
+@click.option(
+    "--stretch",
+    type=options.Stretch(),
+    metavar="LOW,HIGH|none",
+    show_default="2,98 for PNG, none otherwise",
+    help="With --preview: write one or three bands in 8 bits, stretched between two percentiles, with transparent "
+    "nodata.",
 )
 @options.bands_option
 @options.format_option
@@ -71,16 +89,22 @@ def command(
     creation_options: tuple[tuple[str, str], ...],
     quiet: bool,
     preview: int | None,
+    stretch: tuple[float, ...] | None,
     window: tuple[int, int, int, int] | None,
+    projwin: tuple[float, float, float, float] | None,
     enhance: EnhanceSettings | None,
     upscale: float | None,
     seed: int | None,
     **settings,
 ) -> None:
-    """Reconstruct the scene that STREAM holds."""
-    for name, given in (("--window", window), ("--enhance", enhance), ("--upscale", upscale)):
+    """Reconstruct the scene that STREAM holds: a file, a URL, or `-` for standard input."""
+    if window and projwin:
+        raise click.UsageError("--window and --projwin exclude each other; give one of them")
+    for name, given in (("--window", window), ("--projwin", projwin), ("--enhance", enhance), ("--upscale", upscale)):
         if preview and given:
             raise click.UsageError(f"--preview shows the whole scene; omit {name}")
+    if stretch is not None and not preview:
+        raise click.UsageError("--stretch needs --preview")
     if upscale and enhance:
         raise click.UsageError("--upscale generates pixels, too; omit --enhance")
     if seed is not None and not (upscale or enhance):
@@ -88,14 +112,18 @@ def command(
     enhance = enhance and replace(enhance, seed=seed or 0)
 
     from rscodec.api import decode_file, preview_file
+    from rscodec.raster.quicklook import DEFAULT_STRETCH
 
+    if projwin:
+        window = window_between(stream, *projwin)
     settings |= {"driver": options.driver_for(output, driver), "creation_options": dict(creation_options)}
     if upscale:
         larger = UpscaleSettings("e2diff", upscale, seed)
         upscale_scene.run(stream, output, larger, quiet, window=window, **settings)
         return
     if preview:
-        result = preview_file(stream, output, preview, **settings)
+        stretch = DEFAULT_STRETCH if stretch is None and settings["driver"] == "PNG" else stretch
+        result = preview_file(stream, output, preview, stretch=stretch or None, **settings)
     else:
         with progress("decode", quiet) as report:
             result = decode_file(stream, output, window=window, enhance=enhance, progress=report, **settings)
@@ -106,3 +134,13 @@ def command(
     note_lossy(result)
     if result.tiles_bad:
         raise TileDamaged(f"{stream}: left empty in {output} because of damage: {result.lost}")
+
+
+def window_between(
+    stream: str | Path, left: float, top: float, right: float, bottom: float
+) -> tuple[int, int, int, int]:
+    """The window between two corners of a stream."""
+    from rscodec.api import open as open_scene
+
+    with open_scene(stream) as scene:
+        return scene.window(left, bottom, right, top)

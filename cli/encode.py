@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import shlex
 from contextlib import ExitStack
 from pathlib import Path
 
 import click
 
-from rscodec.bitstreams.limits import QUALITY_MAX, QUALITY_MIN, TILE_UNIT
-from rscodec.cli import options
+from rscodec.bitstreams.limits import TILE_UNIT
+from rscodec.cli import options, paths
+from rscodec.cli.encode_notes import bound_remark, error_summary, remarks, summary
 from rscodec.cli.output import print_json
 from rscodec.cli.progress import bars
 from rscodec.codec.base import MOST_EFFORT
 from rscodec.concurrency.executors import LOCAL, executor_for
 from rscodec.models.registry import CODECS
 
-MASK_BPP = 2  # bits per pixel of an alpha band: no mask takes as many, even if it is noise
-
 
 @click.command()
-@click.argument("scene", type=options.INPUT)
-@options.output_option
+@click.argument("scenes", nargs=-1, required=True, type=click.Path(), metavar="SCENE... OUTPUT")
+@paths.output_option
 @click.option(
     "-q", "--quality", type=options.FiniteRange(1, 8), show_default="3", help="Quality from 1 to 8, continuous."
 )
@@ -43,6 +41,7 @@ MASK_BPP = 2  # bits per pixel of an alpha band: no mask takes as many, even if 
     help="Limit the error of every valid pixel to E, in units of the scene, on every machine. 0 is lossless, for "
     "integers only. Unless --quality is given, the quality that takes the fewest bytes is used.",
 )
+@click.option("--lossless", is_flag=True, help="The same as --max-error 0.")
 @click.option(
     "--effort",
     type=click.IntRange(0, MOST_EFFORT),
@@ -72,12 +71,17 @@ MASK_BPP = 2  # bits per pixel of an alpha band: no mask takes as many, even if 
     help=f"Tile edge in pixels, a multiple of {TILE_UNIT}.",
 )
 @options.bands_option
-@click.option("--nodata", type=float, help="Value of invalid pixels, if the scene does not name one; nan is allowed.")
+@click.option(
+    "-a_nodata",
+    "--nodata",
+    type=float,
+    help="Value of invalid pixels, if the scene does not name one; nan is allowed.",
+)
 @options.device_option
 @options.threads_option
 @click.option(
     "--stac",
-    type=options.PATH,
+    type=paths.PATH,
     metavar="ITEM.json",
     help="Write a STAC item that describes the output, or update an existing one.",
 )
@@ -88,12 +92,13 @@ MASK_BPP = 2  # bits per pixel of an alpha band: no mask takes as many, even if 
 @options.json_option
 @options.debug_option
 def command(
-    scene: str | Path,
-    output: Path,
+    scenes: tuple[str, ...],
+    output: Path | None,
     quality: float | None,
     bpp: float | None,
     psnr: float | None,
     max_error: float | None,
+    lossless: bool,
     stac: Path | None,
     scheduler: str,
     workers: int,
@@ -101,86 +106,84 @@ def command(
     as_json: bool,
     **settings,
 ) -> None:
-    """Compress SCENE, any raster that GDAL reads, to a file.
+    """Compress SCENE, any raster that GDAL reads, to a file. Several files are the bands of one scene.
 
     One of --quality, --bpp, --psnr and --max-error sets the operating point; only --max-error and --quality can be
-    combined. Nodata, masks, alpha and all metadata are preserved exactly.
+    combined. Nodata, masks, alpha and all metadata are preserved exactly. SCENE and OUTPUT may be `-`, standard input
+    and output.
     """
-    goal = operating_point(quality, bpp, psnr, max_error)
-
-    if stac and stac.resolve() in (Path(scene).resolve(), output.resolve()):
-        raise click.UsageError(f"--stac {stac} would replace the scene or the output; name another file")
+    goal = operating_point(quality, bpp, psnr, max_error, lossless)
+    scene, output = scene_and_output(scenes, output)
+    check_stac(stac, scene, output)
+    streamed = str(output) == paths.STANDARD
+    if streamed and as_json:
+        raise click.UsageError("--json prints to standard output, where the file goes; omit it, or name a file")
 
     from rscodec.api import encode_file
     from rscodec.integrations.stac import read_item, write_item
 
     item = stac and read_item(stac)
-    with bars(quiet) as bar, ExitStack() as stack:
+    with paths.standard_output(output) as target, bars(quiet) as bar, ExitStack() as stack:
         if (scheduler, workers) != (LOCAL, 1):
             settings["executor"] = stack.enter_context(executor_for(scheduler, workers))
         searching = bar("search", "tries") if quality is None and {*goal.values()} != {None} else None
         result = encode_file(
-            scene, output, progress=bar("encode", "tiles"), search_progress=searching, **goal, **settings
+            scene, target, progress=bar("encode", "tiles"), search_progress=searching, **goal, **settings
         )
-    for note in write_item(stac, item, output) if stac else ():
-        click.echo(f"note: {note}", err=True)
-    remarks = remark(result, bpp, psnr), balance_remark(result, settings["balance"]), alpha_remark(result, scene)
-    for note in filter(None, remarks):
+        measured = None if quiet or as_json else measure(target, scene, settings)
+    notes = [*(write_item(stac, item, output) if stac else ()), *remarks(result, scene, output, goal, settings)]
+    if measured and goal["max_error"] is None:
+        notes.append(bound_remark(result, measured))
+    for note in filter(None, notes):
         click.echo(f"note: {note}", err=True)
     if as_json:
         print_json(result)
     elif not quiet:
-        point = "fixed rate" if result.quality is None else f"quality {result.quality:g}"
-        if result.psnr_db_estimated is not None:
-            point += f", about {result.psnr_db_estimated:.2f} dB"
-        click.echo(
-            f"{result.path}: {result.bytes} bytes, {result.bpp:.4f} bpp, {point}, "
-            f"{result.width} x {result.height} x {result.bands}, {result.seconds:.1f} s"
-        )
+        click.echo(summary(result, "standard output" if streamed else result.path), err=streamed)
+        if measured:
+            click.echo(error_summary(measured), err=streamed)
 
 
-def operating_point(quality: float | None, bpp: float | None, psnr: float | None, max_error: float | None) -> dict:
+def scene_and_output(arguments: tuple[str, ...], output: Path | None) -> tuple[str | Path | tuple, Path]:
+    """The scene, which is one file or several, and the output: that of -o, or the last argument."""
+    names = list(arguments)
+    if output is None:
+        from rscodec.raster.reader import is_stream
+
+        output = paths.check_output(Path(names.pop()) if len(names) > 1 else None)
+        if output.is_file() and not is_stream(output):
+            raise click.UsageError(f"{output} exists and is no compressed file; if it is the output, give it with -o")
+    context = click.get_current_context()
+    found = tuple(paths.INPUT.convert(name, None, context) for name in names)
+    return found[0] if len(found) == 1 else found, output
+
+
+def check_stac(stac: Path | None, scene: str | Path | tuple, output: Path) -> None:
+    """Raise a usage error if the STAC item would replace another file, or if there is no file to describe."""
+    files = [*(scene if isinstance(scene, tuple) else [scene]), output]
+    if stac and stac.resolve() in [Path(file).resolve() for file in files]:
+        raise click.UsageError(f"--stac {stac} would replace the scene or the output; name another file")
+    if stac and str(output) == paths.STANDARD:
+        raise click.UsageError("--stac describes a file; name one instead of standard output")
+
+
+def measure(stream: Path, scene: str | Path | tuple, settings: dict):
+    """The error of the stream on a sample of its tiles."""
+    from rscodec.api import sample_error
+
+    names = ("bands", "nodata", "weights", "device", "threads")
+    return sample_error(stream, scene, **{name: settings[name] for name in names})
+
+
+def operating_point(
+    quality: float | None, bpp: float | None, psnr: float | None, max_error: float | None, lossless: bool = False
+) -> dict:
     """The arguments of the library that set the operating point."""
+    if lossless and max_error:
+        raise click.UsageError("--lossless is --max-error 0; give one of them")
+    max_error = 0.0 if lossless else max_error
     if sum(goal is not None for goal in (quality, bpp, psnr)) > 1:
         raise click.UsageError("--quality, --bpp and --psnr exclude each other; give one of them")
     if max_error is not None and (bpp, psnr) != (None, None):
         raise click.UsageError("--max-error excludes --bpp and --psnr; give --quality with it, or none of them")
     return {"quality": quality, "bpp": bpp, "psnr": psnr, "max_error": max_error}
-
-
-def remark(result, bpp: float | None, psnr: float | None) -> str | None:
-    """The reason why the file misses its target, or None."""
-    lowest, highest, missed = result.quality == QUALITY_MIN, result.quality == QUALITY_MAX, result.target_met is False
-    if psnr is not None and missed:
-        return f"the PSNR is out of reach for this scene; the highest quality has {result.psnr_db_estimated:.2f} dB"
-    if psnr is not None and lowest:
-        return f"{psnr:g} dB is less than the lowest quality has, {result.psnr_db_estimated:.2f} dB"
-    if bpp is not None and missed and lowest:
-        return f"{bpp:g} bpp is out of reach for this scene; this is the lowest quality"
-    if bpp is not None and missed:
-        return f"{bpp:g} bpp is missed, because the search encoded a sample of tiles only; give a slightly lower target"
-    if bpp is not None and highest:
-        return f"{bpp:g} bpp is more than the highest quality takes, {result.bpp:.4f} bpp"
-    return None
-
-
-def balance_remark(result, balance: bool) -> str | None:
-    """A note that there was nothing to balance, or None."""
-    if not balance or result.bands - len(result.alpha) > 1:
-        return None
-    return "--balance has no effect on a single band: it weighs bands against each other"
-
-
-def alpha_remark(result, scene: str | Path) -> str | None:
-    """Advice for a file that consists mostly of an alpha band that is not a mask, or None."""
-    planes = result.sections.get("bytes_planes", 0)
-    most = MASK_BPP * len(result.alpha) * result.width * result.height / 8
-    if not result.alpha or planes <= max(most, result.bytes / 2):
-        return None
-    bands = ", ".join(map(str, result.alpha))
-    roles = (word for band in result.alpha for word in (f"-colorinterp_{band}", "undefined"))
-    edit = shlex.join(["gdal_edit.py", *roles, str(scene)])
-    return (
-        f"alpha (band {bands}) is kept exactly and takes {100 * planes / result.bytes:.0f} % of the file; "
-        f"if it is a measurement, such as near infrared, run `{edit}` and encode it again"
-    )

@@ -6,15 +6,16 @@ from pathlib import Path
 
 import click
 
-from rscodec.cli import enhancing, options
+from rscodec.bitstreams.errors import InputError
+from rscodec.cli import enhancing, options, paths
 from rscodec.cli.output import note_guessed, note_lossy
 from rscodec.cli.progress import progress
 from rscodec.enhancers.base import EnhanceSettings
 
 
 @click.command()
-@click.argument("image", type=options.PATH)
-@options.output_option
+@click.argument("image", type=paths.PATH)
+@paths.one_output
 @enhancing.always()
 @options.bands_option
 @options.format_option
@@ -38,6 +39,10 @@ def command(
     The enhanced pixels are generated, and tags of the output say so. Other bands, nodata and metadata are copied.
     """
     from rscodec.api import enhance_file
+    from rscodec.raster.reader import is_stream
+
+    if is_stream(image):
+        raise InputError(f"{image} is a compressed file of rscodec; `rscodec decode --enhance` enhances it")
 
     settings |= {"driver": options.driver_for(output, driver), "creation_options": dict(creation_options)}
     with progress("enhance", quiet) as report:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from rscodec.cli import options
+from rscodec.cli import options, paths
 from rscodec.cli.output import print_json, print_table
 from rscodec.cli.progress import progress
 from rscodec.cli.spelling import spelled
@@ -82,7 +82,7 @@ def command() -> None:
 @images_argument
 @codecs_option
 @anchors_option
-@click.option("--out", type=options.PATH, required=True, help="Folder for results, curves and report.")
+@click.option("--out", type=paths.PATH, required=True, help="Folder for results, curves and report.")
 @eval_bands_option
 @click.option(
     "--jobs",
@@ -218,7 +218,7 @@ def speed(
     show_default=True,
     help="How images are shrunk; degraded: with blur, noise and JPEG of random strength, with fixed seeds.",
 )
-@click.option("--out", type=options.PATH, required=True, help="Folder for table, curves and report.")
+@click.option("--out", type=paths.PATH, required=True, help="Folder for table, curves and report.")
 @pictures_option
 @resume_option
 @options.device_option
@@ -300,7 +300,7 @@ def _print_sr(sets: dict) -> None:
     help="The model: one that ships, a weights file, or ols, rf, svr, gbm.",
 )
 @click.option("--draws", type=click.IntRange(1, 64), default=8, show_default=True, help="Maps to average.")
-@click.option("--out", type=options.PATH, required=True, help="Folder for table and curves.")
+@click.option("--out", type=paths.PATH, required=True, help="Folder for table and curves.")
 @options.quiet_option
 @options.json_option
 @options.debug_option

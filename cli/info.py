@@ -8,17 +8,20 @@ import click
 
 from rscodec.bitstreams.dump import MEANINGS, Line, explain, missing, totals
 from rscodec.bitstreams.errors import TileDamaged
-from rscodec.cli import options
+from rscodec.cli import options, paths
 from rscodec.cli.output import print_json, print_table
 from rscodec.stream.remote import open_stream
 
 
 @click.command()
-@click.argument("stream", type=options.INPUT)
+@click.argument("stream", type=paths.INPUT)
 @options.json_option
 @options.debug_option
 def command(stream: str | Path, as_json: bool) -> None:
-    """Explain STREAM: every header field, the bytes of each section, rate, model and overhead."""
+    """Explain STREAM: every header field, the bytes of each section, rate, model and overhead.
+
+    STREAM is a file, a URL, or `-` for standard input.
+    """
     with open_stream(stream) as reader:
         lines, sums, metadata, lost = explain(reader), totals(reader), reader.metadata, missing(reader)
     if as_json:

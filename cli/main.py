@@ -22,7 +22,9 @@ from typing import TextIO
 import click
 
 from rscodec.bitstreams.errors import InputError, RscodecError
+from rscodec.cli.completion import VARIABLE, complete
 from rscodec.cli.extras import words_for
+from rscodec.cli.habits import OTHER_NAMES, familiar
 from rscodec.cli.options import Session, debug_option
 from rscodec.cli.spelling import spelled
 
@@ -39,6 +41,8 @@ COMMANDS = (
     ("sample", "Make a synthetic Earth scene."),
     ("eval", "Measure rate, distortion and speed."),
     ("carbon", "Map forest carbon."),
+    ("completion", "Print a completion script for a shell."),
+    ("man", "Print a manual page."),
 )
 
 
@@ -77,9 +81,16 @@ class Commands(click.Group):
         return importlib.import_module(f"rscodec.cli.{name}").command
 
     def resolve_command(self, ctx: click.Context, args: list[str]):
-        if self.get_command(ctx, args[0]) is None:
-            ctx.fail(f"no command {args[0]!r}; there are {', '.join(self.list_commands(ctx))}")
-        return super().resolve_command(ctx, args)
+        name, *rest = args
+        command = self.get_command(ctx, name)
+        if command is None:
+            known = "there are " + ", ".join(self.list_commands(ctx))
+            ctx.fail(f"no command {name!r}; {f'use {OTHER_NAMES[name]}' if name in OTHER_NAMES else known}")
+        try:
+            return name, command, list(familiar(rest, command))
+        except click.UsageError as error:
+            error.ctx = click.Context(command, ctx, name)
+            raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -91,7 +102,7 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="rscodec", message="%(prog)s %(version)s")
+@click.version_option(None, "-V", "--version", package_name="rscodec", message="%(prog)s %(version)s")
 @debug_option
 def app() -> None:
     """Compress remote-sensing scenes with a learned codec. Metadata and nodata are preserved exactly."""
@@ -133,6 +144,8 @@ def unexpected(error: Exception, session: Session) -> int:
 
 def run(argv: Sequence[str], session: Session) -> int:
     """Parse and invoke. click's own `main` would print errors and exit."""
+    if instruction := os.environ.get(VARIABLE):
+        return complete(app, instruction)
     try:
         with app.make_context("rscodec", list(argv) or ["--help"], obj=session) as ctx:
             app.invoke(ctx)

@@ -10,9 +10,10 @@ from pathlib import Path
 import click
 
 from rscodec.bitstreams.limits import MAX_PIXELS_IN_FILE, MAX_TILE, TILE_UNIT
+from rscodec.cli import paths
 from rscodec.concurrency.executors import LOCAL
-from rscodec.stream.remote import is_url
 
+SUFFIXES = {"GTiff": (".tif", ".tiff"), "COG": (".tif", ".tiff"), "PNG": (".png",)}
 FORMATS = {".png": "PNG", ".jpg": None, ".jpeg": None, ".jp2": None, ".webp": None}  # None: not written
 
 
@@ -52,6 +53,23 @@ class BandList(click.ParamType):
         if not bands or min(bands) < 1 or len(set(bands)) != len(bands):
             self.fail(f"{value!r} is not a list of distinct bands, such as 1,2,3 or 1-3", param, ctx)
         return tuple(bands)
+
+
+class Stretch(click.ParamType):
+    """Two percentiles, such as `2,98`, or `none`."""
+
+    name = "stretch"
+
+    def convert(self, value, param, ctx) -> tuple[float, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            found = () if value == "none" else tuple(map(float, value.split(",")))
+        except ValueError:
+            found = (math.nan,)
+        if found and not (len(found) == 2 and 0 <= found[0] < found[1] <= 100):
+            self.fail(f"{value!r} is not two percentiles, such as 2,98, or none", param, ctx)
+        return found
 
 
 class TileEdge(click.IntRange):
@@ -95,18 +113,19 @@ def remember(ctx: click.Context, _param: click.Parameter, debug: bool) -> None:
             library.addHandler(logging.StreamHandler())
 
 
-class InputPath(click.Path):
-    """A file or a URL (also /vsicurl/https://...). A Path would merge the two slashes of a URL."""
-
-    def __init__(self) -> None:
-        super().__init__(path_type=Path)
-
-    def convert(self, value, param, ctx) -> str | Path:
-        return value if is_url(value) else super().convert(value, param, ctx)
+def joined(ctx: click.Context, param: click.Parameter, given: tuple[tuple[int, ...], ...]) -> tuple[int, ...] | None:
+    """The bands of all --bands together, or None."""
+    bands = tuple(band for some in given for band in some)
+    if len(set(bands)) != len(bands):
+        raise click.BadParameter(f"{','.join(map(str, bands))} names a band twice", ctx, param)
+    return bands or None
 
 
-PATH = click.Path(path_type=Path)
-INPUT = InputPath()
+def _bands(words: str):
+    return click.option(
+        "-b", "--bands", type=BandList(), multiple=True, callback=joined, show_default="all", help=words
+    )
+
 
 debug_option = click.option(
     "--debug",
@@ -116,12 +135,10 @@ debug_option = click.option(
     callback=remember,
     help="Show the traceback of an error.",
 )
-output_option = click.option("-o", "--output", type=PATH, required=True, help="The file to write.")
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
-bands_option = click.option(
-    "--bands", type=BandList(), show_default="all", help="Bands to take, counted from 1: 4,3,2 or 1-3."
-)
-weights_option = click.option("--weights", type=PATH, help="Weights file, instead of the packaged one.")
+bands_option = _bands("Bands to take, counted from 1: 4,3,2 or 1-3. May be repeated.")
+against_bands_option = _bands("With --against: the bands of SCENE that were encoded, such as 4,3,2.")
+weights_option = click.option("--weights", type=paths.PATH, help="Weights file, instead of the packaged one.")
 device_option = click.option(
     "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Where the networks run."
 )
@@ -135,6 +152,7 @@ max_pixels_option = click.option(
     help="Refuse to write more than N pixels (width x height x bands).",
 )
 format_option = click.option(
+    "-of",
     "--format",
     "driver",
     type=click.Choice(["GTiff", "COG", "PNG"], case_sensitive=False),
@@ -143,6 +161,7 @@ format_option = click.option(
     help="Format of the output.",
 )
 creation_option = click.option(
+    "-co",
     "--co",
     "creation_options",
     type=CreationOption(),
@@ -182,9 +201,11 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the re
 
 
 def driver_for(output: Path, given: str | None) -> str:
-    """The format to write: the given one, or the one of the output's suffix."""
+    """The format to write: the given one, or the one of the output's suffix. A note says if they differ."""
     suffix = output.suffix.lower()
     driver = given or FORMATS.get(suffix, "GTiff")
     if driver is None:
         raise click.UsageError(f"{output} would not be a {suffix} file; name it .tif or .png, or give --format")
+    if suffix and suffix not in SUFFIXES[driver]:
+        click.echo(f"note: {output} is a {driver} file; {SUFFIXES[driver][0]} is its usual suffix", err=True)
     return driver

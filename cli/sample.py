@@ -8,11 +8,11 @@ import click
 
 from rscodec.bitstreams.limits import MAX_BANDS
 from rscodec.bitstreams.wire import DTYPES
-from rscodec.cli import options
+from rscodec.cli import options, paths
 
 
 @click.command()
-@options.output_option
+@paths.one_output
 @click.option("--size", type=click.IntRange(min=1), default=1024, show_default=True, help="Edge in pixels.")
 @click.option("--bands", type=click.IntRange(1, MAX_BANDS), default=3, show_default=True, help="How many bands.")
 @click.option(

@@ -26,7 +26,7 @@ def spelled(message: str, command: click.Command | None) -> str:
         if argument not in options:
             return found[0]
         option = options[argument]
-        name = max(option.opts, key=len)
+        name = max(option.opts, key=lambda name: (name.startswith("--"), len(name)))
         return name if option.is_flag or value is None else f"{name} {value}"
 
     return ARGUMENT.sub(flag, message)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from rscodec.bitstreams.errors import TileDamaged
-from rscodec.cli import options
+from rscodec.cli import options, paths
 from rscodec.cli.output import note_guessed, note_lossy
 from rscodec.cli.progress import progress
 from rscodec.upsamplers.base import LARGEST_SCALE, UpscaleSettings
@@ -16,8 +16,8 @@ SCALE = options.FiniteRange(1, LARGEST_SCALE, min_open=True)
 
 
 @click.command()
-@click.argument("scene", type=options.INPUT)
-@options.output_option
+@click.argument("scene", type=paths.INPUT)
+@paths.one_output
 @click.option("--scale", type=SCALE, required=True, help="Factor by which width and height grow: any real number.")
 @click.option(
     "--model",
@@ -28,7 +28,7 @@ SCALE = options.FiniteRange(1, LARGEST_SCALE, min_open=True)
 )
 @options.seed_option(None)
 @options.bands_option
-@click.option("--weights", type=options.PATH, help="Weights file for a compressed SCENE, instead of the packaged one.")
+@click.option("--weights", type=paths.PATH, help="Weights file for a compressed SCENE, instead of the packaged one.")
 @options.format_option
 @options.creation_option
 @options.device_option

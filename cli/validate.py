@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 
 from rscodec.bitstreams.errors import CheckError
-from rscodec.cli import options
+from rscodec.cli import options, paths
 
 
 @click.command()
-@click.argument("scene", type=options.INPUT)
-@click.argument("other", type=options.INPUT)
+@click.argument("scene", type=paths.INPUT)
+@click.argument("other", type=paths.INPUT)
 @options.quiet_option
 @options.debug_option
 def command(scene: str | Path, other: str | Path, quiet: bool) -> None:

@@ -8,22 +8,21 @@ from pathlib import Path
 import click
 
 from rscodec.bitstreams.errors import CheckError
-from rscodec.cli import options
+from rscodec.cli import options, paths
 from rscodec.cli.output import print_json, print_table
 from rscodec.cli.progress import progress
 
 
 @click.command()
-@click.argument("stream", type=options.INPUT)
+@click.argument("stream", type=paths.INPUT)
 @click.option(
-    "--against", type=options.INPUT, metavar="SCENE", help="Compare with the scene that the file was made from."
+    "--against",
+    type=paths.INPUT,
+    multiple=True,
+    metavar="SCENE",
+    help="Compare with the scene that the file was made from. Repeat it for a scene of several files.",
 )
-@click.option(
-    "--bands",
-    type=options.BandList(),
-    show_default="all",
-    help="With --against: the bands of SCENE that were encoded, such as 4,3,2.",
-)
+@options.against_bands_option
 @options.weights_option
 @options.device_option
 @options.threads_option
@@ -32,7 +31,7 @@ from rscodec.cli.progress import progress
 @options.debug_option
 def command(
     stream: str | Path,
-    against: str | Path | None,
+    against: tuple[str | Path, ...],
     bands: tuple[int, ...] | None,
     quiet: bool,
     as_json: bool,
@@ -43,13 +42,14 @@ def command(
     With --against, also print PSNR with its peak, and RMSE and the largest error in the units of the scene, over all
     valid pixels. Nodata and metadata must then be identical.
     """
-    if bands and against is None:
+    if bands and not against:
         raise click.UsageError("--bands selects bands of the scene to compare with; give --against, too")
 
     from rscodec.api import verify_file
 
     with progress("verify", quiet) as report:
-        result = verify_file(stream, against, bands=bands, progress=report, **settings)
+        scene = (against[0] if len(against) == 1 else against) or None
+        result = verify_file(stream, scene, bands=bands, progress=report, **settings)
     if as_json:
         print_json(result)
     else:

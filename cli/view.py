@@ -7,29 +7,24 @@ from pathlib import Path
 
 import click
 
-from rscodec.cli import options
+from rscodec.cli import options, paths
 
 
 @click.command()
-@click.argument("stream", type=options.INPUT, metavar="STREAM|URL|FOLDER")
+@click.argument("stream", type=paths.INPUT, metavar="STREAM|URL|FOLDER")
 @click.option(
     "--against",
-    type=options.INPUT,
+    type=paths.INPUT,
     metavar="SCENE",
     help="Compare the stream with its original, or with another stream, by a movable handle.",
 )
-@click.option(
-    "--bands",
-    type=options.BandList(),
-    show_default="all",
-    help="Bands of the scene given by --against that were encoded, such as 4,3,2.",
-)
+@options.against_bands_option
 @click.option("--port", type=click.IntRange(0, 65535), default=0, show_default="any", help="Port of the page.")
 @click.option("--no-browser", is_flag=True, help="Print the address without opening a browser.")
 @click.option(
     "--export",
     "folder",
-    type=options.PATH,
+    type=paths.PATH,
     metavar="DIR",
     help="Write the page and the streams to a folder for any web server, instead of serving them.",
 )

@@ -24,9 +24,10 @@ from rscodec.enhancers.base import EnhanceSettings
 from rscodec.enhancers.scene import EnhancedScene
 from rscodec.eval import anchors
 from rscodec.eval.anchors.base import Anchor
-from rscodec.generative.picture import SourcePicture, band_colours, named_colours
+from rscodec.generative.picture import SourcePicture
 from rscodec.models.registry import ENHANCERS
 from rscodec.models.weights import codec_for_encoding, enhancer_for
+from rscodec.raster.colours import band_colours, named_colours
 from rscodec.raster.fill import fill_invalid
 from rscodec.raster.metadata import alpha_bands
 from rscodec.raster.pixel_source import SceneSource

@@ -1,8 +1,8 @@
 """The functions that notebooks and the command line call.
 
-    encode(scene or array) -> bytes        encode_file(path, path)
-    decode(bytes) -> Scene                 decode_file(path, path)
-    open(path, URL or get_bytes) -> OpenScene, which reads windows
+    encode(array, DataArray, Scene, path, bytes or file) -> bytes      encode_file(path, path)
+    decode(bytes, path, URL or file) -> Scene                          decode_file(path, path)
+    open(path, URL, bytes, file or get_bytes) -> OpenScene, which reads windows
     enhance_file, upscale_file, verify_file, validate_files
 
 The network is loaded when it is first needed. Opening a stream reads only its header and index.
@@ -13,22 +13,25 @@ from __future__ import annotations
 import io
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rscodec.bitstreams import StreamReader
 from rscodec.bitstreams.atomic import AtomicPath
 from rscodec.bitstreams.dump import totals
-from rscodec.bitstreams.errors import InputError, naming
+from rscodec.bitstreams.errors import InputError, check_path, naming
 from rscodec.bitstreams.limits import MAX_PIXELS_IN_FILE, MAX_PIXELS_IN_MEMORY
+from rscodec.bitstreams.source import ObjectSource
 from rscodec.concurrency.threads import turn
 from rscodec.enhancers.base import EnhanceSettings
+from rscodec.open_scene import OpenScene
 from rscodec.output import (
     OutputSettings,
     Part,
@@ -39,20 +42,33 @@ from rscodec.output import (
     cropped,
     write_picture,
 )
-from rscodec.raster.metadata import Metadata, crop_metadata, scale_metadata, select_bands
+from rscodec.raster.metadata import scale_metadata
 from rscodec.raster.metadata_schema import image_metadata, stream_metadata
-from rscodec.raster.pixel_source import open_source
+from rscodec.raster.pixel_source import is_paths, open_source
+from rscodec.raster.quicklook import Percentiles, check_stretch, guessed_bands, quicklook
 from rscodec.raster.reader import RasterReader, is_stream
 from rscodec.raster.scene import Scene, assemble
 from rscodec.raster.window import Window
 from rscodec.stream.remote import is_url, open_stream
-from rscodec.stream.settings import DEFAULT_QUALITY, DecodeSettings, EncodeSettings, Progress, settings_of
+from rscodec.stream.settings import (
+    DEFAULT_QUALITY,
+    DecodeSettings,
+    EncodeSettings,
+    Progress,
+    is_whole,
+    settings_of,
+    takes,
+)
 from rscodec.upsamplers.base import UpscaleSettings
+
+if TYPE_CHECKING:
+    from rscodec.stream.sampled_error import SampledError
 
 
 @dataclass(frozen=True)
 class EncodeReport:
-    """`quality`: the quality that was used; None for a codec with a single rate.
+    """`quality`: the quality that was used; None for a codec with a single rate. `ratio`: bytes of the pixels for each
+    byte of the file.
 
     `target_met`: whether the file meets the requested rate or PSNR. `psnr_db_estimated`: the PSNR that the search
     measured, on all tiles or on a sample (rscodec.stream.rate_search). `alpha`: bands of the input, counted from 1,
@@ -66,6 +82,8 @@ class EncodeReport:
     width: int
     height: int
     bands: int
+    dtype: str
+    ratio: float
     seconds: float
     sections: dict
     psnr_db_estimated: float | None = None
@@ -132,8 +150,10 @@ class UpscaleReport:
     lost = DecodeReport.lost
 
 
+@takes(EncodeSettings)
 def encode(scene, quality: float | None = None, **settings) -> bytes:
-    """Compress a Scene, an array (rows, columns) or (bands, rows, columns), or an image file (given its path).
+    """Compress a scene: an array (rows, columns) or (bands, rows, columns), a DataArray of xarray, a Scene, or an image
+    (its path, paths of images with its bands, its bytes, or a binary file).
 
     `settings` are those of EncodeSettings.
 
@@ -155,8 +175,9 @@ def encode(scene, quality: float | None = None, **settings) -> bytes:
     return buffer.getvalue()
 
 
+@takes(EncodeSettings)
 def encode_file(
-    src: str | Path,
+    src: str | Path | Sequence[str | Path],
     dst: str | Path,
     *,
     bands: tuple[int, ...] | None = None,
@@ -167,7 +188,8 @@ def encode_file(
     executor: Executor | None = None,
     **settings,
 ) -> EncodeReport:
-    """Encode an image file. The output appears at `dst` when it is complete. `settings` are those of EncodeSettings.
+    """Encode an image file, or several files with the bands of one scene. The output appears at `dst` when it is
+    complete. `settings` are those of EncodeSettings.
 
     `executor` encodes the tiles (see rscodec.concurrency.executors); by default this process does. `progress` is called
     with (tiles done, all tiles). `search_progress` is called with (tries done, most tries) while a quality is searched.
@@ -200,6 +222,8 @@ def encode_file(
         header.width,
         header.height,
         header.bands,
+        header.dtype,
+        header.width * header.height * header.bands * np.dtype(header.dtype).itemsize / sections["bytes_file"],
         seconds,
         sections,
         psnr_db,
@@ -208,192 +232,126 @@ def encode_file(
     )
 
 
+@takes(DecodeSettings)
 def decode(
-    data: bytes,
+    data,
     *,
-    weights=None,
-    device: str = "cpu",
-    on_error: str = "stop",
+    enhance: EnhanceSettings | str | None = None,
+    upscale: UpscaleSettings | float | None = None,
     max_pixels: int = MAX_PIXELS_IN_MEMORY,
+    **settings,
 ) -> Scene:
-    """Decode a whole scene. `max_pixels`: as for `open`.
+    """Decode a whole scene. `data`, `max_pixels` and `settings`: as for `open`.
+
+    `enhance` generates detail in red, green and blue: EnhanceSettings, or the name of a model. `upscale` makes the
+    scene larger: UpscaleSettings, or a factor. Both need torch.
 
     >>> import rscodec
     >>> from rscodec.synthetic.sample import synthesize
     >>> pixels, metadata = synthesize((160, 128))  # uint8, 3 bands, 128 rows, 160 columns
     >>> scene = rscodec.Scene(pixels, metadata=metadata)
     >>> decoded = rscodec.decode(rscodec.encode(scene, max_error=2))
-    >>> decoded.pixels.shape, decoded.metadata["crs"]
-    ((3, 128, 160), 'EPSG:32633')
+    >>> decoded
+    <rscodec scene: 160 x 128 pixels, 3 bands of uint8, EPSG:32633, no nodata value>
     >>> int(abs(decoded.pixels.astype(int) - pixels).max())
     2
     """
-    if not isinstance(data, (bytes, bytearray, memoryview)):
-        raise InputError(
-            f"decode takes the bytes of a stream, not {type(data).__name__}: "
-            "use rscodec.open(path).read() for a file, .read() or .getvalue() for a file object"
-        )
-    settings = DecodeSettings(weights, device, on_error)
-    with OpenScene(StreamReader.from_bytes(data), settings, max_pixels=max_pixels) as scene:
-        return scene.read()
+    if enhance is not None and upscale is not None:
+        raise InputError("`upscale` generates pixels, too; omit `enhance`")
+    with open(data, enhance=enhance, max_pixels=max_pixels, **settings) as scene:
+        return scene.read() if upscale is None else _upscaled_scene(scene, upscale, max_pixels)
 
 
+def _upscaled_scene(opened: OpenScene, upscale: UpscaleSettings | float, max_pixels: int) -> Scene:
+    """The whole scene, upsampled."""
+    from rscodec.upsamplers.apply import upscaled_stream
+
+    with turn():
+        larger = upscaled_stream(opened.reader, opened.decoder, _upscaling(upscale), opened.device)
+        target = larger.target
+        check_size(target.width, target.height, opened.count, opened.dtype, max_pixels)
+        pieces = ((piece, *larger.read(piece)) for piece in larger.pieces(target))
+        pixels, classes = assemble(pieces, target, opened.count, opened.dtype)
+    return Scene(pixels, classes, larger.mark(larger.metadata, list(range(opened.count))))
+
+
+@takes(DecodeSettings)
 def open(
     source,
     *,
     size: int | None = None,
-    enhance: EnhanceSettings | None = None,
+    enhance: EnhanceSettings | str | None = None,
     colours: tuple[int, ...] | None = None,
     max_pixels: int = MAX_PIXELS_IN_MEMORY,
     **settings,
 ) -> OpenScene:
-    """Open a stream to read windows from it: a path, a URL, or a function get_bytes(offset, length) (with `size`, if
-    known).
+    """Open a stream to read windows from it: a path, a URL, bytes, a binary file, or a function get_bytes(offset,
+    length) (with `size`, if known).
 
-    `colours`: bands whose first three `enhance` uses as red, green and blue if the stream does not name them.
-    `max_pixels`: how much one call may read, width x height x bands; more raises LimitExceeded. `settings` are those of
-    DecodeSettings: weights, device, on_error.
+    `enhance`: EnhanceSettings, or the name of a model. `colours`: bands whose first three `enhance` uses as red, green
+    and blue if the stream does not name them. `max_pixels`: how much one call may read, width x height x bands; more
+    raises LimitExceeded. `settings` are those of DecodeSettings: weights, device, on_error.
 
     >>> import rscodec
     >>> from rscodec.synthetic.sample import synthesize
     >>> pixels, metadata = synthesize((160, 128))  # uint8, 3 bands, 128 rows, 160 columns
-    >>> scene = rscodec.Scene(pixels, metadata=metadata)
-    >>> scene.save("scene.tif")
-    >>> report = rscodec.encode_file("scene.tif", "scene.bin", quality=3)
-    >>> with rscodec.open("scene.bin") as stream:
-    ...     part = stream.read((64, 32, 48, 40), bands=(1,))  # column, row, width, height
-    ...     small = stream.preview(40)
+    >>> rscodec.Scene(pixels, metadata=metadata).save("scene.tif")
+    >>> report = rscodec.encode_file("scene.tif", "scene.bin", max_error=3)
+    >>> stream = rscodec.open("scene.bin")
+    >>> stream.shape, stream.count, stream.dtype, stream.crs.to_string(), stream.bounds.left
+    ((128, 160), 3, 'uint8', 'EPSG:32633', 412000.0)
+    >>> part = stream.read((64, 32, 48, 40), bands=1)  # column, row, width, height
     >>> part.pixels.shape, part.metadata["transform"]
     ((1, 40, 48), [1.0, 0.0, 412064.0, 0.0, -1.0, 5317968.0])
-    >>> small.pixels.shape
-    (3, 32, 40)
+    >>> stream.read(out_shape=(64, 80)).pixels.shape
+    (3, 64, 80)
+    >>> stream.close()
     """
-    if not callable(source) and not isinstance(source, (str, os.PathLike)):
-        raise InputError(
-            "open takes a path, a URL or a function get_bytes(offset, length), "
-            f"not {type(source).__name__}: rscodec.decode takes the bytes of a stream"
-        )
     (how,) = settings_of(settings, DecodeSettings)
-    reader = StreamReader(source, size) if callable(source) else open_stream(source)
-    return OpenScene(reader, how, enhance, colours, max_pixels)
+    if size is not None and not is_whole(size):
+        raise InputError(f"the size of a stream is a whole number of bytes, not {size!r:.80}")
+    how_enhanced = None if enhance is None else _enhancement(enhance)
+    return OpenScene(_reader(source, size), how, how_enhanced, colours, max_pixels)
 
 
-class OpenScene:
-    """An open stream; use it as a context manager. Threads may share it; one reads at a time."""
-
-    def __init__(
-        self,
-        reader: StreamReader,
-        settings: DecodeSettings | None = None,
-        enhance: EnhanceSettings | None = None,
-        colours: tuple[int, ...] | None = None,
-        max_pixels: int = MAX_PIXELS_IN_MEMORY,
-    ):
-        self.reader, self._settings, self._enhance = reader, settings or DecodeSettings(), enhance
-        self._colours, self._max_pixels = colours, max_pixels
-        self._decoder = self._enhanced = None
-        self.header = reader.header
-
-    @property
-    def decoder(self):
-        if self._decoder is None:
-            from rscodec.models.weights import codec_for_decoding
-            from rscodec.stream.decoder import SceneDecoder
-
-            how = self._settings
-            with turn():
-                codec = codec_for_decoding(self.header, how.weights, how.device)
-            self._decoder = SceneDecoder(self.reader, codec, how.on_error)
-        return self._decoder
-
-    @property
-    def picture(self):
-        """What is read: the decoder, or the enhanced picture."""
-        if self._enhance is None:
-            return self.decoder
-        if self._enhanced is None:
-            from rscodec.enhancers.apply import enhanced_stream
-
-            colours = check_bands(self._colours, self.header.bands, self.reader.path) if self._colours else ()
-            device = self._settings.device
-            with turn():
-                self._enhanced = enhanced_stream(self.reader, self.decoder, self._enhance, device, colours)
-        return self._enhanced
-
-    def mark(self, metadata: Metadata, chosen: list[int]) -> Metadata:
-        """The metadata of an output with the `chosen` bands (0-based). Tags say which of them are enhanced, and how."""
-        return metadata if self._enhance is None else self.picture.mark(metadata, chosen)
-
-    @property
-    def metadata(self) -> Metadata:
-        return stream_metadata(self.reader)
-
-    @property
-    def bad(self) -> dict:
-        """Damaged tiles found so far, (row, col, group) -> reason; only with on_error="nodata"."""
-        return self.decoder.bad
-
-    def read(self, window: tuple[int, int, int, int] | None = None, bands: tuple[int, ...] | None = None) -> Scene:
-        """Read a window (col, row, width, height) of some bands (1-based); by default the whole scene, all bands."""
-        header = self.header
-        whole = Window(0, 0, header.width, header.height)
-        window = check_window(window, whole, self.reader.path)
-        with naming(self.reader.path), turn():
-            check_size(window.width, window.height, header.bands, header.dtype, self._max_pixels)
-            pixels, classes = self._decode(window)
-            metadata = self.metadata if window == whole else crop_metadata(self.metadata, *window)
-        scene = self._scene(pixels, classes, metadata, bands)
-        scene.metadata = self.mark(scene.metadata, [band - 1 for band in bands or range(1, header.bands + 1)])
-        return scene
-
-    def preview(self, longest: int, bands: tuple[int, ...] | None = None) -> Scene:
-        """The scene as a small picture whose longest side has about `longest` pixels. Much faster than `read`."""
-        from rscodec.stream.preview import factor_for, preview, shrunk
-
-        header = self.header
-        factor = factor_for(header.width, header.height, longest)
-        small = shrunk(Window(0, 0, header.width, header.height), factor)
-        with naming(self.reader.path), turn():
-            check_size(small.width, small.height, header.bands, header.dtype, self._max_pixels)
-            pixels, classes = preview(self.decoder, factor)
-        return self._scene(pixels, classes, scale_metadata(self.metadata, factor, factor), bands)
-
-    def _scene(self, pixels: np.ndarray, classes: np.ndarray | None, metadata: Metadata, bands) -> Scene:
-        """A Scene of these pixels, or of some bands of them."""
-        header = self.header
-        if bands is not None:
-            chosen = check_bands(bands, header.bands, self.reader.path)
-            coded = list(self.decoder.radiometry.coded)
-            if classes is not None and len(classes) > 1:
-                planes = [coded.index(band) for band in chosen if band in coded]
-                classes = classes[planes or [0]]  # alpha has no plane of its own; every plane holds the dataset mask
-            pixels, metadata = pixels[chosen], select_bands(metadata, chosen, header.bands, header.dtype)
-        return Scene(pixels, classes, metadata)
-
-    def _decode(self, window: Window) -> tuple[np.ndarray, np.ndarray | None]:
-        """Pixels and classes of a window, decoded piece by piece: the network takes much more
-        memory than the pixels.
-        """
-        self.decoder.prefetch(window)
-        pieces = ((piece, *self.picture.read(piece)) for piece in self.picture.pieces(window))
-        return assemble(pieces, window, self.header.bands, self.header.dtype)
-
-    def close(self) -> None:
-        self.reader.close()
-
-    def __enter__(self) -> OpenScene:
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.close()
+def _enhancement(enhance: EnhanceSettings | str | Path) -> EnhanceSettings:
+    """The settings, or those of a model that is given by name."""
+    return enhance if isinstance(enhance, EnhanceSettings) else EnhanceSettings(enhance)
 
 
+def _upscaling(upscale: UpscaleSettings | float) -> UpscaleSettings:
+    """The settings, or those of a factor."""
+    return upscale if isinstance(upscale, UpscaleSettings) else UpscaleSettings("e2diff", upscale)
+
+
+def _reader(source, size: int | None) -> StreamReader:
+    """A reader of whatever `open` takes."""
+    if isinstance(source, (str, os.PathLike)):
+        return open_stream(source)
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return StreamReader.from_bytes(source)
+    if hasattr(source, "read"):
+        if isinstance(source, io.TextIOBase):
+            raise InputError("the file is open as text; open it with mode 'rb'")
+        if not source.seekable():
+            return StreamReader.from_bytes(source.read())
+        held = ObjectSource(source)
+        return StreamReader(held, held.size)
+    if callable(source):
+        return StreamReader(source, size)
+    raise InputError(
+        "a stream is given as a path, a URL, bytes, a binary file or a function get_bytes(offset, length), "
+        f"not as {type(source).__name__}"
+    )
+
+
+@takes(DecodeSettings, OutputSettings)
 def decode_file(
     src: str | Path,
     dst: str | Path,
     *,
     window: tuple[int, int, int, int] | None = None,
-    enhance: EnhanceSettings | None = None,
+    enhance: EnhanceSettings | str | None = None,
     threads: int | None = None,
     max_pixels: int = MAX_PIXELS_IN_FILE,
     **settings,
@@ -420,6 +378,7 @@ def decode_file(
     started = time.perf_counter()
     how, output = settings_of(settings, DecodeSettings, OutputSettings)
     check_apart(dst, [src])
+    enhance = None if enhance is None else _enhancement(enhance)
     with turn(threads), _opened(src, how, enhance, output.bands) as scene, naming(src):
         header, bound = scene.header, scene.reader.bound
         if output.lossy and bound is not None:
@@ -437,16 +396,18 @@ def decode_file(
     return DecodeReport(str(dst), *size, seconds, sorted(scene.bad, key=str), tuple(changed), guessed, output.lossy)
 
 
+@takes(OutputSettings)
 def enhance_file(
     src: str | Path,
     dst: str | Path,
-    enhance: EnhanceSettings,
+    enhance: EnhanceSettings | str,
     *,
     device: str = "cpu",
     threads: int | None = None,
     **settings,
 ) -> EnhanceReport:
-    """Enhance a raster, window by window. The output appears at `dst` when it is complete.
+    """Enhance a raster, window by window, with these settings or with the model of this name. The output appears at
+    `dst` when it is complete.
 
     If the raster does not name red, green and blue, the first three of `bands` are used. `settings` are those of
     OutputSettings: bands, driver, creation_options, overwrite, progress.
@@ -468,7 +429,7 @@ def enhance_file(
         check_apart(dst, reader.files)
         AtomicPath(dst, output.overwrite).check()
         colours = check_bands(output.bands, reader.count, src) if output.bands else ()
-        scene = enhanced_raster(reader, enhance, device, colours)
+        scene = enhanced_raster(reader, _enhancement(enhance), device, colours)
         whole = Window(0, 0, reader.width, reader.height)
         part = Part(lambda: scene, whole, reader.count, reader.dtype, reader.metadata, scene.mark)
         chosen = write_picture(part, src, dst, output)
@@ -477,17 +438,19 @@ def enhance_file(
     return EnhanceReport(str(dst), whole.width, whole.height, changed, seconds, guessed, output.lossy)
 
 
+@takes(DecodeSettings, OutputSettings)
 def upscale_file(
     src: str | Path,
     dst: str | Path,
-    upscale: UpscaleSettings,
+    upscale: UpscaleSettings | float,
     *,
     window: tuple[int, int, int, int] | None = None,
     threads: int | None = None,
     max_pixels: int = MAX_PIXELS_IN_FILE,
     **settings,
 ) -> UpscaleReport:
-    """Upsample a raster or a decoded stream, window by window. The output appears at `dst` when it is complete.
+    """Upsample a raster or a decoded stream, window by window, with these settings or by this factor. The output
+    appears at `dst` when it is complete.
 
     A `window` is in pixels of the input, and its result is the same as in the whole scene. If the scene does not name
     red, green and blue, the first three of `bands` are used. `max_pixels`: how much the file may hold, width x height x
@@ -505,7 +468,7 @@ def upscale_file(
     started = time.perf_counter()
     how, output = settings_of(settings, DecodeSettings, OutputSettings)
     with turn(threads), ExitStack() as stack:
-        scene, count, dtype, bad = _upscaled(stack, src, dst, upscale, how, output)
+        scene, count, dtype, bad = _upscaled(stack, src, dst, _upscaling(upscale), how, output)
         target = scene.part(check_window(window, scene.source, src))
         metadata = cropped(scene.metadata, target, scene.target)
         part = Part(lambda: scene, target, count, dtype, metadata, scene.mark, lambda: bad)
@@ -539,9 +502,13 @@ def _upscaled(
 
 
 def _opened(
-    src, how: DecodeSettings, enhance: EnhanceSettings | None = None, colours: tuple[int, ...] | None = None
+    src,
+    how: DecodeSettings,
+    enhance: EnhanceSettings | None = None,
+    colours: tuple[int, ...] | None = None,
+    max_pixels: int = MAX_PIXELS_IN_MEMORY,
 ) -> OpenScene:
-    return open(src, enhance=enhance, colours=colours, **asdict(how))
+    return OpenScene(open_stream(src), how, enhance, colours, max_pixels)
 
 
 def _generated(scene, chosen: list[int]) -> tuple[list[int], tuple[int, ...]]:
@@ -558,55 +525,83 @@ def load(src: str | Path, bands: tuple[int, ...] | None = None, weights=None, de
     return Scene.load(src, bands)
 
 
+@takes(DecodeSettings, OutputSettings)
 def preview_file(
     src: str | Path,
     dst: str | Path,
     longest: int,
     *,
+    stretch: Percentiles | None = None,
     threads: int | None = None,
     max_pixels: int = MAX_PIXELS_IN_FILE,
     **settings,
 ) -> DecodeReport:
     """Decode to an image file with a small picture, whose longest side has about `longest` pixels.
 
-    `threads`, `max_pixels` and `settings`: as for decode_file.
+    `stretch`: two percentiles, such as (2, 98). The picture then has 8 bits and one or three bands, which are stretched
+    between these percentiles, and invalid pixels are transparent. Without it, the picture has the values, type and
+    bands of the scene. `threads`, `max_pixels` and `settings`: as for decode_file.
 
     >>> import rscodec
     >>> from rscodec.synthetic.sample import synthesize
-    >>> pixels, metadata = synthesize((160, 128))  # uint8, 3 bands, 128 rows, 160 columns
-    >>> scene = rscodec.Scene(pixels, metadata=metadata)
-    >>> scene.save("scene.tif")
+    >>> pixels, metadata = synthesize((160, 128), bands=13, dtype="int16", nodata=0)
+    >>> rscodec.Scene(pixels, metadata=metadata).save("scene.tif")
     >>> report = rscodec.encode_file("scene.tif", "scene.bin", quality=3)
-    >>> report = rscodec.preview_file("scene.bin", "preview.png", 40, driver="PNG")
-    >>> report.width, report.height
-    (40, 32)
+    >>> report = rscodec.preview_file("scene.bin", "preview.png", 40, stretch=(2, 98), driver="PNG")
+    >>> report.width, report.height, report.bands  # red, green, blue and alpha
+    (40, 32, 4)
     """
-    from rscodec.stream.preview import PreviewPicture, factor_for, shrunk
-
     started = time.perf_counter()
     how, output = settings_of(settings, DecodeSettings, OutputSettings)
     check_apart(dst, [src])
-    with turn(threads), _opened(src, how) as scene, naming(src):
-        header = scene.header
-        factor = factor_for(header.width, header.height, longest)
-        metadata = scale_metadata(image_metadata(scene.reader), factor, factor)
-        target = shrunk(Window(0, 0, header.width, header.height), factor)
-        part = Part(
-            lambda: PreviewPicture(scene.decoder, factor),
-            target,
-            header.bands,
-            header.dtype,
-            metadata,
-            bad=lambda: scene.bad,
-        )
-        chosen = write_picture(part, src, dst, output, max_pixels)
-    size, seconds = (target.width, target.height, len(chosen)), time.perf_counter() - started
-    return DecodeReport(str(dst), *size, seconds, sorted(scene.bad, key=str), lossy=output.lossy)
+    write = _write_preview if stretch is None else partial(_write_quicklook, stretch)
+    in_memory = min(max_pixels, MAX_PIXELS_IN_MEMORY)
+    with turn(threads), _opened(src, how, max_pixels=in_memory) as scene, naming(src):
+        *size, guessed = write(scene, src, dst, longest, output, max_pixels)
+    seconds, bad = time.perf_counter() - started, sorted(scene.bad, key=str)
+    return DecodeReport(str(dst), *size, seconds, bad, guessed=guessed, lossy=output.lossy)
+
+
+def _write_preview(
+    scene: OpenScene, src, dst, longest: int, output: OutputSettings, max_pixels: int
+) -> tuple[int, int, int, tuple[int, ...]]:
+    """Write a small picture with the values of the scene, piece by piece. Returns fields of the report: width, height,
+    bands, guessed.
+    """
+    from rscodec.stream.preview import PreviewPicture, factor_for, shrunk
+
+    header = scene.header
+    factor = factor_for(header.width, header.height, longest)
+    metadata = scale_metadata(image_metadata(scene.reader), factor, factor)
+    target = shrunk(Window(0, 0, header.width, header.height), factor)
+
+    def picture() -> PreviewPicture:
+        return PreviewPicture(scene.decoder, factor)
+
+    part = Part(picture, target, header.bands, header.dtype, metadata, bad=lambda: scene.bad)
+    return target.width, target.height, len(write_picture(part, src, dst, output, max_pixels)), ()
+
+
+def _write_quicklook(
+    stretch: Percentiles, scene: OpenScene, src, dst, longest: int, output: OutputSettings, _max_pixels: int
+) -> tuple[int, int, int, tuple[int, ...]]:
+    """Write a small stretched picture. Returns fields of the report: width, height, bands, guessed."""
+    AtomicPath(dst, output.overwrite).check()
+    check_stretch(stretch)
+    if output.bands:
+        check_bands(output.bands, scene.header.bands, src)
+    made = quicklook(scene.preview(longest), stretch, output.bands)
+    made.save(dst, output.driver, output.overwrite, **(output.creation_options or {}))
+    if output.progress:
+        output.progress(1, 1)
+    count, height, width = made.pixels.shape
+    guessed = () if output.bands else guessed_bands(scene.metadata, scene.count, scene.dtype)
+    return width, height, count, guessed
 
 
 def verify_file(
     src: str | Path,
-    against: str | Path | None = None,
+    against: str | Path | Sequence[str | Path] | None = None,
     *,
     bands: tuple[int, ...] | None = None,
     weights: str | Path | None = None,
@@ -636,13 +631,31 @@ def verify_file(
         codec = codec_for_decoding(reader.header, weights, device)
         if against is None:
             return verify(reader, codec, None, progress)
-        with RasterReader(against, bands) as raw:
+        with open_source(against, bands) as raw:
             metadata = raw.metadata
         nodata = stream_metadata(reader).get("nodata")
         same = nodata in (None, metadata.get("nodata"))
         with open_source(against, bands, None if same else float(nodata)) as source:
             source.metadata = metadata  # as `validate_files` sees it
             return verify(reader, codec, source, progress)
+
+
+def sample_error(
+    stream: str | Path,
+    scene: str | Path | Sequence[str | Path],
+    *,
+    bands: tuple[int, ...] | None = None,
+    nodata: float | None = None,
+    weights: str | Path | None = None,
+    device: str = "cpu",
+    threads: int | None = None,
+) -> SampledError | None:
+    """The error of a stream of (some bands of) a scene, measured on a few tiles. None if no pixel of these is valid."""
+    from rscodec.models.weights import codec_for_decoding
+    from rscodec.stream.sampled_error import sampled_error
+
+    with turn(threads), open_stream(stream) as reader, naming(stream), open_source(scene, bands, nodata) as source:
+        return sampled_error(reader, codec_for_decoding(reader.header, weights, device), source)
 
 
 def validate_files(scene: str | Path, other: str | Path) -> list[str]:
@@ -662,6 +675,8 @@ def validate_files(scene: str | Path, other: str | Path) -> list[str]:
     """
     from rscodec.stream.validate import validate
 
+    for one in (scene, other):
+        check_path(one, "each scene")
     return validate(scene, other)
 
 
@@ -700,7 +715,11 @@ def _spread(executor, src, bands, nodata, settings: EncodeSettings, encoder, qua
     """The tiles of a scene, made by an executor."""
     from rscodec.stream.distributed import Part, spread_tiles
 
-    scene = src if is_url(src) else str(Path(src).absolute())
+    scene = tuple(map(_absolute, src)) if is_paths(src) else _absolute(src)
     weights = settings.weights and Path(settings.weights).absolute()
     part = Part(scene, bands, nodata, replace(settings, weights=weights), encoder.radiometry, quality)
     return spread_tiles(executor, encoder, part)
+
+
+def _absolute(src: str | Path) -> str:
+    return src if is_url(src) else str(Path(src).absolute())

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rscodec.bitstreams.errors import InputError, LimitExceeded, OutputError
+from rscodec.bitstreams.errors import InputError, LimitExceeded, OutputError, check_path
 from rscodec.concurrency.read_ahead import ahead
 from rscodec.raster.drivers import lossy_option
 from rscodec.raster.metadata import Metadata, crop_metadata, nodata_value, select_bands
@@ -23,7 +23,7 @@ from rscodec.raster.validity import MASKED, native
 from rscodec.raster.window import Window
 from rscodec.raster.writer import SIDECARS, RasterWriter
 from rscodec.stream.remote import is_url
-from rscodec.stream.settings import Progress, is_whole
+from rscodec.stream.settings import Progress, check_types, is_whole
 
 if TYPE_CHECKING:
     from rscodec.generative.picture import ReadablePicture
@@ -44,6 +44,9 @@ class OutputSettings:
     creation_options: dict | None = None
     overwrite: bool = False
     progress: Progress | None = None
+
+    def __post_init__(self) -> None:
+        check_types(self)
 
     @property
     def lossy(self) -> str:
@@ -116,10 +119,11 @@ def cropped(metadata: Metadata, target: Window, whole: Window) -> Metadata:
     return metadata if target == whole else crop_metadata(metadata, *target)
 
 
-def check_bands(bands: tuple[int, ...], count: int, name: object = None) -> list[int]:
-    """1-based numbers -> 0-based indices. Raises InputError unless each exists (in the stream
+def check_bands(bands: int | tuple[int, ...], count: int, name: object = None) -> list[int]:
+    """1-based numbers, or one -> 0-based indices. Raises InputError unless each exists (in the stream
     `name`) and occurs once.
     """
+    bands = (bands,) if is_whole(bands) else bands
     if not isinstance(bands, Iterable) or not all(map(is_whole, bands)):
         raise InputError(f"bands are whole numbers from 1 on, such as (3, 2, 1), not {bands!r:.80}")
     if not bands or len(set(bands)) != len(bands) or any(not 1 <= band <= count for band in bands):
@@ -129,11 +133,18 @@ def check_bands(bands: tuple[int, ...], count: int, name: object = None) -> list
 
 
 def check_window(window, whole: Window, name: object = None) -> Window:
-    """(col, row, width, height) as a window inside `whole` (of the stream `name`); by default all of it."""
+    """(col, row, width, height), or a Window of rasterio, as a window inside `whole` (of the stream `name`); by default
+    all of it.
+    """
     if window is None:
         return whole
+    if hasattr(window, "col_off"):  # rasterio counts in floats
+        parts = (window.col_off, window.row_off, window.width, window.height)
+        window = tuple(int(part) if part == int(part) else part for part in parts)
     if not isinstance(window, Iterable) or len(window := tuple(window)) != 4 or not all(map(is_whole, window)):
-        raise InputError(f"a window is four whole numbers, (col, row, width, height), not {window!r:.80}")
+        raise InputError(
+            f"a window is four whole numbers, (col, row, width, height), not {window!r:.80}; `bands` chooses bands"
+        )
     found = Window(*map(int, window))
     found.check_inside(whole, name)
     return found
@@ -141,6 +152,8 @@ def check_window(window, whole: Window, name: object = None) -> Window:
 
 def check_size(width: int, height: int, bands: int, dtype: str, limit: int) -> None:
     """Raise LimitExceeded for more pixels than the user allows, before memory is allocated for them."""
+    if not is_whole(limit):
+        raise InputError(f"`max_pixels={limit!r:.80}`: give a whole number")
     count = width * height * bands
     if count > limit:
         gigabytes = count * np.dtype(dtype).itemsize / 1e9
@@ -152,6 +165,7 @@ def check_size(width: int, height: int, bands: int, dtype: str, limit: int) -> N
 
 def check_apart(dst: str | Path, files: Iterable[str | Path]) -> None:
     """Raise OutputError if the output would overwrite or remove a file of the input."""
+    check_path(dst, "the output")
     made = [Path(dst), *(Path(f"{dst}{suffix}") for suffix in SIDECARS)]
     for file in files:
         if not is_url(file) and any(_is_same(file, path) for path in made):

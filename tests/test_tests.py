@@ -29,6 +29,7 @@ COVERED = {
     "bitstreams/sections.py": "bitstreams/test_damage.py",
     "bitstreams/source.py": "bitstreams/test_container.py",
     "bitstreams/wire.py": "bitstreams/test_header.py",
+    "cli/encode_notes.py": "cli/test_encode.py",
     "cli/extras.py": "test_layers.py",
     "cli/enhancing.py": "cli/test_spelling.py",
     "cli/eval.py": "eval/test_sr.py",

@@ -1,6 +1,7 @@
 """Expands the inputs that a user names for a batch into one list of scenes.
 
 scene.tif, https://...   itself                         "2024/*.tif"   the files that match, ** for nested folders
+folder                   its images, or its streams
 scenes.txt               a path or pattern a line       items.json     the assets of a STAC item or item collection
 """
 
@@ -15,8 +16,10 @@ from urllib.parse import urlsplit
 
 from rscodec.batch.stac_items import assets
 from rscodec.bitstreams.errors import InputError
+from rscodec.raster.reader import is_stream
 from rscodec.stream.remote import is_url
 
+RASTERS = (".tif", ".tiff", ".jp2", ".png", ".jpg", ".jpeg", ".img", ".vrt")  # images of a folder
 LIST, ITEMS = ".txt", (".json", ".geojson")
 
 
@@ -55,6 +58,8 @@ def _expand(named: str, asset: str | None, streams: bool, lists: tuple[Path, ...
             raise InputError(f"nothing matches {named}; check the pattern")
         for path in paths:
             yield from _expand(path, asset, streams, lists)
+    elif Path(named).is_dir():
+        yield from _in_folder(Path(named), streams)
     elif suffix == LIST:
         if Path(named).resolve() in lists:
             raise InputError(f"the list {named} names itself; remove it from the list")
@@ -64,6 +69,18 @@ def _expand(named: str, asset: str | None, streams: bool, lists: tuple[Path, ...
         yield from (Input(path, name) for name, path in assets(Path(named), asset, streams))
     else:
         yield Input(str(Path(named).absolute()), Path(named).stem)
+
+
+def _in_folder(folder: Path, streams: bool) -> Iterator[Input]:
+    """The images of a folder, or its streams."""
+    files = [path.absolute() for path in sorted(folder.iterdir()) if path.is_file()]
+    found = [path for path in files if is_stream(path) == streams and (streams or path.suffix.lower() in RASTERS)]
+    if not found:
+        what = "compressed file" if streams else f"image ({', '.join(RASTERS)})"
+        raise InputError(
+            f"there is no {what} in the folder {folder}; name files, or quote a pattern such as '**/*.tif'"
+        )
+    yield from (Input(str(path), path.stem) for path in found)
 
 
 def _lines(path: str) -> list[str]:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from rscodec.batch.inputs import Input
 from rscodec.batch.report import DONE, FAILED, KEPT, PLANNED, Journal, Row
-from rscodec.bitstreams.atomic import remove_leftovers
+from rscodec.bitstreams.atomic import check_on_disk, remove_leftovers
 from rscodec.bitstreams.digest import sha256
 from rscodec.bitstreams.errors import MissingWeights, OutputError, RscodecError, TileDamaged
 from rscodec.concurrency.executors import as_done
@@ -88,6 +88,7 @@ def run(
     If an output exists, its scene fails unless `overwrite`. With `resume`, outputs are kept that the report in the
     folder lists as done with the same input and settings.
     """
+    check_on_disk(folder, "folder")
     folder = Path(folder).absolute()
     work = work.anywhere()
     settings = work.described()

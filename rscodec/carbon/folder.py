@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from rscodec.bitstreams.atomic import check_on_disk
 from rscodec.bitstreams.errors import OutputError
 
 
 def check(folder: Path, files: Iterable[str], overwrite: bool) -> None:
     """Raise OutputError if the folder cannot be made, or already contains one of the files."""
+    check_on_disk(folder, "folder")
     if not folder.parent.is_dir():
         raise OutputError(f"cannot write {folder}: there is no folder {folder.parent}; create it first")
     if folder.exists() and not folder.is_dir():

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from numbers import Integral
 from typing import Any
 
 from rscodec.bitstreams.errors import InputError
@@ -42,8 +43,8 @@ def turn(threads: int | None = None) -> Iterator[None]:
     Do not wait inside for what other workers do: they may be threads of this process, and wait for their turn.
     """
     global _threads
-    if threads is not None and (not isinstance(threads, int) or isinstance(threads, bool) or threads < 1):
-        raise InputError(f"`threads={threads}`: give a whole number from 1")
+    if threads is not None and (not isinstance(threads, Integral) or isinstance(threads, bool) or threads < 1):
+        raise InputError(f"`threads={threads!r:.80}`: give 1 or more, a whole number")
     with _lock:
         outer, _threads = _threads, threads or _threads
         limit_torch()

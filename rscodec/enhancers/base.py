@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from rscodec.bitstreams.errors import InputError
+from rscodec.stream.settings import check_types
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class EnhanceSettings:
     force: bool = False
 
     def __post_init__(self):
+        check_types(self)
         if not 0 <= self.seed < 2**63:
             raise InputError(f"`seed={self.seed}`: give a whole number from 0 to 2^63 - 1")
         if not 0 <= self.strength <= 1:

@@ -16,7 +16,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from rscodec.generative.blending import Windows
-from rscodec.generative.picture import Picture, named_colours
+from rscodec.generative.picture import Picture
+from rscodec.raster.colours import named_colours
 from rscodec.raster.dtypes import to_dtype
 from rscodec.raster.fill import fill_invalid
 from rscodec.raster.validity import VALID, protect_nodata

@@ -11,7 +11,8 @@ from typing import Protocol
 
 import numpy as np
 
-from rscodec.raster.metadata import Metadata, default_colours
+from rscodec.raster.colours import band_colours
+from rscodec.raster.metadata import Metadata
 from rscodec.raster.pixel_source import PixelSource
 from rscodec.raster.window import Window
 from rscodec.stream.decoder import SceneDecoder
@@ -19,8 +20,6 @@ from rscodec.stream.geometry import Grid
 from rscodec.stream.radiometry import Radiometry
 from rscodec.stream.statistics import Statistics
 
-COLOURS = ("red", "green", "blue")
-DESCRIBED = {"red": "red", "green": "green", "blue": "blue", "b04": "red", "b03": "green", "b02": "blue"}  # Sentinel-2
 PIECE = 512
 
 
@@ -50,22 +49,6 @@ class Picture(ReadablePicture, Protocol):
 
     def units(self, bands: tuple[int, ...]) -> Radiometry:
         """The units of these bands."""
-
-
-def named_colours(colours: Sequence[str], coded: tuple[int, ...], chosen: Sequence[int] = ()) -> tuple[int, ...]:
-    """The bands (0-based) that are named red, green and blue; else the first three `chosen` ones; else none."""
-    if all(colours.count(colour) == 1 for colour in COLOURS):
-        return tuple(colours.index(colour) for colour in COLOURS)
-    first = tuple(band for band in chosen if band in coded)[:3]
-    return first if len(first) == 3 else ()
-
-
-def band_colours(metadata: Metadata, count: int, dtype: str) -> tuple[str, ...]:
-    """The names of bands: their descriptions if these name red, green and blue, else their colour interpretation."""
-    described = tuple(DESCRIBED.get((text or "").strip().lower(), "") for text in metadata.get("descriptions") or ())
-    if all(described.count(colour) == 1 for colour in COLOURS):
-        return described
-    return tuple(metadata.get("colorinterp") or default_colours(count, dtype))
 
 
 def plain_units(radiometry: Radiometry, places: Sequence[int]) -> Radiometry:

@@ -1,6 +1,6 @@
 """Opens streams as lazy xarray datasets.
 
-    xr.open_dataset("scene.bin", engine="rscodec", chunks={})
+    xr.open_dataset("scene.bin", chunks={})             engine="rscodec" for a URL
       band_data (band, y, x)    pixels, decoded window by window on demand; a chunk is a quarter of a tile
       band, x, y                names of the bands if the stream names all of them, centres of the pixels
       spatial_ref               CRS and geotransform, where rioxarray looks for them
@@ -11,6 +11,8 @@ stream with a largest error is decoded by whole tiles, so there a chunk is a til
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import xarray as xr
 from xarray.backends import BackendArray, BackendEntrypoint, CachingFileManager
@@ -18,8 +20,12 @@ from xarray.core import indexing
 
 import rscodec
 from rscodec.bitstreams.limits import MAX_PIXELS_IN_MEMORY
+from rscodec.bitstreams.wire import MAGIC
+from rscodec.open_scene import OpenScene
 from rscodec.raster.metadata import nodata_value, parse_crs
+from rscodec.raster.reader import is_stream
 from rscodec.raster.validity import native
+from rscodec.stream.remote import is_url
 
 DIMS = ("band", "y", "x")
 NAME, GRID_MAPPING = "band_data", "spatial_ref"
@@ -31,6 +37,18 @@ class RscodecBackend(BackendEntrypoint):
 
     description = "Streams of rscodec, local or remote, read window by window"
     open_dataset_parameters = ("filename_or_obj", "drop_variables", "mask_and_scale", "weights", "device", "max_pixels")
+
+    def guess_can_open(self, filename_or_obj) -> bool:
+        """Whether this is a local stream. Remote ones need engine="rscodec": looking at them costs a request."""
+        if isinstance(filename_or_obj, (str, os.PathLike)):
+            return not is_url(filename_or_obj) and is_stream(filename_or_obj)
+        if not (hasattr(filename_or_obj, "read") and hasattr(filename_or_obj, "seek")):
+            return False
+        at = filename_or_obj.tell()
+        filename_or_obj.seek(0)
+        begins = filename_or_obj.read(len(MAGIC)) == MAGIC
+        filename_or_obj.seek(at)
+        return begins
 
     def open_dataset(
         self,
@@ -56,7 +74,7 @@ class RscodecBackend(BackendEntrypoint):
 class ScenePixels(BackendArray):
     """The pixels of an open stream. It can be pickled: the other process opens the stream again."""
 
-    def __init__(self, files: CachingFileManager, scene: rscodec.api.OpenScene, masked: bool):
+    def __init__(self, files: CachingFileManager, scene: OpenScene, masked: bool):
         header = scene.header
         self._files, self._masked = files, masked
         self.shape = header.bands, header.height, header.width
@@ -94,7 +112,7 @@ class ScenePixels(BackendArray):
         return pixels
 
 
-def coordinates(scene: rscodec.api.OpenScene) -> dict[str, xr.Variable]:
+def coordinates(scene: OpenScene) -> dict[str, xr.Variable]:
     """Names of the bands, centres of the pixels (unless the grid is rotated), CRS and geotransform."""
     header, metadata = scene.header, scene.metadata
     names = metadata.get("descriptions", [])
@@ -114,7 +132,7 @@ def coordinates(scene: rscodec.api.OpenScene) -> dict[str, xr.Variable]:
     return found
 
 
-def describe(scene: rscodec.api.OpenScene, masked: bool) -> tuple[dict, dict]:
+def describe(scene: OpenScene, masked: bool) -> tuple[dict, dict]:
     """Attributes and encoding of the pixels. Values that were applied go to the encoding, others to the attributes."""
     header, metadata = scene.header, scene.metadata
     attributes, radiometry = {}, {}

@@ -72,10 +72,10 @@ def read_metadata(source: DatasetReader, bands: tuple[int, ...]) -> Metadata:
     chosen = {key: [getattr(source, key)[band - 1] for band in bands] for key in PER_BAND}
     nodata = source.nodatavals[bands[0] - 1]
     metadata = {
-        "crs": _crs_text(source.crs),
+        "crs": crs_text(source.crs),
         "transform": None if source.transform.is_identity else list(source.transform)[:6],
         "gcps": [[p.row, p.col, p.x, p.y, p.z or 0.0, p.id, p.info or ""] for p in points],
-        "gcps_crs": _crs_text(points_crs) if points else None,
+        "gcps_crs": crs_text(points_crs) if points else None,
         "rpcs": _read_rpcs(source),
         "nodata": None if nodata is None else repr(float(nodata)),
         "tags": _read_tags(source),
@@ -283,7 +283,7 @@ def _short(value: object) -> str:
     return text if len(text) <= 160 else text[:157] + "..."
 
 
-def _crs_text(crs: CRS | None) -> str | None:
+def crs_text(crs: CRS | None) -> str | None:
     """AUTHORITY:CODE if that is exactly this CRS, else WKT2 (WKT1 if a CRS has no WKT2)."""
     if not crs:
         return None

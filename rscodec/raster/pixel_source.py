@@ -1,23 +1,25 @@
 """Sources of pixels with one interface: a file that is read by windows, an array in memory, or a part of either.
 
-RasterReader (a file)  SceneSource (an array)  SourcePart (a window of one of them)  --PixelSource--> encoder
+RasterReader (a file)  RasterStack (several files)  SceneSource (an array)  SourcePart (a window of one of them)
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from rscodec.bitstreams.errors import InputError
 from rscodec.bitstreams.limits import MAX_BANDS
 from rscodec.bitstreams.wire import DTYPES
+from rscodec.raster.data_array import is_data_array, scene_of
 from rscodec.raster.metadata import Metadata, alpha_bands, nodata_value
-from rscodec.raster.reader import RasterReader
+from rscodec.raster.reader import RasterReader, in_memory
 from rscodec.raster.scene import Scene
+from rscodec.raster.stack import RasterStack
 from rscodec.raster.validity import check_nodata, classify
 from rscodec.raster.window import Window
 
@@ -59,12 +61,17 @@ class SceneSource:
 
     def __init__(self, scene: Scene):
         pixels = scene.pixels
+        if not isinstance(pixels, np.ndarray):
+            raise InputError(f"the pixels of a scene are an array of NumPy, not {type(pixels).__name__}")
         if pixels.ndim != 3 or 0 in pixels.shape:
             raise InputError(f"an array of shape {pixels.shape} is no scene; give (bands, rows, columns)")
         if str(pixels.dtype) not in DTYPES.values():
             raise InputError(f"{pixels.dtype} pixels cannot be coded; convert to one of {', '.join(DTYPES.values())}")
         if len(pixels) > MAX_BANDS:
-            raise InputError(f"the scene has {len(pixels)} bands; give at most {MAX_BANDS}, as (bands, rows, columns)")
+            raise InputError(
+                f"the scene has {len(pixels)} bands; give at most {MAX_BANDS}, as (bands, rows, columns): "
+                "array.transpose(2, 0, 1) makes that of (rows, columns, bands)"
+            )
         self.count, self.height, self.width = pixels.shape
         self.dtype = str(pixels.dtype)
         self.metadata = scene.metadata
@@ -102,18 +109,64 @@ class SourcePart:
         return self._source.read(window.moved(self.window.row, self.window.col))
 
 
+def is_paths(scene: object) -> bool:
+    """Whether a scene is given by several paths."""
+    return (
+        isinstance(scene, (list, tuple)) and bool(scene) and all(isinstance(one, (str, os.PathLike)) for one in scene)
+    )
+
+
 @contextmanager
 def open_source(
-    scene: str | Path | Scene | np.ndarray, bands: tuple[int, ...] | None = None, nodata: float | None = None
-) -> Iterator[RasterReader | SceneSource]:
-    """A source from a path, a Scene, or an array (rows, columns) or (bands, rows, columns)."""
-    if isinstance(scene, (str, Path)):
+    scene: Any, bands: tuple[int, ...] | None = None, nodata: float | None = None
+) -> Iterator[RasterReader | RasterStack | SceneSource]:
+    """A source from an image (its path, paths of images with its bands, its bytes, or a binary file), from a Scene, a
+    DataArray, or an array (rows, columns) or (bands, rows, columns).
+    """
+    if isinstance(scene, (str, os.PathLike)):
         with RasterReader(scene, bands, nodata) as reader:
             yield reader
         return
-    if not isinstance(scene, Scene):
-        array = np.asarray(scene)
-        scene = Scene(array[None] if array.ndim == 2 else array)
+    if is_paths(scene):
+        if bands is not None:
+            raise InputError("`bands` are those of one file: name the files in the order of their bands")
+        with RasterStack(scene, nodata) as stack:
+            yield stack
+        return
+    if isinstance(scene, (bytes, bytearray, memoryview)) or hasattr(scene, "read"):
+        with in_memory(scene) as name, RasterReader(name, bands, nodata) as reader:
+            yield reader
+        return
+    scene = _as_scene(scene)
     if bands is not None or nodata is not None:
         raise InputError("bands and nodata apply to a file; select them in the array, or set scene.metadata['nodata']")
     yield SceneSource(scene)
+
+
+def _as_scene(scene: Any) -> Scene:
+    """A Scene of what is in memory."""
+    if isinstance(scene, Scene):
+        return scene
+    if is_data_array(scene):
+        return scene_of(scene)
+    if isinstance(scene, np.ma.MaskedArray) and np.any(scene.mask):
+        return _of_masked(scene)
+    try:
+        array = np.asarray(scene)
+    except ValueError:  # lists of different lengths
+        array = np.array(None)
+    if array.dtype.kind not in "biufc" or isinstance(scene, (bool, int, float)):
+        raise InputError(
+            "a scene is an array, a DataArray, a Scene, or an image as a path, bytes or a binary file, "
+            f"not {type(scene).__name__}"
+        )
+    return Scene(array[None] if array.ndim == 2 else array)
+
+
+def _of_masked(array: Any) -> Scene:
+    """The scene of a masked array. Its fill value becomes the nodata value."""
+    nodata = array.fill_value
+    if (array.compressed() == nodata).any():
+        raise InputError(f"valid pixels equal the fill value {nodata}; set array.fill_value to another value")
+    pixels = array.filled()
+    return Scene(pixels[None] if pixels.ndim == 2 else pixels, metadata={"nodata": repr(float(nodata))})

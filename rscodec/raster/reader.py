@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import rasterio
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import RasterioError
-from rasterio.io import DatasetReader
+from rasterio.io import DatasetReader, MemoryFile
 from rasterio.windows import Window as GdalWindow
 
-from rscodec.bitstreams.errors import InputError
+from rscodec.bitstreams.errors import InputError, check_path
 from rscodec.bitstreams.limits import MAX_BANDS
 from rscodec.bitstreams.wire import DTYPES, MAGIC
 from rscodec.raster.gdal import cause, gdal
@@ -171,7 +172,18 @@ def is_stream(path: str | os.PathLike) -> bool:
         return False
 
 
+@contextmanager
+def in_memory(image: bytes | BinaryIO) -> Iterator[str]:
+    """A name under which GDAL reads the bytes of an image, or an open binary file."""
+    data = image if isinstance(image, (bytes, bytearray, memoryview)) else image.read()
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise InputError("the file is open as text; open it with mode 'rb'")
+    with gdal(), MemoryFile(bytes(data)) as file:
+        yield file.name
+
+
 def _open(path: str | os.PathLike) -> DatasetReader:
+    check_path(path, "an image")
     if str(path) == "-":
         raise InputError("standard input cannot be read: save the image in a file, and name that")
     try:
@@ -180,7 +192,9 @@ def _open(path: str | os.PathLike) -> DatasetReader:
     except RasterioError as error:
         local = Path(path)
         if local.is_dir():
-            raise InputError(f"{path} is a folder: name an image in it") from error
+            raise InputError(
+                f"{path} is a folder: name an image in it, or take all of them with `rscodec batch`"
+            ) from error
         if local.is_file() and local.stat().st_size == 0:
             raise InputError(f"{path} is empty") from error
         if is_stream(path):

@@ -79,3 +79,14 @@ def shrink(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
         length = pixels.shape[axis]
         pixels = Taps.at(centres(0, target, length, target), length, cubic, length / target).along(pixels, axis)
     return pixels
+
+
+def nearest(pixels: np.ndarray, size: tuple[float, float], shape: tuple[int, int]) -> np.ndarray:
+    """The upper left part of pixels (B, H, W), `size` (height, width) pixels large, as (B, *shape). Each new pixel is
+    the one under its centre.
+    """
+    rows, cols = (
+        ((np.arange(target) + 0.5) * length / target).astype(np.int64).clip(max=edge - 1)
+        for target, length, edge in zip(shape, size, pixels.shape[1:], strict=True)
+    )
+    return pixels[:, rows[:, None], cols]

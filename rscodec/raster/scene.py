@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from rscodec.bitstreams.errors import check_path
 from rscodec.raster.drivers import driver_for
 from rscodec.raster.metadata import Metadata, alpha_bands, nodata_value
 from rscodec.raster.reader import RasterReader
@@ -17,7 +18,7 @@ from rscodec.raster.window import Window
 from rscodec.raster.writer import BLOCK, RasterWriter
 
 
-@dataclass
+@dataclass(repr=False)
 class Scene:
     """pixels (B,H,W), class planes of its coded bands (P,H,W) or None (every pixel is valid), metadata.
 
@@ -36,6 +37,9 @@ class Scene:
     classes: np.ndarray | None = None
     metadata: Metadata = field(default_factory=Metadata)
 
+    def __repr__(self) -> str:
+        return f"<rscodec scene: {summary(self.pixels.shape, str(self.pixels.dtype), self.metadata)}>"
+
     @classmethod
     def load(cls, path: str | os.PathLike, bands: tuple[int, ...] | None = None, nodata: float | None = None) -> Scene:
         """Read a whole image file. `bands` (1-based) and `nodata`: as for RasterReader."""
@@ -46,6 +50,7 @@ class Scene:
         self, path: str | os.PathLike, driver: str | None = None, overwrite: bool = False, **creation_options: Any
     ) -> None:
         """Write an image file. Without `driver`, the suffix decides (.tif, .png, .jpg, .jp2)."""
+        check_path(path, "the output")
         count, height, width = self.pixels.shape
         shape = width, height, count, str(self.pixels.dtype)
         driver = driver or driver_for(path)
@@ -75,6 +80,19 @@ class Scene:
     @property
     def nodata(self) -> float | None:
         return nodata_value(self.metadata)
+
+
+def summary(shape: tuple[int, ...], dtype: str, metadata: Metadata) -> str:
+    """Size, type, CRS and nodata value of a scene with this (bands, rows, columns), for people."""
+    count, height, width = shape
+    nodata = nodata_value(metadata)
+    facts = [
+        f"{width} x {height} pixels",
+        f"{count} band{'s' * (count > 1)} of {dtype}",
+        metadata.get("crs", "no CRS").partition("[")[0],
+        "no nodata value" if nodata is None else f"nodata {nodata:g}",
+    ]
+    return ", ".join(facts)
 
 
 def assemble(

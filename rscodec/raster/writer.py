@@ -36,9 +36,9 @@ SIDECARS = (".aux.xml", ".msk", ".ovr")  # files that GDAL would read with the i
 class RasterWriter:
     """Writes a new image window by window. Use it as a context manager: after an error there is no file at `path`.
 
-    `shape`: (width, height, bands, dtype). A GeoTIFF is compressed with deflate unless `creation_options` name another
-    compression. For drivers that cannot write windows (PNG, JPEG, COG, ...) the writer makes a temporary GeoTIFF and
-    converts it.
+    `shape`: (width, height, bands, dtype). A GeoTIFF or COG is compressed with deflate and a predictor unless
+    `creation_options` name another compression. For drivers that cannot write windows (PNG, JPEG, COG, ...) the writer
+    makes a temporary GeoTIFF and converts it.
     """
 
     def __init__(
@@ -55,6 +55,9 @@ class RasterWriter:
         self._options = {key.lower(): value for key, value in (creation_options or {}).items()}
         if driver == "COG":  # GDAL's cubic overviews overshoot, and spread NaN
             self._options.setdefault("overview_resampling", self._options.get("resampling", "AVERAGE"))
+            self._options.setdefault("compress", "DEFLATE")
+            if self._options["compress"].upper() in ("DEFLATE", "LZW", "ZSTD"):
+                self._options.setdefault("predictor", "YES")
         self._width, self._height, self._count, self._dtype = shape
 
     def __enter__(self) -> RasterWriter:

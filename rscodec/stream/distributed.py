@@ -31,7 +31,7 @@ LEAD = 64  # tasks ahead of the writer; their payloads wait in memory
 class Part:
     """The blocks `first` to `last` (exclusive) of a scene, and everything that their tiles depend on."""
 
-    scene: str
+    scene: str | tuple[str, ...]
     bands: tuple[int, ...] | None
     nodata: float | None
     settings: EncodeSettings

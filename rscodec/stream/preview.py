@@ -14,17 +14,21 @@ import math
 
 import numpy as np
 
+from rscodec.bitstreams.errors import InputError
 from rscodec.raster.dtypes import to_dtype
 from rscodec.raster.scene import assemble
 from rscodec.raster.validity import MASKED, VALID, protect_nodata
 from rscodec.raster.window import Window
 from rscodec.stream.decoder import SceneDecoder
+from rscodec.stream.settings import is_whole
 
 COARSEST_DECODE = 2  # up to this factor, tiles are decoded completely
 
 
 def factor_for(width: int, height: int, longest: int) -> int:
     """The power of two for which the longest side is closest to `longest` pixels."""
+    if not is_whole(longest) or longest < 1:
+        raise InputError(f"the longest side of a preview is a whole number of pixels from 1 on, not {longest!r:.80}")
     return 2 ** max(0, round(math.log2(max(width, height) / longest)))
 
 

@@ -24,6 +24,10 @@ def is_url(source: object) -> TypeGuard[str]:
 
 def open_stream(source: str | os.PathLike) -> StreamReader:
     """A reader of the stream at a path or a URL."""
+    if not isinstance(source, (str, os.PathLike)):
+        raise InputError(
+            f"the stream is a path or a URL, not {type(source).__name__}: rscodec.decode and rscodec.open take more"
+        )
     if not is_url(source):
         return StreamReader.from_path(source)
     remote = RemoteSource(source)

@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from rscodec.bitstreams.errors import InputError
+from rscodec.stream.settings import check_types
 
 LARGEST_SCALE = 10.0
 EDGE_UNIT = 16  # edges of windows are multiples of this
@@ -46,6 +47,7 @@ class UpscaleSettings:
     seed: int | None = None
 
     def __post_init__(self):
+        check_types(self)
         if self.seed is not None and not 0 <= self.seed < 2**63:
             raise InputError(f"`seed={self.seed}`: give a whole number from 0 to 2^63 - 1")
         if not 1 <= self.scale <= LARGEST_SCALE:

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from rscodec.bitstreams.atomic import check_on_disk
 from rscodec.bitstreams.errors import OutputError
 from rscodec.viewer.site import Site
 
@@ -14,6 +15,7 @@ PART = 2**20
 
 def export(site: Site, folder: str | Path, overwrite: bool = False) -> int:
     """Write the site; the folder appears when it is complete. How many bytes it has."""
+    check_on_disk(folder, "folder")
     folder = Path(folder)
     if folder.exists() and not overwrite:
         raise OutputError(f"{folder} exists; choose another folder, or set `overwrite=True`")

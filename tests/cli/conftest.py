@@ -10,6 +10,7 @@ import pytest
 
 from rscodec.api import DecodeReport, EncodeReport, EnhanceReport, UpscaleReport
 from rscodec.cli.main import main
+from rscodec.stream.sampled_error import SampledError
 from rscodec.stream.verify import VerifyReport
 
 
@@ -43,6 +44,8 @@ def api(monkeypatch: pytest.MonkeyPatch) -> FakeApi:
                 width=256,
                 height=256,
                 bands=3,
+                dtype="uint8",
+                ratio=479.5,
                 seconds=0.25,
                 sections={"bytes_file": 410},
             ),
@@ -54,6 +57,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> FakeApi:
             ),
             "verify_file": VerifyReport(tiles=4, tiles_bad=0, latents_crc32=0x0BADCAFE, pixels_crc32=7),
             "validate_files": [],
+            "sample_error": SampledError(psnr_db=38.204, largest=12.0, tiles=4, of=64),
         }
     )
     module = ModuleType("rscodec.api")

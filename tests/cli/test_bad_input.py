@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from pathlib import Path
 
@@ -210,13 +211,7 @@ def test_what_a_png_cannot_hold_is_refused_before_anything_is_decoded(rscodec, t
 @pytest.mark.parametrize(
     "line",
     [
-        ("encode", "-", "-o", "a.bin"),
-        ("decode", "-", "-o", "a.tif"),
-        ("info", "-"),
-        ("verify", "-"),
-        ("validate", "-", "a.tif"),
         ("enhance", "-", "-o", "b.tif", "--model", "ldm-jpeg2000"),
-        ("upscale", "-", "-o", "b.tif", "--scale", "2"),
         ("batch", "encode", "-", "--out", "folder"),
     ],
     ids=" ".join,
@@ -229,14 +224,37 @@ def test_standard_input_is_refused_by_name(rscodec, tmp_path, monkeypatch, line)
     assert not (tmp_path / "-").exists()
 
 
-@pytest.mark.parametrize("output", ["-", "/vsistdout/", "/vsimem/a.tif", "s3://bucket/a.bin"])
-@pytest.mark.parametrize("command", ["encode", "decode", "sample"])
-def test_outputs_that_are_no_files_are_refused_by_name(rscodec, tmp_path, monkeypatch, command, output):
+NO_FILES = ("-", "/vsistdout/", "/vsimem/a.tif", "s3://bucket/a.bin")
+
+
+@pytest.mark.parametrize(
+    "command, output",
+    [
+        *itertools.product(("decode", "sample"), NO_FILES),
+        *(("encode", output) for output in NO_FILES[1:]),  # it writes to standard output: test_paths.py
+    ],
+)
+@pytest.mark.parametrize("option", [["-o"], []])
+def test_outputs_that_are_no_files_are_refused_by_name(rscodec, tmp_path, monkeypatch, command, output, option):
     monkeypatch.chdir(tmp_path)
     scene = {"encode": [raster(tmp_path / "a.tif")], "decode": [STREAM], "sample": []}[command]
-    result = rscodec(command, *scene, "-o", output)
+    result = rscodec(command, *scene, *option, output)
     assert result.code == 7 and "name a file on disk; neither standard output" in result.err
     assert {path.name for path in tmp_path.iterdir()} <= {"a.tif"}
+
+
+@pytest.mark.parametrize("folder", ["-", "/vsimem/folder", "s3://bucket/folder"])
+@pytest.mark.parametrize(
+    "line",
+    [["batch", "decode", STREAM, "--out"], ["carbon", "simulate", "--size", 64, "-o"], ["view", STREAM, "--export"]],
+    ids=lambda line: line[0],
+)
+def test_folders_that_are_not_on_disk_are_refused_by_name(rscodec, tmp_path, monkeypatch, line, folder):
+    monkeypatch.chdir(tmp_path)
+    weights = ["--weights", TINY] if STREAM in line else []
+    result = rscodec(*line, folder, *weights)
+    assert result.code == 7 and "name a folder on disk; neither standard output" in result.err
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -35,16 +38,51 @@ def test_defaults(rscodec, api):
     assert api.calls == [("decode_file", (Path("a.bin"), Path("a.tif")), DEFAULTS)]
 
 
+def test_the_last_argument_is_the_output_where_no_option_is(rscodec, api):
+    assert rscodec("decode", "a.bin", "a.tif", "--quiet").code == 0
+    assert api.calls == [("decode_file", (Path("a.bin"), Path("a.tif")), DEFAULTS)]
+    twice = rscodec("decode", "a.bin", "a.tif", "-o", "b.tif")
+    assert twice.code == 2 and "two outputs, b.tif and a.tif" in twice.err
+    assert rscodec("decode", "a.bin").code == 2 and len(api.calls) == 1
+
+
+def test_corners_become_a_window(rscodec, api, monkeypatch):
+    asked = []
+    scene = SimpleNamespace(window=lambda *corners: asked.append(corners) or (5, 6, 7, 8))
+    monkeypatch.setattr(sys.modules["rscodec.api"], "open", lambda stream: nullcontext(scene), raising=False)
+    assert rscodec("decode", "a.bin", "a.tif", "-projwin", "412000", "5318000.5", "412010", "-3").code == 0
+    assert asked == [(412000, -3, 412010, 5318000.5)] and api.calls[0][2]["window"] == (5, 6, 7, 8)
+    both = rscodec("decode", "a.bin", "a.tif", "--projwin", "0,9,9,0", "--window", "0,0,9,9")
+    assert both.code == 2 and "--projwin exclude each other" in both.err
+
+
 def test_a_preview_is_made_another_way(rscodec, api):
     result = rscodec("decode", "a.bin", "-o", "a.png", "--preview", "64", "--bands", "3")
     assert result.code == 0 and result.out == "out.tif: 64 x 64 x 3, 0.5 s\n"
     ((name, args, options),) = api.calls
     assert (name, args) == ("preview_file", (Path("a.bin"), Path("a.png"), 64))
-    assert options["bands"] == (3,) and options["driver"] == "PNG"
+    assert options["bands"] == (3,) and options["driver"] == "PNG" and options["stretch"] == (2, 98)
 
 
 @pytest.mark.parametrize(
-    "args", [["--window", "0", "0", "9", "9"], ["--enhance", "ldm"], ["--upscale", "2"]], ids=" ".join
+    "args, stretch",
+    [
+        (["a.png", "--stretch", "0,99.5"], (0, 99.5)),
+        (["a.png", "--stretch", "none"], None),
+        (["a.tif"], None),
+        (["a.tif", "--stretch", "1,99"], (1, 99)),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_preview_is_stretched(rscodec, api, args, stretch):
+    assert rscodec("decode", "a.bin", "--preview", "64", "-o", *args).code == 0
+    assert api.calls[0][2]["stretch"] == stretch
+
+
+@pytest.mark.parametrize(
+    "args",
+    [["--window", "0", "0", "9", "9"], ["--projwin", "0,9,9,0"], ["--enhance", "ldm"], ["--upscale", "2"]],
+    ids=" ".join,
 )
 def test_a_preview_is_of_the_whole_and_rough(rscodec, api, args):
     result = rscodec("decode", "a.bin", "-o", "a.tif", "--preview", "64", *args)
@@ -55,6 +93,11 @@ def test_a_preview_is_of_the_whole_and_rough(rscodec, api, args):
     "args, changes",
     [
         (["--window", "2048", "1024", "512", "256"], dict(window=(2048, 1024, 512, 256))),
+        (["--window", "2048,1024,512,256"], dict(window=(2048, 1024, 512, 256))),
+        (["--window=-8,0,9,9"], dict(window=(-8, 0, 9, 9))),
+        (["-srcwin", "1", "2", "3", "4"], dict(window=(1, 2, 3, 4))),
+        (["-of", "COG", "-co", "LEVEL=9"], dict(driver="COG", creation_options={"LEVEL": "9"})),
+        (["-b", "3", "-b", "1"], dict(bands=(3, 1))),
         (["--bands", "3,1"], dict(bands=(3, 1))),
         (["--format", "png"], dict(driver="PNG")),
         (
@@ -105,6 +148,10 @@ def test_a_name_that_promises_another_format_is_a_usage_error(rscodec, api):
         ["--strength", "0"],
         ["--force"],
         ["--max-change", "2"],
+        ["--stretch", "2,98"],
+        ["--stretch", "98,2", "--preview", "8"],
+        ["--stretch", "2", "--preview", "8"],
+        ["--stretch", "all", "--preview", "8"],
     ],
     ids=" ".join,
 )

@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from rscodec.bitstreams.wire import MAGIC
+from rscodec.cli import encode
+from rscodec.stream.sampled_error import SampledError
+
 DEFAULTS = dict(
     quality=None,
     bpp=None,
@@ -33,7 +37,32 @@ DEFAULTS = dict(
 def test_defaults(rscodec, api):
     result = rscodec("encode", "a.tif", "-o", "a.bin")
     assert result.code == 0
-    assert api.calls == [("encode_file", (Path("a.tif"), Path("a.bin")), DEFAULTS)]
+    assert api.calls[0] == ("encode_file", (Path("a.tif"), Path("a.bin")), DEFAULTS)
+    names = ("bands", "nodata", "weights", "device", "threads")
+    assert api.calls[1:] == [("sample_error", (Path("a.bin"), Path("a.tif")), {name: DEFAULTS[name] for name in names})]
+
+
+@pytest.mark.parametrize(
+    "line, scene, output",
+    [
+        (["a.tif", "a.bin"], Path("a.tif"), "a.bin"),
+        (["a.tif", "b.tif", "c.tif", "a.bin"], (Path("a.tif"), Path("b.tif"), Path("c.tif")), "a.bin"),
+        (["a.tif", "b.tif", "-o", "a.bin"], (Path("a.tif"), Path("b.tif")), "a.bin"),
+        (["https://x/a.tif", "a.bin", "-q", "3"], "https://x/a.tif", "a.bin"),
+        (["a.tif", "s3://x/a.bin"], Path("a.tif"), "s3:/x/a.bin"),  # the library refuses it by name
+    ],
+    ids=str,
+)
+def test_the_last_argument_is_the_output_where_no_option_is(rscodec, api, line, scene, output):
+    assert rscodec("encode", *line).code == 0 and api.calls[0][1] == (scene, Path(output))
+
+
+def test_an_image_is_not_taken_for_the_output(rscodec, api, tmp_path):
+    (tmp_path / "b.tif").write_bytes(b"an image")
+    result = rscodec("encode", "a.tif", tmp_path / "b.tif", "--overwrite")
+    assert result.code == 2 and "b.tif exists and is no compressed file" in result.err and not api.calls
+    (tmp_path / "b.tif").write_bytes(MAGIC)
+    assert rscodec("encode", "a.tif", tmp_path / "b.tif", "--overwrite").code == 0
 
 
 @pytest.mark.parametrize(
@@ -43,6 +72,9 @@ def test_defaults(rscodec, api):
         (["--bpp", "0.4"], dict(bpp=0.4)),
         (["--psnr", "34"], dict(psnr=34.0)),
         (["--max-error", "2"], dict(max_error=2.0)),
+        (["--lossless"], dict(max_error=0.0)),
+        (["--lossless", "--max-error", "0"], dict(max_error=0.0)),
+        (["-a_nodata", "-5", "-b", "4", "-b", "3,2"], dict(nodata=-5.0, bands=(4, 3, 2))),
         (["--max-error", "0", "-q", "4"], dict(max_error=0.0, quality=4.0)),
         (["--model", "elic", "--weights", "w.pth"], dict(model="elic", weights=Path("w.pth"))),
         (["--effort", "6"], dict(effort=6)),
@@ -76,7 +108,7 @@ def test_options(rscodec, api, args, changes):
 def test_a_search_has_a_bar_of_its_own(rscodec, api, monkeypatch, args, searches):
     shown = []
     bar = nullcontext(lambda label, unit: shown.append((label, unit)))
-    monkeypatch.setattr("rscodec.cli.encode.bars", lambda quiet: bar)
+    monkeypatch.setattr(encode, "bars", lambda quiet: bar)
     assert rscodec("encode", "a.tif", "-o", "a.bin", *args).code == 0
     assert sorted(shown) == [("encode", "tiles")] + [("search", "tries")] * searches
 
@@ -108,6 +140,8 @@ def test_nodata_may_be_nan(rscodec, api):
         ["--bands", "1,1"],
         ["--bands", "1,"],
         ["--bands", "red"],
+        ["-b", "1", "-b", "1"],
+        ["--lossless", "--max-error", "2"],
         ["--threads", "0"],
         ["--device", "tpu"],
     ],
@@ -128,8 +162,38 @@ def test_an_item_in_place_of_scene_or_output_is_a_usage_error(rscodec, api, item
 
 def test_the_summary_names_file_size_and_rate(rscodec, api):
     assert rscodec("encode", "a.tif", "-o", "a.bin").out == (
-        "out.bin: 410 bytes, 0.0500 bpp, quality 2.5, 256 x 256 x 3, 0.2 s\n"
+        "out.bin: 410 bytes, 479.5 times smaller, 0.0500 bpp, quality 2.5, 256 x 256 x 3, 0.2 s\n"
+        "38.20 dB, largest error 12, measured on 4 of 64 tiles\n"
     )
+
+
+@pytest.mark.parametrize(
+    "measured, words", [(None, ""), (SampledError(math.inf, 0.0, 1, 1), "no error, measured on 1 of 1 tiles\n")]
+)
+def test_a_sample_without_pixels_or_without_errors(rscodec, api, measured, words):
+    api.results["sample_error"] = measured
+    assert rscodec("encode", "a.tif", "-o", "a.bin").out.partition("\n")[2] == words
+
+
+@pytest.mark.parametrize("bands, dtype, told", [(1, "int16", True), (3, "float32", True), (3, "int16", False),
+                                                (1, "uint8", False)])  # fmt: skip
+def test_measurements_bring_a_hint_to_max_error(rscodec, api, bands, dtype, told):
+    api.results["encode_file"] = dataclasses.replace(api.results["encode_file"], bands=bands, dtype=dtype)
+    hint = "note: errors reach 12; --max-error E limits all errors to E, as elevation and measurements need\n"
+    assert rscodec("encode", "a.tif", "a.bin").err == (hint if told else "")
+    assert rscodec("encode", "a.tif", "a.bin", "--max-error", "1").err == ""
+
+
+@pytest.mark.parametrize("name, told", [("a.TIF", True), ("a.jp2", True), ("a.bin", False), ("a.rsc", False)])
+def test_the_name_of_an_image_brings_a_note(rscodec, api, name, told):
+    result = rscodec("encode", "a.tif", "-o", name)
+    assert result.code == 0 and (f"note: {name} is a compressed file of rscodec" in result.err) == told
+
+
+@pytest.mark.parametrize("option", [["--json"], ["--stac", "item.json"]])
+def test_standard_output_has_the_file_and_nothing_else(rscodec, api, option):
+    result = rscodec("encode", "a.tif", "-o", "-", *option)
+    assert result.code == 2 and option[0] in result.err and not api.calls
 
 
 def test_quiet_prints_nothing(rscodec, api):
@@ -147,6 +211,8 @@ def test_json_is_the_report(rscodec, api):
         "width": 256,
         "height": 256,
         "bands": 3,
+        "dtype": "uint8",
+        "ratio": 479.5,
         "seconds": 0.25,
         "sections": {"bytes_file": 410},
         "psnr_db_estimated": None,

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
-from rscodec.cli.options import BandList, CreationOption, FiniteRange, InputPath, TileEdge, driver_for
+from rscodec.cli.options import BandList, CreationOption, FiniteRange, Stretch, TileEdge, driver_for
 
 
 @pytest.mark.parametrize(
@@ -45,9 +45,19 @@ def test_creation_options():
             CreationOption().convert(text, None, None)
 
 
-def test_urls_keep_their_slashes():
-    assert InputPath().convert("https://x/a.bin", None, None) == "https://x/a.bin"
-    assert InputPath().convert("a/b.bin", None, None) == Path("a/b.bin")
+def test_stretches():
+    assert Stretch().convert("2,98", None, None) == (2, 98) and Stretch().convert("none", None, None) == ()
+    for text in ("", "2", "98,2", "nan,98", "2,98,99", "-1,50", "0,101"):
+        with pytest.raises(click.BadParameter, match="is not two percentiles"):
+            Stretch().convert(text, None, None)
+
+
+def test_a_name_of_another_format_brings_a_note(capsys):
+    for name, driver, told in (("a.tiff", "COG", ""), ("a.bin", None, "a.bin is a GTiff file; .tif"),
+                               ("a.tif", "PNG", "a.tif is a PNG file; .png"), ("a", "COG", "")):  # fmt: skip
+        driver_for(Path(name), driver)
+        err = capsys.readouterr().err
+        assert told in err and bool(err) == bool(told)
 
 
 def test_the_name_of_an_output_chooses_its_format():

@@ -34,6 +34,12 @@ def test_prints_what_it_found(rscodec, api):
     ]
 
 
+def test_against_a_scene_of_several_files(rscodec, api):
+    rscodec("verify", "a.bin", "--against", "a.tif", "--against", "b.tif")
+    rscodec("verify", "a.bin")
+    assert [args[1] for _, args, _ in api.calls] == [(Path("a.tif"), Path("b.tif")), None]
+
+
 def test_against_a_scene(rscodec, api):
     outcome(api, psnr_db=34.5, max_abs_error=12.0, nodata_exact=True, metadata_exact=True)
     result = rscodec("verify", "a.bin", "--against", "a.tif")

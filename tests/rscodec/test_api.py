@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import time
 from concurrent.futures import ThreadPoolExecutor
+from inspect import Parameter, signature
 from itertools import groupby
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from rscodec.bitstreams.header import Header
 from rscodec.bitstreams.limits import MAX_TAGS, MAX_TILE
 from rscodec.concurrency.threads import threads_now
 from rscodec.raster.scene import Scene
-from rscodec.stream.decoder import TILES_PER_THREAD
+from rscodec.stream.decoder import PART, TILES_PER_THREAD
 from rscodec.stream.tile_payload import FLAT, latents_crc
 from tests.helpers import models
 from tests.helpers.sizes import TILE
@@ -83,7 +84,7 @@ def test_a_rate_and_a_psnr_can_be_asked_for(scene, options):
     ({"effort": 2.0}, "`effort=2.0`: give a whole number"), ({"effort": True}, "`effort=True`"),
     ({"bpp": 0}, "`bpp=0`: give a number above 0"), ({"bpp": float("inf")}, "`bpp=inf`"), ({"bpp": -1.0}, "`bpp=-1.0`"),
     ({"psnr": float("nan")}, "`psnr=nan`: give a number above 0"), ({"psnr": 0.0}, "`psnr=0.0`"),
-    ({"threads": 0}, "`threads=0`: give a whole number from 1"),
+    ({"threads": 0}, "`threads=0`: give 1 or more, a whole number"),
 ])  # fmt: skip
 def test_options_that_do_not_exist(scene, options, option, words):
     with pytest.raises(InputError, match=words):
@@ -110,7 +111,8 @@ def test_the_network_never_sees_more_than_a_few_tiles(make_scene, options, tiny_
     monkeypatch.setattr(SceneDecoder, "read", lambda self, window: seen.append(window) or read(self, window))
     whole = rscodec.decode(data, weights=tiny_weights)
     assert whole.pixels.shape == (3, 300, 500)
-    tiles = max(2, TILES_PER_THREAD * threads_now())
+    wide = PART // TILE  # tiles: what is synthesised at once is not cut in pieces
+    tiles = wide * -(-TILES_PER_THREAD * threads_now() // wide)
     assert len(seen) == 5 * -(-8 // tiles) and max(window.width * window.height for window in seen) <= tiles * TILE**2
 
 
@@ -503,28 +505,121 @@ def test_no_file_of_a_raster_is_overwritten_by_what_is_generated(files):
             function(source, files[0], settings, overwrite=True)
 
 
+def test_a_stream_may_be_a_path_bytes_or_a_file(files, tiny_weights):
+    data = files[1].read_bytes()
+    expected = rscodec.decode(data, weights=tiny_weights).pixels
+    with files[1].open("rb") as file:
+        for kind in (files[1], str(files[1]), bytearray(data), io.BytesIO(data), file):
+            assert np.array_equal(rscodec.decode(kind, weights=tiny_weights).pixels, expected)
+        with rscodec.open(file, weights=tiny_weights) as stream:
+            assert np.array_equal(stream.read((5, 6, 7, 8)).pixels, expected[:, 6:14, 5:12])
+        assert not file.closed
+
+
+def test_a_masked_array_keeps_its_mask(scene, options, tiny_weights):
+    masked = np.ma.masked_array(scene.pixels, scene.pixels % 7 == 0, fill_value=21)
+    back = rscodec.decode(rscodec.encode(masked, max_error=0, **options), weights=tiny_weights)
+    assert np.array_equal(back.mask, ~masked.mask) and back.nodata == 21
+    assert np.array_equal(back.pixels[back.mask], masked.compressed())
+    assert rscodec.encode(masked[0], **options) and rscodec.encode(np.ma.masked_array(scene.pixels), **options)
+    with pytest.raises(InputError, match="valid pixels equal the fill value 22; set array.fill_value"):
+        rscodec.encode(np.ma.masked_array([[22, 1]], [[0, 1]], "uint8", fill_value=22), **options)
+
+
+def test_a_pipe_is_read_to_its_end(files, tiny_weights):
+    class Pipe(io.BytesIO):
+        def seekable(self) -> bool:
+            return False
+
+    assert rscodec.decode(Pipe(files[1].read_bytes()), weights=tiny_weights).pixels.shape == (4, 100, 150)
+
+
+def test_an_image_may_be_bytes_or_a_file(files, options):
+    data = files[0].read_bytes()
+    with files[0].open("rb") as file:
+        for kind in (data, memoryview(data), io.BytesIO(data), file):
+            assert rscodec.encode(kind, **options) == files[1].read_bytes()
+
+
+def test_decode_can_upscale(make_scene, options, tiny_weights, tmp_path):
+    pytest.importorskip("torch")
+    from tests.helpers import upsamplers
+
+    model = upsamplers.write(tmp_path / "e2diff.safetensors")
+    settings = rscodec.UpscaleSettings(model, 2.0, seed=1)
+    (tmp_path / "a.bin").write_bytes(rscodec.encode(make_scene((60, 50)), **options))
+    made = rscodec.decode(tmp_path / "a.bin", upscale=settings, weights=tiny_weights)
+    rscodec.upscale_file(tmp_path / "a.bin", tmp_path / "a.tif", settings, weights=tiny_weights)
+    expected = Scene.load(tmp_path / "a.tif")
+    assert made.pixels.shape == (3, 100, 120) and np.array_equal(made.pixels, expected.pixels)
+    assert made.metadata["tags"] == expected.metadata["tags"]
+    with pytest.raises(LimitExceeded):
+        rscodec.decode(tmp_path / "a.bin", upscale=settings, weights=tiny_weights, max_pixels=3 * 60 * 50)
+
+
+def test_decode_passes_on_what_enhances(monkeypatch, files, tiny_weights):
+    asked = []
+    monkeypatch.setattr("rscodec.enhancers.apply.enhanced_stream", lambda *given: asked.append(given[2]) or 1 / 0)
+    for enhance in ("ldm", rscodec.EnhanceSettings("ldm")):
+        with pytest.raises(ZeroDivisionError):
+            rscodec.decode(files[1], enhance=enhance, weights=tiny_weights)
+    assert asked == [rscodec.EnhanceSettings("ldm")] * 2
+
+
+@pytest.mark.parametrize("function, names", [
+    (rscodec.encode, ["scene", "quality", "bpp", "psnr", "tile"]), (rscodec.decode, ["data", "weights", "on_error"]),
+    (rscodec.open, ["source", "size", "weights", "device"]), (rscodec.encode_file, ["src", "dst", "bpp", "tile"]),
+    (rscodec.decode_file, ["src", "dst", "window", "driver", "creation_options", "weights"]),
+])  # fmt: skip
+def test_signatures_name_all_settings(function, names):
+    shown = signature(function).parameters
+    assert set(names) <= shown.keys() and not any(one.kind is Parameter.VAR_KEYWORD for one in shown.values())
+
+
 class TestWrongArguments:
     """Each is an error of the project that says what to do."""
 
-    @pytest.mark.parametrize(
-        "data", ["b.bin", Path("b.bin"), io.BytesIO(b""), None, 1, np.zeros(3)], ids=lambda data: type(data).__name__
-    )
-    def test_decode(self, data):
-        with pytest.raises(InputError, match=f"bytes of a stream, not {type(data).__name__}.*rscodec.open"):
-            rscodec.decode(data)
+    @pytest.mark.parametrize("data", [None, 1, np.zeros(3), ["b.bin"]], ids=lambda data: type(data).__name__)
+    def test_streams(self, data, tmp_path):
+        for function in (rscodec.decode, rscodec.open):
+            with pytest.raises(InputError, match=f"a path, a URL, bytes, a binary .*, not as {type(data).__name__}$"):
+                function(data)
+        for function in (rscodec.decode_file, rscodec.verify_file):
+            with pytest.raises(InputError, match=f"the stream is a path or a URL, not {type(data).__name__}"):
+                function(data, tmp_path / "a.tif")
+
+    @pytest.mark.parametrize("scene", [None, 1, True, [[1], [1, 2]], {"a": 1}, np.array(["a"]), object()], ids=str)
+    def test_scenes(self, scene, options, tmp_path):
+        with pytest.raises(InputError, match="a scene is an array, a DataArray, a Scene, or an image as a path, bytes"):
+            rscodec.encode(scene, **options)
+        with pytest.raises(InputError, match=f"not {type(scene).__name__}$"):
+            rscodec.encode_file(scene, tmp_path / "a.bin", **options)
+
+    @pytest.mark.parametrize("output", [None, 1, b"a.tif", io.BytesIO()], ids=lambda value: type(value).__name__)
+    def test_outputs(self, files, output):
+        for function, source in ((rscodec.encode_file, files[0]), (rscodec.decode_file, files[1])):
+            with pytest.raises(InputError, match=f"the output is a path, not {type(output).__name__}"):
+                function(source, output)
+
+    def test_files_that_are_open_as_text(self, files):
+        with files[1].open(encoding="latin-1") as text:
+            for function in (rscodec.decode, rscodec.encode):
+                with pytest.raises(InputError, match="open as text; open it with mode 'rb'"):
+                    function(text)
+
+    def test_two_ways_to_generate(self):
+        with pytest.raises(InputError, match="`upscale` generates pixels, too; omit `enhance`"):
+            rscodec.decode(b"", enhance="ldm", upscale=2)
 
     def test_decode_of_other_bytes(self, scene, options, tiny_weights):
         data = rscodec.encode(scene, **options)
         for kind in (bytearray, memoryview):
             assert rscodec.decode(kind(data), weights=tiny_weights).pixels.shape == scene.pixels.shape
 
-    @pytest.mark.parametrize("source", [io.BytesIO(b""), b"bytes", None, 3], ids=lambda data: type(data).__name__)
-    def test_open(self, source):
-        with pytest.raises(InputError, match=f"path, a URL or a function .* not {type(source).__name__}"):
-            rscodec.open(source)
-
     @pytest.mark.parametrize(
-        "window", [1, "0123", (0, 0, 9), (0, 0, 9.0, 9), (0, 0, True, 9), rasterio.windows.Window(0, 0, 9, 9)], ids=str
+        "window",
+        [1, "0123", (0, 0, 9), (0, 0, 9.0, 9), (0, 0, True, 9), rasterio.windows.Window(0, 0.5, 9, 9)],
+        ids=str,
     )
     def test_windows(self, files, tiny_weights, tmp_path, window):
         with rscodec.open(files[1], weights=tiny_weights) as stream:
@@ -537,7 +632,7 @@ class TestWrongArguments:
         with rscodec.open(files[1], weights=tiny_weights) as stream:
             assert stream.read(np.array([1, 2, 30, 20])).pixels.shape == (4, 20, 30)
 
-    @pytest.mark.parametrize("bands", [1, "12", (1.0,), (True,)], ids=str)
+    @pytest.mark.parametrize("bands", [1.0, "12", (1.0,), (True,), True], ids=str)
     def test_bands(self, files, tiny_weights, bands):
         with rscodec.open(files[1], weights=tiny_weights) as stream:
             with pytest.raises(InputError, match="bands are whole numbers from 1 on"):
@@ -546,12 +641,72 @@ class TestWrongArguments:
     @pytest.mark.parametrize("settings, words", [
         ({"q": 3}, "there is no setting q; there are quality, bpp"), ({"quality": "3"}, "`quality='3'`: give a num"),
         ({"bpp": [1]}, "`bpp=.*`: give a number"), ({"max_error": True}, "`max_error=True`: give a number"),
+        ({"device": 5}, "`device=5`: give a string"), ({"weights": b"x"}, "`weights=b'x'`: give a string or a path"),
+        ({"threads": 1.5}, "`threads=1.5`: give a whole number"), ({"balance": "x"}, "`balance='x'`: give True or Fal"),
+        ({"model": None}, "`model=None`: give a string"),
     ])  # fmt: skip
     def test_settings(self, scene, tmp_path, settings, words):
         with pytest.raises(InputError, match=words):
             rscodec.encode(scene, **settings)
         with pytest.raises(InputError, match=words):
             api.encode_file("a.tif", tmp_path / "a.bin", **settings)
+
+    @pytest.mark.parametrize("settings, words", [
+        ({"on_error": "x"}, "`on_error=x`: give stop or nodata"), ({"max_pixels": "x"}, "`max_pixels=.x.`: give"),
+        ({"device": 5}, "`device=5`: give a string"), ({"weights": 5}, "`weights=5`: give a string or a path"),
+    ])  # fmt: skip
+    def test_settings_of_decoding(self, files, tiny_weights, tmp_path, settings, words):
+        settings = {"weights": tiny_weights} | settings
+        with pytest.raises(InputError, match=words):
+            rscodec.decode(files[1], **settings)
+        with pytest.raises(InputError, match=words):
+            rscodec.decode_file(files[1], tmp_path / "a.tif", **settings)
+
+    @pytest.mark.parametrize("settings, words", [
+        ({"driver": 5}, "`driver=5`: give a string"), ({"overwrite": "no"}, "`overwrite='no'`: give True or False"),
+        ({"creation_options": ["a"]}, "`creation_options=.*`: give a dictionary"),
+        ({"threads": "x"}, "`threads='x'`: give 1 or more"),
+    ])  # fmt: skip
+    def test_settings_of_outputs(self, files, tmp_path, settings, words):
+        with pytest.raises(InputError, match=words):
+            rscodec.decode_file(files[1], tmp_path / "a.tif", **settings)
+        with pytest.raises(InputError, match=words):
+            rscodec.preview_file(files[1], tmp_path / "a.tif", 9, **settings)
+
+    @pytest.mark.parametrize("settings, words", [
+        ({"enhance": 5}, "`model=5`: give a string"), ({"upscale": "x"}, "`scale='x'`: give a number"),
+        ({"upscale": 0.5}, "`scale=0.5`: give a number from 1 to 10"),
+    ])  # fmt: skip
+    def test_what_generates(self, files, tiny_weights, settings, words):
+        with pytest.raises(InputError, match=words):
+            rscodec.decode(files[1], weights=tiny_weights, **settings)
+
+    @pytest.mark.parametrize("longest", [0, -1, 2.5, "9", None], ids=str)
+    def test_previews(self, files, tmp_path, longest):
+        with rscodec.open(files[1]) as stream, pytest.raises(InputError, match="whole number of pixels from 1 on, not"):
+            stream.preview(longest)
+        with pytest.raises(InputError, match="whole number of pixels from 1 on, not"):
+            rscodec.preview_file(files[1], tmp_path / "a.tif", longest)
+
+    def test_paths_sizes_and_corners(self, files, tiny_weights):
+        with pytest.raises(InputError, match="an image is a path, not NoneType"):
+            Scene.load(None)
+        with pytest.raises(InputError, match="a scene is an array, .* not int"):
+            rscodec.verify_file(files[1], 5, weights=tiny_weights)
+        with pytest.raises(InputError, match="the output is a path, not NoneType"):
+            Scene(np.zeros((1, 2, 2), "uint8")).save(None)
+        with pytest.raises(InputError, match="each scene is a path, not NoneType"):
+            rscodec.validate_files(files[0], None)
+        with pytest.raises(InputError, match="the size of a stream is a whole number of bytes, not 'x'"):
+            rscodec.open(lambda offset, length: b"", size="x")
+        with rscodec.open(files[1]) as stream, pytest.raises(InputError, match="corners are numbers"):
+            stream.window("a", 0, 0, 0)
+
+    def test_pixels(self, options):
+        with pytest.raises(InputError, match="the pixels of a scene are an array of NumPy, not list"):
+            rscodec.encode(Scene([[1]]), **options)
+        with pytest.raises(InputError, match=r"64 bands.*array.transpose\(2, 0, 1\)"):
+            rscodec.encode(np.zeros((64, 64, 3), "uint8"), **options)
 
     @pytest.mark.parametrize(
         "convert",

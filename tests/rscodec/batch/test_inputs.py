@@ -9,6 +9,7 @@ import pytest
 
 from rscodec.batch.inputs import Input, find_inputs
 from rscodec.bitstreams.errors import InputError
+from rscodec.bitstreams.wire import MAGIC
 
 
 @pytest.fixture
@@ -28,6 +29,20 @@ def test_files_come_as_named_and_patterns_sorted(folder):
     assert names("b.tif", "?.tif") == ["b", "a"]
     assert names("**/*.tif") == ["[odd]", "a", "b", "c"]
     assert find_inputs(["a.tif"]) == [Input(str(folder / "a.tif"), "a")]
+
+
+def test_a_folder_means_its_images_or_its_streams(folder):
+    for name in ("deep/notes.md", "deep/x.JP2", "deep/x.JP2.aux.xml", "deep/y.tif"):
+        Path(name).touch()
+    for name in ("deep/s.bin", "deep/t.tif"):
+        Path(name).write_bytes(MAGIC)
+    assert names("deep") == ["x", "y"] and names("deep", streams=True) == ["s", "t"]
+    assert find_inputs(["deep"])[0] == Input(str(folder / "deep/x.JP2"), "x")
+    with pytest.raises(InputError, match="no image .*in the folder deep/er/empty; .*pattern"):
+        (folder / "deep/er/empty").mkdir()
+        find_inputs(["deep/er/empty"])
+    with pytest.raises(InputError, match="no compressed file in the folder deep/er;"):
+        find_inputs(["deep/er"], streams=True)
 
 
 def test_a_name_with_brackets_is_a_name_first(folder):

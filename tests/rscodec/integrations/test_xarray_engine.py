@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 from importlib.metadata import entry_points
 
@@ -188,6 +189,25 @@ def test_what_is_no_stream_is_said_to_be_none(tmp_path):
     (tmp_path / "notes.bin").write_text("These are notes.")
     with pytest.raises(NotAStream, match="notes.bin"):
         xr.open_dataset(tmp_path / "notes.bin", engine=RscodecBackend)
+
+
+def test_a_stream_is_known_by_its_first_bytes(wide, wide_file, tmp_path):
+    engine = RscodecBackend()
+    (tmp_path / "notes.bin").write_text("These are notes.")
+    buffer = io.BytesIO(wide)
+    buffer.seek(7)
+    assert engine.guess_can_open(wide_file) and engine.guess_can_open(str(wide_file)) and engine.guess_can_open(buffer)
+    assert buffer.tell() == 7
+    others = tmp_path / "notes.bin", tmp_path / "nowhere", tmp_path, "https://host/a.bin", 5, io.BytesIO(b"notes")
+    assert not any(map(engine.guess_can_open, others))
+
+
+def test_xarray_finds_the_engine(wide, wide_file):
+    if not entry_points(group="xarray.backends", name="rscodec"):
+        pytest.skip("rscodec is used without being installed")
+    for source in (wide_file, str(wide_file), io.BytesIO(wide)):
+        with xr.open_dataset(source) as dataset:
+            assert dataset.sizes == {"band": 4, "y": 640, "x": 640}
 
 
 def test_the_engine_has_its_entry_point(wide_file):

@@ -68,3 +68,22 @@ def test_the_user_may_choose_another_resampling(tmp_path, option):
     ((_, small, _),) = overviews(tmp_path / "a.tif")
     corners = [pixels[:, row::2, col::2] for row in (0, 1) for col in (0, 1)]
     assert any((small == corner).all() for corner in corners)
+
+
+@pytest.mark.parametrize("dtype, predictor", [("uint16", "2"), ("float32", "3")])
+def test_a_cog_is_as_small_as_a_geotiff(tmp_path, dtype, predictor):
+    pixels, metadata = synthesize(SIZE, 3, dtype)
+    for name, driver in (("a.tif", "GTiff"), ("b.tif", "COG")):
+        Scene(pixels, None, metadata).save(tmp_path / name, driver)
+        with rasterio.open(tmp_path / name) as file:
+            structure = file.tags(ns="IMAGE_STRUCTURE")
+            assert structure["COMPRESSION"] == "DEFLATE" and structure["PREDICTOR"] == predictor
+    overviews = 4 / 3
+    assert (tmp_path / "b.tif").stat().st_size < 1.1 * overviews * (tmp_path / "a.tif").stat().st_size
+
+
+def test_another_compression_of_a_cog(tmp_path):
+    pixels, metadata = synthesize(100)
+    Scene(pixels, None, metadata).save(tmp_path / "a.tif", "COG", COMPRESS="LERC")
+    with rasterio.open(tmp_path / "a.tif") as file:
+        assert file.tags(ns="IMAGE_STRUCTURE")["COMPRESSION"] == "LERC"

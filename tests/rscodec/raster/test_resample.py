@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from rscodec.raster.resample import Taps, centres, linear, shrink
+from rscodec.raster.resample import Taps, centres, linear, nearest, shrink
 
 
 @pytest.fixture(scope="module")
@@ -49,3 +49,11 @@ def test_linear_is_between_two():
 def test_the_matrix_does_the_same(image):
     taps = Taps.at(centres(0, 50, 31, 50), 31)
     assert np.allclose(image @ taps.matrix(31).T, taps.along(image, 2), atol=1e-5)
+
+
+def test_nearest_takes_the_pixel_under_each_centre():
+    pixels = np.arange(12).reshape(1, 3, 4)
+    assert nearest(pixels, (3, 4), (3, 4)).tolist() == pixels.tolist()
+    assert nearest(pixels, (3, 4), (1, 2)).tolist() == [[[5, 7]]]
+    assert nearest(pixels, (2.5, 3.5), (2, 2)).tolist() == [[[0, 2], [4, 6]]]
+    assert nearest(pixels, (3, 4), (6, 8))[0, ::2, ::2].tolist() == pixels[0].tolist()

@@ -1,0 +1,93 @@
+"""What `rscodec encode` prints at its end: a summary, and notes on the result."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from rscodec.bitstreams.limits import QUALITY_MAX, QUALITY_MIN
+
+IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".jp2", ".jxl", ".webp", ".vrt", ".img", ".nc", ".zarr")
+MASK_BPP = 2  # bits per pixel of an alpha band: no mask takes as many, even if it is noise
+
+
+def summary(result, name: str) -> str:
+    """Size, rate and operating point."""
+    point = "fixed rate" if result.quality is None else f"quality {result.quality:g}"
+    if result.psnr_db_estimated is not None:
+        point += f", about {result.psnr_db_estimated:.2f} dB"
+    return (
+        f"{name}: {result.bytes} bytes, {result.ratio:.1f} times smaller, {result.bpp:.4f} bpp, {point}, "
+        f"{result.width} x {result.height} x {result.bands}, {result.seconds:.1f} s"
+    )
+
+
+def error_summary(measured) -> str:
+    """PSNR and largest error of the sample."""
+    tiles = f"measured on {measured.tiles} of {measured.of} tiles"
+    if measured.largest == 0:
+        return f"no error, {tiles}"
+    return f"{measured.psnr_db:.2f} dB, largest error {measured.largest:g}, {tiles}"
+
+
+def remarks(result, scene: str | Path | tuple, output: Path, goal: dict, settings: dict) -> Iterator[str | None]:
+    """Notes on the result."""
+    yield remark(result, goal["bpp"], goal["psnr"])
+    yield balance_remark(result, settings["balance"])
+    yield alpha_remark(result, scene)
+    yield suffix_remark(output)
+
+
+def remark(result, bpp: float | None, psnr: float | None) -> str | None:
+    """The reason why the file misses its target, or None."""
+    lowest, highest, missed = result.quality == QUALITY_MIN, result.quality == QUALITY_MAX, result.target_met is False
+    if psnr is not None and missed:
+        return f"the PSNR is out of reach for this scene; the highest quality has {result.psnr_db_estimated:.2f} dB"
+    if psnr is not None and lowest:
+        return f"{psnr:g} dB is less than the lowest quality has, {result.psnr_db_estimated:.2f} dB"
+    if bpp is not None and missed and lowest:
+        return f"{bpp:g} bpp is out of reach for this scene; this is the lowest quality"
+    if bpp is not None and missed:
+        return f"{bpp:g} bpp is missed, because the search encoded a sample of tiles only; give a slightly lower target"
+    if bpp is not None and highest:
+        return f"{bpp:g} bpp is more than the highest quality takes, {result.bpp:.4f} bpp"
+    return None
+
+
+def balance_remark(result, balance: bool) -> str | None:
+    """A note that there was nothing to balance, or None."""
+    if not balance or result.bands - len(result.alpha) > 1:
+        return None
+    return "--balance has no effect on a single band: it weighs bands against each other"
+
+
+def suffix_remark(output: Path) -> str | None:
+    """A note that the output has the name of an image, or None."""
+    if output.suffix.lower() not in IMAGE_SUFFIXES:
+        return None
+    return f"{output} is a compressed file of rscodec, which other programs do not open; .bin is the usual suffix"
+
+
+def bound_remark(result, measured) -> str | None:
+    """A note on --max-error for scenes of measurements, or None."""
+    if not (result.dtype.startswith("float") or (result.dtype == "int16" and result.bands == 1)):
+        return None
+    return (
+        f"errors reach {measured.largest:g}; --max-error E limits all errors to E, as elevation and measurements need"
+    )
+
+
+def alpha_remark(result, scene: str | Path | tuple) -> str | None:
+    """Advice for a file that consists mostly of an alpha band that is not a mask, or None."""
+    planes = result.sections.get("bytes_planes", 0)
+    most = MASK_BPP * len(result.alpha) * result.width * result.height / 8
+    if not result.alpha or planes <= max(most, result.bytes / 2) or isinstance(scene, tuple):
+        return None
+    bands = ", ".join(map(str, result.alpha))
+    roles = (word for band in result.alpha for word in (f"-colorinterp_{band}", "undefined"))
+    edit = shlex.join(["gdal_edit.py", *roles, str(scene)])
+    return (
+        f"alpha (band {bands}) is kept exactly and takes {100 * planes / result.bytes:.0f} % of the file; "
+        f"if it is a measurement, such as near infrared, run `{edit}` and encode it again"
+    )

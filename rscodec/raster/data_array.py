@@ -1,0 +1,129 @@
+"""DataArrays of xarray as scenes, with what rioxarray keeps about them. Works without importing xarray."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+
+from rscodec.bitstreams.errors import InputError
+from rscodec.raster.georeference import crs_from
+from rscodec.raster.metadata import Metadata
+from rscodec.raster.scene import Scene
+
+ROWS, COLUMNS = ("y", "lat", "latitude"), ("x", "lon", "longitude")
+PLACES = ("spatial_ref", "crs")  # coordinates that hold the CRS and the geotransform
+NO_TAGS = ("long_name", "units", "grid_mapping")  # attributes that a scene keeps in another place
+EVEN = 1e-3  # of a pixel
+
+
+def is_data_array(value: object) -> bool:
+    """Whether this is a DataArray or a Dataset of xarray."""
+    return all(hasattr(value, name) for name in ("dims", "coords", "attrs", "encoding"))
+
+
+def scene_of(array: Any) -> Scene:
+    """The scene in a DataArray with the dimensions y and x (or latitude and longitude) and, if there are bands, one
+    more; or in a Dataset with one such variable.
+    """
+    if hasattr(array, "data_vars"):
+        array = _only_variable(array)
+    rows, columns = (_dimension(array, names) for names in (ROWS, COLUMNS))
+    bands = [str(name) for name in array.dims if name not in (rows, columns)]
+    if len(bands) > 1:
+        raise InputError(f"the array has the dimensions {', '.join(map(str, array.dims))}; select one of {bands[0]}")
+    ordered = array.transpose(*bands, rows, columns)
+    pixels = np.asarray(ordered.values)
+    pixels = pixels if bands else pixels[None]
+    return Scene(pixels, metadata=_metadata(ordered, (rows, columns), bands, pixels))
+
+
+def _only_variable(dataset: Any) -> Any:
+    names = [name for name, variable in dataset.data_vars.items() if variable.ndim >= 2]
+    if len(names) != 1:
+        raise InputError(f"the dataset has the variables {', '.join(map(str, names)) or 'none'}; give one of them")
+    return dataset[names[0]]
+
+
+def _dimension(array: Any, names: tuple[str, ...]) -> str:
+    for name in names:
+        if name in array.dims:
+            return name
+    raise InputError(
+        f"the array has the dimensions {', '.join(map(str, array.dims))}, none of them {' or '.join(names)}"
+    )
+
+
+def _metadata(array: Any, axes: tuple[str, str], bands: list[str], pixels: np.ndarray) -> Metadata:
+    """What the attributes, coordinates and encoding of an array say about it."""
+    place = next((dict(array.coords[name].attrs) for name in PLACES if name in array.coords), {})
+    found: dict[str, Any] = {
+        "crs": _crs(place),
+        "transform": _transform(array, place, *axes),
+        "nodata": _nodata(array, pixels),
+        "descriptions": _of_bands(array, "long_name", len(pixels)) or _names(array, bands),
+        "units": _of_bands(array, "units", len(pixels)),
+    }
+    for key, own, default in (("scale_factor", "scales", 1.0), ("add_offset", "offsets", 0.0)):
+        values = [float(value) for value in _of_bands(array, key, len(pixels)) or []]
+        found[own] = values if any(value != default for value in values) else None
+    tags = {key: value for key, value in array.attrs.items() if isinstance(value, str) and key not in NO_TAGS}
+    if tags.get("AREA_OR_POINT") == "Area":  # the default of a TIFF
+        del tags["AREA_OR_POINT"]
+    found["tags"] = {"": tags} if tags else None
+    return cast(Metadata, {key: value for key, value in found.items() if value})
+
+
+def _crs(place: dict[str, Any]) -> str | None:
+    return crs_from(place.get("crs_wkt") or place.get("spatial_ref"), "the array")
+
+
+def _nodata(array: Any, pixels: np.ndarray) -> str | None:
+    """The nodata value as text. In floats that were masked, invalid pixels are NaN, whatever the encoding says."""
+    masked = not np.issubdtype(pixels.dtype, np.integer)
+    nodata = array.attrs.get("_FillValue", None if masked else array.encoding.get("_FillValue"))
+    return None if nodata is None else repr(float(nodata))
+
+
+def _of_bands(array: Any, key: str, count: int) -> list | None:
+    """An attribute with one item for each band; a single item is that of all bands."""
+    value = array.attrs.get(key)
+    values = [item or None for item in value] if isinstance(value, (tuple, list)) else [value] * count
+    return values if len(values) == count and any(item is not None for item in values) else None
+
+
+def _names(array: Any, bands: list[str]) -> list[str] | None:
+    """The names of bands in their coordinate."""
+    names = array.coords[bands[0]].values.tolist() if bands and bands[0] in array.coords else []
+    return names if names and all(isinstance(name, str) for name in names) else None
+
+
+def _transform(array: Any, place: dict[str, Any], rows: str, columns: str) -> list[float] | None:
+    """The geotransform. Coordinates of pixel centres come first, because slices of the array change them; the text that
+    rioxarray and rscodec write is exact where they agree.
+    """
+    written = None
+    if "GeoTransform" in place:
+        c, a, b, f, d, e = map(float, str(place["GeoTransform"]).split())
+        written = [a, b, c, d, e, f]
+    across = _axis(array, columns, written[0] if written else None)
+    down = _axis(array, rows, written[4] if written else None)
+    if across is None or down is None:
+        return written
+    (a, c), (e, f) = across, down
+    found = [a, 0.0, c, 0.0, e, f]
+    pixel = np.array([a, a, a, e, e, e])
+    agree = written is not None and bool((np.abs(np.subtract(found, written)) < EVEN * np.abs(pixel)).all())
+    return written if agree else found
+
+
+def _axis(array: Any, name: str, step: float | None) -> tuple[float, float] | None:
+    """The step and the start of evenly spaced coordinates; None if there are none. `step`: that of a single pixel."""
+    if name not in array.coords:
+        return None
+    values = np.asarray(array.coords[name].values, np.float64)
+    if len(values) > 1:
+        step = float(values[-1] - values[0]) / (len(values) - 1)
+    if not step or np.abs(values - values[0] - step * np.arange(len(values))).max() > EVEN * abs(step):
+        return None
+    return step, float(values[0] - step / 2)
