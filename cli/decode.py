@@ -45,8 +45,8 @@ GENERATED = " or ".join(name for name, offered in (("--enhance", ENHANCED), ("--
     "--preview",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Write a small picture whose longest side has about N pixels; much faster than decoding the scene. A PNG "
-    "shows scenes of any type and number of bands.",
+    help="Write a small picture: the scene divided by 2, 4, 8, ..., so that its longest side is nearest to N pixels. "
+    "From 4 on it is faster than decoding the scene. A PNG shows scenes of any type and number of bands.",
 )
 @click.option(
     "--stretch",

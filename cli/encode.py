@@ -141,7 +141,7 @@ def command(
     elif not quiet:
         click.echo(summary(result, "standard output" if streamed else result.path), err=streamed)
         if measured:
-            click.echo(error_summary(measured), err=streamed)
+            click.echo(error_summary(result, measured), err=streamed)
 
 
 def scene_and_output(arguments: tuple[str, ...], output: Path | None) -> tuple[str | Path | tuple, Path]:

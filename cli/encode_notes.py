@@ -23,12 +23,14 @@ def summary(result, name: str) -> str:
     )
 
 
-def error_summary(measured) -> str:
-    """PSNR and largest error of the sample."""
-    tiles = f"measured on {measured.tiles} of {measured.of} tiles"
+def error_summary(result, measured) -> str:
+    """Mean and largest error of the sample. The peak of floats is not known from a sample, so they have no PSNR."""
+    sample = f"in a sample of the pixels of {measured.tiles} of {measured.of} tiles"
     if measured.largest == 0:
-        return f"no error, {tiles}"
-    return f"{measured.psnr_db:.2f} dB, largest error {measured.largest:g}, {tiles}"
+        return f"no error {sample}"
+    floats = result.dtype.startswith("float")
+    mean = f"RMSE {measured.rmse:.4g}" if floats else f"{measured.psnr_db:.2f} dB"
+    return f"{mean}, largest error {measured.largest:g}, {sample}"
 
 
 def remarks(result, scene: str | Path | tuple, output: Path, goal: dict, settings: dict) -> Iterator[str | None]:
@@ -74,7 +76,8 @@ def bound_remark(result, measured) -> str | None:
     if not (result.dtype.startswith("float") or (result.dtype == "int16" and result.bands == 1)):
         return None
     return (
-        f"errors reach {measured.largest:g}; --max-error E limits all errors to E, as elevation and measurements need"
+        f"the sample has errors up to {measured.largest:g}, and other pixels may have larger ones; "
+        "--max-error E limits all errors to E, as elevation and measurements need"
     )
 
 

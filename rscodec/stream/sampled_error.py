@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from rscodec.bitstreams import StreamReader
@@ -16,9 +17,10 @@ MOST_TILES, EDGE = 4, 256  # a square in the middle of each tile
 
 
 class SampledError(NamedTuple):
-    """PSNR and largest error over the valid pixels of the sample. `tiles`: how many tiles it is from, out of `of`."""
+    """Errors of the valid pixels of the sample. `tiles`: how many tiles it is from, out of `of`."""
 
     psnr_db: float
+    rmse: float
     largest: float
     tiles: int
     of: int
@@ -39,7 +41,7 @@ def sampled_error(reader: StreamReader, codec: TileCodec, source: PixelSource) -
         difference.add(original[coded], decoded[coded], valid_pixels(classes, original.shape[1:], len(coded)))
     if not difference.count:
         return None
-    return SampledError(difference.psnr_db, difference.largest, count, len(reader.index))
+    return SampledError(difference.psnr_db, math.sqrt(difference.mse), difference.largest, count, len(reader.index))
 
 
 def middle(tile: Window) -> Window:

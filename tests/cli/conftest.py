@@ -57,7 +57,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> FakeApi:
             ),
             "verify_file": VerifyReport(tiles=4, tiles_bad=0, latents_crc32=0x0BADCAFE, pixels_crc32=7),
             "validate_files": [],
-            "sample_error": SampledError(psnr_db=38.204, largest=12.0, tiles=4, of=64),
+            "sample_error": SampledError(psnr_db=38.204, rmse=3.1, largest=12.0, tiles=4, of=64),
         }
     )
     module = ModuleType("rscodec.api")

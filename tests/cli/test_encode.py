@@ -163,12 +163,13 @@ def test_an_item_in_place_of_scene_or_output_is_a_usage_error(rscodec, api, item
 def test_the_summary_names_file_size_and_rate(rscodec, api):
     assert rscodec("encode", "a.tif", "-o", "a.bin").out == (
         "out.bin: 410 bytes, 479.5 times smaller, 0.0500 bpp, quality 2.5, 256 x 256 x 3, 0.2 s\n"
-        "38.20 dB, largest error 12, measured on 4 of 64 tiles\n"
+        "38.20 dB, largest error 12, in a sample of the pixels of 4 of 64 tiles\n"
     )
 
 
 @pytest.mark.parametrize(
-    "measured, words", [(None, ""), (SampledError(math.inf, 0.0, 1, 1), "no error, measured on 1 of 1 tiles\n")]
+    "measured, words",
+    [(None, ""), (SampledError(math.inf, 0.0, 0.0, 1, 1), "no error in a sample of the pixels of 1 of 1 tiles\n")],
 )
 def test_a_sample_without_pixels_or_without_errors(rscodec, api, measured, words):
     api.results["sample_error"] = measured
@@ -179,7 +180,10 @@ def test_a_sample_without_pixels_or_without_errors(rscodec, api, measured, words
                                                 (1, "uint8", False)])  # fmt: skip
 def test_measurements_bring_a_hint_to_max_error(rscodec, api, bands, dtype, told):
     api.results["encode_file"] = dataclasses.replace(api.results["encode_file"], bands=bands, dtype=dtype)
-    hint = "note: errors reach 12; --max-error E limits all errors to E, as elevation and measurements need\n"
+    hint = (
+        "note: the sample has errors up to 12, and other pixels may have larger ones; "
+        "--max-error E limits all errors to E, as elevation and measurements need\n"
+    )
     assert rscodec("encode", "a.tif", "a.bin").err == (hint if told else "")
     assert rscodec("encode", "a.tif", "a.bin", "--max-error", "1").err == ""
 

@@ -26,7 +26,10 @@ def test_of_a_small_scene_it_is_the_error(make_scene, to_stream, to_decoder, tin
     whole = Difference(dtype)
     whole.add(scene.pixels, decoded, Scene(scene.pixels, SceneSource(scene).read(Window(0, 0, 60, 50))[1]).mask)
     found = measure(scene, data, tiny)
-    assert found == (pytest.approx(whole.psnr_db), whole.largest, 1, 1) and found.largest > 0
+    assert (
+        found == (pytest.approx(whole.psnr_db), pytest.approx(whole.mse**0.5), whole.largest, 1, 1)
+        and found.largest > 0
+    )
 
 
 def test_a_large_scene_costs_a_few_tiles_that_have_pixels(make_scene, to_stream, tiny, monkeypatch):
