@@ -16,7 +16,7 @@ from rscodec.cli import options, paths
     "--against",
     type=paths.INPUT,
     metavar="SCENE",
-    help="Compare the stream with its original, or with another stream, by a movable handle.",
+    help="Show the stream beside its original or another stream, with a handle to compare.",
 )
 @options.against_bands_option
 @click.option("--port", type=click.IntRange(0, 65535), default=0, show_default="any", help="Port of the page.")
