@@ -45,8 +45,8 @@ codecs_option = click.option(
     type=Names(),
     default="rscodec:s",
     show_default=True,
-    help="rscodec codecs to measure, separated by commas. Each has the form "
-    "[ENHANCER:]rscodec:MODEL[:EFFORT][:balance][@WEIGHTS]. To choose the qualities, append them, for example +1/2.5/4.",
+    help="rscodec codecs to measure, separated by commas. Each has the form [ENHANCER:]rscodec:MODEL[:EFFORT][:balance]"
+    "[@WEIGHTS]. To choose the qualities, append them, for example +1/2.5/4.",
 )
 anchors_option = click.option(
     "--anchors",
