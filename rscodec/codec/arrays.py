@@ -20,7 +20,7 @@ Array = Any  # an array of NumPy or of torch
 
 @dataclass(frozen=True)
 class Layer:
-    """The `weight` of a product is (inputs, outputs), that of a depthwise convolution (3, 3, channels). `bias` is
+    """`weight` is (inputs, outputs) for a product, (3, 3, channels) for a depthwise convolution. `bias` is
     (outputs,).
     """
 
@@ -30,7 +30,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class ExactLayer(Layer):
-    """A layer of integers (integer.py). Its results are multiplied by `scale`, activated if `activation`, rounded and
+    """A layer of integers (integer.py). Results are multiplied by `scale`, activated if `activation`, rounded,
     clamped.
     """
 

@@ -72,8 +72,7 @@ class TileCodec(ABC):
 
     @abstractmethod
     def encode(self, y: np.ndarray, quality: float, dead_zone: bool = False) -> list[tuple[bytes, np.ndarray]]:
-        """Encode y (B, h, w, N). Return, for each item, its payload and the latents (h, w, N) that the payload decodes
-        to.
+        """Encode y (B, h, w, N). Return, for each item, its payload and the decoded latents (h, w, N).
 
         With `dead_zone`, more latents equal their prediction, which saves bits. Only codecs that have effort accept it.
         """

@@ -23,8 +23,7 @@ def longest(most_symbols: int, limit: int) -> int:
 
 
 class SymbolCoder:
-    """Codes symbols with a set of tables. `frequencies` has the tables one after the other, each for the symbols
-    -reach..reach.
+    """Codes symbols with a set of tables. `frequencies` has the tables one after the other, for -reach..reach.
 
     `limit` is the largest |symbol|. The encoder refuses a larger one, and in a decoder it means damage.
     """

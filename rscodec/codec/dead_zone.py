@@ -27,9 +27,7 @@ def _zones() -> np.ndarray:
 
 
 def _bits(symbol: int, scale: float) -> float:
-    """Return -log2 of the mass that N(0, scale) puts on the unit interval around a symbol. Beyond TAIL, follow the
-    tangent.
-    """
+    """Return -log2 of the mass of N(0, scale) in the unit interval around a symbol. Beyond TAIL, it is the tangent."""
     inverse = 2**-0.5 / scale
     distance = (symbol - 0.5) * inverse
     excess = max(0.0, distance - TAIL)

@@ -98,8 +98,8 @@ class ElicCodec(TileCodec):
 
 
 def guarded(string: bytes, most_symbols: int, limit: int) -> bytes:
-    """Return a string of at most `most_symbols` symbols with |symbol| <= limit, with as many zeros appended as the
-    coder may read.
+    """Return a string of at most `most_symbols` symbols with |symbol| <= limit, plus as many zeros as the coder may
+    read.
     """
     if len(string) > longest(most_symbols, limit):
         raise SymbolsDamaged("the payload is longer than any that an encoder writes")
@@ -107,8 +107,7 @@ def guarded(string: bytes, most_symbols: int, limit: int) -> bytes:
 
 
 class GuardedCoder:
-    """Replaces CompressAI's range coder in its models. It is safe from damaged strings and from extremely large
-    symbols.
+    """Replaces CompressAI's range coder in its models. It is safe from damaged strings and huge symbols.
 
     The coder fails on lists of one symbol or none. They do not occur: y comes in fours, and z has many channels.
     """
@@ -129,7 +128,7 @@ class GuardedCoder:
 
 
 def _read(path: Path) -> dict[str, torch.Tensor]:
-    """Read the tensors of a checkpoint, in .safetensors or from torch.save. Remove `state_dict` and `module.` around
+    """Read the tensors of a checkpoint, .safetensors or of torch.save, and remove `state_dict` and `module.` around
     them.
     """
     try:
@@ -176,9 +175,7 @@ def _rebuild(state: dict[str, torch.Tensor]) -> tuple[str, list[int], torch.nn.M
 
 
 def _hash(net: torch.nn.Module) -> bytes:
-    """Return SHA-256, cut to 8 bytes, over name, shape and bytes of every parameter. These determine the
-    tables and buffers.
-    """
+    """Return SHA-256, cut to 8 bytes, over name, shape and bytes of every parameter, which determine the tables."""
     digest = hashlib.sha256()
     for name, value in sorted(net.named_parameters()):
         digest.update(f"{name} {tuple(value.shape)}\n".encode())

@@ -44,9 +44,7 @@ def scale_of(index: np.ndarray) -> np.ndarray:
 
 
 def compand(y: Array) -> Array:
-    """Compress latents (1/16 step) into the range of an activation: slope 1 up to 8 steps, 1/4 up to 64, 1/16 up to
-    512.
-    """
+    """Compress latents (1/16 step) to the range of activations: slope 1 up to 8 steps, 1/4 up to 64, 1/16 up to 512."""
     return y.clip(-128, 128) * 0.75 + y.clip(-1024, 1024) * 0.1875 + y.clip(-8192, 8192) * 0.0625
 
 
@@ -61,9 +59,7 @@ class Pass:
 
 
 class Checkerboard:
-    """Converts maps to rows of the positions of one colour, and back. A colour has two interleaved grids, one after the
-    other.
-    """
+    """Converts maps to rows of the positions of one colour, and back. A colour is two interleaved grids in sequence."""
 
     def __init__(self, arrays: Arrays):
         self._arrays = arrays

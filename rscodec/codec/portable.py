@@ -135,9 +135,7 @@ class PortableCodec(TileCodec):
         return list(self._read(payloads, height, width, quality))
 
     def sketch(self, payloads: list[bytes], height: int, width: int, quality: float, detail: int) -> np.ndarray:
-        """Use the linear shortcut and only the first groups of channels, which hold the information that is left at
-        this detail.
-        """
+        """Use the linear shortcut and only the first groups of channels, which hold the information for this detail."""
         enough = SKETCH_CHANNELS * detail**2
         groups = 1 + sum(total < enough for total in accumulate(self.config.groups[:-1]))
         latents = self._read(payloads, height, width, quality, groups)

@@ -191,9 +191,7 @@ class Synthesis:
         return pixels
 
     def sketch(self, latents: np.ndarray, steps: int, detail: int) -> np.ndarray:
-        """Return the output of the shortcut alone for the first channels of y^, at `detail` x `detail` pixels per
-        latent.
-        """
+        """Return the shortcut's output for the first channels of y^, at `detail` x `detail` pixels per latent."""
         kernels = _float(self._tensors["synthesis.linear.weight"])[: latents.shape[-1]]
         cell = STRIDE // detail
         small = kernels.reshape(*kernels.shape[:2], detail, cell, detail, cell).mean((3, 5))

@@ -16,8 +16,7 @@ Result = TypeVar("Result")
 def side_by_side(
     function: Callable[[Item], Result], items: Iterable[Item], parallel: bool = True
 ) -> Generator[Result, None, None]:
-    """Yield function(item) of each item, in order. At most one item more than there are threads is in progress or
-    waiting.
+    """Yield function(item) of each item, in order. At most one item more than threads is in progress or waiting.
 
     The calling thread makes the items. If not `parallel`, the items are processed one by one. Close the generator to
     stop early.

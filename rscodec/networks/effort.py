@@ -84,9 +84,7 @@ def refine(net: Codec, y: np.ndarray, aim: Aim, inside: Inside, quality: float, 
 
 
 class _Cost:
-    """Computes what a tile costs with given targets: bits, weighted error, and the leak, which only affects the
-    gradient.
-    """
+    """Computes the cost of a tile with given targets: bits, weighted error, and the leak, which only adds gradient."""
 
     def __init__(self, net: Codec, around: torch.Tensor, place: tuple, aim: Aim, quality: float):
         self.net, self.around, self.place = net, around, place

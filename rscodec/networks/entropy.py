@@ -43,8 +43,8 @@ def index_of(scale: torch.Tensor) -> torch.Tensor:
 
 
 def split(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Split (B, H, W, C) into the anchors (B, n, C) and the others (B, m, C), each two interleaved grids one after the
-    other.
+    """Split (B, H, W, C) into the anchors (B, n, C) and the others (B, m, C), each two interleaved grids in
+    sequence.
     """
     anchors, others = (
         torch.cat([x[:, r::2, c::2].flatten(1, 2) for r, c in phases], 1) for phases in (ANCHORS, OTHERS)
@@ -63,8 +63,8 @@ def place(grid: torch.Tensor, rows: torch.Tensor, anchors: bool) -> torch.Tensor
 
 
 def four_neighbours(x: torch.Tensor) -> torch.Tensor:
-    """Return the four neighbours (B, H, W, 4C) in (B, H, W, C): above, below, left, right. They are zero outside the
-    map.
+    """Return the neighbours (B, H, W, 4C) in (B, H, W, C): above, below, left, right. Outside the map, they are
+    zero.
     """
     padded = F.pad(x, (0, 0, 1, 1, 1, 1))
     return torch.cat([padded[:, :-2, 1:-1], padded[:, 2:, 1:-1], padded[:, 1:-1, :-2], padded[:, 1:-1, 2:]], -1)

@@ -73,8 +73,8 @@ class IntegerLayer(nn.Module):
         return torch.minimum(by_bound, by_width).clamp(0, SHIFT_MAX)
 
     def freeze(self) -> dict[str, torch.Tensor]:
-        """Return the integers of this layer: weight (int16), bias (int32), shift (int8). Raise if the bound does not
-        hold.
+        """Return the integers of this layer: weight (int16), bias (int32), shift (int8). Raise if the bound is
+        exceeded.
         """
         shift = self.shifts()
         grid = torch.exp2(shift)

@@ -91,8 +91,8 @@ class Codec(nn.Module):
         return mix(self.entropy.hyper.levels, quality) * BIAS_UNIT
 
     def forward(self, x: torch.Tensor, quality: torch.Tensor, generator: torch.Generator | None = None) -> Coded:
-        """Round everything that the decoder sees, with straight-through gradients. The rate term sees uniform noise
-        from `generator`.
+        """Round everything that the decoder sees, with straight-through gradients. The rate term gets noise of
+        `generator`.
         """
         mixed = torch.is_autocast_enabled(x.device.type) and not self.fake
         entropy_precision = torch.autocast(x.device.type, enabled=mixed)

@@ -51,9 +51,7 @@ def fold(x: torch.Tensor) -> torch.Tensor:
 
 
 class Block(nn.Module):
-    """Computes x + 1x1(dw3x3(act(1x1 x))), then x + 1x1(fold(1x1 -> 4C)). It uses only products that a CPU runs near
-    its peak.
-    """
+    """Computes x + 1x1(dw3x3(act(1x1 x))), then x + 1x1(fold(1x1 -> 4C)). A CPU runs these products near its peak."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -122,9 +120,7 @@ class Synthesis(nn.Module):
         return (self._linear(y).to(y.dtype) / 255).add_(refinement, alpha=1 / 8).add_(0.5)
 
     def _linear(self, y: torch.Tensor) -> torch.Tensor:
-        """Compute self.linear(y) as one matrix product, since its kernels do not overlap. It is three times as fast on
-        a CPU.
-        """
+        """Compute self.linear(y) as one matrix product, since kernels do not overlap: three times as fast on a CPU."""
         pointwise = self.linear.weight.flatten(1).t()[..., None, None]
         return F.pixel_shuffle(F.conv2d(y, pointwise), STRIDE)
 

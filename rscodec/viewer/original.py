@@ -1,7 +1,7 @@
 """The raster that a stream is compared with, as blocks of pixels, because a browser cannot open a GeoTIFF.
 
-block (factor, row, col) EDGE x EDGE pixels of the raster made `factor` times smaller; twice that if factor is 1 its
-bytes bands, then class planes, little endian, row by row
+block (factor, row, col)  EDGE x EDGE pixels of the raster made `factor` times smaller, twice that if factor is 1
+its bytes                 bands, then class planes, little endian, row by row
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The files that the page needs, by path.
 
-index.html, page/... the page streams/0.bin ... the streams decoder/... bitstreams/js original/FACTOR/ROW/COL.bin blocks
-of a raster weights/MODEL-HASH... the weights of the streams viewer.json what the page shows
+index.html, page/...         the page                     streams/0.bin ...              the streams
+decoder/...                  bitstreams/js                original/FACTOR/ROW/COL.bin    blocks of a raster
+weights/MODEL-HASH...        the weights of the streams   viewer.json                    what the page shows
 """
 
 from __future__ import annotations
@@ -97,8 +98,8 @@ class Site:
             self.original.close()
 
     def _add(self, stream: str | Path, named: object) -> dict:
-        """Add one stream and its weights, and return what the page needs to know. If one stream of many cannot be read,
-        return its error.
+        """Add a stream and its weights. Return what the page must know, or the error if one stream of many is
+        unreadable.
         """
         name = stream.rpartition("/")[2] if is_url(stream) else Path(stream).name
         try:
@@ -163,9 +164,7 @@ def _bytes(data: bytes, kind: str = BINARY) -> Asset:
 
 
 def _file(path: Path) -> Asset:
-    """Return a file as an asset. Each read opens it again, since a folder may have more streams than a process can open
-    files.
-    """
+    """Return a file as an asset. Each read opens it again: a folder may have more streams than files may be open."""
 
     def read(offset: int, length: int) -> bytes:
         with closing(FileSource(path)) as source:
