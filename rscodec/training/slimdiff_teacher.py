@@ -1,7 +1,7 @@
 """SlimDiffSR's teacher: a latent diffusion that restores an image in one step, at a time that suits the image.
 
     up(I_LR) --encode--> z_lr --Estimator--> z_mean, s = ln z_var                                            equation 5
-    z (z_gt when it is trained, z_mean in evaluation), s --Pred--> alpha, a map --step_of, mean--> t           9 to 11
+    z (z_gt when it is trained, z_mean in evaluation), s --Pred--> alpha, a map --step_of, mean--> t         9 to 11
     z_lr, t --UNet--> v --> z = sqrt(alpha) z_lr - sqrt(1 - alpha) v --decode--> I_SR
 
 We read equations 9 to 11 as follows. z_lr counts as a noisy z whose share of signal is alpha, for each pixel. The UNet
