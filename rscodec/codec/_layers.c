@@ -43,7 +43,7 @@
             for (Py_ssize_t at = 0; at < width; at++)                                                                  \
                 x[at] += added[at] + bias[at];                                                                         \
     }                                                                                                                  \
-    /* One row of one map: the sum over three adjacent pixels of each of the existing rows. */                          \
+    /* One row of one map: the sum over three adjacent pixels of each of the existing rows. */                         \
     FOR_EVERY_CPU static void depthwise_row_##real(const real *const *restrict rows, const real *restrict weight,      \
                                                    const real *restrict bias, real *restrict out, Py_ssize_t width,    \
                                                    Py_ssize_t channels)                                                \
