@@ -40,11 +40,15 @@ inputs_argument = click.argument("inputs", nargs=-1, required=True)
 out_option = click.option(
     "--out", type=paths.PATH, required=True, metavar="DEST", help="Folder for the outputs and the report."
 )
-asset_option = click.option(
+encode_asset_option = click.option(
     "--asset",
     metavar="KEY",
-    help="Asset to take from each STAC item.",
-    show_default="the one with the role data, or the stream",
+    help="Asset to use from STAC items. Default: the asset with the role data that is not a stream.",
+)
+decode_asset_option = click.option(
+    "--asset",
+    metavar="KEY",
+    help="Asset to use from STAC items. Default: the asset with the role data that is a stream.",
 )
 resume_option = click.option(
     "--resume", is_flag=True, help="Resume: keep outputs that the report in DEST lists as done."
@@ -65,7 +69,7 @@ def command() -> None:
 @command.command(params=settings_of(encode_one.command, ENCODE))
 @inputs_argument
 @out_option
-@asset_option
+@encode_asset_option
 @options.scheduler_option
 @options.workers_option
 @resume_option
@@ -88,7 +92,7 @@ def encode(
 @command.command(params=settings_of(decode_one.command, DECODE))
 @inputs_argument
 @out_option
-@asset_option
+@decode_asset_option
 @options.scheduler_option
 @options.workers_option
 @resume_option

@@ -45,7 +45,8 @@ codecs_option = click.option(
     type=Names(),
     default="rscodec:s",
     show_default=True,
-    help="Our codecs: [ENHANCER:]rscodec:MODEL[:EFFORT][:balance][@WEIGHTS]; append +1/2.5/4 for other qualities.",
+    help="rscodec codecs to measure, separated by commas. Each has the form [ENHANCER:]rscodec:MODEL[:EFFORT][:balance]"
+    "[@WEIGHTS]. To choose the qualities, append them, for example +1/2.5/4.",
 )
 anchors_option = click.option(
     "--anchors",
@@ -108,7 +109,8 @@ def rd(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Code IMAGES at every operating point, and report the bits saved at equal quality.
+    """Encode IMAGES with every codec and anchor at several qualities, and report how many bits each codec saves against
+    each anchor at equal quality.
 
     Every row is written as soon as it is measured: --resume continues an interrupted run.
     """
@@ -209,7 +211,8 @@ def speed(
     type=Names(),
     default="bicubic",
     show_default=True,
-    help="bicubic, upsamplers, weights files of upsamplers; NAME:deterministic omits random numbers.",
+    help="Models to compare, separated by commas: bicubic, names of upsamplers, or their weights files. "
+    "Append :deterministic to a name to run that model without random numbers.",
 )
 @click.option(
     "--degradation",

@@ -1,4 +1,4 @@
-"""`rscodec view`: streams in a browser."""
+"""`rscodec view` shows streams in a browser."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rscodec.cli import options, paths
     "--against",
     type=paths.INPUT,
     metavar="SCENE",
-    help="Compare the stream with its original, or with another stream, by a movable handle.",
+    help="Show the stream beside its original or another stream, with a handle to compare.",
 )
 @options.against_bands_option
 @click.option("--port", type=click.IntRange(0, 65535), default=0, show_default="any", help="Port of the page.")
@@ -45,7 +45,7 @@ def command(
 ) -> None:
     """Show STREAM, or the streams in FOLDER, in a browser, which decodes the visible part.
 
-    The page is served until Ctrl-C, to this machine only.
+    The command serves the page to this machine only, until Ctrl-C.
     """
     if bands and against is None:
         raise click.UsageError("--bands are those of a scene to compare with: give --against, too")

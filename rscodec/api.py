@@ -609,7 +609,9 @@ def verify_file(
     threads: int | None = None,
     progress: Progress | None = None,
 ):
-    """Decode a whole stream and report its checksums, and the differences from (some bands of) the scene `against`.
+    """Decode a whole stream and report the checksums of its latents and pixels.
+
+    If `against` is given, also report how the pixels differ from that scene, or from its bands `bands`.
 
     If the stream has a nodata value, it decides which pixels of the scene are valid. If the scene has another nodata
     value or none, the metadata differs, as `validate_files` also reports.

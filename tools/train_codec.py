@@ -1,15 +1,15 @@
-"""Train the codec, on a CPU (in bfloat16 where it can) or on CUDA; goes on from its checkpoint when started again.
+"""Train the codec on a CPU (in bfloat16 if the CPU supports it) or on CUDA. A run continues from its checkpoint.
 
     python tools/train_codec.py --shard local/shard.zip --model s --run local/s --steps 20000 --decay 5000
     python tools/train_codec.py ... --run local/s2 --start rscodec/weights/rsc-s-2.safetensors     a warm start
     python tools/train_codec.py ... --model m --run local/m --start local/s/average.pt                        s, grown
 
-Loss: (bits per pixel + lambda(q) * 255^2 * MSE) / sqrt(lambda(q)), one random quality per crop; the division keeps the
-high rates from owning the gradient. For the first tenth only the upper half of the qualities is drawn: good
-reconstructions first. `--fake` trains the last phase: the encoder is frozen, the exact path is rounded as it will be
-when it ships. `--decoder` trains what makes pixels of latents, and nothing else. A checkout is enough, with torch,
-numpy, pillow, safetensors and click. The run folder is that of rscodec/training/run.py; `tools/export_weights.py` makes
-weights of it that can ship.
+The loss is (bits per pixel + lambda(q) * 255^2 * MSE) / sqrt(lambda(q)), with one random quality per crop. Without the
+division, the high rates would dominate the gradient. In the first tenth of the steps, only qualities from 4 on are
+drawn, so that the model learns good reconstructions first. `--fake` trains the last phase: the encoder is frozen, and
+the exact path is rounded as in the shipped model. `--decoder` trains only the part that makes pixels from latents. The
+script needs a checkout, torch, numpy, pillow, safetensors and click. rscodec/training/run.py describes the run folder;
+`tools/export_weights.py` exports weights from it that can ship.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ LINEAR_SHARE = 0.2
 
 
 def principal_components(crops: Crops, count: int, batches: int = 40) -> tuple[torch.Tensor, torch.Tensor]:
-    """The `count` strongest components of 16x16x3 blocks and their standard deviations (8-bit units)."""
+    """Return the `count` strongest components of 16x16x3 blocks and their standard deviations (8-bit units)."""
     blocks = []
     for step in range(batches):
         x = 255 * crops.at(2**40 + step).shown().double() - 127.5
@@ -53,14 +53,14 @@ def principal_components(crops: Crops, count: int, batches: int = 40) -> tuple[t
 
 
 def parameter_groups(codec: Codec) -> list[tuple[float, list[torch.nn.Parameter]]]:
-    """What is trained, with its share of the learning rate: the KLT starts near its goal, and its weights are small."""
+    """Return the trained parameters with their shares of the learning rate: the KLT starts near its goal."""
     named = [(name, parameter) for name, parameter in codec.named_parameters() if parameter.requires_grad]
     linear = [parameter for name, parameter in named if ".linear." in name]
     return [(1.0, [parameter for name, parameter in named if ".linear." not in name]), (LINEAR_SHARE, linear)]
 
 
 def warm_start(codec: Codec, start: Path) -> list[dict]:
-    """Begin as an earlier run, or as weights that ship, of this or a smaller model; returns how they were trained."""
+    """Start from an earlier run or weights that ship, of this or a smaller model. Return their training history."""
     if start.suffix == ".safetensors":
         weights = read_weights(start)
         before = Codec(weights.config)
@@ -79,7 +79,7 @@ def warm_start(codec: Codec, start: Path) -> list[dict]:
 
 
 def packed(shard: Path, run: Path) -> Path:
-    """The shard; a folder of pictures is packed into the run's folder."""
+    """Return the shard. If it is a folder of pictures, pack it into the run folder."""
     if not shard.is_dir():
         return shard
     pack(shard, run / "shard.zip")
@@ -87,7 +87,7 @@ def packed(shard: Path, run: Path) -> Path:
 
 
 def freeze(codec: Codec, fake: bool, decoder_only: bool) -> None:
-    """Leave only what is to be trained."""
+    """Freeze everything that is not trained."""
     if decoder_only:
         codec.requires_grad_(False)
         for part in (codec.synthesis, codec.log_step, codec.log_trunk_out):
@@ -108,11 +108,13 @@ def freeze(codec: Codec, fake: bool, decoder_only: bool) -> None:
 )
 @click.option("--model", type=click.Choice(sorted(CONFIGS)), default="s")
 @click.option("--crop", default=128, show_default=True, help="Edge of crops.")
-@click.option("--together", default=1, show_default=True, help="Batches of a step, on a thread each; with --threads 1.")
-@click.option("--quality", "only", type=click.FloatRange(rate.QUALITY_MIN, rate.QUALITY_MAX), help="No other one.")
-@click.option("--decoder", "decoder_only", is_flag=True, help="Pixels alone: what is written stays as it is.")
-@click.option("--fake", is_flag=True, help="Last phase: frozen encoder, rounded entropy path.")
-@click.option("--compile", "compiled", is_flag=True, help="torch.compile the transforms.")
+@click.option("--together", default=1, show_default=True, help="Batches per step, one thread each; use --threads 1.")
+@click.option(
+    "--quality", "only", type=click.FloatRange(rate.QUALITY_MIN, rate.QUALITY_MAX), help="Train only this quality."
+)
+@click.option("--decoder", "decoder_only", is_flag=True, help="Train only the decoder's pixels; streams do not change.")
+@click.option("--fake", is_flag=True, help="Train the last phase: frozen encoder, rounded entropy path.")
+@click.option("--compile", "compiled", is_flag=True, help="Compile the transforms with torch.compile.")
 def main(settings, model, crop, together, only, decoder_only, fake, compiled) -> None:
     settings.prepare()
     codec, start, device = Codec(CONFIGS[model]), settings.start, settings.device

@@ -1,10 +1,10 @@
-// The promise of a largest error: the base as integers, and the integers as pixels (SPEC.md, "Residual").
+// Bounded pixel errors: turns the base into integers, and the integers into pixels (SPEC.md, "Residual").
 
 import { PIXELS } from "./dtypes.js";
 import { nativeNodata, nodataMargin } from "./pixels.js";
 import { clamp } from "./rounding.js";
 
-const UNITS = 2 ** 30; // a float is at most this many units either way
+const UNITS = 2 ** 30; // a float is at most this many units from 0
 
 export class Bound {
   constructor(largest, dtype, nodata) {
@@ -18,17 +18,17 @@ export class Bound {
     this._setGap(nativeNodata(nodata, dtype));
   }
 
-  /** v of one band, in pixels -> its base. */
+  /** Turns v of one band, in pixels, into its base. */
   base(v, nudge) {
     return v.map((value) => clamp(Math.floor(value / this._unit + 0.5 + nudge / 256), this.low, this.high));
   }
 
-  /** Values of one band -> pixels. */
+  /** Turns values of one band into pixels. */
   pixels(values) {
     return PIXELS[this._dtype].array.from(values, (value) => value * this._unit);
   }
 
-  /** Values that would be taken for nodata are not legal. */
+  /** Refuses values that would be mistaken for nodata. */
   _setGap(value) {
     if (value === null || !(Math.abs(value) / this._unit < 2 * UNITS)) return;
     const margin = nodataMargin(value, this._dtype);

@@ -1,6 +1,6 @@
-// Node only: holds this decoder against the frozen vectors of the format.
+// Node only: checks this decoder with the frozen vectors of the format.
 //
-//   node check_vectors.mjs [FOLDER]        a line for each vector; the exit status is 1 if one is not as expected
+//   node check_vectors.mjs [FOLDER]        prints a line for each vector; the exit status is 1 if one fails
 
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -22,7 +22,7 @@ function check(condition, what) {
   if (!condition) throw new Mismatch(what);
 }
 
-/** A stream that must decode: header, metadata, latents, classes and pixels. */
+/** Checks a stream that must decode: header, metadata, latents, classes and pixels. */
 async function checkPassed(stream, wanted, path) {
   const scene = await open(memorySource(stream), { weights: codec });
   const { header } = scene;
@@ -69,7 +69,7 @@ async function checkPassed(stream, wanted, path) {
   return `latents ${crc.toString(16).padStart(8, "0")}, pixels within ${largest} of ${wanted.pixels_max_abs_error}`;
 }
 
-/** Windows are crops of the whole: no seams, and tiles are where they should be. */
+/** Checks that windows are crops of the whole scene, without seams, and that tiles are in their places. */
 async function checkWindows(scene, whole) {
   const { width, height, rows, cols } = scene.header;
   const inner = { col: Math.floor(width / 3), row: Math.floor(height / 4), width: Math.ceil(width / 2),
@@ -89,7 +89,7 @@ async function checkWindows(scene, whole) {
   }
 }
 
-/** A stream that must be refused: with which error, when opened or when decoded. */
+/** Checks a stream that must be refused: the error, when the stream is opened or decoded. */
 async function checkFailed(stream, wanted) {
   let stage = "open";
   try {

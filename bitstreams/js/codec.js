@@ -1,14 +1,17 @@
-// A model that is loaded: payloads -> latents -> network channels. Load it once and open any number of scenes with it.
+// A loaded model: turns payloads into latents, and latents into network channels. Load it once and open any number of
+// scenes with it.
 
 import { EntropyDecoder } from "./entropy.js";
 import { WrongWeights } from "./errors.js";
 import { Synthesis } from "./synthesis.js";
 import { readWeights } from "./weights.js";
 
-const SKETCH_CHANNELS = 12; // for a picture of three colours a latent: four times as many channels hold nearly all of it
+// A sketch of one pixel per latent has three colour values. Four times as many channels hold nearly all of its
+// information.
+const SKETCH_CHANNELS = 12;
 
 export class Codec {
-  /** `buffer`: an ArrayBuffer of a weights file (safetensors). */
+  /** `buffer` is an ArrayBuffer of a weights file (safetensors). */
   constructor(buffer) {
     const weights = readWeights(buffer);
     this._groups = weights.config.groups;
@@ -25,25 +28,26 @@ export class Codec {
     this._synthesis = new Synthesis(weights, Float32Array);
   }
 
-  /** One payload -> latents (height, width, N) as an Int16Array. */
+  /** Decodes one payload to latents (height, width, N), an Int16Array. */
   latents(payload, height, width, steps) {
     return this._entropy.decode(payload, height, width, steps);
   }
 
-  /** Latents -> three planes of network channels, 16 times as high and wide, one after another. */
+  /** Turns latents into three planes of network channels, 16 times as high and wide, one after another. */
   channels(latents, height, width, steps) {
     return this._synthesis.channels(latents, height, width, steps);
   }
 
-  /** The same in float64, for bounded streams. */
+  /** Does the same in float64, for bounded streams. */
   channelsClosely(latents, height, width, steps) {
     this._closely ??= new Synthesis(this._weights, Float64Array);
     return this._closely.channels(latents, height, width, steps);
   }
 
   /**
-   * About three planes of network channels, `detail` (1, 2 or 4) times as high and wide as the latents, one after
-   * another: by the linear shortcut, from those first groups of latents that hold what is left at this detail.
+   * Approximates three planes of network channels, `detail` (1, 2 or 4) times as high and wide as the latents, one
+   * after another. It uses the linear shortcut and only the first groups of latents, which hold the information that is
+   * left at this detail.
    */
   sketch(payload, height, width, steps, detail) {
     let [groups, channels] = [1, this._groups[0]];

@@ -1,4 +1,4 @@
-// The configuration of a model, and the tensors that a decoder needs of it (SPEC.md, "Weights" and "Synthesis").
+// The configuration of a model, and the tensors of it that a decoder needs (SPEC.md, "Weights" and "Synthesis").
 
 const DEFAULTS = { width: 128, encoder_blocks: 3, decoder_blocks: 3, tail: 32, groups: [16, 16, 32, 64, 192],
                    features: 160, hyper: 64, narrow: 96, tail_blocks: 1, detail: 0, detail_blocks: 0 };
@@ -10,7 +10,7 @@ const LONGEST = 4096; // characters
 export const LEVELS = 8;
 export const SCALES = 64;
 
-/** The JSON text in a weights file as a configuration. Throws Error for what no model is made of. */
+/** Parses the JSON text in a weights file. Throws Error for a configuration that no model can have. */
 export function readConfig(text) {
   if (typeof text !== "string" || text.length > LONGEST) throw new Error("it has no configuration, or too long a one");
   const values = JSON.parse(text);
@@ -33,7 +33,7 @@ export function readConfig(text) {
   return config;
 }
 
-/** Name -> [shape, types] of every tensor that a decoder reads. null in a shape: any size. */
+/** Returns name -> [shape, types] of every tensor that a decoder reads. null in a shape allows any size. */
 export function wantedTensors(config) {
   const wanted = new Map();
   const floats = ["F16", "F32"];
@@ -95,7 +95,7 @@ export function wantedTensors(config) {
   return wanted;
 }
 
-/** The blocks of the synthesis in their order: name and channels. */
+/** Returns the blocks of the synthesis in their order: name and channels. */
 export function blocksOf(config) {
   const numbered = (name, count, channels) => Array.from({ length: count }, (_, i) => [`${name}.${i}`, channels]);
   return [

@@ -1,4 +1,4 @@
-// A stream as a whole: header and index at once, payloads on demand, each with its checksum verified.
+// A stream as a whole. Reads header and index at once, and payloads on demand; verifies the checksum of each.
 
 import { crc32 } from "./crc32.js";
 import { arrayOf } from "./dtypes.js";
@@ -11,7 +11,7 @@ import { unpackBound, unpackMetadata } from "./sections.js";
 import { ENTRY_BYTES, checkIndex, offsetsOf } from "./tile_index.js";
 import { FLAGS } from "./wire.js";
 
-const FIRST_READ = 4096; // holds the header and index of most scenes
+const FIRST_READ = 4096; // contains the header and index of most scenes
 const SECTIONS = { metadata: MAX_METADATA_BYTES, radiometry: MAX_RADIOMETRY_BYTES, bound: MAX_BOUND_BYTES };
 const NAMES = { planes: "the lossless planes", residual: "the residual" };
 
@@ -49,7 +49,7 @@ export class StreamReader {
     return reader;
   }
 
-  /** Where a payload lies and its checksums. `entry`: a group, "planes" or "residual". */
+  /** Returns where a payload lies, and its checksums. `entry` is a group, "planes" or "residual". */
   entry(row, col, entry) {
     const { header } = this;
     const place = entry === "planes" ? 0 : entry === "residual" ? header.entries - 1 : Number(header.planes) + entry;
@@ -58,7 +58,7 @@ export class StreamReader {
     return { offset: this._offsets[at], length, crcCoded, crcDecoded };
   }
 
-  /** The bytes of a payload, empty where the stream has none. */
+  /** Returns the bytes of a payload; they are empty if the stream has none. */
   async payload(row, col, entry) {
     const { offset, length, crcCoded } = this.entry(row, col, entry);
     const { size } = this._source;
@@ -72,7 +72,7 @@ export class StreamReader {
   }
 }
 
-/** A cursor over the beginning of a stream; `at` is the position of the next byte to take. */
+/** A cursor over the beginning of a stream. `at` is the position of the next byte to take. */
 class Start {
   constructor(source) {
     this._source = source;
@@ -83,7 +83,7 @@ class Start {
     this.data = await fetchBytes(this._source, 0, FIRST_READ);
   }
 
-  /** The next bytes, which belong to `part`. */
+  /** Returns the next bytes, which belong to `part`. */
   async take(length, part) {
     const end = this.at + length;
     const { size } = this._source;
@@ -98,7 +98,7 @@ class Start {
     return taken;
   }
 
-  /** The bytes of a section, its length having been read and judged. */
+  /** Returns the bytes of a section whose length has been read and checked. */
   async section(name, limit) {
     let length = 0;
     let byte;
@@ -119,7 +119,7 @@ class Start {
     return this.take(length, `${name} section`);
   }
 
-  /** The next bytes; behind them stands the CRC-32 of everything from `since` to their end. */
+  /** Returns the next bytes. The CRC-32 of everything from `since` to their end follows them. */
   async checked(length, since, part, ErrorType) {
     const data = await this.take(length + 4, part);
     const stored = new DataView(data.buffer, data.byteOffset + length).getUint32(0, true);

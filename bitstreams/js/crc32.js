@@ -5,7 +5,7 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   return byte >>> 0;
 });
 
-/** Of these bytes, or of those that gave `before` and these after them. */
+/** Returns the CRC-32 of these bytes, or of the bytes that gave `before` followed by these. */
 export function crc32(bytes, before = 0) {
   let crc = ~before;
   for (let i = 0; i < bytes.length; i++) crc = TABLE[(crc ^ bytes[i]) & 255] ^ (crc >>> 8);

@@ -2,8 +2,9 @@
 //
 //   node decode.mjs STREAM WEIGHTS OUT [COL ROW WIDTH HEIGHT [FACTOR]]
 //
-// STREAM is a file or a URL. OUT gets the bands one after another, then the class planes, little endian; what they are
-// is printed as JSON. With FACTOR the window is one of the scene made that many times smaller, and 0 0 0 0 is all of it.
+// STREAM is a file or a URL. OUT gets the bands one after another, then the class planes, little endian. The command
+// prints their description as JSON. With FACTOR, the window is one of the scene made that many times smaller, and
+// 0 0 0 0 is the whole scene.
 
 import { readFile, writeFile } from "node:fs/promises";
 

@@ -1,12 +1,12 @@
-// 3x3 convolution of each channel by itself, over (rows, columns, channels), 0 outside.
+// 3x3 convolution of each channel by itself, over (rows, columns, channels). Outside the map, values are 0.
 
-/** The weights (channels, 1, 3, 3) of a layer as (9, channels), the order in which `depthwise` reads them. */
+/** Returns the weights (channels, 1, 3, 3) of a layer as (9, channels), the order in which `depthwise` reads them. */
 export function taps(weight) {
   const channels = weight.length / 9;
   return Float64Array.from({ length: weight.length }, (_, i) => weight[(i % channels) * 9 + Math.floor(i / channels)]);
 }
 
-/** The result is of the type of x; sums are float64. */
+/** Convolves x. The result has the type of x; sums are float64. */
 export function depthwise(x, height, width, channels, weight, bias) {
   const out = new x.constructor(height * width * channels);
   for (let row = 0; row < height; row++) {
@@ -19,7 +19,7 @@ export function depthwise(x, height, width, channels, weight, bias) {
   return out;
 }
 
-/** The positions of a row that have all their neighbours. */
+/** Computes the positions of a row that have all their neighbours. */
 function innerRow(x, row, width, channels, weight, bias, out) {
   const [above, below] = [-width * channels, width * channels];
   const [t1, t2, t3, t4, t5, t6, t7, t8] = [1, 2, 3, 4, 5, 6, 7, 8].map((tap) => tap * channels);

@@ -1,5 +1,5 @@
-// The types of pixels: the array that holds them, and their range. Typed arrays are taken to be little endian, as they
-// are wherever JavaScript runs today.
+// The types of pixels: the array of each type, and its range. Typed arrays are assumed to be little endian, as they are
+// wherever JavaScript runs today.
 
 const FLOAT32_MAX = (2 - 2 ** -23) * 2 ** 127;
 
@@ -12,12 +12,12 @@ export const PIXELS = {
              tiny: 2 ** -1022 },
 };
 
-/** Bytes as an array of a type, copied so that they lie where such an array may begin. */
+/** Returns bytes as an array of a type. They are copied, so that they have the alignment of the type. */
 export function arrayOf(ArrayType, bytes) {
   return new ArrayType(new Uint8Array(bytes).buffer);
 }
 
-/** The bytes of a typed array, not copied. */
+/** Returns the bytes of a typed array, not copied. */
 export function bytesOf(array) {
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 }

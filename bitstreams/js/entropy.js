@@ -1,4 +1,4 @@
-// Payload -> latents: the range decoder, and the networks that know what to expect (SPEC.md, "Order of decoding").
+// Turns a payload into latents: the range decoder, and the networks that predict (SPEC.md, "Order of decoding").
 
 import { TileDamaged } from "./errors.js";
 import { IntegerDepthwise, IntegerLayer } from "./integer_layers.js";
@@ -38,7 +38,10 @@ export class EntropyDecoder {
     }));
   }
 
-  /** The latents (height, width, N) of one payload at a wire quality; with `count` those of the first groups only. */
+  /**
+   * Returns the latents (height, width, N) of one payload at a wire quality. With `count`, returns those of the first
+   * groups only.
+   */
   decode(payload, height, width, steps, count = this._groups.length) {
     const { latents: all, features, hyper } = this._config;
     const groups = this._groups.slice(0, count);
@@ -53,7 +56,7 @@ export class EntropyDecoder {
     const z = this._readZ(symbols, zHeight * zWidth, steps);
     const h = this._hyperDecode(z, zHeight, zWidth, steps);
 
-    // What the groups are told: F channels of the hyper decoder, then the companded latents, as they become known.
+    // The input of the groups: F channels of the hyper decoder, then the companded latents, as they become known.
     const stride = features + channels;
     const context = new Float32Array(height * width * stride);
     for (let row = 0; row < height; row++) {
@@ -136,7 +139,10 @@ function tablesOf(tensors) {
   return tables;
 }
 
-/** The positions (row * width + column) of these phases (row, column) of the 2x2 lattice, one phase after the other. */
+/**
+ * Returns the positions (row * width + column) of these phases (row, column) of the 2x2 lattice, one phase after the
+ * other.
+ */
 function positions(phases, height, width) {
   const found = [];
   for (const [row, col] of phases) {
@@ -145,7 +151,7 @@ function positions(phases, height, width) {
   return found;
 }
 
-/** What is known of the group's latents above, below, left and right of a position. */
+/** The known latents of the group above, below, left and right of a position. */
 function copyNeighbours({ context, stride, at, count }, place, height, width, rows, to) {
   const col = place % width;
   const around = [place >= width, place < (height - 1) * width, col > 0, col < width - 1];
@@ -161,7 +167,7 @@ function compand(y) {
   return round((12 * clamp(y, -128, 128) + 3 * clamp(y, -1024, 1024) + clamp(y, -8192, 8192)) / 16);
 }
 
-/** (height, width, 4C) -> (2 height, 2 width, C). */
+/** Rearranges (height, width, 4C) to (2 height, 2 width, C). */
 function shuffle(x, height, width) {
   const channels = x.length / (4 * height * width);
   const out = new Float32Array(x.length);

@@ -1,4 +1,4 @@
-// The named errors of SPEC.md, "Errors", and those of a request that cannot be met.
+// The named errors of SPEC.md, "Errors", and the errors of requests that cannot be met.
 
 export class RscodecError extends Error {
   constructor(message) {
@@ -7,10 +7,10 @@ export class RscodecError extends Error {
   }
 }
 
-/** The request cannot be met: a window outside the scene, a source that gives no bytes. */
+/** The request cannot be met: a window outside the scene, or a source that gives no bytes. */
 export class InputError extends RscodecError {}
 
-/** The stream does not keep a promise of SPEC.md. */
+/** The stream violates SPEC.md. */
 export class BitstreamError extends RscodecError {}
 export class NotAStream extends BitstreamError {}
 export class FutureVersion extends BitstreamError {}
@@ -33,10 +33,10 @@ export class TileDamaged extends BitstreamError {
 }
 export class MaskDamaged extends TileDamaged {}
 
-/** The weights that the stream needs are not at hand. */
+/** The weights that the stream needs are not available. */
 export class WeightsError extends RscodecError {}
 export class MissingWeights extends WeightsError {}
 export class WrongWeights extends WeightsError {}
 
-/** A worker gave no answer, or ended. */
+/** A worker did not answer, or ended. */
 export class WorkerLost extends RscodecError {}

@@ -1,4 +1,4 @@
-// The fixed header: 31 bytes, each field with its legal values.
+// The fixed header: 31 bytes. Each field has its legal values.
 
 import { BadField, FutureVersion, LimitExceeded, NotAStream, Truncated, UnknownModel } from "./errors.js";
 import { MAX_BANDS, MAX_EDGE, MAX_GROUPS, MAX_TILE, MAX_TILES, TILE_UNIT } from "./limits.js";
@@ -6,7 +6,7 @@ import { ARITHMETICS, DTYPES, FLAGS, MAGIC, MODELS, VERSION } from "./wire.js";
 
 export const FIXED_BYTES = 31;
 
-/** The numbers of the fixed header, not yet judged but for magic and version. */
+/** Returns the numbers of the fixed header. Only magic and version are checked. */
 export function wireNumbers(bytes) {
   if (MAGIC.some((byte, i) => bytes[i] !== byte)) {
     throw new NotAStream("not an rscodec stream: it does not begin with the bytes d2 52 53 43; give a .bin made by " +
@@ -35,7 +35,7 @@ export function wireNumbers(bytes) {
   };
 }
 
-/** The header that these numbers stand for. `steps` is the quality as it stands on the wire. */
+/** Returns the header of these numbers. `steps` is the quality as the stream stores it. */
 export function toHeader(numbers) {
   const header = {
     arithmetic: name("arithmetic", numbers.arithmetic, ARITHMETICS, FutureVersion),

@@ -1,14 +1,15 @@
-// A stream at a URL, read by HTTP range requests: only what is asked for, neighbours in one request.
+// A stream at a URL. It reads only the needed parts, with HTTP range requests, and joins neighbouring parts into one
+// request.
 
 import { InputError } from "./errors.js";
 import { concatenate } from "./inflate.js";
 
-const GAP = 1024; // bytes between two parts: fewer are cheaper to read than one more request
-const WHOLE = 2 ** 26; // what a server that does not know ranges may send: the whole stream, once
+const GAP = 1024; // bytes between two parts: to read fewer is cheaper than one more request
+const WHOLE = 2 ** 26; // bytes that a server without ranges may send: the whole stream, once
 
 /**
- * A source (source.js). `size` is known after the first read. `fetched`: the bytes of answers so far.
- * Reads that are asked for in one turn of the event loop are answered together.
+ * A source (source.js). `size` is known after the first read. `fetched` is the number of bytes in answers so far. Reads
+ * that are requested in one turn of the event loop are answered together.
  */
 export class HttpSource {
   constructor(url) {
@@ -16,7 +17,7 @@ export class HttpSource {
     this.fetched = 0;
     this._url = url;
     this._waiting = [];
-    this._whole = null; // the stream, where the server sent all of it
+    this._whole = null; // the stream, if the server sent all of it
   }
 
   read(offset, length) {
@@ -42,7 +43,7 @@ export class HttpSource {
     }
   }
 
-  /** The bytes from `offset` to `end`, as far as there are any. */
+  /** Returns the bytes from `offset` to `end`, as far as they exist. */
   async _range(offset, end) {
     const last = Math.min(end, this.size ?? end);
     if (this._whole) return this._whole.subarray(offset, last);
@@ -65,7 +66,7 @@ export class HttpSource {
     return this._bytes(answer, last - offset, "the server sends more bytes than it is asked for");
   }
 
-  /** The answer of a server that does not know ranges. */
+  /** Reads the answer of a server that does not know ranges. */
   async _keepWhole(answer, offset, end) {
     const why = "the server does not know range requests; fetch the whole file and open the copy";
     if (Number(answer.headers.get("Content-Length") ?? 0) > WHOLE) {
@@ -77,7 +78,7 @@ export class HttpSource {
     return this._whole.subarray(offset, end);
   }
 
-  /** The body of an answer, refused where it has more than `limit` bytes. */
+  /** Returns the body of an answer. Refuses more than `limit` bytes. */
   async _bytes(answer, limit, why) {
     const parts = [];
     let count = 0;

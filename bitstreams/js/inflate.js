@@ -1,6 +1,6 @@
-// zlib streams, inflated by what browsers and Node have for it, up to a limit.
+// Inflates zlib streams with the decompressor of the browser or of Node, up to a limit.
 
-/** One whole zlib stream and nothing after it, at most `limit` bytes of it. Throws Error otherwise. */
+/** Inflates one whole zlib stream, with nothing after it, to at most `limit` bytes. Throws Error otherwise. */
 export async function inflate(data, limit) {
   const stream = new Blob([data]).stream().pipeThrough(new DecompressionStream("deflate"));
   const parts = [];
@@ -23,7 +23,8 @@ export async function inflate(data, limit) {
   }
   const plain = concatenate(parts, size);
   const last = new DataView(data.buffer, data.byteOffset + data.length - 4, 4).getUint32(0);
-  if (last !== adler32(plain)) throw new Error("its zlib stream has something after it"); // not every runtime says so
+  // not every runtime reports this
+  if (last !== adler32(plain)) throw new Error("its zlib stream has something after it");
   return plain;
 }
 

@@ -1,5 +1,5 @@
-// The layers of the exact path (SPEC.md, "Layers"): integers below 2^24, carried in float32, so no order of
-// summation matters.
+// The layers of the exact path (SPEC.md, "Layers"). Numbers are integers below 2^24 in float32, so the order of
+// summation does not matter.
 
 import { depthwise, taps } from "./depthwise.js";
 import { round } from "./rounding.js";
@@ -8,7 +8,7 @@ const POINTWISE_LIMIT = 1023;
 const ACCUMULATOR_LIMIT = 2 ** 24;
 
 export class IntegerLayer {
-  /** `low`, `high`: of the output; `activation`: whether negative values are divided by 8. */
+  /** `low` and `high` limit the output. With `activation`, negative values are divided by 8. */
   constructor(products, tensors, name, { activation = true, low = -POINTWISE_LIMIT, high = POINTWISE_LIMIT } = {}) {
     this._weight = tensors.get(`exact.${name}.weight`);
     this._bias = tensors.get(`exact.${name}.bias`);
@@ -26,7 +26,7 @@ export class IntegerLayer {
     this._product = products.product(this._weight, this._bias, this.inputs, this.outputs);
   }
 
-  /** `rows` rows of x, `stride` numbers each -> rows of outputs. `level` is added before the activation. */
+  /** Computes rows of outputs from `rows` rows of x, `stride` numbers each. `level` is added before the activation. */
   apply(x, stride, rows, level = null) {
     const out = new Float32Array(rows * this.outputs);
     this._product(x, stride, rows, out);

@@ -1,4 +1,4 @@
-// The limits of SPEC.md, "Limits". Each is checked before a byte is read or allocated on its account.
+// The limits of SPEC.md, "Limits". Each is checked before bytes are read or memory is allocated.
 
 export const MAX_EDGE = 2 ** 20;
 export const MAX_BANDS = 16;
@@ -17,5 +17,5 @@ export const SYMBOL_LIMIT = 1500;
 export const Z_LIMIT = 127;
 export const RESIDUAL_SYMBOL_LIMIT = 2 ** 26;
 
-/** Width x height x bands of one call that returns pixels, unless its user allows more. */
+/** Width x height x bands of one call that returns pixels, unless the caller allows more. */
 export const MAX_PIXELS = 2 ** 28;

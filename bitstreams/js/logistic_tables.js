@@ -1,4 +1,4 @@
-// The tables of residuals (SPEC.md, "Tables" under "Residual"), in integers of more bits than a number has.
+// The tables of residuals (SPEC.md, "Tables" under "Residual"), in BigInt, since a number has too few bits.
 
 import { Table } from "./rans.js";
 

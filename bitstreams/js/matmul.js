@@ -1,10 +1,10 @@
-// The inner products in plain JavaScript, where there is no WebAssembly SIMD (products.js).
+// The inner products in plain JavaScript, for runtimes without WebAssembly SIMD (products.js).
 
-const PANEL = 96; // rows that are worked on together: their inputs stay in the cache
+const PANEL = 96; // rows that are processed together: their inputs stay in the cache
 
 /**
- * out[r][o] = bias[o] + sum over k of x[r][k] weight[o][k], for `rows` rows.
- * x has `stride` numbers a row, of which the first `inputs` count; bias may be null.
+ * Computes out[r][o] = bias[o] + sum over k of x[r][k] weight[o][k], for `rows` rows. x has `stride` numbers per row,
+ * of which the first `inputs` are used. bias may be null.
  */
 export function matmul(x, stride, rows, inputs, weight, bias, outputs, out) {
   for (let begin = 0; begin < rows; begin += PANEL) {
@@ -49,7 +49,7 @@ export function matmul(x, stride, rows, inputs, weight, bias, outputs, out) {
   }
 }
 
-/** The rows and outputs that do not fill a group of three by four. */
+/** Computes the rows and outputs that do not fill a group of three by four. */
 function singly(x, stride, begin, end, inputs, weight, bias, first, outputs, out) {
   for (let r = begin; r < end; r++) {
     for (let o = first; o < outputs; o++) {

@@ -1,11 +1,11 @@
-// Node only: the arrays of an .npz file of numpy, as the frozen vectors keep their pixels.
+// Node only: the arrays of an .npz file of NumPy, the format of the pixels of the frozen vectors.
 
 import { inflateRawSync } from "node:zlib";
 
 const TYPES = { "|u1": Uint8Array, "<u2": Uint16Array, "<i2": Int16Array, "<f4": Float32Array, "<f8": Float64Array };
 const [ENTRY, END] = [0x02014b50, 0x06054b50];
 
-/** A Buffer -> { name: { data: a typed array, shape } }. */
+/** Parses a Buffer to { name: { data: a typed array, shape } }. */
 export function readNpz(file) {
   const end = file.lastIndexOf(Buffer.from("PK\x05\x06", "latin1"));
   if (end < 0 || file.readUInt32LE(end) !== END) throw new Error("not a zip file");
@@ -26,7 +26,7 @@ export function readNpz(file) {
 }
 
 function readNpy(file) {
-  const wide = file[6] > 1; // version 2 has a longer length
+  const wide = file[6] > 1; // version 2 has a longer length field
   const length = wide ? file.readUInt32LE(8) : file.readUInt16LE(8);
   const begin = wide ? 12 : 10;
   const header = file.toString("latin1", begin, begin + length);

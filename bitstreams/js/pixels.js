@@ -1,12 +1,15 @@
-// Values -> pixels: rounding, and what stands where nothing was measured (SPEC.md, "Pixels").
+// Turns values into pixels: rounding, and the pixels without a measurement (SPEC.md, "Pixels").
 
 import { PIXELS } from "./dtypes.js";
 import { clamp, round } from "./rounding.js";
 import { CLASS_MASKED, CLASS_NAN, CLASS_NODATA } from "./wire.js";
 
-const TOLERANCE = 4 * 2 ** -23; // within which a float is taken for the nodata value
+const TOLERANCE = 4 * 2 ** -23; // a float within this distance counts as the nodata value
 
-/** Float64 values as pixels: integers are rounded to nearest, halves to even; all are clipped to the type. */
+/**
+ * Turns float64 values into pixels. Integers are rounded to nearest, halves to even; all values are clipped to the
+ * type.
+ */
 export function toPixels(values, dtype) {
   const { array, integer, min, max } = PIXELS[dtype];
   const pixels = new array(values.length);
@@ -14,7 +17,7 @@ export function toPixels(values, dtype) {
   return pixels;
 }
 
-/** The nodata value as a pixel of the type; null if there is none or the type cannot hold it. */
+/** Returns the nodata value as a pixel of the type; null if there is none or the type cannot hold it. */
 export function nativeNodata(nodata, dtype) {
   const { integer, min, max } = PIXELS[dtype];
   if (nodata === null) return null;
@@ -23,12 +26,12 @@ export function nativeNodata(nodata, dtype) {
   return Math.abs(value) === Infinity && Math.abs(nodata) !== Infinity ? null : value;
 }
 
-/** How far from the nodata value a pixel may be and is taken for it. */
+/** Returns how far from the nodata value a pixel may be and still count as nodata. */
 export function nodataMargin(value, dtype) {
   return PIXELS[dtype].integer ? 0 : TOLERANCE * Math.abs(value);
 }
 
-/** In place: valid pixels that came to be the nodata value leave it, and those that are not valid get theirs. */
+/** In place, moves valid pixels away from the nodata value, and gives the other pixels the value of their class. */
 export function protectNodata(pixels, classes, value, dtype) {
   if (value !== null && !Number.isNaN(value)) {
     const margin = nodataMargin(value, dtype);
@@ -45,7 +48,7 @@ export function protectNodata(pixels, classes, value, dtype) {
   }
 }
 
-/** The value next to the nodata value that nobody takes for it. */
+/** Returns the value next to the nodata value that does not count as nodata. */
 function besideNodata(value, dtype) {
   const { integer, max, tiny } = PIXELS[dtype];
   if (integer) return value < max ? value + 1 : value - 1;

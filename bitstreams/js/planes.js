@@ -1,4 +1,4 @@
-// The lossless side of a tile: class planes, and bands that are stored as they are (SPEC.md, "Planes").
+// The lossless part of a tile: class planes, and bands that are stored exactly (SPEC.md, "Planes").
 
 import { crc32 } from "./crc32.js";
 import { PIXELS, arrayOf, bytesOf } from "./dtypes.js";
@@ -6,7 +6,9 @@ import { MaskDamaged } from "./errors.js";
 import { inflate } from "./inflate.js";
 import { CLASS_COUNT } from "./wire.js";
 
-/** Bytes -> { classes: a Uint8Array for each plane, exact: an array of the dtype for each lossless band }. */
+/**
+ * Returns { classes: a Uint8Array for each plane, exact: an array of the dtype for each lossless band } of these bytes.
+ */
 export async function decodePlanes(data, planes, bands, height, width, dtype) {
   const { array, bytes } = PIXELS[dtype];
   const classes = Array.from({ length: planes }, () => new Uint8Array(height * width));
@@ -33,7 +35,7 @@ export async function decodePlanes(data, planes, bands, height, width, dtype) {
   return { classes, exact };
 }
 
-/** crc_decoded of a planes entry. */
+/** Returns crc_decoded of a planes entry. */
 export function planesCrc({ classes, exact }) {
   return [...classes, ...exact].reduce((crc, plane) => crc32(bytesOf(plane), crc), 0);
 }
@@ -49,7 +51,7 @@ function setBits(plane, bits, one, rest, height, width) {
   }
 }
 
-/** Takes the head apart, byte by byte, then inflates the body. */
+/** Reads the head byte by byte, then inflates the body. */
 class Head {
   constructor(data) {
     this._data = data;
@@ -69,14 +71,14 @@ class Head {
     return [...Array(CLASS_COUNT).keys()].filter((c) => (bits >> c) & 1);
   }
 
-  /** The bytes of the one value of a lossless band; null if every pixel follows in the body. */
+  /** Returns the bytes of the only value of a lossless band; null if every pixel follows in the body. */
   value(size) {
     const kind = this._take(1)[0];
     if (kind > 1) throw damaged(`have an exact band of the unknown kind ${kind}`);
     return kind === 0 ? this._take(size) : null;
   }
 
-  /** For each of `rows`, the bytes of a row, a stack of `height` of them. */
+  /** Returns, for each of `rows`, a stack of `height` rows of that many bytes. */
   async body(rows, height) {
     const filter = rows.length ? this._take(1)[0] : 0;
     const rest = this._data.subarray(this._at);

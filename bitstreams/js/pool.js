@@ -1,12 +1,12 @@
-// Workers that decode, and a watchdog: one that does not answer in time is ended and replaced.
+// Workers that decode, and a watchdog: a worker that does not answer in time is ended and replaced.
 
 import * as errors from "./errors.js";
 
-const SECONDS = 60; // a tile of 512 pixels takes a few; a stream that keeps a worker longer is hostile
+const SECONDS = 60; // a tile of 512 pixels takes a few; a stream that needs more is hostile
 
 /**
- * `size` workers, made by `spawn` when they are needed. `setup`: the calls [name, ...args] that each of them gets
- * first; an argument may be a promise, so that a worker begins to load before all is there.
+ * Has `size` workers, which `spawn` makes when they are needed. `setup` has the calls [name, ...args] that each worker
+ * gets first. An argument may be a promise, so that a worker can begin to load before everything is there.
  */
 export class Pool {
   constructor({ size, setup, seconds = SECONDS, spawn = spawnWorker }) {
@@ -16,12 +16,12 @@ export class Pool {
     this._waiting = [];
   }
 
-  /** How many calls would begin at once. */
+  /** Returns how many calls could begin at once. */
   get free() {
     return this._idle.length;
   }
 
-  /** The answer of a worker (worker.js) to a call. */
+  /** Returns the answer of a worker (worker.js) to a call. */
   async run(call, ...args) {
     const worker = this._idle.pop() ?? await new Promise((resolve) => this._waiting.push(resolve));
     try {
@@ -38,7 +38,7 @@ export class Pool {
   }
 }
 
-/** One worker at a time; after one that failed comes another. */
+/** One worker at a time. If it fails, another one replaces it. */
 class Seat {
   constructor(pool, spawn, setup) {
     this._pool = pool;
@@ -91,7 +91,7 @@ function spawnWorker() {
   return new Worker(new URL("worker.js", import.meta.url), { type: "module" });
 }
 
-/** An error of a worker, of the class that it had there. */
+/** Returns an error of a worker, with the class that it had there. */
 function named({ name, message, tile }) {
   if (Object.hasOwn(errors, name)) return Object.assign(new errors[name](message), tile && { tile });
   return Object.assign(new errors.RscodecError(message), { name });

@@ -1,11 +1,11 @@
-// A small picture of a scene without decoding all of it: every pixel is an average of `factor` x `factor`.
+// Makes a small picture of a scene without a complete decode. Every pixel is an average of `factor` x `factor`.
 //
 //   factor   how it is made
-//   16 ...   the first channels of every tile, by the linear shortcut, 1 pixel a latent
-//   4, 8     the same with more channels, 4 x 4 or 2 x 2 pixels a latent
-//   1, 2     the whole decode
+//   16 ...   the first channels of every tile, by the linear shortcut, 1 pixel per latent
+//   4, 8     the same with more channels, 4 x 4 or 2 x 2 pixels per latent
+//   1, 2     a complete decode
 //
-// Averages are over valid pixels; a pixel has the class that most of its pixels have.
+// Averages are over valid pixels; a pixel gets the class of most of its pixels.
 
 import { protectNodata, toPixels } from "./pixels.js";
 import { toBands } from "./radiometry.js";
@@ -13,14 +13,14 @@ import { inCells, overlap, times } from "./windows.js";
 import { CLASS_COUNT, CLASS_MASKED, CLASS_VALID } from "./wire.js";
 
 const STRIDE = 16;
-const FINEST = 4; // factors below it are decoded as a whole
+const FINEST = 4; // smaller factors are decoded completely
 
-/** `window` of the small picture, in the form of Scene.read. `groups`: how many network groups to look at. */
+/** Returns `window` of the small picture, in the form of Scene.read. `groups` is how many network groups are used. */
 export async function preview(scene, window, factor, groups) {
   const sums = new Sums(scene, window);
   const pixels = overlap(times(window, factor), scene.whole);
   const tiles = inCells(pixels, scene.header.tile);
-  for (let row = tiles.row; row < tiles.row + tiles.height; row++) { // of a row all are read at once
+  for (let row = tiles.row; row < tiles.row + tiles.height; row++) { // reads all tiles of a row at once
     const cols = Array.from({ length: tiles.width }, (_, i) => tiles.col + i);
     const found = await Promise.all(cols.map((col) => {
       return factor < FINEST ? decoded(scene, row, col, pixels) : sketched(scene, row, col, factor, groups);
@@ -31,8 +31,8 @@ export async function preview(scene, window, factor, groups) {
 }
 
 /**
- * What is known of a tile: { at: its window, classes, exact, coded: planes of `cell` x `cell` pixels or null, cell }.
- * A tile that is damaged has neither classes nor coded bands.
+ * Returns what is known of a tile: { at: its window, classes, exact, coded: planes of `cell` x `cell` pixels or null,
+ * cell }. A damaged tile has neither classes nor coded bands.
  */
 async function sketched(scene, row, col, factor, groups) {
   const at = scene.tileWindow(row, col);
@@ -115,7 +115,7 @@ class Sums {
       bands[band] = toPixels(this._exact[i].map((sum, at) => sum / area[at]), header.dtype);
     });
     let classes = planeCount ? this._votes.map((kinds) => mostVotes(kinds, size)) : null;
-    const lost = new Uint8Array(size).fill(coded.length ? 1 : 0); // pixels of which no band knows anything
+    const lost = new Uint8Array(size).fill(coded.length ? 1 : 0); // pixels that no band has a value for
     coded.forEach((band, i) => {
       const weight = this._weight[i];
       const plane = classes && classes[planeCount === 1 ? 0 : i];
@@ -136,7 +136,7 @@ class Sums {
 }
 
 /**
- * Adds the values of an array that lies at `at` to their squares of `size` x `size`, as far as `window` has these; null
+ * Adds the values of an array that lies at `at` to their squares of `size` x `size`, for the squares in `window`. null
  * stands for values that are all 1.
  */
 function fold(values, at, size, target, window) {
@@ -159,7 +159,7 @@ function foldKind(plane, kind, at, size, target, window) {
   if (plane.includes(kind)) fold(plane.map((one) => Number(one === kind)), at, size, target, window);
 }
 
-/** For each of `count` positions the square of a window in which it lies, -1 for one outside. */
+/** Returns, for each of `count` positions, the square of a window that contains it; -1 outside. */
 function squares(first, count, size, begin, length) {
   return Int32Array.from({ length: count }, (_, i) => {
     const square = Math.floor((first + i) / size) - begin;

@@ -1,19 +1,19 @@
-// Products with the weights of a network: in WebAssembly SIMD where there is such a thing, else in plain JavaScript.
+// Products with the weights of a network: in WebAssembly SIMD if the runtime has it, otherwise in plain JavaScript.
 
 import { matmul } from "./matmul.js";
 import { kernel } from "./wasm_kernel.js";
 
 const PAGE = 65536;
 const VECTORS = 32; // bytes of a panel of outputs
-const CHUNK = 96; // rows that are worked on together: a multiple of 4
+const CHUNK = 96; // rows that are processed together: a multiple of 4
 
 /**
- * The products of one network, in float32 or float64. `product` takes the weights of a layer (outputs, inputs) and its
- * bias, or null, and gives a function (x, stride, rows, out) that sets
+ * The products of one network, in float32 or float64. `product` takes the weights of a layer (outputs, inputs) and
+ * its bias or null, and returns a function (x, stride, rows, out) that sets
  *
  *   out[r][o] = bias[o] + sum over i of x[r][i] weight[o][i]
  *
- * x has `stride` numbers a row, of which the first `inputs` count. x and out are of the type of the products.
+ * x has `stride` numbers per row, of which the first `inputs` are used. x and out have the type of the products.
  */
 export function productsOf(ArrayType) {
   try {
@@ -32,7 +32,7 @@ class WasmProducts {
     this._memory = new WebAssembly.Memory({ initial: 1 });
     const module = new WebAssembly.Module(kernel(this._bytes));
     this._multiply = new WebAssembly.Instance(module, { js: { memory: this._memory } }).exports.product;
-    this._end = 0; // of what the weights take; behind it lie the rows that are worked on
+    this._end = 0; // end of the weights; the rows that are processed lie after it
   }
 
   product(weight, bias, inputs, outputs) {
@@ -62,7 +62,7 @@ class WasmProducts {
     };
   }
 
-  /** Room for `count` numbers, for good. */
+  /** Reserves permanent space for `count` numbers. */
   _keep(count) {
     const at = this._end;
     this._end = Math.ceil((at + count * this._bytes) / VECTORS) * VECTORS;
@@ -80,7 +80,10 @@ class WasmProducts {
   }
 }
 
-/** `count` rows of `width` numbers, from an array where they are `stride` apart to one where they are `step` apart. */
+/**
+ * Copies `count` rows of `width` numbers from an array with `stride` numbers per row to one with `step` numbers per
+ * row.
+ */
 function copyRows(source, from, stride, target, to, step, width, count) {
   if (stride === width && step === width) {
     target.set(source.subarray(from, from + count * width), to);

@@ -1,15 +1,17 @@
-// Network channels -> bands (SPEC.md, "Radiometry section").
+// Turns network channels into bands (SPEC.md, "Radiometry section").
 
 import { BadField, RadiometryDamaged } from "./errors.js";
 import { MAX_BANDS, MAX_GROUPS } from "./limits.js";
 
 const MATRIX_ONE = 2 ** 14;
-const TOLERANCE = 0.01; // how far a matrix may be from orthonormal
+const TOLERANCE = 0.01; // largest distance of a matrix from orthonormal
 const GREY = [[1, 1, 1].map((v) => v / Math.sqrt(3)), [1, 0, -1].map((v) => v / Math.sqrt(2)),
               [1, -2, 1].map((v) => v / Math.sqrt(6))];
 const PLAIN = { 1: [[1 / 3, 1 / 3, 1 / 3]], 2: [[1, 0, 0], [0, 1 / 2, 1 / 2]], 3: [[1, 0, 0], [0, 1, 0], [0, 0, 1]] };
 
-/** The section (null: there is none) -> { coded, exact, planeCount, scale, groups, ... }, for `toBands`. */
+/**
+ * Reads the section (null if there is none). Returns { coded, exact, planeCount, scale, groups, ... }, for `toBands`.
+ */
 export function readRadiometry(data, header) {
   const { dtype, bands } = header;
   if (data === null && (dtype !== "uint8" || bands > 3)) {
@@ -36,7 +38,7 @@ export function readRadiometry(data, header) {
   };
 }
 
-/** Planes of 3 G network channels -> planes of the coded bands, float64, not rounded. */
+/** Turns planes of 3 G network channels into planes of the coded bands, in float64 and not rounded. */
 export function toBands(radiometry, channels) {
   const { rows, scales, offsets, centre } = radiometry;
   return radiometry.coded.map((_, band) => {
@@ -112,7 +114,7 @@ function readFields(data, dtype, bands) {
   return { count, exact, alone, planes: flags & 3, scale, offset, matrix, weights };
 }
 
-/** The factor of each network channel, less 0.5, in each band. */
+/** Returns the factor of each network channel, less 0.5, in each band. */
 function throughComponents(matrix, count, alone) {
   const back = inverse(matrix, count);
   const groups = alone + Math.ceil((count - alone) / 3);
@@ -127,7 +129,7 @@ function throughComponents(matrix, count, alone) {
   }));
 }
 
-/** The matrix that the angles of the short form stand for. */
+/** Returns the matrix of the angles of the short form. */
 function rotation(angles, count) {
   const matrix = Array.from({ length: count * count }, (_, i) => Number(i % (count + 1) === 0));
   const pairs = [];
@@ -155,7 +157,7 @@ function isOrthonormal(matrix, count) {
   return true;
 }
 
-/** By Gauss and Jordan. The matrix is nearly orthonormal, so it has one. */
+/** Inverts a matrix by Gauss-Jordan elimination. It is nearly orthonormal, so the inverse exists. */
 function inverse(matrix, count) {
   const rows = Array.from({ length: count }, (_, i) => {
     return [...matrix.slice(i * count, (i + 1) * count), ...Array.from({ length: count }, (_, j) => Number(i === j))];

@@ -1,9 +1,9 @@
-// The range decoder of SPEC.md, "Symbols": a 64-bit state in two halves, fed by 32-bit words.
+// The range decoder of SPEC.md, "Symbols": a 64-bit state in two halves, which reads 32-bit words.
 
 import { TileDamaged } from "./errors.js";
 
 const STATE_BYTES = 8;
-const TOTAL = 2 ** 16; // of the frequencies of a table
+const TOTAL = 2 ** 16; // sum of the frequencies of a table
 
 /** The frequencies of the symbols -reach..reach and of the escape. */
 export class Table {
@@ -14,7 +14,7 @@ export class Table {
     if (!Number.isInteger(this.reach) || frequencies.some((one) => one < 1) || this.starts.at(-1) !== TOTAL) {
       throw new Error(`frequencies that are not at least 1 and ${TOTAL} together`);
     }
-    this.first = new Uint16Array(256); // the entry of low = 256 i, from where the search goes on
+    this.first = new Uint16Array(256); // the entry of low = 256 i, at which the search starts
     for (let i = 0, entry = 0; i < 256; i++) {
       while (this.starts[entry + 1] <= 256 * i) entry++;
       this.first[i] = entry;
@@ -22,7 +22,7 @@ export class Table {
   }
 }
 
-/** Reads the symbols of one payload, each of at most `limit` either way. What lies behind the payload is 0. */
+/** Reads the symbols of one payload, with |symbol| <= limit. It reads zeros after the end of the payload. */
 export class RangeDecoder {
   constructor(payload, limit) {
     if (payload.length < STATE_BYTES) throw damaged("is shorter than any that an encoder writes");
@@ -42,7 +42,7 @@ export class RangeDecoder {
     let entry = table.first[low >>> 8];
     while (starts[entry + 1] <= low) entry++;
     const frequency = starts[entry + 1] - starts[entry];
-    // X becomes frequency * (X div 2^16) + low - start: the lower half of the product is below 2^48
+    // X becomes frequency * (X div 2^16) + low - start. The lower half of the product is below 2^48.
     const lower = frequency * (((this._high << 16) | (this._low >>> 16)) >>> 0) + (low - starts[entry]);
     const rest = lower % 0x100000000;
     this._drop(frequency * (this._high >>> 16) + (lower - rest) / 0x100000000, rest);
@@ -77,7 +77,7 @@ export class RangeDecoder {
       this._low = this._at < this._words.length ? this._words[this._at] : 0;
       this._at++;
     } else {
-      this._high = high >>> 0; // only a damaged state is longer
+      this._high = high >>> 0; // only a damaged state has more bits
       this._low = low;
     }
   }

@@ -1,5 +1,5 @@
-// What a tile's base lacks, decoded band by band in passes over a lattice that gets finer (SPEC.md, "Residual").
-// Everything is an integer in a float64; products stay below 2^53.
+// The residual: the difference between a tile and its base. It is decoded band by band, in passes over a lattice that
+// gets finer (SPEC.md, "Residual"). All numbers are integers in a float64; products stay below 2^53.
 
 import { TileDamaged } from "./errors.js";
 import { RESIDUAL_SYMBOL_LIMIT } from "./limits.js";
@@ -9,7 +9,7 @@ import { clamp } from "./rounding.js";
 
 const MARGIN = 4; // around an array, so that every pixel has neighbours
 const CLASSES = 28;
-const FEWEST = 256; // pixels of a pass with weights of its own
+const FEWEST = 256; // fewest pixels of a pass that has its own weights
 const WEIGHT_LIMIT = 511;
 const [STEP_TABLE, WEIGHT_TABLE, SIDE_TABLE] = [33, 43, 30];
 
@@ -17,7 +17,7 @@ const VERTICAL = [[-1, 0], [1, 0]];
 const HORIZONTAL = [[0, -1], [0, 1]];
 const DIAGONAL = [[-1, -1], [-1, 1], [1, -1], [1, 1]];
 const KNOWN = [[], [DIAGONAL], [VERTICAL, HORIZONTAL], [VERTICAL, HORIZONTAL, DIAGONAL]]; // by kind of pass
-const ACTIVITY = [ // by kind of pass and number of bands before
+const ACTIVITY = [ // by kind of pass and number of previous bands
   [[19], [3, 3, 12], [6, 8, 16, 1, 1]],
   [[6, 22], [2, 15, 2, 3], [3, 19, 2, 1, 1, 0]],
   [[5, 9, 10], [2, 6, 7, 1, 2], [2, 7, 9, 2, 2, 0, 0]],
@@ -31,8 +31,8 @@ for (const stride of [4, 2, 1]) {
 }
 
 /**
- * The values of each coded band. `payload`: without its nudges; `bases`: a Float64Array for each band;
- * `valid(band, i)`: whether pixel i of a band matters; `bound`: a Bound.
+ * Returns the values of each coded band. `payload` is without its nudges. `bases` has a Float64Array for each band.
+ * `valid(band, i)` says whether pixel i of a band is valid. `bound` is a Bound.
  */
 export function decodeResidual(payload, bases, valid, height, width, bound) {
   const symbols = new RangeDecoder(payload, RESIDUAL_SYMBOL_LIMIT);
@@ -109,7 +109,7 @@ function decodeBand(symbols, band, before, valid, size, bound) {
   }
 }
 
-/** Where in an array with margins the valid pixels of a pass lie, row by row. */
+/** Returns the positions, in an array with margins, of the valid pixels of a pass, row by row. */
 function validPlaces({ row, col, every }, valid, { height, width, stride }) {
   const places = [];
   for (let r = row; r < height; r += every) {
@@ -120,7 +120,7 @@ function validPlaces({ row, col, every }, valid, { height, width, stride }) {
   return places;
 }
 
-/** p: the features of a pixel, weighted. */
+/** Returns p: the weighted features of a pixel. */
 function predict(band, before, groups, weights, at) {
   let k = 0;
   let sum = 128;
@@ -147,7 +147,7 @@ function activityAt(band, before, groups, cross, shares, at) {
   return sum;
 }
 
-/** Four times the mean of the neighbours in these directions, of which there are two or four. */
+/** Returns four times the mean of the neighbours in these directions, of which there are two or four. */
 function mean4(values, group, at) {
   let sum = 0;
   for (let i = 0; i < group.length; i++) sum += values[at + group[i]];

@@ -1,8 +1,8 @@
-// Rounding as the format wants it.
+// Rounding as SPEC.md defines it.
 
-const HALF_WAY = 1.5 * 2 ** 52; // adding it leaves a float64 no bit below 1, so the processor rounds
+const HALF_WAY = 1.5 * 2 ** 52; // added to a float64, it leaves no bit below 1, so the processor rounds
 
-/** To the nearest integer, halves to the even one. For |value| < 2^51. */
+/** Rounds to the nearest integer, halves to the even one. For |value| < 2^51. */
 export function round(value) {
   return value + HALF_WAY - HALF_WAY;
 }

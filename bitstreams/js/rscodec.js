@@ -1,4 +1,4 @@
-// A decoder of rscodec streams, written from SPEC.md. It runs in browsers and in Node 20, and needs nothing else.
+// A decoder of rscodec streams, written from SPEC.md. It runs in browsers and in Node 20, and needs no other package.
 //
 //   import { Codec, memorySource, open } from "./rscodec.js";
 //   const codec = new Codec(await (await fetch("rsc-s-2.safetensors")).arrayBuffer());
@@ -16,9 +16,10 @@ export { Pool } from "./pool.js";
 export { blobSource, memorySource } from "./source.js";
 
 /**
- * A scene. `source`: see source.js. `weights`: an ArrayBuffer of a safetensors file, or the Codec made of one; without
- * it header and metadata can be read. `maxPixels`: width x height x bands of one call that returns pixels. `onDamage`: is
- * told each TileDamaged, and the pixels of such tiles become nodata; without it the first one stops a call.
+ * Opens a scene. `source`: see source.js. `weights` is an ArrayBuffer of a safetensors file, or its Codec; without
+ * weights, only header and metadata can be read. `maxPixels` limits width x height x bands of one call that returns
+ * pixels. `onDamage` is called with each TileDamaged, and the pixels of such tiles become nodata; without it, the first
+ * one ends the call.
  */
 export async function open(source, { weights = null, maxPixels, onDamage } = {}) {
   const reader = await StreamReader.open(source);

@@ -6,7 +6,7 @@ const HEADER_LIMIT = 2 ** 24;
 const TYPES = { F16: { bytes: 2 }, F32: { bytes: 4, array: Float32Array }, I8: { bytes: 1, array: Int8Array },
                 I16: { bytes: 2, array: Int16Array }, I32: { bytes: 4, array: Int32Array } };
 
-/** A file as { metadata, tensors: Map of name to { type, shape, bytes } }. Throws Error for what is none. */
+/** Parses a file to { metadata, tensors: Map of name to { type, shape, bytes } }. Throws Error for other files. */
 export function readSafetensors(buffer) {
   const file = new Uint8Array(buffer);
   if (file.length < 8) throw new Error("it has fewer than 8 bytes");
@@ -34,7 +34,7 @@ export function readSafetensors(buffer) {
   return { metadata: header.__metadata__ ?? {}, tensors };
 }
 
-/** The numbers of a tensor as float64, which holds all of these types exactly. */
+/** Returns the numbers of a tensor as float64, which represents all of these types exactly. */
 export function numbersOf({ type, bytes }) {
   if (type === "F16") return halves(arrayOf(Uint16Array, bytes));
   return Float64Array.from(arrayOf(TYPES[type].array, bytes));

@@ -1,4 +1,4 @@
-// A scene: header and metadata at once, pixels by window or tile.
+// A scene. Reads header and metadata at once, and pixels by window or tile.
 //
 //   payloads -> latents of each tile (kept, its neighbours need them too) -> latents of a window and the halo around it
 //   -> network channels -> bands -> pixels; a bounded stream has each tile by itself, and its residual.
@@ -34,13 +34,13 @@ export class Scene {
     this.whole = { col: 0, row: 0, width: this.header.width, height: this.header.height };
   }
 
-  /** The numbers of the bands that a network codes; the others are lossless. */
+  /** The numbers of the bands that a network codes. The other bands are lossless. */
   get coded() {
     this._prepare();
     return this.radiometry.coded;
   }
 
-  /** The pixels of a tile, in the form of `read`. */
+  /** Returns the pixels of a tile, in the form of `read`. */
   tile(row, col) {
     return this.read(this.tileWindow(row, col));
   }
@@ -78,14 +78,15 @@ export class Scene {
     return { width: window.width, height: window.height, bands, classes };
   }
 
-  /** The size of the scene made `factor` times smaller, a power of two. */
+  /** Returns the size of the scene made `factor` times smaller. `factor` is a power of two. */
   smallSize(factor) {
     return { width: Math.ceil(this.header.width / factor), height: Math.ceil(this.header.height / factor) };
   }
 
   /**
-   * The pixels of a window of the scene made `factor` times smaller, in the form of `read` (preview.js).
-   * `groups`: how many groups of network channels to look at, all by default; the first one tells most.
+   * Returns the pixels of a window of the scene made `factor` times smaller, in the form of `read` (preview.js).
+   * `groups` is how many groups of network channels are used, all by default; the first group carries the most
+   * information.
    */
   async preview(window, factor, groups = this.header.groups) {
     if (!Number.isInteger(Math.log2(factor)) || factor < 1) {
@@ -96,7 +97,7 @@ export class Scene {
     return preview(this, window, factor, groups);
   }
 
-  /** The latents of a tile, an Int16Array (rows, columns, N) for each group; null where it has no valid pixel. */
+  /** Returns the latents of a tile, an Int16Array (rows, columns, N) for each group; null if it has no valid pixel. */
   async latents(row, col) {
     this._check(this.tileWindow(row, col), this.whole);
     this._prepare();
@@ -104,7 +105,10 @@ export class Scene {
     return this._tileLatents(row, col);
   }
 
-  /** What pixels need besides the header: the codec must be the right one, the radiometry legal. Done once. */
+  /**
+   * Checks what pixels need besides the header: that the codec is the right one and that the radiometry is legal. Runs
+   * once.
+   */
   _prepare() {
     if (this.radiometry) return;
     const { header, _codec: codec } = this;
@@ -128,7 +132,7 @@ export class Scene {
     this._kept = Math.max(16, Math.floor(CACHE_BYTES / tileBytes));
   }
 
-  /** `window` must be inside `whole`, and not too large. */
+  /** Checks that `window` is inside `whole`, and not too large. */
   _check(window, whole) {
     const { col, row, width, height } = window;
     const integers = [col, row, width, height].every(Number.isInteger);
@@ -145,13 +149,16 @@ export class Scene {
     }
   }
 
-  /** The pixels of a tile; nothing is left of one outside the grid. */
+  /** Returns the window of a tile in pixels. It is empty for a tile outside the grid. */
   tileWindow(row, col) {
     const edge = this.header.tile;
     return overlap({ col: col * edge, row: row * edge, width: edge, height: edge }, this.whole);
   }
 
-  /** The class planes and lossless bands of a tile: { classes, exact }; no planes where all pixels are valid. */
+  /**
+   * Returns the class planes and lossless bands of a tile: { classes, exact }. There are no planes if all pixels are
+   * valid.
+   */
   async planes(row, col) {
     const { header, radiometry, _reader: reader } = this;
     if (!header.planes) return { classes: [], exact: [] };
@@ -172,7 +179,7 @@ export class Scene {
     return planes;
   }
 
-  /** About the network channels of a tile, three planes for each group; null where it has no valid pixel. */
+  /** Returns approximate network channels of a tile, three planes for each group; null if it has no valid pixel. */
   async sketch(row, col, detail, groups) {
     const { header, _reader: reader } = this;
     const { width, height } = inCells(this.tileWindow(row, col), STRIDE);
@@ -190,19 +197,19 @@ export class Scene {
     return planes;
   }
 
-  /** Damage is told to `onDamage`, or stops the call, as does any other problem. */
+  /** Passes damage to `onDamage`, or throws it. Throws all other problems. */
   note(problem) {
     if (!(problem instanceof TileDamaged) || this._onDamage === null) throw problem;
     this._onDamage(problem);
   }
 
-  /** What a tile has of a window, into its bands and classes. */
+  /** Copies the part of a window that a tile has into the window's bands and classes. */
   async _readTile(row, col, window, bands, classes) {
     const { coded, exact, groups } = this.radiometry;
     const tile = this.tileWindow(row, col);
     const part = overlap(tile, window);
     const put = (plane, shows, into) => copyPart(plane, shows, into, window, part);
-    if (groups) this._tileLatents(row, col).catch(() => {}); // it is read together with the planes, and awaited below
+    if (groups) this._tileLatents(row, col).catch(() => {}); // read together with the planes, and awaited below
     const planes = await this.planes(row, col);
     planes.classes.forEach((plane, i) => put(plane, tile, classes[i]));
     planes.exact.forEach((band, i) => put(band, tile, bands[exact[i]]));
@@ -216,17 +223,19 @@ export class Scene {
     } else if (groups) this.checkEmpty(row, col, planes.classes);
   }
 
-  /** A promise of the latents of a tile, kept so that windows that ask at the same time share it. */
+  /** Returns a promise of the latents of a tile. It is kept, so that windows that ask at the same time share it. */
   _tileLatents(row, col) {
     const key = row * this.header.cols + col;
     const found = this._latents.get(key) ?? this._decodeLatents(row, col);
-    this._latents.delete(key); // so that it becomes the newest
+    this._latents.delete(key); // makes it the newest
     this._latents.set(key, found);
     found.catch(() => this._latents.delete(key));
     return found;
   }
 
-  /** Forgets the latents that were used longest ago, between calls: one call may need more than are kept. */
+  /**
+   * Drops the latents that were used longest ago. It runs between calls, since one call may need more than are kept.
+   */
   _forget() {
     const extra = [...this._latents.keys()].slice(0, Math.max(0, this._latents.size - this._kept));
     extra.forEach((key) => this._latents.delete(key));
@@ -251,14 +260,17 @@ export class Scene {
     return groups.length ? groups : null;
   }
 
-  /** A tile without latents has no valid pixel, or it is damaged. */
+  /** Checks that a tile without latents has no valid pixel; otherwise, the tile is damaged. */
   checkEmpty(row, col, classes) {
     if (classes.length && !classes.some((plane) => plane.includes(CLASS_VALID))) return;
     throw new TileDamaged(`tile (${row}, ${col}): nothing says what its valid pixels are; the stream is not one that ` +
                           "rscodec writes", [row, col, 0]);
   }
 
-  /** The coded bands of a window of a stream without a bound. It lies within one tile, which bounds the memory. */
+  /**
+   * Returns the coded bands of a window of a stream without a bound. The window lies within one tile, which limits the
+   * memory.
+   */
   async _synthesised(window) {
     const { header, radiometry, _codec: codec } = this;
     const region = grown(inCells(window, STRIDE), codec.halo, inCells(this.whole, STRIDE));
@@ -291,7 +303,10 @@ export class Scene {
     return toBands(radiometry, planes).map((values) => toPixels(values, header.dtype));
   }
 
-  /** The three network channels of one group: synthesised over `region`, which is `pixels`, and cropped to `window`. */
+  /**
+   * Returns the three network channels of one group, synthesised over `region`, which is `pixels`, and cropped to
+   * `window`.
+   */
   _channels(latents, region, pixels, window) {
     const planes = Array.from({ length: 3 }, () => new Float64Array(window.width * window.height).fill(0.5));
     if (latents.every((latent) => latent === 0)) return planes;
@@ -302,7 +317,10 @@ export class Scene {
     return planes;
   }
 
-  /** The coded bands of a tile of a bounded stream. `classes`: its class planes, none where all pixels are valid. */
+  /**
+   * Returns the coded bands of a tile of a bounded stream. `classes` has its class planes, none if all pixels are
+   * valid.
+   */
   async _tileWithinBound(row, col, tile, latents, classes) {
     const { header, _reader: reader, radiometry, _limits: bound } = this;
     const place = [row, col, "residual"];
@@ -329,7 +347,7 @@ export class Scene {
   }
 }
 
-/** What is damaged in there, said of its place. */
+/** Runs `decode` and throws damage with the place of the tile. */
 function inTile(place, decode) {
   try {
     return decode();

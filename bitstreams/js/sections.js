@@ -1,10 +1,10 @@
-// The sections of the header that mean something by themselves: metadata and bound.
+// The sections of the header that have a meaning of their own: metadata and bound.
 
 import { BadField, MetadataDamaged } from "./errors.js";
 import { inflate } from "./inflate.js";
 import { MAX_BOUND_BYTES, MAX_INTEGER_BOUND, MAX_METADATA_BYTES, MIN_FLOAT_BOUND } from "./limits.js";
 
-/** The object in a metadata section. */
+/** Returns the object in a metadata section. */
 export async function unpackMetadata(data) {
   let metadata;
   try {
@@ -18,7 +18,7 @@ export async function unpackMetadata(data) {
   return metadata;
 }
 
-/** The largest error of a valid pixel, in units of the scene. */
+/** Returns the largest error of a valid pixel, in units of the scene. */
 export function unpackBound(data, dtype) {
   if (data.length !== MAX_BOUND_BYTES) {
     throw new BadField(`the bound section has ${data.length} bytes, not ${MAX_BOUND_BYTES}`);
@@ -30,7 +30,7 @@ export function unpackBound(data, dtype) {
   return largest;
 }
 
-/** The scene's nodata value as a number; null where it has none. Metadata keep it as a text. */
+/** Returns the scene's nodata value as a number; null if it has none. Metadata stores it as text. */
 export function nodataOf(metadata) {
   if (!Object.hasOwn(metadata, "nodata")) return null;
   const text = String(metadata.nodata).trim().toLowerCase();

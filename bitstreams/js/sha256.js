@@ -1,4 +1,4 @@
-// SHA-256. The browser's own is missing on pages that come over plain HTTP, and cannot be fed piece by piece.
+// SHA-256. The implementation of the browser is missing on pages over plain HTTP, and cannot hash piece by piece.
 
 const PRIMES = [];
 for (let n = 2; PRIMES.length < 64; n++) if (PRIMES.every((prime) => n % prime)) PRIMES.push(n);
@@ -28,7 +28,7 @@ export class Sha256 {
     return this;
   }
 
-  /** The digest in hexadecimal digits. Nothing can be added afterwards. */
+  /** Returns the digest in hexadecimal digits. Nothing can be added afterwards. */
   hex() {
     const bits = this._length * 8;
     const padding = new Uint8Array(64 - ((this._length + 8) % 64) + 8);

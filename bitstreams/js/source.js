@@ -1,8 +1,8 @@
-// Where the bytes of a stream come from.
+// The bytes of a stream.
 //
-// A source has `read(offset, length)`, which gives a Uint8Array (or a promise of one) of that part of the stream, less
-// where the stream ends, and `size`, the length of the stream, or null where it is not known. It may be a file, range
-// requests (http_source.js), anything.
+// A source has `read(offset, length)`, which returns that part of the stream, or less at its end, as a Uint8Array or a
+// promise of one. Its `size` is the length of the stream, or null if unknown. A source may be a file, range requests
+// (http_source.js), or anything else.
 
 /** A stream in memory. */
 export function memorySource(data) {

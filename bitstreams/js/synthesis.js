@@ -1,4 +1,4 @@
-// Latents -> network channels (SPEC.md, "Synthesis"), in float32, or in float64 for bounded streams.
+// Turns latents into network channels (SPEC.md, "Synthesis"), in float32, or in float64 for bounded streams.
 
 import { depthwise, taps } from "./depthwise.js";
 import { productsOf } from "./products.js";
@@ -6,7 +6,7 @@ import { atQuality } from "./weights.js";
 
 const SLOPE = 0.05;
 const STRIDE = 16;
-const CHUNK = 96; // positions whose widest features are kept at once
+const CHUNK = 96; // positions whose widest features are in memory at once
 const UNIT = 16;
 
 export class Synthesis {
@@ -34,7 +34,10 @@ export class Synthesis {
     this._rough = products.product(this._linear, null, config.latents, 3 * STRIDE ** 2);
   }
 
-  /** Latents (height, width, N) at a wire quality -> three planes of 16 height x 16 width values, one after another. */
+  /**
+   * Turns latents (height, width, N) at a wire quality into three planes of 16 height x 16 width values, one after
+   * another.
+   */
   channels(latents, height, width, steps) {
     const { latents: count } = this._config;
     const positions = height * width;
@@ -63,7 +66,10 @@ export class Synthesis {
     return out;
   }
 
-  /** What `linear` alone makes of the first channels (height, width, n), averaged to `detail` x `detail` a latent. */
+  /**
+   * Returns the output of `linear` alone for the first channels (height, width, n), averaged to `detail` x `detail` per
+   * latent.
+   */
   sketch(latents, height, width, steps, detail) {
     const positions = height * width;
     const count = latents.length / positions;
@@ -77,7 +83,7 @@ export class Synthesis {
     return out;
   }
 
-  /** Latents in grey levels of 8 bits. */
+  /** Returns latents in 8-bit grey levels. */
   _inUnits(latents, step, count) {
     const y = new this._Array(latents.length);
     for (let at = 0; at < y.length; at += count) {
@@ -86,7 +92,7 @@ export class Synthesis {
     return y;
   }
 
-  /** The product with the kernels of `linear` for the first channels, averaged. */
+  /** Returns the product with the averaged kernels of `linear` for the first channels. */
   _averaged(count, detail) {
     const { latents } = this._config;
     const edge = STRIDE / detail;
@@ -126,7 +132,7 @@ class Block {
     this._contract = layer(`${name}.contract`);
   }
 
-  /** In place: x + leave(spatial(act(enter(x)))), then x + contract(fold(expand(x))). */
+  /** Computes, in place, x + leave(spatial(act(enter(x)))), then x + contract(fold(expand(x))). */
   apply(x, height, width) {
     const channels = this._bias.length;
     const inner = this._enter.apply(x, height * width);
@@ -145,7 +151,7 @@ class Block {
   }
 }
 
-/** (rows, 2C) -> (rows, C): both halves through the activation, added. */
+/** Adds the two activated halves of (rows, 2C): (rows, C). */
 function fold(x, rows, channels, out) {
   for (let row = 0; row < rows; row++) {
     const to = row * channels;
@@ -161,7 +167,7 @@ function add(x, change) {
   for (let i = 0; i < x.length; i++) x[i] += change[i];
 }
 
-/** (height, width, C r r) -> (r height, r width, C). */
+/** Rearranges (height, width, C r r) to (r height, r width, C). */
 function shuffle(x, height, width, r) {
   const channels = x.length / (height * width * r * r);
   const out = new x.constructor(x.length);
@@ -190,7 +196,7 @@ function addShuffled(planes, x, height, width, r, factor) {
   }
 }
 
-/** (rows, columns) -> (columns, rows). */
+/** Transposes (rows, columns) to (columns, rows). */
 function transposed(matrix, rows) {
   const columns = matrix.length / rows;
   return Float64Array.from({ length: matrix.length }, (_, i) => matrix[(i % rows) * columns + Math.floor(i / rows)]);

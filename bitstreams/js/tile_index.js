@@ -1,4 +1,4 @@
-// The tile index: for each tile [planes], the groups, [residual]; each entry a length and two checksums.
+// The tile index. For each tile: [planes], the groups, [residual]. Each entry has a length and two checksums.
 
 import { PIXELS } from "./dtypes.js";
 import { IndexDamaged, LimitExceeded } from "./errors.js";
@@ -6,7 +6,7 @@ import { MAX_BANDS, MAX_GROUP_BYTES_PER_PIXEL, MAX_RESIDUAL_BYTES_PER_SAMPLE } f
 
 export const ENTRY_BYTES = 12;
 
-/** Refuse what no writer writes. `numbers`: three for each entry. */
+/** Refuses entries that no writer writes. `numbers` has three for each entry. */
 export function checkIndex(numbers, header) {
   const planes = Number(header.planes);
   const limits = payloadLimits(header);
@@ -38,7 +38,7 @@ export function checkIndex(numbers, header) {
   }
 }
 
-/** Where each payload begins, and after them where the last one ends. */
+/** Returns where each payload begins and, at the end, where the last one ends. */
 export function offsetsOf(numbers, start) {
   const count = numbers.length / 3;
   const offsets = new Float64Array(count + 1);

@@ -1,4 +1,4 @@
-// The inner loop of all networks in WebAssembly SIMD, assembled here: four rows by two vectors of outputs at a time.
+// Assembles the inner loop of all networks in WebAssembly SIMD: four rows by two vectors of outputs at a time.
 //
 //   product(x, inputs, quads, weight, bias, panels, out, stride)      all but counts are addresses, stride is in bytes
 //
@@ -11,14 +11,14 @@ const I32 = 0x7f;
 const V128 = 0x7b;
 const VOID = 0x40;
 
-/** Of float32 (`bytes` 4) or of float64 (8): the opcodes that load one number into all lanes, multiply and add. */
+/** The opcodes for float32 (`bytes` 4) and float64 (8) that load one number into all lanes, multiply and add. */
 const SPLAT = { 4: 9, 8: 10 };
 const MUL = { 4: 0xe6, 8: 0xf2 };
 const ADD = { 4: 0xe4, 8: 0xf0 };
 
 const [X, INPUTS, QUADS, WEIGHT, BIAS, PANELS, OUT, STRIDE] = Array(8).keys();
 const [ROW, LEFT, TO, END, W] = [8, 9, 10, 11, 12];
-const AT = [13, 14, 15, 16]; // where the four rows are read
+const AT = [13, 14, 15, 16]; // addresses at which the four rows are read
 const SUMS = Array.from({ length: 8 }, (_, i) => 17 + i);
 const V = [25, 26]; // weights
 const U = 27;
@@ -34,7 +34,7 @@ const simd = (code) => [0xfd, ...uint(code)];
 const load = (address, offset) => [...get(address), ...simd(0), 0, ...uint(offset)];
 const store = (address, value, offset) => [...get(address), ...get(value), ...simd(11), 0, ...uint(offset)];
 const loop = (...body) => [0x03, VOID, ...body.flat(), 0x0b];
-const again = [0x0d, 0]; // if what is on the stack is not 0
+const again = [0x0d, 0]; // if the number on the stack is not 0
 const countDown = (local) => [...plus(local, constant(-1)), ...get(local)];
 
 function body(bytes) {
@@ -69,7 +69,7 @@ function body(bytes) {
   );
 }
 
-/** The bytes of a module that imports `js.memory` and exports `product`. */
+/** Returns the bytes of a module that imports `js.memory` and exports `product`. */
 export function kernel(bytes) {
   const section = (id, ...content) => [id, ...uint(content.flat().length), ...content.flat()];
   const name = (text) => [text.length, ...new TextEncoder().encode(text)];

@@ -1,4 +1,4 @@
-// A weights file: read only if it is what its own configuration says.
+// Reads a weights file, but only if its tensors match its own configuration.
 
 import { LEVELS, SCALES, readConfig, wantedTensors } from "./config.js";
 import { WrongWeights } from "./errors.js";
@@ -7,14 +7,14 @@ import { numbersOf, readSafetensors } from "./safetensors.js";
 import { Sha256 } from "./sha256.js";
 import { MODELS } from "./wire.js";
 
-const HASHED = { // by arithmetic, what weights_hash covers
+const HASHED = { // by arithmetic: the tensors that weights_hash covers
   "integer-1": ["exact."],
   "integer-2": ["exact.", "synthesis.", "spread", "log_step", "log_trunk_out"],
 };
 const CODES = { F16: "<f2", F32: "<f4", I8: "|i1", I16: "<i2", I32: "<i4" };
 const HASH_DIGITS = 16;
 
-/** An ArrayBuffer of a safetensors file -> { model, config, tensors: Map of name to Float64Array, hashes }. */
+/** Parses an ArrayBuffer of a safetensors file to { model, config, tensors: Map of name to Float64Array, hashes }. */
 export function readWeights(buffer) {
   try {
     const { metadata, tensors } = readSafetensors(buffer);
@@ -48,7 +48,7 @@ function checkNumbers(numbers) {
   }
 }
 
-/** SHA-256, cut, over name, type, shape and bytes of every tensor whose name begins so. */
+/** Returns SHA-256, cut, over name, type, shape and bytes of every tensor whose name has one of these prefixes. */
 function hash(tensors, prefixes) {
   const digest = new Sha256();
   const names = [...tensors.keys()].filter((name) => prefixes.some((prefix) => name.startsWith(prefix))).sort();
@@ -60,7 +60,7 @@ function hash(tensors, prefixes) {
   return digest.hex().slice(0, HASH_DIGITS);
 }
 
-/** The row of a table of LEVELS rows at a wire quality, linear between two of them. */
+/** Returns the row of a table of LEVELS rows at a wire quality, linear between two rows. */
 export function atQuality(table, steps) {
   const width = table.length / LEVELS;
   const low = Math.min(Math.floor(steps / 32) - 1, LEVELS - 2);

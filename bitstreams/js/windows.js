@@ -1,6 +1,6 @@
 // Rectangles of pixels or latents: { col, row, width, height }.
 
-/** What both cover. Its width or height is below 1 where that is nothing. */
+/** Returns the intersection. Its width or height is below 1 if it is empty. */
 export function overlap(a, b) {
   const col = Math.max(a.col, b.col);
   const row = Math.max(a.row, b.row);
@@ -8,13 +8,13 @@ export function overlap(a, b) {
            height: Math.min(a.row + a.height, b.row + b.height) - row };
 }
 
-/** This window with a border, as far as `inside` goes. */
+/** Returns this window with a border, cropped to `inside`. */
 export function grown(window, by, inside) {
   return overlap({ col: window.col - by, row: window.row - by, width: window.width + 2 * by,
                    height: window.height + 2 * by }, inside);
 }
 
-/** The cells of this edge that cover a window, as a window of cells. */
+/** Returns the cells of this edge that cover a window, as a window of cells. */
 export function inCells(window, edge) {
   const col = Math.floor(window.col / edge);
   const row = Math.floor(window.row / edge);
@@ -22,7 +22,7 @@ export function inCells(window, edge) {
            height: Math.ceil((window.row + window.height) / edge) - row };
 }
 
-/** The window that these cells cover. */
+/** Returns the window that these cells cover. */
 export function times(cells, edge) {
   return { col: cells.col * edge, row: cells.row * edge, width: cells.width * edge, height: cells.height * edge };
 }
@@ -34,7 +34,7 @@ export function* cellsOf(window) {
   }
 }
 
-/** Copies `part` from an array that shows `from` to one that shows `to`, `channels` numbers a position. */
+/** Copies `part` from an array of the window `from` to one of the window `to`, `channels` numbers per position. */
 export function copyPart(source, from, target, to, part, channels = 1) {
   for (let row = part.row; row < part.row + part.height; row++) {
     const begin = ((row - from.row) * from.width + part.col - from.col) * channels;
@@ -43,7 +43,7 @@ export function copyPart(source, from, target, to, part, channels = 1) {
   }
 }
 
-/** Sets `part` of an array that shows `window` to a value; it may be empty. */
+/** Sets `part` of an array of `window` to a value. The part may be empty. */
 export function fillPart(target, window, part, value) {
   if (part.width < 1) return;
   for (let row = part.row; row < part.row + part.height; row++) {

@@ -1,4 +1,4 @@
-// The numbers of the format: written down, never derived.
+// The numbers of the format. They are written down, never derived.
 
 export const MAGIC = [0xd2, 0x52, 0x53, 0x43];
 export const VERSION = 1;

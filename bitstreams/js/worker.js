@@ -1,13 +1,13 @@
-// A Web Worker that decodes (pool.js speaks with it). It answers one call after the other:
+// A Web Worker that decodes, for pool.js. It answers one call after the other:
 //
 //   { call, args } -> { result } or { error: { name, message, tile } }
 //
-//   weights(buffer)                           a weights file, for the scenes that are opened next
+//   weights(buffer)                           a weights file, for the scenes that are opened afterwards
 //   open(key, source, options)                source: { url } or { blob }
 //   about(key)                                -> header, metadata, bound, coded: the bands that are not lossless
 //   read(key, window)                         -> pixels as Scene.read gives them, and `damage`: { message, tile }
 //   preview(key, window, factor, groups)      the same of a small picture
-//   latents(key)                              -> the CRC-32 of those of all tiles, as `rscodec verify` prints it
+//   latents(key)                              -> the CRC-32 of the latents of all tiles, as `rscodec verify` prints it
 
 import { crc32 } from "./crc32.js";
 import { bytesOf } from "./dtypes.js";

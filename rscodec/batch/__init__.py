@@ -1,4 +1,4 @@
 """Encodes or decodes many scenes: finds the inputs, plans the run, writes the report, resumes.
 
-May import: everything but integrations. Read first: `run.py`.
+May import: packages up to carbon. Read first: `run.py`.
 """

@@ -23,7 +23,7 @@ def features(layers: np.ndarray, kind: str) -> np.ndarray:
 
 
 def local_mean(layers: np.ndarray, radius: int) -> np.ndarray:
-    """(..., h,w) -> the mean over the square of 2 radius + 1 pixels around each pixel."""
+    """For layers (..., h, w), return the mean around each pixel, over a square with sides of 2 * radius + 1 pixels."""
     edge = 2 * radius + 1
     height, width = layers.shape[-2:]
     padded = np.pad(layers, [(0, 0)] * (layers.ndim - 2) + [(radius, radius)] * 2, "reflect")

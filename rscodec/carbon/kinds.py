@@ -13,7 +13,8 @@ from rscodec.carbon.regression import Regression
 from rscodec.carbon.vae import Vae
 
 IIDM = IidmConfig()
-RIVALS = (16, 24, 40, 56, 72)  # channels of the models that IIDM is compared with, which also ship
+# channel widths of the U-Net, the VAE and the GAN, which we compare with IIDM; the package contains them too
+RIVALS = (16, 24, 40, 56, 72)
 TRAINED = {
     "iidm": IIDM,
     "idm": replace(IIDM, attention=False, coordinates=False),
@@ -27,7 +28,7 @@ def build(config: CarbonConfig) -> CarbonModel:
 
 
 class AnyConfig:
-    """Reads a configuration from a weights file as the class of its kind."""
+    """Reads the configuration in a weights file. The `kind` in it decides which configuration class this returns."""
 
     @staticmethod
     def from_dict(values: dict) -> CarbonConfig:

@@ -1,4 +1,4 @@
-/* What follows the products of rscodec/codec/numpy_arrays.py, in one pass over memory each.
+/* The steps after the products of rscodec/codec/numpy_arrays.py, each in one pass over memory.
 
    Arrays come through the buffer protocol: C-contiguous, all float32 or all float64, the last axis that of the bias.
    Sizes are checked here, so a wrong call raises ValueError and touches nothing. Integers below 2^24 stay exact in any
@@ -43,7 +43,7 @@
             for (Py_ssize_t at = 0; at < width; at++)                                                                  \
                 x[at] += added[at] + bias[at];                                                                         \
     }                                                                                                                  \
-    /* One row of one map: the sum over the three pixels beside each other of each of the rows that there are. */      \
+    /* One row of one map: the sum over three adjacent pixels of each of the existing rows. */                         \
     FOR_EVERY_CPU static void depthwise_row_##real(const real *const *restrict rows, const real *restrict weight,      \
                                                    const real *restrict bias, real *restrict out, Py_ssize_t width,    \
                                                    Py_ssize_t channels)                                                \
@@ -118,7 +118,7 @@ static int refuse(Arrays *arrays, const char *words)
     return -1;
 }
 
-/* Take arrays of one number type; those whose bit in `written` is set may be changed. */
+/* Takes arrays of one number type. Arrays whose bit in `written` is set may be changed. */
 static int take(Arrays *arrays, PyObject *const *objects, int count, unsigned written)
 {
     arrays->count = 0;

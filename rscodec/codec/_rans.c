@@ -43,7 +43,7 @@ static uint8_t *put_nibble(uint8_t *at, uint64_t *state, uint64_t nibble)
     return put(at, state, 1, nibble & 15, NIBBLE_BITS);
 }
 
-/* Writes backwards from `at`. Returns where the payload begins, or NULL where an index is out of range. */
+/* Writes backwards from `at`. Returns where the payload begins, or NULL if an index is out of range. */
 static uint8_t *write_symbols(uint8_t *at, const int32_t *symbols, const int32_t *indexes, Py_ssize_t count,
                               const int32_t *firsts, Py_ssize_t tables, const int32_t *starts)
 {
@@ -109,7 +109,7 @@ typedef struct {
     uint64_t state;
 } Stream;
 
-/* To the next state; behind the end of the payload there are zeros. */
+/* Moves to the next state. It reads zeros after the end of the payload. */
 static void drop(Stream *stream, uint64_t state)
 {
     if (state < LOWEST) {
@@ -129,7 +129,7 @@ static int nibble(Stream *stream)
     return low;
 }
 
-/* Returns how many symbols were read before the first beyond the limit, or -1 where an index is out of range. */
+/* Returns how many symbols were read before the first beyond the limit, or -1 if an index is out of range. */
 static Py_ssize_t read_symbols(Stream *stream, const int32_t *indexes, int32_t *symbols, Py_ssize_t count,
                                const int32_t *firsts, Py_ssize_t tables, const int32_t *starts, const uint16_t *hints,
                                int64_t limit)

@@ -1,7 +1,7 @@
-"""Symbols <-> bytes: which symbols and payloads are legal. The arithmetic is in rans.py.
+"""Turns symbols into bytes and back: which symbols and payloads are legal. The arithmetic is in rans.py.
 
-One stream holds all symbols of a tile. A payload that no encoder writes ends in SymbolsDamaged or in other symbols,
-which the checksum of the decoded latents then reveals.
+One stream contains all symbols of a tile. A payload that no encoder writes raises SymbolsDamaged or gives other
+symbols, which the checksum of the decoded latents then detects.
 """
 
 from __future__ import annotations
@@ -11,27 +11,28 @@ import numpy as np
 from rscodec.bitstreams.errors import InputError, SymbolsDamaged
 from rscodec.codec import rans
 
-SYMBOL_LIMIT = 1500  # |symbol|; with |mu| < 512 steps every latent then fits 16 bits
+SYMBOL_LIMIT = 1500  # of |symbol|; with |mu| < 512 steps every latent then fits 16 bits
 STATE_BYTES = rans.STATE_BYTES
 
 
 def longest(most_symbols: int, limit: int) -> int:
-    """Bytes of the longest payload of so many symbols, each of at most `limit` either way."""
-    escape_bits = rans.TOTAL_BITS + rans.NIBBLE_BITS * (1 + rans.nibbles(limit))  # the escape, its count, its nibbles
+    """Return the size in bytes of the longest payload of this many symbols with |symbol| <= limit."""
+    # the escape, the count of its nibbles, its nibbles
+    escape_bits = rans.TOTAL_BITS + rans.NIBBLE_BITS * (1 + rans.nibbles(limit))
     return most_symbols * escape_bits // 8 + 2 * STATE_BYTES
 
 
 class SymbolCoder:
-    """Codes symbols with a set of tables: `frequencies`, table after table, of the symbols -reach..reach.
+    """Codes symbols with a set of tables. `frequencies` has the tables one after the other, for -reach..reach.
 
-    `limit`: of |symbol|; what is beyond is not written, and was damaged where it is read.
+    `limit` is the largest |symbol|. The encoder refuses a larger one, and in a decoder it means damage.
     """
 
     def __init__(self, frequencies: np.ndarray, reaches: np.ndarray, limit: int = SYMBOL_LIMIT):
         self.tables, self.limit = rans.Tables(frequencies, reaches), limit
 
     def encode(self, symbols: np.ndarray, indexes: np.ndarray) -> bytes:
-        """Symbols (n,) with the index of each one's table -> bytes."""
+        """Turn symbols (n,), each with the index of its table, into bytes."""
         most = max(int(symbols.max(initial=0)), -int(symbols.min(initial=0)))
         if most > self.limit:
             raise InputError(
@@ -41,7 +42,7 @@ class SymbolCoder:
         return rans.encode(symbols, indexes, self.tables)
 
     def decoder(self, payload: bytes, most_symbols: int) -> SymbolDecoder:
-        """Something to read the symbols of one payload from, at most so many of them."""
+        """Return a decoder that reads the symbols of one payload, at most `most_symbols`."""
         return SymbolDecoder(self, payload, most_symbols)
 
 
@@ -56,7 +57,7 @@ class SymbolDecoder:
         self._limit, self._stream = coder.limit, rans.Decoder(payload, coder.tables)
 
     def read(self, indexes: np.ndarray) -> np.ndarray:
-        """The next symbols, one for each table index."""
+        """Return the next symbols, one for each table index."""
         symbols = self._stream.read(indexes, self._limit)
         if len(symbols) < len(indexes):
             raise SymbolsDamaged("the payload holds a symbol that no encoder writes")

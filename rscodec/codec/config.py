@@ -6,15 +6,17 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-STRIDE = 16  # pixels a latent, each way
+STRIDE = 16  # pixels per latent, in each direction
 
 
 @dataclass(frozen=True)
 class CodecConfig:
-    """`width` channels at stride 8, `tail` at stride 4, `detail` at stride 2 (0: none), each with so many blocks.
+    """The networks have `width` channels at stride 8, `tail` at stride 4 and `detail` at stride 2 (0: none), and as
+    many blocks as the fields `..._blocks` say.
 
-    `groups`: latents of each channel group of the context model, whose layers are `features` wide. `hyper` and
-    `narrow`: channels of the side information z and of the layer that widens it.
+    `groups` has the number of latents of each channel group of the context model, whose layers have `features`
+    channels. `hyper` is the number of channels of the side information z, and `narrow` that of the layer that widens
+    it.
     """
 
     width: int = 128
@@ -31,7 +33,7 @@ class CodecConfig:
 
     @property
     def synthesis_blocks(self) -> tuple[int, int, int]:
-        """At stride 8, 4 and 2."""
+        """The number of blocks at stride 8, 4 and 2."""
         return self.decoder_blocks, self.tail_blocks, self.detail_blocks
 
     @property
@@ -40,13 +42,13 @@ class CodecConfig:
 
     @property
     def halo(self) -> int:
-        """Latents around a tile that its pixels depend on: a block reaches one position of its stride, 8, 4 or 2."""
+        """How many latents around a tile its pixels depend on. A block reaches one position of its stride (8, 4, 2)."""
         detail_blocks = self.detail_blocks if self.detail else 0
         return math.ceil((8 * self.decoder_blocks + 4 * self.tail_blocks + 2 * detail_blocks) / STRIDE)
 
     @property
     def border(self) -> int:
-        """Latents' worth of pixels around a tile that its latents depend on."""
+        """How many latents around a tile contain pixels that the tile's latents depend on."""
         return (self.encoder_blocks + 1) // 2
 
     def as_dict(self) -> dict[str, Any]:
@@ -54,7 +56,7 @@ class CodecConfig:
 
     @classmethod
     def from_dict(cls, values: object) -> CodecConfig:
-        """Raises ValueError for what no codec is made of."""
+        """Raise ValueError for values that no codec can have."""
         if not isinstance(values, dict):
             raise ValueError("the configuration is not a JSON object")
         for key, value in values.items():
@@ -69,7 +71,7 @@ class CodecConfig:
 
 
 BLOCKS, CHANNELS = (0, 32), (1, 512)
-LIMITS = {  # of a configuration that comes from a file: anyone may have written it
+LIMITS = {  # of a configuration that comes from a file, which anyone may have written
     "width": CHANNELS,
     "encoder_blocks": BLOCKS,
     "decoder_blocks": BLOCKS,

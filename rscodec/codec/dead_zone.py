@@ -1,4 +1,4 @@
-"""Effort 1: rounding with a dead zone, the wider the more bits a zero saves."""
+"""Effort 1: rounding with a dead zone. The more bits a zero saves, the wider the dead zone is."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ import numpy as np
 from rscodec.codec.entropy import SCALES, scale_of
 
 DEAD_ZONE = 0.01  # steps for each bit that a zero saves
-TAIL = 3.0  # standard deviations * sqrt(2) from which on a symbol's bits grow linearly: it is escaped
+TAIL = 3.0  # in standard deviations * sqrt(2): from here on the bits of a symbol grow linearly, since it is escaped
 
 
 def nearer_zero(residual: np.ndarray, index: np.ndarray) -> np.ndarray:
-    """Residuals moved towards zero, the further the more bits a zero saves."""
+    """Move residuals towards zero. The more bits a zero saves, the further they move."""
     zone = _zones()[index.astype(np.intp)]
     return residual - residual.clip(-zone, zone)
 
 
 @cache
 def _zones() -> np.ndarray:
-    """By table index."""
+    """The dead zone of each table index."""
     saved = [_bits(1, scale) - _bits(0, scale) for scale in scale_of(np.arange(SCALES)).tolist()]
     return np.array(saved, np.float32) * np.float32(DEAD_ZONE)
 
 
 def _bits(symbol: int, scale: float) -> float:
-    """-log2 of the mass that N(0, scale) puts on the unit interval around a symbol; past TAIL along its tangent."""
+    """Return -log2 of the mass of N(0, scale) in the unit interval around a symbol. Beyond TAIL, it is the tangent."""
     inverse = 2**-0.5 / scale
     distance = (symbol - 0.5) * inverse
     excess = max(0.0, distance - TAIL)

@@ -1,13 +1,13 @@
-"""CompressAI's own ELIC models, with a checkpoint that the user brings, in this project's container.
+"""CompressAI's own ELIC models, with a checkpoint of the user, in the container of this project.
 
     pixels --g_a--> y --pad to z's stride--> latent_codec --> 2 strings a channel group, 1 of z --> payload
     payload --> strings --> latent_codec --> y^ --crop--> latents (float32) --g_s--> pixels
 
     payload = length u32 of each string but the last, then the strings
 
-What this row cannot promise: the networks between the strings are floating point and the tables are computed when the
-checkpoint is loaded, so a stream decodes on the kind of machine that wrote it; elsewhere its checksums say so. And a
-checkpoint has one rate: the header's quality is 1 and means nothing.
+This codec is not portable. The networks between the strings use floating point, and the tables are computed when the
+checkpoint is loaded. So a stream decodes only on the kind of machine that wrote it; on others, the checksums report the
+difference. A checkpoint has one rate, so the quality in the header is 1 and has no meaning.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ from rscodec.bitstreams.errors import InputError, MissingWeights, SymbolsDamaged
 from rscodec.codec.base import Inside, TileCodec
 from rscodec.codec.coder import longest
 
-Z_STRIDE = 4  # y positions per z position, each way
-SYMBOL_LIMIT = 2**20  # CompressAI's coder hangs on symbols of more than 27 bits, which is what NaN becomes
+Z_STRIDE = 4  # y positions per z position, in each direction
+SYMBOL_LIMIT = 2**20  # CompressAI's coder hangs on symbols of more than 27 bits, and NaN becomes such a symbol
 # CompressAI's coder reads beyond the end of a damaged string. An escape whose count has n nibbles is followed by up to
-# 15 n more. In state 0 every nibble takes a word, so that each byte of the string causes at most 15 bytes of reading
-# behind it. A symbol that begins behind the end finds zeros there and takes about two words.
+# 15 n more. In state 0 every nibble takes a word, so each byte of the string causes at most 15 bytes of reading after
+# its end. A symbol that begins after the end reads zeros and takes about two words.
 GUARD_PER_BYTE, GUARD_PER_SYMBOL, GUARD = 16, 8, 1024
 NOT_ELIC = "is no checkpoint of CompressAI's Elic2022Official or Elic2022Chandelier"
 
 
 class ElicCodec(TileCodec):
-    """See the module. Which of the two models a checkpoint is for, and its sizes, follow from its tensors."""
+    """See the module. The tensors of a checkpoint determine which of the two models it is for, and its sizes."""
 
     portable = False
     fixed_rate = True
     halo = 9  # g_s reaches 4 pixels at stride 16, 4 at stride 8, 7 at stride 4 and 4 at stride 2: 8.25 latents
-    border = 4  # g_a reaches 8.25 latents too, but hardly anything comes from that far
+    border = 4  # g_a also reaches 8.25 latents, but pixels that far away have almost no effect
     latent_dtype = np.dtype("<f4")
 
     def __init__(self, path: Path, device: str = "cpu"):
@@ -78,7 +78,7 @@ class ElicCodec(TileCodec):
     def decode(self, payloads: list[bytes], height: int, width: int, quality: float) -> list[np.ndarray]:
         return [self._decode(payload, height, width) for payload in payloads]
 
-    # Tiles go one by one: a batch of another size is a sum in another order, and then other symbols.
+    # Tiles are coded one at a time: another batch size adds in another order, which gives other symbols.
 
     @torch.inference_mode()
     def _encode(self, y: torch.Tensor) -> tuple[bytes, np.ndarray]:
@@ -98,16 +98,18 @@ class ElicCodec(TileCodec):
 
 
 def guarded(string: bytes, most_symbols: int, limit: int) -> bytes:
-    """A string of at most so many symbols, each of at most `limit` either way, with as many zeros as may be read."""
+    """Return a string of at most `most_symbols` symbols with |symbol| <= limit, plus as many zeros as the coder may
+    read.
+    """
     if len(string) > longest(most_symbols, limit):
         raise SymbolsDamaged("the payload is longer than any that an encoder writes")
     return string + bytes(GUARD_PER_BYTE * len(string) + GUARD_PER_SYMBOL * most_symbols + GUARD)
 
 
 class GuardedCoder:
-    """CompressAI's range coder where its models look for it, safe from damaged strings and from absurd symbols.
+    """Replaces CompressAI's range coder in its models. It is safe from damaged strings and huge symbols.
 
-    Lists of one symbol or none, on which the coder fails, do not occur: y comes in fours, and z has many channels.
+    The coder fails on lists of one symbol or none. They do not occur: y comes in fours, and z has many channels.
     """
 
     def __init__(self, coder: Any):
@@ -126,7 +128,9 @@ class GuardedCoder:
 
 
 def _read(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a checkpoint, .safetensors or of torch.save, without `state_dict` and `module.` around them."""
+    """Read the tensors of a checkpoint, .safetensors or of torch.save, and remove `state_dict` and `module.` around
+    them.
+    """
     try:
         if Path(path).suffix == ".safetensors":
             state = load_file(path)
@@ -141,9 +145,9 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
 
 
 def _rebuild(state: dict[str, torch.Tensor]) -> tuple[str, list[int], torch.nn.Module]:
-    """(model, channel groups, network with its tables) of a checkpoint."""
+    """Return (model, channel groups, network with its tables) of a checkpoint."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # of a library that CompressAI loads
+        warnings.simplefilter("ignore", FutureWarning)  # from a library that CompressAI loads
         try:
             from compressai.entropy_models.entropy_models import EntropyModel
             from compressai.models import Elic2022Chandelier, Elic2022Official
@@ -163,7 +167,7 @@ def _rebuild(state: dict[str, torch.Tensor]) -> tuple[str, list[int], torch.nn.M
     }[rows, columns]
     net = kind(count, latents, groups)
     net.load_state_dict(state)
-    net.update(force=True)  # tables that a checkpoint brings may be older than its weights
+    net.update(force=True)  # the tables in a checkpoint may be older than its weights
     for module in net.modules():
         if isinstance(module, EntropyModel):
             module.entropy_coder = GuardedCoder(module.entropy_coder)
@@ -171,7 +175,7 @@ def _rebuild(state: dict[str, torch.Tensor]) -> tuple[str, list[int], torch.nn.M
 
 
 def _hash(net: torch.nn.Module) -> bytes:
-    """SHA-256, cut to 8 bytes, over name, shape and bytes of every parameter. Tables and buffers follow from those."""
+    """Return SHA-256, cut to 8 bytes, over name, shape and bytes of every parameter, which determine the tables."""
     digest = hashlib.sha256()
     for name, value in sorted(net.named_parameters()):
         digest.update(f"{name} {tuple(value.shape)}\n".encode())
@@ -196,7 +200,7 @@ def _unframe(payload: bytes, count: int) -> list[bytes]:
 
 
 def _crop(y: torch.Tensor, height: int, width: int) -> np.ndarray:
-    """(1, N, >= h, >= w) -> latents (h, w, N)."""
+    """Crop (1, N, >= h, >= w) to latents (h, w, N)."""
     return np.ascontiguousarray(y[0, :, :height, :width].permute(1, 2, 0).cpu().numpy(), "<f4")
 
 

@@ -1,4 +1,4 @@
-"""The context model: what the decoder knows of each latent before it reads it.
+"""The context model: what the decoder knows about each latent before it reads the latent.
 
     z^ --hyper--> h (F features per position)
     for each channel group g (uneven, as in ELIC), on a checkerboard:
@@ -6,13 +6,13 @@
         a  : anchors      (row + column even)   mu, index = head_a(u)
         b  : non-anchors  (odd)                 mu, index = head_b(u, compand(y^ of the four anchors around))
 
-A *pass* is one group on one colour. Everything is integer (see integer.py): y^ and mu are in 1/16 of a quantisation
-step, index names one of the SCALES Gaussian tables. Symbols are round(y - mu); those of index 0 are not coded, they
-are zero.
+A *pass* is one group on one colour. All numbers are integers (see integer.py): y^ and mu are in 1/16 of a quantisation
+step, and index is the number of one of the SCALES Gaussian tables. Symbols are round(y - mu). Symbols with index 0 are
+zero and are not coded.
 
-The walk over the passes is written once, as a generator: it yields what is known of a pass and is sent the latents of
-that pass. The encoder answers with what it will write, the decoder with what it reads. rscodec/networks/entropy.py is
-the same walk for training.
+The walk over the passes is written once, as a generator. It yields what is known of a pass and receives the latents of
+that pass. The encoder sends the latents that it will write, the decoder those that it reads.
+rscodec/networks/entropy.py is the same walk for training.
 """
 
 from __future__ import annotations
@@ -33,24 +33,24 @@ MU_LIMIT = 2**13 - 1
 SCALES = 64
 SCALE_MIN, SCALE_MAX = 0.11, 160.0
 Z_LIMIT = 127
-Z_STRIDE = 4  # z positions per y position, each way
-Z_UNIT = 8  # of z among activations
+Z_STRIDE = 4  # y positions per z position, in each direction
+Z_UNIT = 8  # an integer z in activation units
 ANCHORS, OTHERS = ((0, 0), (1, 1)), ((0, 1), (1, 0))  # (row, column) phases of the two colours of the checkerboard
 
 
 def scale_of(index: np.ndarray) -> np.ndarray:
-    """The standard deviation, in quantisation steps, that a scale index stands for."""
+    """Return the standard deviation, in quantisation steps, of a scale index."""
     return SCALE_MIN * np.exp(index * (math.log(SCALE_MAX / SCALE_MIN) / (SCALES - 1)))
 
 
 def compand(y: Array) -> Array:
-    """Latents (1/16 step) squeezed into an activation's range: slope 1 up to 8 steps, 1/4 up to 64, 1/16 up to 512."""
+    """Compress latents (1/16 step) to the range of activations: slope 1 up to 8 steps, 1/4 up to 64, 1/16 up to 512."""
     return y.clip(-128, 128) * 0.75 + y.clip(-1024, 1024) * 0.1875 + y.clip(-8192, 8192) * 0.0625
 
 
 @dataclass
 class Pass:
-    """What is known of one pass before its latents are: rows of (B, n, channels)."""
+    """What is known of one pass before its latents are known: rows of (B, n, channels)."""
 
     channels: slice
     anchors: bool
@@ -59,19 +59,19 @@ class Pass:
 
 
 class Checkerboard:
-    """Maps <-> rows of the positions of one colour, each as two interleaved grids in turn."""
+    """Converts maps to rows of the positions of one colour, and back. A colour is two interleaved grids in sequence."""
 
     def __init__(self, arrays: Arrays):
         self._arrays = arrays
 
     def rows(self, x: Array, anchors: bool) -> Array:
-        """(B, H, W, C) -> (B, n, C)."""
+        """Turn (B, H, W, C) into (B, n, C)."""
         batch, channels = x.shape[0], x.shape[-1]
         phases = ANCHORS if anchors else OTHERS
         return self._arrays.concat([x[:, r::2, c::2].reshape(batch, -1, channels) for r, c in phases], 1)
 
     def place(self, rows: Array, into: Array, anchors: bool) -> None:
-        """The way back."""
+        """Write rows back into a map."""
         start = 0
         for r, c in ANCHORS if anchors else OTHERS:
             grid = into[:, r::2, c::2]
@@ -80,7 +80,7 @@ class Checkerboard:
             start += count
 
     def anchors_around(self, x: Array) -> Array:
-        """Of every other position of (B, H, W, C) the anchors above, below, left and right: (B, m, 4C)."""
+        """For every non-anchor position of (B, H, W, C), return the anchors above, below, left, right: (B, m, 4C)."""
         batch, height, width, channels = x.shape
         padded = self._arrays.zeros(x, batch, height + 2, width + 2, channels)
         padded[:, 1:-1, 1:-1] = x
@@ -89,7 +89,9 @@ class Checkerboard:
 
 
 class HyperAnalysis:
-    """y in steps (B, h, w, N) -> z (B, h/4, w/4, Z), rounded up. Only the encoder runs it: it is float."""
+    """Computes z (B, h/4, w/4, Z), with h/4 and w/4 rounded up, from y in steps (B, h, w, N). Only the encoder runs it,
+    so it uses floats.
+    """
 
     def __init__(self, arrays: Arrays, tensors: Mapping[str, np.ndarray]):
         self._arrays = arrays
@@ -111,7 +113,7 @@ class HyperAnalysis:
 
 
 class HyperSynthesis:
-    """z^ (B, h, w, Z) -> h (B, 4h, 4w, F), told the quality by one vector."""
+    """Computes the features (B, 4h, 4w, F) from z^ (B, h, w, Z). A vector tells it the quality."""
 
     def __init__(self, arrays: Arrays, tensors: Mapping[str, np.ndarray]):
         self._arrays = arrays
@@ -127,7 +129,7 @@ class HyperSynthesis:
 
 
 class Group:
-    """The context nets of one channel group."""
+    """The context networks of one channel group."""
 
     def __init__(self, arrays: Arrays, tensors: Mapping[str, np.ndarray], number: int, channels: slice):
         def layer(name: str, *options: object) -> ExactLayer:
@@ -160,9 +162,10 @@ class ContextModel:
     def walk(
         self, z: np.ndarray, level: np.ndarray, height: int, width: int, groups: int | None = None
     ) -> Generator[Pass, np.ndarray, np.ndarray]:
-        """Yield each pass, be sent its y^ (B, n, channels) in units; return all of y^ (B, height, width, N).
+        """Yield each pass and receive its y^ (B, n, channels) in units. Return the whole y^ (B, height, width, N).
 
-        z (B, ., ., Z) and the vector of the quality are integers. `groups`: stop after so many.
+        z (B, ., ., Z) and the vector of the quality are integers. If `groups` is given, the walk stops after that many
+        channel groups.
         """
         arrays, board = self._arrays, self._board
         h = self._hyper(arrays.put(z), arrays.put(level))[:, :height, :width]

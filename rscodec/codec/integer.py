@@ -1,18 +1,20 @@
-"""Layers whose results are the same on every machine: integers carried in float32.
+"""Layers whose results are the same on every machine: integers in float32 arrays.
 
 If weights and activations are integers and, for every output channel,
 
     sum |w| * ACTIVATION_MAX + |b|  <  2^24                                                  (the bound)
 
 then every partial sum of a float32 product is an integer that float32 holds exactly, so the result does not depend on
-the order of summation: not on threads, instruction set, batch size or device (TF32 must be off). A layer is
+the order of summation. It does not depend on threads, instruction set, batch size or device either (TF32 must be off).
+A layer is
 
     accumulate = W x + b          integers, exact by the bound
     value      = accumulate / 2^shift    per output channel, exact: a power of two
     value      = max(value, value / 8)   where the layer has an activation, exact for the same reason
     out        = clamp(round(value))     round half to even, |out| <= the layer's limit
 
-Activations have one unit in all layers. rscodec/networks/integer.py trains such layers and makes their integers.
+Activations have the same unit in all layers. rscodec/networks/integer.py trains such layers and computes their
+integers.
 """
 
 from __future__ import annotations
@@ -28,8 +30,8 @@ ACTIVATION_MAX = 1023
 ACCUMULATOR_LIMIT = 2**24
 WEIGHT_LIMIT = 2**15 - 1
 SHIFT_MAX = 20
-BIAS_UNIT = 32.0  # a bias parameter of 1 is this many activation units, which is what activations typically are
-EXACT = "exact."  # before the names of these tensors in a weights file
+BIAS_UNIT = 32.0  # a bias parameter of 1 is this many activation units, which is a typical activation
+EXACT = "exact."  # prefix of the names of these tensors in a weights file
 
 
 def check_bound(weight: np.ndarray, bias: np.ndarray) -> None:
@@ -47,7 +49,7 @@ def exact_layer(
     lowest: int = -ACTIVATION_MAX,
     limit: int = ACTIVATION_MAX,
 ) -> ExactLayer:
-    """The layer of this name among the tensors of a weights file."""
+    """Return the layer of this name, from the tensors of a weights file."""
     weight, bias, shift = (tensors[f"{EXACT}{name}.{part}"] for part in ("weight", "bias", "shift"))
     check_bound(weight, bias)
     turned = weight.T if weight.ndim == 2 else weight[:, 0].transpose(1, 2, 0)

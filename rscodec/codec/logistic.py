@@ -1,8 +1,10 @@
-"""Integer frequency tables of the logistic distribution, made with integers alone: the same on every machine.
+"""Integer frequency tables of the logistic distribution. Integer arithmetic makes them the same on every machine.
 
-Table i stands for a symbol with P(|symbol| >= k) = 2 t / (1 + t), t = h^(2k - 1): the steepest first, each about a
-quarter wider than the one before. h = g / (1 + g), g growing by thirds of a doubling from 2^-11. The layout is that of
-tables.py: the symbols -reach..reach, then the escape for all others; 2^16 together, none zero.
+Table i is for a symbol with P(|symbol| >= k) = 2 t / (1 + t), t = h^(2k - 1), where h = g / (1 + g) and
+g = 2^(i/3 - 11). Table 0 is the steepest, and each table is about a quarter wider than the one before.
+
+The layout is that of tables.py: the symbols -reach..reach, then the escape for all others. The entries add up to 2^16,
+and none is zero.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ TABLES = 60
 THIRDS = (100, 126, 159)  # 2^0, 2^(1/3), 2^(2/3)
 FRACTION = 48  # bits of a number below 1
 TOTAL = 1 << 16
-BEYOND = (4 << FRACTION) // TOTAL  # a table ends where less than this is left on either side
-SYMBOL_LIMIT = 2**26  # more than two values within a range of 2^31 can be apart, in steps of a float
+BEYOND = (4 << FRACTION) // TOTAL  # a table ends where less than this is left on each side
+SYMBOL_LIMIT = 2**26  # more than the distance of two values within a range of 2^31, in steps of a float
 
 
 @cache
@@ -30,12 +32,12 @@ def logistic_coder() -> SymbolCoder:
 
 @cache
 def symbol_bits() -> list[np.ndarray]:
-    """What each entry of each table costs, for an encoder that has to choose."""
+    """Return the bits that each entry of each table costs. An encoder uses them to choose a table."""
     return [16 - np.log2(_table(index)[0]) for index in range(TABLES)]
 
 
 def _table(index: int) -> tuple[np.ndarray, int]:
-    """(frequencies, reach)."""
+    """Return (frequencies, reach)."""
     one, above = 1 << FRACTION, THIRDS[index % 3] << index // 3
     h = (above << FRACTION) // (above + (THIRDS[0] << 11))
     power = h
@@ -44,7 +46,7 @@ def _table(index: int) -> tuple[np.ndarray, int]:
         tails.append((power << FRACTION) // (one + power))
         power = power * (h * h >> FRACTION) >> FRACTION
     reach = len(tails) - 1
-    room = TOTAL - (2 * reach + 2)  # each entry has 1, and its share of the rest
+    room = TOTAL - (2 * reach + 2)  # each entry gets 1, and its share of the rest
     tails = [tail * room >> FRACTION for tail in tails]
     side = [1 + near - far for near, far in pairwise(tails)]
     escape = 1 + 2 * tails[-1]

@@ -1,7 +1,8 @@
 """The operations of arrays.py on NumPy.
 
-Products are BLAS's. What follows them passes over memory once in C (`_layers.c`), where that was built, and a few times
-in NumPy elsewhere, in pieces that stay in the cache. Both give the same integers; float results may differ by rounding.
+BLAS computes the products. The steps after a product are one pass over memory in C (`_layers.c`) if the extension was
+built. Otherwise, NumPy makes a few passes, in pieces that stay in the cache. Both give the same integers; float results
+may differ by rounding.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from rscodec.codec.arrays import Arrays, ExactLayer, Layer
 
 try:
     from rscodec.codec import _layers
-except ImportError:  # it was not built, for want of a C compiler
+except ImportError:  # the extension was not built, because there was no C compiler
     _layers = None  # type: ignore[assignment]
 
 EXACT_SLOPE = 0.125
-PIECE = 2**15  # numbers that NumPy passes over again and again while they are in the cache
+PIECE = 2**15  # elements of one piece: few enough to stay in the cache while NumPy passes over them several times
 
 
 class NumpyArrays(Arrays):
@@ -112,12 +113,12 @@ class NumpyArrays(Arrays):
 
 
 def _times(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """x W as one product: NumPy would make one of each row of a map."""
+    """Compute x W as one product. Without the reshape, NumPy would compute a separate product for each row of a map."""
     return (x.reshape(-1, x.shape[-1]) @ weight).reshape(*x.shape[:-1], weight.shape[1])
 
 
 def _pieces(values: np.ndarray) -> Iterator[np.ndarray]:
-    """Views of some rows each of a contiguous array."""
+    """Yield views of a contiguous array, each of some rows."""
     rows = values.reshape(-1, values.shape[-1])
     step = max(1, PIECE // rows.shape[1])
     for first in range(0, len(rows), step):
@@ -125,7 +126,7 @@ def _pieces(values: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _convolve_rows(x: np.ndarray, layer: Layer, result: np.ndarray, first: int, end: int) -> None:
-    """Rows first..end of the convolution of one map (H, W, C)."""
+    """Compute rows first..end of the convolution of one map (H, W, C)."""
     height, width = x.shape[:2]
     result[first:end] = layer.bias
     for down in (-1, 0, 1):

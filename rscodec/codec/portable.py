@@ -2,9 +2,9 @@
 
     weights file --read_weights--> tensors --> Analysis, Synthesis, ContextModel, SymbolCoder
 
-A weights file holds the transforms in float16, and under `exact.` everything that the symbols depend on: the integers
-of each layer, the level vectors, the statistics of z and the frequency tables. A stream's header names a hash of these
-and of the synthesis (rscodec.codec.weights_file).
+A weights file contains the transforms in float16. Under `exact.` it contains everything that the symbols depend on: the
+integers of each layer, the level vectors, the statistics of z and the frequency tables. The header of a stream contains
+a hash of the `exact.` tensors and of the synthesis (see rscodec.codec.weights_file).
 """
 
 from __future__ import annotations
@@ -29,12 +29,14 @@ from rscodec.codec.numpy_arrays import NumpyArrays
 from rscodec.codec.transforms import Analysis, Margin, Synthesis
 from rscodec.codec.weights_file import read_weights, weights_hashes
 
-SKETCH_CHANNELS = 12  # for a picture of three colours a latent: four times as many channels hold nearly all of it
+# A sketch of one pixel per latent has three colour values. Four times as many channels hold nearly all of its
+# information.
+SKETCH_CHANNELS = 12
 Refine = Callable[["PortableCodec", np.ndarray, Inside, list[Aim], float, int], np.ndarray]
 
 
 class PortableCodec(TileCodec):
-    """See the module. `arrays` computes, `refine` is the search of effort 2 and more."""
+    """See the module. `arrays` does the computation, and `refine` is the search of effort 2 and more."""
 
     portable = True
     latent_dtype = np.dtype("<i2")
@@ -72,14 +74,14 @@ class PortableCodec(TileCodec):
         self._coder = SymbolCoder(tensors[EXACT + "frequencies"], tensors[EXACT + "reaches"])
 
     def _close_synthesis(self) -> Synthesis:
-        """In float64, made when it is first needed: about three times as slow."""
+        """The synthesis in float64, made when it is first needed. It is about three times as slow."""
         with self._making:
             if self._close is None:
                 self._close = Synthesis(self.config, self.arrays, self.tensors, np.float64)
             return self._close
 
     def self_test(self) -> str:
-        """A checksum of what the exact path makes of a fixed input: the same on every machine, or streams are not."""
+        """Return a checksum of the result of the exact path for a fixed input. It must be the same on every machine."""
         checksum = 0
 
         def pattern(shape: tuple[int, ...], period: int) -> np.ndarray:
@@ -133,7 +135,7 @@ class PortableCodec(TileCodec):
         return list(self._read(payloads, height, width, quality))
 
     def sketch(self, payloads: list[bytes], height: int, width: int, quality: float, detail: int) -> np.ndarray:
-        """By the linear shortcut, from the first groups of channels: those that hold what is left at this detail."""
+        """Use the linear shortcut and only the first groups of channels, which hold the information for this detail."""
         enough = SKETCH_CHANNELS * detail**2
         groups = 1 + sum(total < enough for total in accumulate(self.config.groups[:-1]))
         latents = self._read(payloads, height, width, quality, groups)
@@ -142,7 +144,7 @@ class PortableCodec(TileCodec):
     def _read(
         self, payloads: list[bytes], height: int, width: int, quality: float, groups: int | None = None
     ) -> np.ndarray:
-        """The latents (B, h, w, N) of payloads, or those of the first groups of channels."""
+        """Read the latents (B, h, w, N) of payloads, or those of the first groups of channels."""
         z_height, z_width = -(-height // Z_STRIDE), -(-width // Z_STRIDE)
         most = z_height * z_width * self.config.hyper + height * width * self.channels
         decoders = [self._coder.decoder(payload, most) for payload in payloads]
@@ -169,7 +171,7 @@ class PortableCodec(TileCodec):
         answer: Callable[[Pass], np.ndarray],
         groups: int | None = None,
     ) -> np.ndarray:
-        """Take the exact path, answering each pass; the latents (B, h, w, N) int16."""
+        """Walk the exact path and answer each pass. Return the latents (B, h, w, N) in int16."""
         level = rate.mix_exact(self._levels, rate.to_wire(quality))
         walk = self._context.walk(z, level, height, width, groups)
         known = next(walk)
@@ -192,7 +194,9 @@ class _Column:
 
 
 def _coded(columns: list[_Column], item: int) -> tuple[np.ndarray, np.ndarray]:
-    """What is written of one item: the symbols of all passes that have a scale, and their table indexes."""
+    """Return the symbols of one item of the batch that the coder writes, and their table indexes. Symbols with index 0
+    are not written.
+    """
     symbols = np.concatenate([column.symbols[item] for column in columns])
     indexes = np.concatenate([column.indexes[item] for column in columns])
     coded = np.flatnonzero(indexes)
@@ -200,6 +204,6 @@ def _coded(columns: list[_Column], item: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _margin(latents: np.ndarray, inside: Inside | None) -> Margin:
-    """What of latents (B, h, w, N) is around a part of them."""
+    """Return the margin of latents (B, h, w, N) around the part `inside`."""
     rows, cols = inside or (slice(0, latents.shape[1]), slice(0, latents.shape[2]))
     return Margin(rows.start, latents.shape[1] - rows.stop, cols.start, latents.shape[2] - cols.stop)

@@ -3,11 +3,11 @@
     encode: symbols, table indexes --last to first--> state, words --reversed--> bytes
     decode: bytes --first to last, one pass at a time--> symbols
 
-The state X stays within 2^31..2^63. A symbol of frequency f takes log2(2^16 / f) bits of it; a word is written or read
-where X would leave this range. A symbol outside its table is written as the table's last entry, the escape, then its
+The state X stays within 2^31..2^63. A symbol of frequency f takes log2(2^16 / f) bits of it. When X would leave this
+range, a word is written or read. A symbol outside its table is written as the table's last entry, the escape, then its
 count of nibbles, then its nibbles. bitstreams/SPEC.md, "Symbols", is the specification.
 
-`_rans.c` does the same as the Python here, 30 to 40 times faster. It is used where it was built.
+`_rans.c` does the same as the Python here, 30 to 40 times faster. It is used if it was built.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ import numpy as np
 
 try:
     from rscodec.codec import _rans
-except ImportError:  # it was not built, for want of a C compiler
+except ImportError:  # the extension was not built, because there was no C compiler
     _rans = None  # type: ignore[assignment]
 
 TOTAL_BITS = 16
-TOTAL = 1 << TOTAL_BITS  # of the frequencies of a table
+TOTAL = 1 << TOTAL_BITS  # sum of the frequencies of a table
 STATE_BYTES, WORD_BYTES = 8, 4
 WORD_BITS = 8 * WORD_BYTES
-LOWEST = 1 << 31  # state
+LOWEST = 1 << 31  # smallest state
 NIBBLE_BITS = 4
 
 
 class Tables:
-    """Frequency tables: `frequencies` holds, table after table, those of the symbols -reach..reach and of the escape.
+    """Frequency tables. `frequencies` has one table after the other, each for the symbols -reach..reach and the escape.
 
-    starts: int32, of each entry of each table the sum of the frequencies before it; at the end of each table 2^16.
+    starts: int32, for each entry of each table the sum of the frequencies before it; at the end of each table 2^16.
     firsts: int32 (tables + 1,), where each table begins in `starts`.
-    hints:  uint16 (tables, 256), the entry in which the search for a remainder starts, by the remainder's upper byte.
-    each:   the starts of each table on its own.
+    hints:  uint16 (tables, 256), the entry at which the search for a remainder starts, by the remainder's upper byte.
+    each:   the starts of each table as a separate array.
     """
 
     def __init__(self, frequencies: np.ndarray, reaches: np.ndarray):
@@ -53,7 +53,7 @@ class Tables:
         self._lists = [(one.tolist(), reach) for one, reach in zip(self.each, reaches.tolist(), strict=True)]
 
     def lists(self, indexes: np.ndarray) -> list[tuple[list[int], int]]:
-        """(starts, reach) of each index, for plain Python."""
+        """Return (starts, reach) for each index, for plain Python."""
         self.check(indexes)
         return [self._lists[index] for index in indexes.tolist()]
 
@@ -63,7 +63,7 @@ class Tables:
 
 
 def encode(symbols: np.ndarray, indexes: np.ndarray, tables: Tables) -> bytes:
-    """Symbols (n,) with the index of each one's table -> bytes."""
+    """Turn symbols (n,), each with the index of its table, into bytes."""
     symbols, indexes = _int32(symbols), _int32(indexes)
     if len(symbols) != len(indexes):
         raise ValueError(f"{len(symbols)} symbols and {len(indexes)} indexes")
@@ -73,14 +73,16 @@ def encode(symbols: np.ndarray, indexes: np.ndarray, tables: Tables) -> bytes:
 
 
 class Decoder:
-    """Reads symbols in the order in which they were written. What is missing behind the payload reads as zeros."""
+    """Reads symbols in the order in which they were written. The decoder reads zeros after the end of the payload."""
 
     def __init__(self, payload: bytes, tables: Tables):
         self._payload, self._tables = payload, tables
         self._state, self._at = int.from_bytes(payload[:STATE_BYTES], "little"), STATE_BYTES
 
     def read(self, indexes: np.ndarray, limit: int) -> np.ndarray:
-        """The next symbols (n,) int32, one for each table index. Ends before the first with |symbol| > limit."""
+        """Return the next symbols (n,) in int32, one for each table index. The array ends before the first symbol with
+        |symbol| > limit.
+        """
         indexes = _int32(indexes)
         if _rans is None:
             return self._read(indexes, limit)
@@ -110,7 +112,7 @@ class Decoder:
         return (found[: illegal[0]] if len(illegal) else found).astype(np.int32)
 
     def _escaped(self, reach: int, limit: int) -> int:
-        """The symbol that follows an escape, or one beyond the limit if it has more nibbles than a legal one."""
+        """Return the symbol that follows an escape, or one beyond the limit if it has more nibbles than a legal one."""
         count = self._nibble()
         if count > nibbles(limit):
             return limit + 1
@@ -129,7 +131,7 @@ class Decoder:
 
 
 def nibbles(limit: int) -> int:
-    """How many nibbles follow an escape at most, where no |symbol| is above `limit`."""
+    """Return the largest number of nibbles that follow an escape if |symbol| <= limit."""
     return len(f"{2 * limit:x}")
 
 

@@ -1,4 +1,4 @@
-"""A codec that knows what it has just encoded, so that decoding it takes no time: for a search that tries qualities."""
+"""A codec that remembers what it encoded, so that decoding takes no time. A search that tries qualities uses it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rscodec.codec.base import Aim, Inside, TileCodec
 
 
 class RememberingCodec(TileCodec):
-    """Another codec, all of whose work it is. It decodes only what it has encoded, from memory."""
+    """Passes all work on to another codec, but decodes from memory. It can decode only what it has encoded."""
 
     def __init__(self, codec: TileCodec):
         self._codec = codec

@@ -1,7 +1,8 @@
-"""Integer frequency tables of the Gaussians, made once when a model is exported and shipped with its weights.
+"""Integer frequency tables of the Gaussians. They are made once, when a model is exported, and ship with its weights.
 
-Table i covers the symbols -reach..reach of N(0, scale_of(i)), and one more entry stands for everything beyond (an
-escape, which the range coder follows with the number itself). Frequencies of a table add up to 2^16 and none is zero.
+Table i has one entry for each symbol from -reach to reach of N(0, scale_of(i)). Its last entry, the escape, stands for
+all other symbols; after an escape, the range coder writes the number itself. The frequencies of a table add up to 2^16,
+and none is zero.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ import numpy as np
 from rscodec.codec.entropy import SCALE_MAX, SCALE_MIN, SCALES
 
 PRECISION = 16
-TAIL_SIGMAS = 3.9  # an escape costs some 25 bits and happens once in ten thousand symbols
+TAIL_SIGMAS = 3.9  # An escape costs about 25 bits and happens once in ten thousand symbols.
 
 
 def gaussian_frequencies() -> tuple[np.ndarray, np.ndarray]:
-    """(frequencies uint16, all tables one after the other; reach int16 of each table)."""
+    """Return the frequencies (uint16) of all tables, one table after the other, and the reach (int16) of each table."""
     tables, reaches = [], []
     for index in range(SCALES):
         scale = SCALE_MIN * math.exp(index * math.log(SCALE_MAX / SCALE_MIN) / (SCALES - 1))
@@ -30,7 +31,7 @@ def gaussian_frequencies() -> tuple[np.ndarray, np.ndarray]:
 
 
 def to_frequencies(masses: np.ndarray) -> np.ndarray:
-    """Probabilities -> integers of at least 1 that add up to 2^16, the largest taking up the difference."""
+    """Turn probabilities into integers of at least 1 that add up to 2^16. The largest takes up the difference."""
     total = 1 << PRECISION
     frequencies = np.maximum(1, np.rint(masses * total)).astype(np.int64)
     frequencies[frequencies.argmax()] += total - frequencies.sum()

@@ -1,4 +1,4 @@
-"""The float transforms: pixels <-> latents. They decide quality, never decodability.
+"""The float transforms between pixels and latents. They affect the quality, but never whether a stream decodes.
 
     analysis                                             synthesis
     x (3) in 0..1                                        y^ (N), stride 16, in units
@@ -13,11 +13,11 @@
                                                            v
                                                          x^ (3)
 
-Not every model has blocks at stride 2 (`detail` = 0). What a quality multiplies by (gains, steps) and what the trained
-model divides by (rscodec/networks/transforms.py) is multiplied into the first and last layers once a quality.
+Models with `detail` = 0 have no blocks at stride 2. The factors of a quality (gains, steps) and the divisors of the
+trained model (rscodec/networks/transforms.py) are multiplied into the first and last layers, once for each quality.
 
-A block reaches one position further, so a tile is synthesised from more latents than its own. Before each block what no
-later block asks for is cut off.
+A block reaches one position further, so a tile is synthesised from more latents than its own. Before each block, the
+positions that no later block needs are cut off.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Tensors = Mapping[str, np.ndarray]
 
 
 class Margin(NamedTuple):
-    """Positions of a map around those that are wanted."""
+    """How many positions a map has beyond the wanted ones, on each side."""
 
     top: int
     bottom: int
@@ -56,14 +56,14 @@ NO_MARGIN = Margin(0, 0, 0, 0)
 
 
 def cut(x: Array, margin: Margin, reach: int) -> tuple[Array, Margin]:
-    """A map (B, H, W, C) with no more around what is wanted than `reach`."""
+    """Cut a map (B, H, W, C) so that at most `reach` positions are left around the wanted ones."""
     kept = margin.at_most(reach)
     top, bottom, left, right = (side - less for side, less in zip(margin, kept, strict=True))
     return x[:, top : x.shape[1] - bottom, left : x.shape[2] - right], kept
 
 
 class Block:
-    """x + 1x1(dw3x3(leaky(1x1 x))), then x + 1x1(fold(1x1 -> 4C))."""
+    """Computes x + 1x1(dw3x3(leaky(1x1 x))), then x + 1x1(fold(1x1 -> 4C))."""
 
     def __init__(self, arrays: Arrays, tensors: Tensors, name: str, dtype: type):
         self._arrays = arrays
@@ -86,7 +86,7 @@ class Block:
 
 
 class Analysis:
-    """Pixels (B, 3, H, W), H and W multiples of 16 -> y in steps (B, H/16, W/16, N)."""
+    """Computes y in steps (B, H/16, W/16, N) from pixels (B, 3, H, W), where H and W are multiples of 16."""
 
     def __init__(self, config: CodecConfig, arrays: Arrays, tensors: Tensors):
         self._arrays, self._tensors = arrays, tensors
@@ -94,7 +94,7 @@ class Analysis:
         self._layers: dict[int, tuple[Layer, ...]] = {}
 
     def _at(self, steps: int) -> tuple[Layer, Layer, Layer]:
-        """Stem, head and shortcut at one quality."""
+        """Return stem, head and shortcut at one quality."""
         trunk, gain = (np.exp(rate.mix(_float(self._tensors[name]), steps)) for name in ("log_trunk_in", "log_gain"))
         weight, bias = _pointwise(self._tensors, "analysis.stem")
         stem = 2 * weight * trunk, bias * trunk
@@ -121,7 +121,7 @@ class Analysis:
 
 
 class Synthesis:
-    """y^ in units (B, h, w, N) -> pixels (B, 3, 16h, 16w), in `dtype`, not clipped."""
+    """Computes pixels (B, 3, 16h, 16w), in `dtype` and not clipped, from y^ in units (B, h, w, N)."""
 
     def __init__(self, config: CodecConfig, arrays: Arrays, tensors: Tensors, dtype: type = np.float32):
         self._arrays, self._tensors, self._dtype = arrays, tensors, dtype
@@ -147,7 +147,7 @@ class Synthesis:
         return _layer(self._arrays, weight / 8, bias / 8, self._dtype)
 
     def _at(self, steps: int) -> tuple[Layer, Layer]:
-        """Stem and shortcut at one quality."""
+        """Return stem and shortcut at one quality."""
         tables = {
             name: np.exp(rate.mix(_float(self._tensors[name], self._dtype), steps))
             for name in ("log_step", "log_trunk_out")
@@ -162,11 +162,11 @@ class Synthesis:
         return _layer(self._arrays, *stem, self._dtype), _layer(self._arrays, *linear, self._dtype)
 
     def __call__(self, latents: np.ndarray, steps: int, margin: Margin = NO_MARGIN) -> np.ndarray:
-        """The pixels of the latents but for a margin of them, on which those pixels depend."""
+        """Return the pixels of the latents without their margin. The pixels depend on the latents in the margin."""
         arrays, (trunk, tail, detail) = self._arrays, self._reach
         stem, linear = _kept(self._layers, steps, self._at)
         y = arrays.put(latents, self._dtype)
-        later = -(-(2 * tail + detail) // 4)  # positions at stride 8 that blocks at smaller strides reach
+        later = -(-(2 * tail + detail) // 4)  # positions at stride 8 that the blocks at smaller strides reach
         x, around = shuffle(arrays.product(y, stem)), margin.times(2)
         for number, block in enumerate(self._trunk):
             x, around = cut(x, around, trunk - number + later)
@@ -191,7 +191,7 @@ class Synthesis:
         return pixels
 
     def sketch(self, latents: np.ndarray, steps: int, detail: int) -> np.ndarray:
-        """What the shortcut alone makes of the first channels of y^, at `detail` x `detail` pixels a latent."""
+        """Return the shortcut's output for the first channels of y^, at `detail` x `detail` pixels per latent."""
         kernels = _float(self._tensors["synthesis.linear.weight"])[: latents.shape[-1]]
         cell = STRIDE // detail
         small = kernels.reshape(*kernels.shape[:2], detail, cell, detail, cell).mean((3, 5))
@@ -204,7 +204,7 @@ class Synthesis:
 
 
 def _planes(pixels: np.ndarray, edge: int) -> np.ndarray:
-    """(B, h, w, (colour, row, column)) -> a view (B, 3, h, edge, w, edge), which are planes."""
+    """Turn (B, h, w, (colour, row, column)) into planes, as a view (B, 3, h, edge, w, edge)."""
     return pixels.reshape(*pixels.shape[:3], 3, edge, edge).transpose(0, 3, 1, 4, 2, 5)
 
 
@@ -214,7 +214,7 @@ def _add(pixels: np.ndarray, refinement: np.ndarray, edge: int) -> None:
 
 
 def _kept(layers: dict[int, tuple[Layer, ...]], steps: int, make: Callable[[int], tuple[Layer, ...]]) -> Any:
-    """The layers of a quality, from the last few qualities or made now."""
+    """Return the layers of a quality. The layers of the last few qualities are kept."""
     found = layers.get(steps)
     if found is None:
         found = make(steps)
@@ -233,7 +233,7 @@ def _float(values: np.ndarray, dtype: type = np.float32) -> np.ndarray:
 
 
 def _pointwise(tensors: Tensors, name: str, dtype: type = np.float32) -> tuple[np.ndarray, np.ndarray]:
-    """Weight (inputs, outputs) and bias of a 1x1 convolution."""
+    """Return weight (inputs, outputs) and bias of a 1x1 convolution."""
     weight = _float(tensors[f"{name}.weight"], dtype)
     return weight.reshape(weight.shape[:2]).T, _float(tensors[f"{name}.bias"], dtype)
 
@@ -243,7 +243,7 @@ def _layer(arrays: Arrays, weight: np.ndarray, bias: np.ndarray, dtype: type) ->
 
 
 def _channels_last(values: np.ndarray, factor: int, axis: int = 0) -> np.ndarray:
-    """An axis of (channel, row, column), as a trained shuffle has it, in the order (row, column, channel)."""
+    """Reorder an axis of (channel, row, column), the order of a trained shuffle, to (row, column, channel)."""
     count = values.shape[axis] // factor**2
     order = np.arange(values.shape[axis]).reshape(count, factor**2).T.reshape(-1)
     return values.take(order, axis)

@@ -1,10 +1,10 @@
-"""The weights file of a portable codec: read only if it is what its own configuration says.
+"""Reads the weights file of a portable codec, but only if its tensors match its own configuration.
 
     safetensors: tensors     the transforms in float16, and under `exact.` the integers of the entropy path
                  metadata    "format", "model", "config" as JSON, "self_test"
 
-A file may come from anyone, so names, shapes and types are compared with those of the configured model before a tensor
-is read or a layer built: neither can then be larger than the file.
+A file may come from anyone. So names, shapes and types are compared with those of the configured model before a tensor
+is read or a layer is built. Neither can then be larger than the file.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from rscodec.codec.config import STRIDE, CodecConfig
 from rscodec.codec.entropy import SCALES, Z_LIMIT
 from rscodec.codec.integer import EXACT, SHIFT_MAX
 
-DECODED = (EXACT, "synthesis.", "spread", "log_step", "log_trunk_out")  # what a decoder computes with
+DECODED = (EXACT, "synthesis.", "spread", "log_step", "log_trunk_out")  # the tensors that a decoder uses
 HASH_BYTES = 8
 LONGEST_CONFIG = 4096  # characters
 FLOATS = ("F16", "F32")
-MOST_LOG = 40  # gains and steps from e^-40 to e^40
+MOST_LOG = 40  # the largest absolute value in a `log_` tensor, so gains and steps lie between e^-40 and e^40
 SHOWN = 80  # characters of a tensor's name in an error
 
 
 class Weights(NamedTuple):
-    """What a weights file holds. `self_test` is what PortableCodec.self_test gave when it was written."""
+    """Contents of a weights file. `self_test` is the result of PortableCodec.self_test when the file was written."""
 
     model: str
     config: CodecConfig
@@ -42,19 +42,19 @@ class Weights(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """A tensor that a weights file must have. None in its shape: any size."""
+    """A tensor that a weights file must have. None in `shape` allows any size of that dimension."""
 
     shape: tuple[int | None, ...]
     types: tuple[str, ...]
 
 
 def weights_hashes(tensors: dict[str, np.ndarray]) -> dict[str, bytes]:
-    """By arithmetic: the weights_hash of streams that these tensors decode. New streams have the first."""
+    """Return, by arithmetic, the weights_hash of the streams that these tensors decode. New streams have the first."""
     return {"integer-2": _hash(tensors, DECODED), "integer-1": _hash(tensors, (EXACT,))}
 
 
 def _hash(tensors: dict[str, np.ndarray], prefixes: tuple[str, ...]) -> bytes:
-    """SHA-256, cut to 8 bytes, over name, type, shape and bytes of every tensor with one of these prefixes."""
+    """Return SHA-256, cut to 8 bytes, over name, type, shape and bytes of every tensor with one of these prefixes."""
     digest = hashlib.sha256()
     for key in sorted(key for key in tensors if key.startswith(prefixes)):
         value = np.ascontiguousarray(tensors[key])
@@ -84,7 +84,7 @@ def read_weights(path: Path) -> Weights:
 
 
 def wanted_tensors(config: CodecConfig) -> dict[str, Wanted]:
-    """All tensors of the weights file of a model."""
+    """Return all tensors that the weights file of a model must have."""
     wanted = _Layout()
     n, width = config.latents, config.width
     wanted.pointwise("analysis.stem", 3 * 64, width)
@@ -131,7 +131,7 @@ def wanted_tensors(config: CodecConfig) -> dict[str, Wanted]:
 
 
 class _Layout(dict[str, Wanted]):
-    """Tensors by name, filled a layer at a time."""
+    """Tensors by name. Its methods add one layer at a time."""
 
     def real(self, name: str, *shape: int) -> None:
         self[name] = Wanted(shape, FLOATS)
@@ -177,7 +177,7 @@ def _config(text: str) -> CodecConfig:
 
 
 def _misfit(file: Any, wanted: dict[str, Wanted]) -> str | None:
-    """What is wrong with the names, shapes and types of the tensors, in words."""
+    """Describe in words what is wrong with the names, shapes and types of the tensors."""
     found = set(file.keys())
     for names, what in ((wanted.keys() - found, "is missing"), (found - wanted.keys(), "does not belong there")):
         if names:
@@ -193,7 +193,7 @@ def _misfit(file: Any, wanted: dict[str, Wanted]) -> str | None:
 
 
 def _illegal(tensors: dict[str, np.ndarray]) -> str | None:
-    """What is wrong with the values, in words. Layers and tables check their own."""
+    """Describe in words what is wrong with the values. Layers and tables check their own values."""
     for name, value in tensors.items():
         if value.dtype.kind == "f" and not np.isfinite(value).all():
             return f"{name} holds values that are not finite"

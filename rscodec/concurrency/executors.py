@@ -20,7 +20,7 @@ from rscodec.concurrency.threads import turn
 
 LOCAL = "local"
 ONE_THREAD = {f"{library}_NUM_THREADS": 1 for library in ("OMP", "MKL", "OPENBLAS")}
-LEAD = 1000  # submitted tasks that are not finished: enough for any cluster, and few enough for memory
+LEAD = 1000  # tasks that are submitted and not finished: enough for any cluster, and few enough for memory
 
 
 class LocalExecutor(Executor):
@@ -37,8 +37,8 @@ class LocalExecutor(Executor):
 
 @contextmanager
 def executor_for(scheduler: str = LOCAL, workers: int = 1) -> Iterator[Executor]:
-    """An executor with `workers` processes on this machine, or with the workers of the Dask scheduler at an address
-    such as tcp://host:8786.
+    """Create an executor with `workers` processes on this machine, or with the workers of the Dask scheduler at an
+    address such as tcp://host:8786.
     """
     if scheduler == LOCAL and workers == 1:
         yield LocalExecutor()
@@ -74,9 +74,9 @@ def _client(scheduler: str, workers: int):
             yield client
         return
     # Each worker is a new process with one thread. The tile bounds its memory, so Dask need not watch it. The
-    # environment of Dask's nanny would make malloc return the memory of every layer to the system at once, which takes
-    # longer than the network; it is replaced. Errors arrive with their tasks, so Dask's log is silenced: it would only
-    # report heartbeats that the shutdown interrupts.
+    # environment of Dask's nanny is replaced: it would make malloc return the memory of every layer to the system at
+    # once, which takes longer than the network. Errors arrive with their tasks, so Dask's log is silenced: it would
+    # only report heartbeats that the shutdown interrupts.
     with (
         dask.config.set(
             {

@@ -11,7 +11,7 @@ Item = TypeVar("Item")
 
 
 def ahead(items: Iterable[Item], depth: int = 2) -> Generator[Item, None, None]:
-    """Yield the same items, made by a thread that runs up to `depth` items ahead. Its exceptions are raised here.
+    """Yield the items in order. A thread makes them, up to `depth` items ahead. Its exceptions are raised here.
 
     If the consumer stops early, the thread stops before its next item.
     """

@@ -1,10 +1,10 @@
-"""Whose turn it is: networks work for one caller at a time, who says how many threads of the CPU they may take.
+"""Turns: networks work for one caller at a time, and the caller sets how many threads of the CPU they may use.
 
-    turn(threads)                 one BLAS thread each, so that tiles side by side share the cores (tiles.py)
-    limit_torch() after an import of torch inside: it takes as many threads as the turn says
+    turn(threads)                 limits BLAS to one thread, so that parallel tiles share the cores (tiles.py)
+    limit_torch() after an import of torch in a turn: torch takes as many threads as the turn allows
 
 The threads of OpenMP do not survive a fork, and torch would wait for them for ever. In a child that is forked after
-torch was imported, torch therefore computes on one thread. One that is spawned has as many as it wants.
+torch was imported, torch therefore computes on one thread. A child that is spawned has as many threads as it wants.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from typing import Any
 from rscodec.bitstreams.errors import InputError
 
 _lock = threading.RLock()
-_threads: int | None = None  # of the present turn; None: as many as there are
-_torch_before: int | None = None  # what limit_torch changed, until the outermost turn ends
+_threads: int | None = None  # threads of the present turn; None: all
+_torch_before: int | None = None  # torch's threads before limit_torch changed them, until the outermost turn ends
 _forked_with_torch = False
 
 
 def _forked() -> None:
-    """In the child: nobody else is there who could hold the lock or work for torch."""
+    """Reset the state in a forked child. No other thread there can hold the lock or work for torch."""
     global _lock, _threads, _forked_with_torch
     _lock, _threads, _forked_with_torch = threading.RLock(), None, _forked_with_torch or "torch" in sys.modules
 
@@ -38,9 +38,9 @@ if hasattr(os, "register_at_fork"):
 
 @contextmanager
 def turn(threads: int | None = None) -> Iterator[None]:
-    """Inside, it is this thread's; networks use `threads` of the CPU, all by default or as many as the turn around it.
+    """Take the turn for this thread. Networks use `threads` of the CPU; the default is that of the outer turn, or all.
 
-    Do not wait inside for what other workers do: they may be threads of this process, and wait for their turn.
+    Do not wait inside for the work of other workers: they may be threads of this process that wait for their turn.
     """
     global _threads
     if threads is not None and (not isinstance(threads, Integral) or isinstance(threads, bool) or threads < 1):
@@ -67,7 +67,7 @@ def limit_torch() -> None:
 
 
 def _release_torch() -> None:
-    """At the end of a turn: the threads of the turn around it, or those from before."""
+    """At the end of a turn, restore the threads of the outer turn, or those before any turn."""
     global _torch_before
     if _threads is not None:
         limit_torch()
@@ -77,7 +77,7 @@ def _release_torch() -> None:
 
 
 def threads_now() -> int:
-    """How many threads this turn may use: those that were asked for, OMP_NUM_THREADS, or all cores."""
+    """Return how many threads this turn may use: the requested number, OMP_NUM_THREADS, or all cores."""
     if _threads is not None:
         return _threads
     wanted = os.environ.get("OMP_NUM_THREADS", "")
@@ -87,14 +87,14 @@ def threads_now() -> int:
 
 
 def _torch() -> Any:
-    """torch, where it was imported completely."""
+    """Return torch if it was imported completely, or else None."""
     torch = sys.modules.get("torch")
     return torch if hasattr(torch, "set_num_threads") else None
 
 
 @cache
 def _blas() -> Any:
-    """NumPy's products; MKL may also be torch's, and keeps its threads."""
+    """Return the BLAS of NumPy. MKL is not changed, since torch may use it, too."""
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController().select(internal_api="openblas")

@@ -1,4 +1,4 @@
-"""Tiles side by side: as many threads as the present turn has, results in order."""
+"""Processes tiles in parallel, with as many threads as the present turn has. The results are in order."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ Result = TypeVar("Result")
 def side_by_side(
     function: Callable[[Item], Result], items: Iterable[Item], parallel: bool = True
 ) -> Generator[Result, None, None]:
-    """Yield function(item) of each item, in order. At most one more is in progress or waiting than there are threads.
+    """Yield function(item) of each item, in order. At most one item more than threads is in progress or waiting.
 
-    Items are made in the calling thread. If not `parallel`, one follows the other. Close the generator to stop early.
+    The calling thread makes the items. If not `parallel`, the items are processed one by one. Close the generator to
+    stop early.
     """
     threads = threads_now() if parallel else 1
     if threads == 1:

@@ -1,4 +1,5 @@
-"""The codec as torch modules, which are trained, and what torch adds to it: a GPU, the search of effort 2 and more.
+"""The codec as torch modules for training, and all else that needs torch: use of a GPU, the search of effort 2 and
+more.
 
-May import: bitstreams, codec. Read first: `model.py`, then `export.py`, which makes the weights file of it.
+May import: bitstreams, codec. Read first: `model.py`, then `export.py`, which makes a weights file from it.
 """

@@ -1,4 +1,4 @@
-"""Effort from 2 on: better latents for the same decoder.
+"""Effort 2 and more: better latents for the same decoder.
 
     0      round
     1      round with a dead zone (rscodec/codec/dead_zone.py)
@@ -8,12 +8,13 @@
        ^                         y^ --synthesis----> pixels  --> J     gradients straight through the rounding
        '---------------------- Adam <------------------------'
 
-Forward everything is rounded as it will be coded, so J is what the tile will cost, and the best of all steps is kept:
-the first is plain rounding, so effort never makes a tile worse (but for what the float networks misjudge).
+In the forward pass, everything is rounded as it will be coded, so J is the real cost of the tile. The best of all steps
+is kept. The first step is plain rounding, so effort never makes a tile worse, except for errors of the float networks.
 
-A straight-through gradient is that at y^, wherever between two roundings y is, so it would push y on and on. A leak
-towards y^ stops it: y rests where  gradient(y^) + 2 LEAK (y - y^) = 0,  which is Newton's step from y^ if 2 LEAK is the
-curvature of J. So y becomes the best answer to the rounding of all other latents, and is rounded in its turn.
+A straight-through gradient is the gradient at y^, wherever y lies between two roundings, so it would push y further and
+further. A leak towards y^ stops this: y rests where  gradient(y^) + 2 LEAK (y - y^) = 0,  which is Newton's step from
+y^ if 2 LEAK is the curvature of J. So y becomes the best answer to the rounding of all other latents, and is then
+rounded itself.
 """
 
 from __future__ import annotations
@@ -35,30 +36,31 @@ from rscodec.networks.integer import round_through
 from rscodec.networks.model import Codec, interval_bits, mix
 from rscodec.networks.precision import fast
 
-LEAK = 10.0  # bits per step^2: about what an error of one step costs, at any quality
+LEAK = 10.0  # bits per step^2: about the cost of an error of one step, at any quality
 STEP, LAST_STEP, MOMENTUM, SMOOTHING = 0.05, 0.1, (0.8, 0.99), 10.0  # Adam; steps of y, and bits per step
 
 
 def refine_with(
     codec: PortableCodec, y: np.ndarray, inside: Inside, aims: list[Aim], quality: float, effort: int
 ) -> np.ndarray:
-    """What PortableCodec.refine promises."""
+    """Implement PortableCodec.refine."""
     net = _trainable(codec)
     return np.stack([refine(net, *one, inside, quality, effort) for one in zip(y, aims, strict=True)])
 
 
 @lru_cache(maxsize=1)
 def _trainable(codec: PortableCodec) -> Codec:
-    """The networks of a codec in the form that passes gradients on."""
+    """Return the networks of a codec in the form that passes gradients."""
     net = Codec(codec.config)
     thaw(net, codec.tensors)
     return net.eval().requires_grad_(False).to(codec.arrays.name).to(memory_format=torch.channels_last)
 
 
 def refine(net: Codec, y: np.ndarray, aim: Aim, inside: Inside, quality: float, effort: int) -> np.ndarray:
-    """Targets (h, w, N) of a tile, rounding which costs less than rounding its y.
+    """Return targets (h, w, N) of a tile. To round them costs less than to round the tile's y.
 
-    `y` is that of the tile, which is `inside`, and of its surroundings, which stay. `net` is trainable in form alone.
+    `y` contains the tile, which is `inside`, and its surroundings, which do not change. `net` has the trainable form,
+    but its weights do not change.
     """
     device = net.spread.device
     with torch.inference_mode(False), torch.enable_grad():
@@ -82,7 +84,7 @@ def refine(net: Codec, y: np.ndarray, aim: Aim, inside: Inside, quality: float, 
 
 
 class _Cost:
-    """What a tile costs with some targets: bits, weighted error, and what the leak adds for the gradient alone."""
+    """Computes the cost of a tile with given targets: bits, weighted error, and the leak, which only adds gradient."""
 
     def __init__(self, net: Codec, around: torch.Tensor, place: tuple, aim: Aim, quality: float):
         self.net, self.around, self.place = net, around, place
@@ -103,7 +105,7 @@ class _Cost:
         return bits, (self.importance * self.aim["weight"] * error.square().sum(0)).sum(), leak
 
     def _code(self, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """y^ as it will be coded, in units; its bits; the leak."""
+        """Return y^ as it will be coded, in units; its bits; the leak."""
         entropy: EntropyModel = self.net.entropy
         z = round_through(entropy.analyse(y).float()).clamp(-Z_LIMIT, Z_LIMIT)
         z_scale = scale_of((BIAS_UNIT * mix(entropy.z_index, self.quality)).clamp(0, SCALES - 1))

@@ -1,4 +1,4 @@
-"""The context model as it is trained: the walk of rscodec/codec/entropy.py on torch, with gradients.
+"""The context model in its trainable form: the walk of rscodec/codec/entropy.py on torch, with gradients.
 
 Training answers each pass with rounded latents.
 """
@@ -33,17 +33,19 @@ from rscodec.networks.integer import Depthwise, Pointwise, round_through
 
 
 def scale_of(index: torch.Tensor) -> torch.Tensor:
-    """The standard deviation, in quantisation steps, that a scale index stands for."""
+    """Return the standard deviation, in quantisation steps, of a scale index."""
     return SCALE_MIN * torch.exp(index * (math.log(SCALE_MAX / SCALE_MIN) / (SCALES - 1)))
 
 
 def index_of(scale: torch.Tensor) -> torch.Tensor:
-    """The inverse of `scale_of`, not rounded, within the table."""
+    """Invert `scale_of`. The result is not rounded, and stays within the table."""
     return (torch.log(scale / SCALE_MIN) * ((SCALES - 1) / math.log(SCALE_MAX / SCALE_MIN))).clamp(0, SCALES - 1)
 
 
 def split(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """(B, H, W, C) -> the anchors (B, n, C) and the others (B, m, C), each as two interleaved grids in turn."""
+    """Split (B, H, W, C) into the anchors (B, n, C) and the others (B, m, C), each two interleaved grids in
+    sequence.
+    """
     anchors, others = (
         torch.cat([x[:, r::2, c::2].flatten(1, 2) for r, c in phases], 1) for phases in (ANCHORS, OTHERS)
     )
@@ -51,7 +53,7 @@ def split(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def place(grid: torch.Tensor, rows: torch.Tensor, anchors: bool) -> torch.Tensor:
-    """(B, H, W, C) with the rows that `split` gave written back."""
+    """Return (B, H, W, C) with the rows from `split` written back."""
     grid, start = grid.clone(), 0
     for r, c in ANCHORS if anchors else OTHERS:
         height, width = grid[0, r::2, c::2].shape[:2]
@@ -61,14 +63,16 @@ def place(grid: torch.Tensor, rows: torch.Tensor, anchors: bool) -> torch.Tensor
 
 
 def four_neighbours(x: torch.Tensor) -> torch.Tensor:
-    """(B, H, W, C) -> (B, H, W, 4C): above, below, left, right; zero outside."""
+    """Return the neighbours (B, H, W, 4C) in (B, H, W, C): above, below, left, right. Outside the map, they are
+    zero.
+    """
     padded = F.pad(x, (0, 0, 1, 1, 1, 1))
     return torch.cat([padded[:, :-2, 1:-1], padded[:, 2:, 1:-1], padded[:, 1:-1, :-2], padded[:, 1:-1, 2:]], -1)
 
 
 @dataclass
 class Pass:
-    """What is known of one pass before its latents are: rows of (B, n, channels)."""
+    """What is known of one pass before its latents are known: rows of (B, n, channels)."""
 
     channels: slice
     anchors: bool
@@ -77,7 +81,9 @@ class Pass:
 
 
 class HyperAnalysis(nn.Module):
-    """y in steps (B, h, w, N), h and w multiples of 4 -> z (B, h/4, w/4, Z). Only the encoder runs it: it is float."""
+    """Computes z (B, h/4, w/4, Z) from y in steps (B, h, w, N), where h and w are multiples of 4. Only the encoder runs
+    it, so it uses floats.
+    """
 
     def __init__(self, latents: int, features: int, hyper: int):
         super().__init__()
@@ -93,7 +99,7 @@ class HyperAnalysis(nn.Module):
 
 
 class HyperSynthesis(nn.Module):
-    """z^ (B, h, w, Z) -> h (B, 4h, 4w, F), told the quality by one vector per level."""
+    """Computes the features (B, 4h, 4w, F) from z^ (B, h, w, Z). One vector per level tells it the quality."""
 
     def __init__(self, hyper: int, narrow: int, features: int):
         super().__init__()
@@ -111,7 +117,7 @@ class HyperSynthesis(nn.Module):
 
 
 class Group(nn.Module):
-    """The context nets of one channel group; `known` channels come before its own `count`."""
+    """The context networks of one channel group. `known` channels come before its own `count` channels."""
 
     def __init__(self, known: int, count: int, features: int):
         super().__init__()
@@ -133,7 +139,7 @@ class Group(nn.Module):
 
 
 class EntropyModel(nn.Module):
-    """Everything between latents and symbols. The attributes that are layers are the whole of the exact path."""
+    """Everything between latents and symbols. Its attributes that are layers form the whole exact path."""
 
     def __init__(self, groups: tuple[int, ...], features: int, hyper: int, narrow: int):
         super().__init__()
@@ -145,16 +151,16 @@ class EntropyModel(nn.Module):
         self.z_index = nn.Parameter(torch.full((rate.LEVELS, hyper), 24.0 / BIAS_UNIT))
 
     def analyse(self, y: torch.Tensor) -> torch.Tensor:
-        """z of latents y (B, h, w, N) in steps, any h and w."""
+        """Return z of latents y (B, h, w, N) in steps, for any h and w."""
         h, w = y.shape[1:3]
         return self.hyper_analysis(F.pad(y, (0, 0, 0, -w % Z_STRIDE, 0, -h % Z_STRIDE)))
 
     def walk(
         self, z: torch.Tensor, level: torch.Tensor, height: int, width: int, groups: int | None = None
     ) -> Generator[Pass, torch.Tensor, torch.Tensor]:
-        """Yield each pass, be sent its y^ (B, n, channels) in units; return all of y^ (B, height, width, N).
+        """Yield each pass and receive its y^ (B, n, channels) in units. Return the whole y^ (B, height, width, N).
 
-        `groups`: stop after so many.
+        If `groups` is given, the walk stops after that many channel groups.
         """
         h = self.hyper(z, level)[:, :height, :width]
         known: list[torch.Tensor] = []
@@ -179,11 +185,11 @@ class EntropyModel(nn.Module):
 
 
 def _heads(mu: nn.Module, index: nn.Module, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    with torch.autocast(features.device.type, enabled=False):  # mu needs more than bfloat16's eight bits
+    with torch.autocast(features.device.type, enabled=False):  # mu needs more precision than the eight bits of bfloat16
         features = features.float()
         return mu(features), index(features)
 
 
 def _context(y: torch.Tensor) -> torch.Tensor:
-    """What later passes see of y^: companded and on the activation grid."""
+    """Return what later passes see of y^: companded, on the grid of activations."""
     return round_through(compand(y)) if y.requires_grad else torch.round(compand(y))

@@ -1,4 +1,4 @@
-"""From a trained codec to a weights file, and back to a trainable one.
+"""Converts a trained codec to a weights file, and a weights file to a trainable codec.
 
 Codec --freeze--> tensors --write_weights--> weights file --read_weights--> tensors --thaw--> Codec
 """
@@ -23,12 +23,12 @@ from rscodec.networks.model import Codec
 
 
 def becomes_integer(key: str) -> bool:
-    """Whether a trained parameter belongs to the exact path, so that a weights file holds integers in its place."""
+    """Whether a trained parameter belongs to the exact path, so that a weights file contains integers instead."""
     return key.startswith("entropy.") and not key.startswith("entropy.hyper_analysis.")
 
 
 def freeze(codec: Codec) -> dict[str, np.ndarray]:
-    """The tensors of a weights file. Raises InexactModelError where the exact path would not be exact."""
+    """Return the tensors of a weights file. Raise InexactModelError if the exact path would not be exact."""
     entropy = codec.entropy
     tensors = {
         key: value.detach().half() if value.numel() > 10_000 else value.detach().float()
@@ -61,7 +61,7 @@ def thaw(codec: Codec, tensors: Mapping[str, np.ndarray]) -> None:
 
 
 def write_weights(path: Path, model: str, config: CodecConfig, tensors: dict[str, np.ndarray]) -> None:
-    """Write a weights file, then again with the result of its self-test."""
+    """Write a weights file, run its self-test, and write the file again with the result."""
     about = {"format": "rscodec-1", "model": model, "config": json.dumps(config.as_dict())}
     save_file(tensors, path, about)
     save_file(tensors, path, about | {"self_test": PortableCodec(path).self_test()})

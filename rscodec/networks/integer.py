@@ -1,8 +1,8 @@
-"""The layers of the exact path as they are trained: see rscodec/codec/integer.py for what they become.
+"""The layers of the exact path in their trainable form. rscodec/codec/integer.py describes what they become.
 
-The same layer has three lives. *Float*: training, with real weights and no rounding. *Fake*: the last phase of
-training, weights and activations rounded on the grid they will have, gradients passed straight through. *Exact*: what
-encodes and decodes; only integers, made once by `freeze` when a model is exported.
+The same layer has three forms. *Float* is for training: real weights, no rounding. *Fake* is for the last phase of
+training: weights and activations are rounded to their final grid, and gradients pass straight through. *Exact* is for
+encoding and decoding: only integers, which `freeze` makes once, when a model is exported.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from rscodec.codec.integer import (
 
 
 def round_through(x: torch.Tensor) -> torch.Tensor:
-    """round(x) whose gradient is that of x."""
+    """Return round(x) with the gradient of x."""
     return x + (torch.round(x) - x).detach()
 
 
 class _Bounded(torch.autograd.Function):
-    """clamp whose gradient still flows where it would bring the value back inside."""
+    """A clamp whose gradient still passes where it would bring the value back inside."""
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, low: float, high: float) -> torch.Tensor:
@@ -50,7 +50,7 @@ def bounded(x: torch.Tensor, low: float, high: float) -> torch.Tensor:
 
 
 class IntegerLayer(nn.Module):
-    """What the two kinds of layer share: quantisation, requantisation, and the three lives."""
+    """The common parts of the two kinds of layer: quantisation, requantisation, and the three forms."""
 
     def __init__(self, weight_shape: tuple[int, ...], activation: bool, limit: int, lowest: int | None = None):
         super().__init__()
@@ -63,17 +63,19 @@ class IntegerLayer(nn.Module):
         self.fake = False
 
     def shifts(self) -> torch.Tensor:
-        """The finest power-of-two grid for each output channel that keeps the bound (and 16-bit weights)."""
+        """Return, for each output channel, the finest power-of-two grid that keeps the bound (and 16-bit weights)."""
         weight = self.weight.detach().flatten(1).double()
         count = weight.shape[1]
         mass = weight.abs().sum(1) * ACTIVATION_MAX + (self.bias.detach().double() * BIAS_UNIT).abs()
-        room = ACCUMULATOR_LIMIT - (count / 2 + 1) * ACTIVATION_MAX  # what rounding may add to the mass
+        room = ACCUMULATOR_LIMIT - (count / 2 + 1) * ACTIVATION_MAX  # rounding may add this to the mass
         by_bound = torch.floor(torch.log2(room / mass.clamp(min=1e-9)))
         by_width = torch.floor(torch.log2(WEIGHT_LIMIT / weight.abs().amax(1).clamp(min=1e-9)))
         return torch.minimum(by_bound, by_width).clamp(0, SHIFT_MAX)
 
     def freeze(self) -> dict[str, torch.Tensor]:
-        """The integers of this layer: weight (int16), bias (int32), shift (int8). Raises if the bound does not hold."""
+        """Return the integers of this layer: weight (int16), bias (int32), shift (int8). Raise if the bound is
+        exceeded.
+        """
         shift = self.shifts()
         grid = torch.exp2(shift)
         weight = torch.round(self.weight.detach().double() * grid.view(-1, *[1] * (self.weight.dim() - 1)))
@@ -83,14 +85,14 @@ class IntegerLayer(nn.Module):
         return frozen
 
     def thaw(self, frozen: dict[str, torch.Tensor]) -> None:
-        """Set the real parameters to what the integers stand for, so that training can go on from a shipped model."""
+        """Set the real parameters to the values of the integers, so that training can continue from a shipped model."""
         grid = torch.exp2(frozen["shift"].double())
         with torch.no_grad():
             self.weight.copy_(frozen["weight"].double() / grid.view(-1, *[1] * (self.weight.dim() - 1)))
             self.bias.copy_(frozen["bias"].double() / grid / BIAS_UNIT)
 
     def real_parameters(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Weight and bias in activation units; on the integer grid in the fake life."""
+        """Return weight and bias in activation units. In the fake form, they are on the integer grid."""
         weight: torch.Tensor = self.weight
         bias = self.bias * BIAS_UNIT
         if self.fake:
@@ -108,7 +110,7 @@ class IntegerLayer(nn.Module):
 
 
 class Pointwise(IntegerLayer):
-    """1x1 convolution as a matrix product over the last axis: (..., inputs) -> (..., outputs)."""
+    """A 1x1 convolution as a matrix product over the last axis: (..., inputs) -> (..., outputs)."""
 
     def __init__(
         self,
@@ -127,7 +129,7 @@ class Pointwise(IntegerLayer):
 
 
 class Depthwise(IntegerLayer):
-    """3x3 depthwise convolution with zero padding: (B, H, W, C) -> the same."""
+    """A 3x3 depthwise convolution with zero padding. The shape (B, H, W, C) does not change."""
 
     def __init__(self, channels: int, activation: bool = True):
         super().__init__((channels, 1, 3, 3), activation, ACTIVATION_MAX)

@@ -1,9 +1,9 @@
-"""The codec as one module: transforms, gains and the context model, in the form that is trained.
+"""The codec as one module in its trainable form: transforms, gains and the context model.
 
     x --analysis--> y (8-bit units) --* gain(q)--> steps --entropy model--> y^ (1/16 step)
     y^ / 16 * step(q) --synthesis--> x^
 
-`gain` and `step` are separate tables (LEVELS, N), so the decoder may place its reconstruction points where it likes.
+`gain` and `step` are separate tables (LEVELS, N), so the decoder can place its reconstruction points freely.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from rscodec.networks.integer import IntegerLayer, round_through
 
 @dataclass
 class Coded:
-    """What one training pass gives: pixels, and bits per sample as the Gaussians estimate them."""
+    """The result of one training pass: pixels, and bits per sample as the Gaussians estimate them."""
 
     pixels: torch.Tensor
     bits: torch.Tensor
@@ -36,7 +36,7 @@ class Coded:
 
 
 class Codec(nn.Module):
-    """Trainable codec. `forward` is training only; files go through rscodec.codec."""
+    """The trainable codec. `forward` is for training only; rscodec.codec encodes and decodes files."""
 
     spread: torch.Tensor
 
@@ -54,11 +54,11 @@ class Codec(nn.Module):
         self.log_trunk_out = nn.Parameter(torch.zeros(rate.LEVELS, c))
 
     def start_from_klt(self, components: torch.Tensor, deviations: torch.Tensor) -> None:
-        """Begin as a transform coder: components (N, 3, 16, 16) orthonormal, their standard deviations in 8-bit units.
+        """Start as a transform coder: orthonormal components (N, 3, 16, 16), their standard deviations in 8-bit units.
 
-        At weight lambda the best uniform step of a high-rate quantiser is sqrt(26 / lambda): from D = step^2 / 12 per
-        coefficient, dD/dR = -2 ln 2 D, and 256 pixels and 768 samples a block. Components weaker than the distortion
-        that this allows begin as good as absent: their gain falls with the Wiener factor.
+        At weight lambda, the best uniform step of a high-rate quantiser is sqrt(26 / lambda). This follows from D =
+        step^2 / 12 per coefficient, dD/dR = -2 ln 2 D, and 256 pixels and 768 samples per block. Components weaker than
+        the distortion that this allows are almost absent at first: their gain falls with the Wiener factor.
         """
         with torch.no_grad():
             self.analysis.linear.weight.copy_(components)
@@ -75,24 +75,24 @@ class Codec(nn.Module):
                     head.bias.copy_(middle[group.known : group.known + group.count])
 
     def analyse(self, x: torch.Tensor, quality: torch.Tensor) -> torch.Tensor:
-        """Pixels (B, 3, H, W) -> y in steps (B, H/16, W/16, N)."""
+        """Turn pixels (B, 3, H, W) into y in steps (B, H/16, W/16, N)."""
         trunk = _map(mix(self.log_trunk_in, quality).exp())
         y = self.analysis(x, trunk, _map(self.spread.unsqueeze(0)))
         return (y.float() * _map(mix(self.log_gain, quality).exp())).permute(0, 2, 3, 1)
 
     def synthesise(self, y: torch.Tensor, quality: torch.Tensor) -> torch.Tensor:
-        """y^ in units (B, h, w, N) -> pixels (B, 3, 16h, 16w), not clamped."""
+        """Turn y^ in units (B, h, w, N) into pixels (B, 3, 16h, 16w), not clamped."""
         trunk = _map(mix(self.log_trunk_out, quality).exp())
         physical = y.permute(0, 3, 1, 2) * _map(mix(self.log_step, quality).exp() / UNIT)
         return self.synthesis(physical, trunk, _map(self.spread.unsqueeze(0)))
 
     def level(self, quality: torch.Tensor) -> torch.Tensor:
-        """What the hyper decoder is told of the quality: (B, channels) in activation units."""
+        """Return what the hyper decoder is told about the quality: (B, channels) in activation units."""
         return mix(self.entropy.hyper.levels, quality) * BIAS_UNIT
 
     def forward(self, x: torch.Tensor, quality: torch.Tensor, generator: torch.Generator | None = None) -> Coded:
-        """Everything the decoder sees is rounded (gradients straight through); the rate term sees uniform noise, which
-        comes from `generator`.
+        """Round everything that the decoder sees, with straight-through gradients. The rate term gets noise of
+        `generator`.
         """
         mixed = torch.is_autocast_enabled(x.device.type) and not self.fake
         entropy_precision = torch.autocast(x.device.type, enabled=mixed)
@@ -128,14 +128,14 @@ class Codec(nn.Module):
         return self.entropy.hyper.first.fake
 
     def set_fake(self, fake: bool) -> None:
-        """Switch every layer of the exact path to (or from) quantisation-aware training."""
+        """Switch quantisation-aware training of every layer of the exact path on or off."""
         for module in self.entropy.modules():
             if isinstance(module, IntegerLayer):
                 module.fake = fake
 
 
 def mix(table: torch.Tensor, quality: torch.Tensor) -> torch.Tensor:
-    """Rows of a (LEVELS, C) table mixed at qualities (B,) -> (B, C). Linear, so gradients reach both rows."""
+    """Mix rows of a (LEVELS, C) table at qualities (B,) to (B, C). The mix is linear, so gradients reach both rows."""
     position = (quality - 1).clamp(0, rate.LEVELS - 1)
     low = position.floor().clamp(max=rate.LEVELS - 2)
     fraction = (position - low).unsqueeze(1)
@@ -144,7 +144,7 @@ def mix(table: torch.Tensor, quality: torch.Tensor) -> torch.Tensor:
 
 
 def gaussian_bits(residual: torch.Tensor, scale: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
-    """`interval_bits` of the residual: with uniform noise in training, rounded otherwise."""
+    """Compute `interval_bits` of the residual: with uniform noise in training, rounded otherwise."""
     if not torch.is_grad_enabled():
         return interval_bits(residual.round(), scale)
     noise = torch.rand(residual.shape, generator=generator, device=residual.device) - 0.5
@@ -152,8 +152,8 @@ def gaussian_bits(residual: torch.Tensor, scale: torch.Tensor, generator: torch.
 
 
 def interval_bits(residual: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
-    """-log2 of the mass that N(0, scale) puts on the unit interval around the residual. Past TAIL the cost goes on
-    along its tangent: escapes cost no more, and a scale that is far too small still has a gradient.
+    """Return -log2 of the mass that N(0, scale) puts on the unit interval around the residual. Beyond TAIL, the cost
+    follows its tangent: escapes cost no more than that, and a scale that is far too small still has a gradient.
     """
     inverse = 2**-0.5 / scale
     distance = (residual.abs() - 0.5) * inverse

@@ -1,9 +1,9 @@
-"""The number type of float networks where speed counts: bfloat16 where the processor computes it, float32 elsewhere.
+"""The number type of float networks if speed matters: bfloat16 if the processor supports it, otherwise float32.
 
-    fast_type("cpu")    bfloat16 with AVX512-BF16, AMX or Arm's BF16; others would emulate it, eight times slower
-    fast_type("cuda")   bfloat16 from Ampere on
+    fast_type("cpu")    bfloat16 with AVX512-BF16, AMX or Arm's BF16; other CPUs emulate it, which is eight times slower
+    fast_type("cuda")   bfloat16 on Ampere and later
 
-The answer comes from what the processor says of itself, so it is the same in every process of a machine. The
+The answer depends only on the features that the processor reports, so it is the same in every process of a machine. The
 environment variable RSCODEC_FAST_TYPE (float32 or bfloat16) overrides it.
 """
 
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 def fast_type(device: str) -> torch.dtype:
-    """float32 or bfloat16, whichever the networks run faster in on this kind of device."""
+    """Return float32 or bfloat16: the type in which the networks run faster on this kind of device."""
     wanted = os.environ.get(OVERRIDE)
     if wanted:
         if wanted not in TYPES:
@@ -46,16 +46,16 @@ def _computes_bfloat16(device: str) -> bool:
 
 
 def fast(device: str, enabled: bool = True, **options: Any) -> torch.autocast:
-    """A context in which the products of float networks have the fast type."""
+    """Return a context in which the products of float networks have the fast type."""
     return torch.autocast(device, torch.bfloat16, enabled and fast_type(device) is torch.bfloat16, **options)
 
 
 @contextmanager
 def exactly() -> Iterator[None]:
-    """Plain sums of products in full float32 inside, whatever the user asked of torch.
+    """Compute products as plain sums in full float32 inside, whatever the user configured in torch.
 
-    TensorFloat-32 or bfloat16 would round what the exact path counts on, and cuDNN may choose algorithms for
-    convolution that are no sums of products.
+    TensorFloat-32 or bfloat16 would round numbers that the exact path needs, and cuDNN may choose algorithms for
+    convolution that are not sums of products.
     """
     with full_precision(), _set([torch.backends.cudnn], "enabled", False):
         yield
@@ -63,7 +63,7 @@ def exactly() -> Iterator[None]:
 
 @contextmanager
 def full_precision() -> Iterator[None]:
-    """Neither TensorFloat-32 nor bfloat16 inside."""
+    """Use neither TensorFloat-32 nor bfloat16 inside."""
     with _plain_products(), torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
         yield
 
@@ -71,14 +71,15 @@ def full_precision() -> Iterator[None]:
 def _plain_products() -> AbstractContextManager[None]:
     backends: Any = torch.backends
     cuda, cudnn, mkldnn = backends.cuda, backends.cudnn, backends.mkldnn
-    if hasattr(torch.backends, "fp32_precision"):  # torch 2.9 on; it refuses the older switches once these were used
+    # torch 2.9 and later; it refuses the older switches once these were used
+    if hasattr(torch.backends, "fp32_precision"):
         return _set([cuda.matmul, cudnn.conv, mkldnn.matmul, mkldnn.conv], "fp32_precision", "ieee")
     return _set([cuda.matmul, cudnn], "allow_tf32", False)
 
 
 @contextmanager
 def _set(switches: list[Any], name: str, value: object) -> Iterator[None]:
-    """`name` of every switch is `value` inside, and what it was afterwards."""
+    """Set `name` of every switch to `value` inside, and restore the old values afterwards."""
     before = [getattr(switch, name) for switch in switches]
     try:
         for switch in switches:

@@ -14,10 +14,10 @@ TYPES = {np.float32: torch.float32, np.float64: torch.float64}
 
 
 class TorchArrays(Arrays):
-    """On one device."""
+    """The arrays of one device."""
 
     library, parallel = "torch", False
-    rows = 2**30  # a GPU takes everything at once
+    rows = 2**30  # a GPU processes all positions at once
 
     def __init__(self, device: str):
         self.name, self._device = device, torch.device(device)

@@ -1,8 +1,8 @@
-"""The float transforms as they are trained: see rscodec/codec/transforms.py for the data flow.
+"""The float transforms in their trainable form. rscodec/codec/transforms.py describes the data flow.
 
 The shortcut is initialised with the principal components of 16x16x3 blocks, so an untrained model is already a block
-transform coder and training goes into what a linear transform cannot do. `spread` is each component's standard
-deviation: it brings latents, which span three orders of magnitude, to a scale that a network likes.
+transform coder. Training then learns what a linear transform cannot do. `spread` is each component's standard
+deviation. It scales the latents, which span three orders of magnitude, to a range that suits a network.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rscodec.codec.transforms import SLOPE
 
 
 class Pointwise(nn.Conv2d):
-    """1x1 convolution as one matrix product over channels_last memory: no im2col at any batch size."""
+    """A 1x1 convolution as one matrix product over channels_last memory. It needs no im2col at any batch size."""
 
     bias: nn.Parameter
 
@@ -30,7 +30,7 @@ class Pointwise(nn.Conv2d):
 
 
 class _Fold(torch.autograd.Function):
-    """The sum of the two halves of act(x) (..., 2C) -> (..., C); its gradient is one pass over memory."""
+    """The sum of the two halves of act(x), (..., 2C) -> (..., C). Its gradient is one pass over memory."""
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
@@ -46,12 +46,12 @@ class _Fold(torch.autograd.Function):
 
 
 def fold(x: torch.Tensor) -> torch.Tensor:
-    """(B, 2C, H, W) -> (B, C, H, W): both halves through the activation, added."""
+    """Activate (B, 2C, H, W) and add its two halves: (B, C, H, W)."""
     return _Fold.apply(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
 class Block(nn.Module):
-    """x + 1x1(dw3x3(act(1x1 x))), then x + 1x1(fold(1x1 -> 4C)): only products that a CPU runs near its peak."""
+    """Computes x + 1x1(dw3x3(act(1x1 x))), then x + 1x1(fold(1x1 -> 4C)). A CPU runs these products near its peak."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -70,7 +70,9 @@ class Block(nn.Module):
 
 
 class Analysis(nn.Module):
-    """Pixels (B, 3, H, W), H and W multiples of 16 -> latents (B, N, H/16, W/16) in 8-bit units, before the gain."""
+    """Computes latents (B, N, H/16, W/16) in 8-bit units, before the gain, from pixels (B, 3, H, W). H and W are
+    multiples of 16.
+    """
 
     def __init__(self, width: int, latents: int, blocks: int):
         super().__init__()
@@ -90,9 +92,9 @@ class Analysis(nn.Module):
 
 
 class Synthesis(nn.Module):
-    """Latents (B, N, h, w) in 8-bit units -> pixels (B, 3, 16h, 16w).
+    """Computes pixels (B, 3, 16h, 16w) from latents (B, N, h, w) in 8-bit units.
 
-    `blocks`: how many there are at stride 8, 4 and 2.
+    `blocks` is the number of blocks at stride 8, 4 and 2.
     """
 
     def __init__(self, width: int, latents: int, tail: int, detail: int, blocks: tuple[int, int, int]):
@@ -118,13 +120,13 @@ class Synthesis(nn.Module):
         return (self._linear(y).to(y.dtype) / 255).add_(refinement, alpha=1 / 8).add_(0.5)
 
     def _linear(self, y: torch.Tensor) -> torch.Tensor:
-        """self.linear(y) as one matrix product, since its kernels do not overlap: three times as fast on a CPU."""
+        """Compute self.linear(y) as one matrix product, since kernels do not overlap: three times as fast on a CPU."""
         pointwise = self.linear.weight.flatten(1).t()[..., None, None]
         return F.pixel_shuffle(F.conv2d(y, pointwise), STRIDE)
 
 
 class Detail(nn.Module):
-    """Features (B, T, H, W) at stride 4 -> refinement (B, 3, 4H, 4W), by blocks at stride 2."""
+    """Computes a refinement (B, 3, 4H, 4W) from features (B, T, H, W) at stride 4, with blocks at stride 2."""
 
     def __init__(self, tail: int, width: int, blocks: int):
         super().__init__()

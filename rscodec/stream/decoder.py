@@ -35,7 +35,7 @@ from rscodec.stream.tile_cache import Tile
 from rscodec.stream.tile_payload import BLOCK_TILES
 from rscodec.stream.tile_reader import Latents, TileReader
 
-TILES_PER_THREAD = 2  # of a row, in a piece
+TILES_PER_THREAD = 2  # A piece has about this many tiles of one row of tiles for each thread.
 PART = 512  # pixels
 
 
@@ -166,7 +166,9 @@ class SceneDecoder:
         return self.radiometry.inverse(self._channels(own, region, tiles)[..., rows, cols])
 
     def _channels(self, own: Window, region: Window, tiles: dict[Tile, Latents]) -> np.ndarray:
-        """The network channels (G, 3, h, w) of the pixels of `own` latents. They depend on all of a region."""
+        """Return the network channels (G, 3, h, w) of the pixels of `own` latents. These channels depend on all latents
+        of `region`, which contains `own` and a halo.
+        """
         groups, pixels = self.radiometry.groups, self.grid.to_pixels(own)
         field = np.zeros((groups, region.height, region.width, self.codec.channels), self.codec.latent_dtype)
         grey = np.zeros((groups, pixels.height, pixels.width), bool)

@@ -1,4 +1,4 @@
-"""What training scripts share. Works without compressai and rasterio, so that a bare GPU machine can train.
+"""The parts that training scripts share. They need no compressai and no rasterio, so that a bare GPU machine can train.
 
-May import: rooms up to upsamplers. Read first: `loop.py`, then `data.py`.
+May import: packages up to upsamplers. Read first: `loop.py`, then `data.py`.
 """

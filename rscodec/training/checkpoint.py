@@ -1,4 +1,4 @@
-"""Checkpoints: one file from which a run goes on exactly, and a moving average of the weights that can ship."""
+"""Checkpoints, from which a run continues exactly, and a moving average of the weights, which can ship."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from rscodec.bitstreams.errors import InputError
 
 
 class Average:
-    """Exponential moving average of a module's parameters and buffers; the decay warms up with the steps taken.
+    """An exponential moving average of a module's parameters and buffers. The decay warms up with the number of steps.
 
-    `seconds` is how long the run that made it took.
+    `seconds` is the duration of the run that made it.
     """
 
     def __init__(self, module: nn.Module, decay: float):
@@ -31,12 +31,12 @@ class Average:
 
     @property
     def spent(self) -> dict[str, int]:
-        """What the run has cost so far, for the history of its weights."""
+        """The cost of the run so far, for the history of its weights."""
         return {"steps_taken": self.steps, "seconds": round(self.seconds)}
 
 
 def save(path: Path, **parts) -> None:
-    """Write a checkpoint through a temporary file: a run killed here leaves the one before."""
+    """Write a checkpoint through a temporary file. If the run is killed meanwhile, the previous checkpoint remains."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".part")
     torch.save(parts, temporary)
@@ -44,7 +44,7 @@ def save(path: Path, **parts) -> None:
 
 
 def halved(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The state in float16: half the bytes, and precise enough to start from."""
+    """Return the state in float16: half the bytes, and precise enough to start from."""
     return {key: value.half() if value.is_floating_point() else value for key, value in state.items()}
 
 
@@ -53,8 +53,9 @@ def load(path: Path) -> dict:
 
 
 def check_same(path: Path, begun: dict) -> None:
-    """A run goes on as what it was begun as. `begun`: what may not change, by the word that a user knows it by; `train`
-    keeps it in the checkpoint."""
+    """Check that a run continues with the settings that it began with. `begun` has the settings that must not change,
+    by the name that users know; `train` stores it in the checkpoint.
+    """
     before = load(path) if path.exists() else {}
     for word, value in begun.items():
         if before.get(word, value) != value:
@@ -62,5 +63,5 @@ def check_same(path: Path, begun: dict) -> None:
 
 
 def part(state: dict, prefix: str) -> dict:
-    """The state of one of the modules that were trained together."""
+    """Return the state of one of several modules that were trained together."""
     return {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}

@@ -1,4 +1,4 @@
-"""A patch discriminator, and how much of the gradient it may have."""
+"""A patch discriminator, and its share of the gradient."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SLOPE = 0.2
 
 
 class Critic(nn.Module):
-    """Images (B, 3, H, W) in 0..1 -> how real each patch of some twenty pixels looks (B, 1, H/8, W/8)."""
+    """Rates how real each patch of about twenty pixels of images (B, 3, H, W) in 0..1 looks: (B, 1, H/8, W/8)."""
 
     def __init__(self, width: int = 32):
         super().__init__()
@@ -29,12 +29,12 @@ class Critic(nn.Module):
 
 
 def told_apart(critic: Critic, real: torch.Tensor, made: torch.Tensor) -> torch.Tensor:
-    """The hinge loss of the critic itself."""
+    """Return the hinge loss of the critic itself."""
     return (F.relu(1 - critic(real)).mean() + F.relu(1 + critic(made.detach())).mean()) / 2
 
 
 def taken_for_real(critic: Critic, made: torch.Tensor) -> torch.Tensor:
-    """The loss of whoever made the images; the critic learns nothing of it."""
+    """Return the adversarial loss of the network that made the images. The critic learns nothing from it."""
     frozen = {key: value.detach() for key, value in critic.named_parameters()}
     return -torch.func.functional_call(critic, frozen, (made,)).mean()
 
@@ -42,12 +42,12 @@ def taken_for_real(critic: Critic, made: torch.Tensor) -> torch.Tensor:
 def contested(
     main: torch.Tensor, made: torch.Tensor, real: torch.Tensor, critic: Critic, share: float, layer: nn.Parameter
 ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-    """A loss with a critic beside it, of both parties, and figures to log."""
+    """Return `main` plus the losses of the network and of its critic, and figures to log."""
     fooled, apart = taken_for_real(critic, made), told_apart(critic, real, made)
     return main + share * balanced(main, fooled, layer) + apart, {"fooled": fooled, "apart": apart}
 
 
 def balanced(main: torch.Tensor, other: torch.Tensor, layer: nn.Parameter) -> torch.Tensor:
-    """`other`, weighed so that both losses pull equally at a last layer (Esser et al. 2021, equation 7)."""
+    """Weight `other` so that both losses have equal gradient norms at a last layer (Esser et al. 2021, equation 7)."""
     pulls = [torch.autograd.grad(loss, layer, retain_graph=True)[0].norm() for loss in (main, other)]
     return (pulls[0] / (pulls[1] + 1e-4)).clamp(max=1e4).detach() * other

@@ -1,16 +1,16 @@
-"""Training crops from a shard: a zip of 8-bit images, decoded once, kept in memory, cropped in a background thread.
+"""Training crops from a shard, a zip of 8-bit images. They are decoded once and kept in memory. A thread cuts crops.
 
-Each image is kept at full resolution and once more downscaled by a random factor between 1 and 2; DOWNSCALED is the
-share of crops that come from the second pool, less where many of its images are smaller than a crop.
+Each image is kept twice: at full resolution, and downscaled by a random factor between 1 and 2. DOWNSCALED is the share
+of crops from the second pool. The share is lower if many of its images are smaller than a crop.
 
-The network meets bands and what a spectral transform makes of them (`rscodec.stream.radiometry`), so a crop is
-shown as one of
+The encoder gives the network bands or their spectral transform (`rscodec.stream.radiometry`). So a crop is shown in one
+of these ways:
     NATIVE      red, green, blue
     ROTATED     the components of its image: the strongest as luminance, the others as colour differences
     otherwise   one of the components alone, as luminance
-A tenth get their bands shuffled or one of them replicated, or their contrast changed, so that other band triplets,
-single bands and other radiometry work too. All of this is affine in a pixel's bands: a batch holds the pixels and one
-(3, 4) matrix for each crop, and `shown` applies it on the device.
+In a tenth of the crops, the bands are shuffled, one band is replicated, or the contrast is changed. So other band
+triplets, single bands and other radiometry work, too. All of this is affine in a pixel's bands. A batch contains the
+pixels and one (3, 4) matrix for each crop, and `shown` applies the matrix on the device.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ from rscodec.stream.radiometry import GREY_ROTATION
 
 DOWNSCALED = 0.6
 NATIVE, ROTATED = 0.35, 0.35
-ALONE = 0.5, 0.3, 0.2  # how often the first, second and third component are the one
+ALONE = 0.5, 0.3, 0.2  # how often the first, second and third component is shown alone
 VARIED = 0.1
 
 
-HELD_OUT = 40  # one ground of so many is not trained on
+HELD_OUT = 40  # one of this many grounds is not used for training
 
 
 class Pools(NamedTuple):
-    """Images (H, W, 3) uint8 to cut crops out of."""
+    """Images (H, W, 3) uint8 from which crops are cut."""
 
     full: list[np.ndarray]
     downscaled: list[np.ndarray]
 
 
 def load_shard(path: str | Path, seed: int = 0) -> tuple[Pools, Pools]:
-    """(images to train on, held-out images) of a shard. Pictures of one ground, which share a folder of the shard, are
-    never on both sides.
+    """Return (images for training, held-out images) of a shard. Pictures of one ground share a folder of the shard, and
+    are never on both sides.
     """
     with zipfile.ZipFile(path) as archive:
         names = sorted(name for name in archive.namelist() if name.lower().endswith((".png", ".jpg", ".webp")))
@@ -78,20 +78,20 @@ def _load(path: str | Path, names: list[str], seed: int) -> Pools:
 
 @dataclass
 class Batch:
-    """Pixels (B, 3, size, size) uint8 and how each crop is shown, (B, 3, 4)."""
+    """Pixels (B, 3, size, size) uint8, and how each crop is shown, (B, 3, 4)."""
 
     pixels: torch.Tensor
     view: torch.Tensor
 
     def shown(self, device: str = "cpu") -> torch.Tensor:
-        """What the network sees, (B, 3, size, size) float32 in 0..1, and sometimes a little beyond."""
+        """Return what the network sees, (B, 3, size, size) float32, mostly in 0..1."""
         pixels, view = (part.to(device, non_blocking=True).float() for part in (self.pixels, self.view))
         seen = torch.einsum("bij,bjhw->bihw", view[..., :3], pixels) + view[..., 3, None, None]
         return (seen / 255).contiguous(memory_format=torch.channels_last)
 
 
 class Crops:
-    """Batches, each a function of seed and step, so that a resumed run sees the same."""
+    """Batches. Each depends only on seed and step, so that a resumed run sees the same batches."""
 
     def __init__(self, pools: Pools, batch: int, size: int, seed: int):
         self.pools = [[image for image in pool if min(image.shape[:2]) >= size] for pool in pools]
@@ -103,7 +103,7 @@ class Crops:
         self.batch, self.size, self.seed = batch, size, seed
 
     def at(self, step: int) -> Batch:
-        """The batch of one step: a function of seed and step alone."""
+        """Return the batch of one step, which depends only on seed and step."""
         rng = np.random.default_rng((self.seed, step))
         crops, views = zip(*(self._crop(rng) for _ in range(self.batch)), strict=True)
         return Batch(torch.from_numpy(np.stack(crops)), torch.from_numpy(np.stack(views).astype(np.float32)))
@@ -119,7 +119,7 @@ class Crops:
         return np.ascontiguousarray(crop.transpose(2, 0, 1)), _view(rng, *self.components[pool][number])
 
     def stream(self, first: int, last: int, depth: int = 4):
-        """Batches first..last-1, made ahead by a thread."""
+        """Yield batches first..last-1, which a thread makes ahead."""
         ready: queue.Queue = queue.Queue(depth)
 
         def fill():
@@ -133,7 +133,7 @@ class Crops:
 
 
 def _components(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(mean of the bands, principal components as rows by falling variance) of an image."""
+    """Return (mean of the bands, principal components as rows, by falling variance) of an image."""
     pixels = image[::4, ::4].reshape(-1, 3).astype(np.float64)
     mean = pixels.mean(0)
     _, vectors = np.linalg.eigh((pixels - mean).T @ (pixels - mean))
@@ -142,7 +142,7 @@ def _components(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _view(rng: np.random.Generator, mean: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """How to show a crop of an image with such components: (3, 4), linear part and offset."""
+    """Return how to show a crop of an image with these components: (3, 4), linear part and offset."""
     kind, varied = rng.random(), rng.random() < VARIED
     if kind < NATIVE:
         centre, matrix = np.full(3, 127.5), np.eye(3)

@@ -1,11 +1,11 @@
-"""How images get bad: blur, resizing, noise and JPEG, twice, each of random kind and strength.
+"""Degrades images: blur, resizing, noise and JPEG, twice, each of random kind and strength.
 
     original --blur--> --resize--> --noise--> --JPEG-->      FIRST
              --blur?-> --resize--> --noise-->                SECOND
              --JPEG, resize to the target, sinc--> or --resize to the target, sinc, JPEG-->  8 bits
 
-The family of Real-ESRGAN (Wang et al. 2021), with the ranges of SlimDiffSR. All that is random comes from the generator
-that is passed in: the same one makes the same image.
+The method is that of Real-ESRGAN (Wang et al. 2021), with the ranges of SlimDiffSR. All random numbers come from the
+generator that is passed in, so the same generator makes the same image.
 """
 
 from __future__ import annotations
@@ -24,16 +24,17 @@ from rscodec.raster.resample import Taps, centres, cubic, linear
 KINDS = ("gaussian", "generalised", "plateau")
 KIND_SHARES = (0.7, 0.15, 0.15)
 ISOTROPIC = 0.69
-SINC, LAST_SINC = 0.1, 0.8  # how often
+SINC, LAST_SINC = 0.1, 0.8  # probabilities
 GREY_NOISE = 0.4
-SHAPES = {"gaussian": (1.0, 1.0), "generalised": (0.5, 2.0), "plateau": (1.0, 1.5)}  # exponents of the distance
-RESIZERS = ((linear, True), (linear, False), (cubic, False))  # True: without aliasing, which is about the area
+# range of the exponent of the distance
+SHAPES = {"gaussian": (1.0, 1.0), "generalised": (0.5, 2.0), "plateau": (1.0, 1.5)}
+RESIZERS = ((linear, True), (linear, False), (cubic, False))  # True: anti-aliased, which is close to an area average
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Ranges of one round: sizes of kernels are odd, `resized` are the shares of up, down and none, `levels` of noise
-    are of 255, `grains` scale a Poisson noise.
+    """Ranges of one round. Sizes of kernels are odd. `resized` has the shares of up, down and none. `levels` of noise
+    are relative to 255. `grains` scale a Poisson noise.
     """
 
     blurred: float
@@ -51,7 +52,7 @@ SECOND = Stage(0.5, (7, 11), (0.2, 1.0), (0.3, 0.4, 0.3), (0.6, 1.2), (1, 12), (
 
 
 def degrade(pixels: np.ndarray, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
-    """Pixels (3, H, W) uint8 -> (3, height, width) uint8."""
+    """Degrade pixels (3, H, W) uint8 to (3, height, width) uint8."""
     full = pixels.shape[1:]
     x = pixels / 255
     x = _noisy(_resized(_blurred(x, FIRST, rng), *_changed(full, FIRST, rng), rng), FIRST, rng)
@@ -71,7 +72,7 @@ def degrade(pixels: np.ndarray, height: int, width: int, rng: np.random.Generato
 def gaussian(
     size: int, sigmas: tuple[float, float], angle: float, kind: str = "gaussian", exponent: float = 1.0
 ) -> np.ndarray:
-    """A kernel (size, size) with these deviations along two axes; its sum is 1."""
+    """Return a kernel (size, size) with these deviations along two axes. Its sum is 1."""
     at = np.arange(size) - size // 2
     cols, rows = np.meshgrid(at, at)
     along, across = cols * math.cos(angle) + rows * math.sin(angle), rows * math.cos(angle) - cols * math.sin(angle)
@@ -81,7 +82,7 @@ def gaussian(
 
 
 def sinc(size: int, cutoff: float) -> np.ndarray:
-    """A circular low-pass kernel (size, size), which rings; `cutoff` in radians per pixel."""
+    """Return a circular low-pass kernel (size, size), which rings. `cutoff` is in radians per pixel."""
     at = np.arange(size) - size // 2
     radius = np.hypot(*np.meshgrid(at, at))
     radius[size // 2, size // 2] = 1
@@ -113,7 +114,7 @@ def _convolved(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 
 def _changed(size: tuple[int, ...], stage: Stage, rng: np.random.Generator) -> list[int]:
-    """A size that is larger, smaller or the same."""
+    """Return a size that is larger, smaller or the same."""
     up, down, _ = stage.resized
     kind = rng.random()
     factor = 1.0
@@ -135,7 +136,7 @@ def _resized(x: np.ndarray, height: int, width: int, rng: np.random.Generator) -
 
 
 def _noisy(x: np.ndarray, stage: Stage, rng: np.random.Generator) -> np.ndarray:
-    """Half of the images with Gaussian noise, half with one that grows with brightness; in grey or by band."""
+    """Add Gaussian noise to half of the images, and noise that grows with brightness to the others; grey or by band."""
     gaussian_noise, bands = rng.random() < 0.5, 1 if rng.random() < GREY_NOISE else 3
     if gaussian_noise:
         noise = rng.normal(0, rng.uniform(*stage.levels) / 255, (bands, *x.shape[1:]))

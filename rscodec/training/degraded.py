@@ -1,4 +1,4 @@
-"""What SlimDiffSR is trained on: crops, and what is left of them after the degradation of rscodec/training/degradation.
+"""Training data of SlimDiffSR: crops, and the same crops after the degradation of rscodec/training/degradation.
 
 Crops --degrade, x4 or x8 for each batch, processes--> small --our codec, for some of them--> SrPair
 """
@@ -19,13 +19,13 @@ from rscodec.upsamplers.slimdiffsr import SCALES
 
 
 class DegradedPairs:
-    """`workers` processes degrade (0: this one); `codec` decodes half of the small images."""
+    """Uses `workers` processes to degrade (0: this process). `codec` decodes half of the small images."""
 
     def __init__(self, crops: Crops, device: str, codec: CodecPairs | None = None, workers: int = 0):
         self.crops, self.device, self._codec, self._workers = crops, device, codec, workers
 
     def stream(self, first: int, last: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Originals (B, 3, H, H) and small ones, uint8, for each step."""
+        """Yield originals (B, 3, H, H) and small images, uint8, for each step."""
         tasks = (self.task(step, SCALES[step % len(SCALES)]) for step in range(first, last))
         return ahead(_degraded, tasks, self._workers)
 
@@ -33,7 +33,7 @@ class DegradedPairs:
         return self.crops.at(step).pixels.numpy(), scale, (self.crops.seed, step)
 
     def at(self, step: int, scale: float) -> SrPair:
-        """The batch of a step at one scale, none of it coded."""
+        """Return the batch of a step at one scale, without coding."""
         return self._pair(*_degraded(*self.task(step, scale)), None)
 
     def pair(self, batch: tuple[torch.Tensor, torch.Tensor], step: int) -> SrPair:
@@ -51,7 +51,7 @@ class DegradedPairs:
 
 
 def _degraded(pixels: np.ndarray, scale: float, seed: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Crops (B, 3, H, H) and what is left of them."""
+    """Return crops (B, 3, H, H) and their degraded versions."""
     edge = round(pixels.shape[2] / scale)
     small = [degrade(crop, edge, edge, np.random.default_rng((*seed, number))) for number, crop in enumerate(pixels)]
     return torch.from_numpy(pixels), torch.from_numpy(np.stack(small))

@@ -1,8 +1,8 @@
-"""Begin a wider and deeper codec as a trained smaller one: the same bits and pixels at first, and room to learn more.
+"""Starts a wider and deeper codec from a trained smaller one, with the same bits and pixels at first.
 
-    old channels    keep their weights; what new channels tell them is multiplied by zero
-    new channels    are fed by weights drawn as for a codec that begins anew
-    new blocks      come last and add nothing: the layers that add are zero
+    old channels    keep their weights; zeros multiply what they get from new channels
+    new channels    have random input weights, as in a codec that starts anew
+    new blocks      come last and add nothing, because the layers that add are zero
 
 So every step of the smaller model's training counts for the larger one (Net2Net, Chen et al. 2016).
 """
@@ -15,8 +15,9 @@ from rscodec.bitstreams.errors import InputError
 from rscodec.codec.config import CodecConfig
 from rscodec.networks.model import Codec
 
-ADDS = ("leave", "contract")  # what a block adds to its input comes out of these
-RUNS = {  # axes that are several runs of channels, one behind the other: halves that are added, quarters for `shuffle`
+ADDS = ("leave", "contract")  # the layers that compute what a block adds to its input
+# axes that consist of several runs of channels, one after the other: halves that are added, quarters for `shuffle`
+RUNS = {
     ("expand", 0): 2,
     ("entropy.hyper.first", 0): 4,
     ("entropy.hyper.levels", 1): 4,
@@ -24,12 +25,12 @@ RUNS = {  # axes that are several runs of channels, one behind the other: halves
     ("entropy.hyper_analysis.middle", 1): 4,
     ("entropy.hyper_analysis.leave", 1): 4,
 }
-SAME = ("groups", "hyper")  # what latents and side information are made of
-BESIDE_FEATURES = ("mix", "other_hidden")  # see features, then latents
+SAME = ("groups", "hyper")  # sizes of latents and side information
+BESIDE_FEATURES = ("mix", "other_hidden")  # layers that see features, then latents
 
 
 def grow(small: Codec, large: Codec) -> None:
-    """Make `large`, just made, compute what `small` does. It may be wider and deeper; its latents are the same."""
+    """Make the new codec `large` compute the same as `small`. It may be wider and deeper, with the same latents."""
     before, after = vars(small.config), vars(large.config)
     for name in before:
         if after[name] != before[name] if name in SAME else after[name] < before[name]:
@@ -47,7 +48,7 @@ def grow(small: Codec, large: Codec) -> None:
 
 
 def _embed(old: torch.Tensor, new: torch.Tensor, name: str, before: CodecConfig, after: CodecConfig) -> torch.Tensor:
-    """`new` with `old` in the places of the old channels, and zeros where these would hear of new ones."""
+    """Return `new` with `old` in the places of the old channels, and zeros where these would depend on new ones."""
     layer = name.removesuffix(".weight").removesuffix(".bias")
     grown = new.clone()
     places = []

@@ -1,9 +1,9 @@
-"""The latent UNet that SlimDiffSR's student is pruned from: residual blocks, self-attention, a time embedding.
+"""The latent UNet from which SlimDiffSR's student is pruned: residual blocks, self-attention, a time embedding.
 
     x (B, C, h, w), t (B,) --3x3--> levels, each `blocks` x (ResBlock, attention?), halved in between
                                     --> middle --> the same upward, with what was kept on the way down --> (B, C, h, w)
 
-Laid out as that of Stable Diffusion, but for text. Norms are those of groups: it is trained and used on crops.
+The layout is that of Stable Diffusion, without text. It uses group norms, since it is trained and used on crops.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 GROUPS = 8
-HEAD = 32  # channels
+HEAD = 32  # channels of an attention head
 
 
 def time_features(steps: torch.Tensor, width: int) -> torch.Tensor:
-    """Steps (B,), which need not be whole numbers, as sines and cosines (B, width)."""
+    """Encode steps (B,), which need not be whole numbers, as sines and cosines (B, width)."""
     half = width // 2
     frequencies = torch.exp(-math.log(10000.0) / half * torch.arange(half, device=steps.device))
     angles = steps.float()[:, None] * frequencies
@@ -60,7 +60,7 @@ class Attention(nn.Module):
 
 
 class LatentUnet(nn.Module):
-    """`attended`: how many of the deepest levels have attention. h and w are multiples of 2 ** (levels - 1)."""
+    """`attended` is how many of the deepest levels have attention. h and w are multiples of 2 ** (levels - 1)."""
 
     def __init__(self, channels: int, widths: tuple[int, ...], blocks: int, attended: int):
         super().__init__()
@@ -93,7 +93,7 @@ class LatentUnet(nn.Module):
         nn.init.zeros_(self.leave.bias)
 
     def features(self, x: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
-        """(B, widths[0], h, w): what the last layer sees, and what a student is taught."""
+        """Return (B, widths[0], h, w): the input of the last layer. A student learns to reproduce it."""
         time = self.embed(time_features(steps, self.widths[0]))
         x, kept = self.enter(x), []
         for number, level in enumerate(self.downward):

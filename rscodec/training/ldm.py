@@ -1,12 +1,12 @@
-"""The losses of LDM-RSIC's two stages, and how much either gains.
+"""The losses of LDM-RSIC's two stages, and the gain of each.
 
     stage I     MEN(x~, LRM(x~, x)) against x                                  the prior is learnt with the enhancer
     stage II    the same with F^ from T steps of the denoiser, + |F^ - F|      F^ learns to be the F of stage I
     twin        MEN(x~, 0) against x                                           what the enhancer does without a prior
 
-In place of the paper's |MEN - x| stands the logarithm of the squared error relative to that of x~, crop by crop: what
-PSNR gains, but for its unit. No rate owns the gradient, nor does a crop that loses, and the mean is learnt, where
-absolute errors ask for the median.
+Instead of the paper's |MEN - x|, the loss is the logarithm of the squared error relative to that of x~, for each crop.
+This is the gain in PSNR, except for the unit. So no rate and no crop that gets worse dominates the gradient. The
+network learns the mean, whereas absolute errors would make it learn the median.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Loss = tuple[torch.Tensor, dict[str, torch.Tensor]]
 
 
 def trained(net: LdmRsic, stage: str) -> list[nn.Parameter]:
-    """The parameters that a stage trains."""
+    """Return the parameters that a stage trains."""
     parts = {
         "one": [net.compression, net.men, net.lrm],
         "two": [net.compression, net.men, net.lrm_dm, net.denoiser],
@@ -43,7 +43,9 @@ def twin(net: LdmRsic, pair: Pair) -> Loss:
 
 
 def stage_two(net: LdmRsic, pair: Pair, generator: torch.Generator, alone: bool) -> Loss:
-    """`alone`: only the prior is learnt, as at the beginning; the enhancer is not even computed."""
+    """Compute the loss of stage II. With `alone`, as at the beginning, only the prior is learnt, without the
+    enhancer.
+    """
     with torch.no_grad():
         learnt = net.learnt_prior(pair.decoded, pair.original)
         known = net.known(pair.decoded, pair.quality)
@@ -65,20 +67,20 @@ def _enhancement(net: LdmRsic, pair: Pair, prior: torch.Tensor) -> Loss:
 
 
 def squared_errors(found: torch.Tensor, pair: Pair) -> tuple[torch.Tensor, torch.Tensor]:
-    """Of the decoded crops and of what was found, (B,) each."""
+    """Return the squared errors of the decoded crops and of the result, (B,) each."""
     before, after = ((image - pair.original).square().flatten(1).mean(1) for image in (pair.decoded, found))
     return before, after
 
 
 def gain_db(found: torch.Tensor, pair: Pair) -> torch.Tensor:
-    """PSNR over that of the decoded crops, in dB, for each crop."""
+    """Return how much the PSNR is above that of the decoded crops, in dB, for each crop."""
     before, after = squared_errors(found, pair)
     return 10 * torch.log10((before + 1e-9) / (after + 1e-9))
 
 
 @torch.no_grad()
 def enhanced(net: LdmRsic, pair: Pair, prior: str) -> torch.Tensor:
-    """The decoded crops with what the network adds for one of PRIORS, in 8-bit levels as a file would hold them."""
+    """Return the decoded crops plus the output of the network for one of PRIORS, in 8-bit levels as in a file."""
     known = net.known(pair.decoded, pair.quality)
     if prior == "learnt":
         tokens = net.learnt_prior(pair.decoded, pair.original)
@@ -93,5 +95,5 @@ def enhanced(net: LdmRsic, pair: Pair, prior: str) -> torch.Tensor:
 
 
 def gain_of(net: LdmRsic, pair: Pair, prior: str) -> float:
-    """Mean over crops of the gain with one of PRIORS."""
+    """Return the mean over crops of the gain with one of PRIORS."""
     return float(gain_db(enhanced(net, pair, prior), pair).mean())

@@ -1,4 +1,4 @@
-"""What a run says: a line at a time, stamped, into log.txt of its folder, and shown to whoever watches."""
+"""The log of a run: lines with a time, written to log.txt in the run folder and shown to the user."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def run_log(run: Path, show: Callable[[str], None]) -> Callable[[str], None]:
-    """log(line) of a run, whose folder is made here."""
+    """Create the run folder and return log(line)."""
     run.mkdir(parents=True, exist_ok=True)
 
     def log(line: str) -> None:

@@ -4,9 +4,9 @@
     batch --gradient-->+
     batch --gradient-->+--> mean --> step            `together` batches, each on a thread of its own
 
-Batches are a function of seed and step, and the random state is kept: on a CPU a run that was interrupted ends as one
-that was not. SIGTERM ends a sitting politely: the checkpoint is written first. So does Ctrl-C, and then it is
-KeyboardInterrupt as ever; a second one does not wait.
+Batches depend only on seed and step, and the checkpoint contains the random state. So on a CPU, an interrupted run
+gives the same result as an uninterrupted one. SIGTERM ends a sitting after the checkpoint is written. Ctrl-C does the
+same and then raises KeyboardInterrupt; a second Ctrl-C does not wait.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ WARM_UP = 500
 
 @dataclass
 class Plan:
-    """How a run goes: `decay` is the number of last steps over which the rate falls, `minutes` ends a sitting early.
-    `together`: how many batches a step is of, each on a thread of its own. `share_seconds`: time between two calls of
-    `Record.share`.
+    """How a run goes. `decay` is the number of last steps over which the rate falls. `minutes` ends a sitting early.
+    `together` is the number of batches of a step, each on its own thread. `share_seconds` is the time between two calls
+    of `Record.share`.
     """
 
     steps: int
@@ -56,8 +56,8 @@ def learning_rate(step: int, plan: Plan) -> float:
 
 @dataclass(frozen=True)
 class Record:
-    """What a run leaves behind: its checkpoint at `path`, which keeps what the run is (`begun`, checkpoint.check_same),
-    lines in `log`, and every `plan.share_seconds` whatever `share(average)` makes.
+    """What a run leaves behind: its checkpoint at `path`, which also contains `begun` (checkpoint.check_same), lines in
+    `log`, and, every `plan.share_seconds`, the result of `share(average)`.
     """
 
     path: Path
@@ -67,7 +67,7 @@ class Record:
 
 
 class _State:
-    """What goes on from sitting to sitting: weights, optimizer, average, the number of steps and of seconds."""
+    """The state that continues from sitting to sitting: weights, optimizer, average, numbers of steps and seconds."""
 
     def __init__(self, module: nn.Module, groups: list[tuple[float, list[nn.Parameter]]], plan: Plan):
         self.module, self.plan, self.step = module, plan, 0
@@ -99,7 +99,7 @@ class _State:
         )
 
     def advance(self, gradients: list[torch.Tensor | None]) -> torch.Tensor:
-        """Take a step, unless gradients are not finite; returns their norm before clipping."""
+        """Take a step, unless gradients are not finite. Return their norm before clipping."""
         for group in self.optimizer.param_groups:
             group["lr"] = group["share"] * learning_rate(self.step, self.plan)
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
@@ -127,10 +127,10 @@ def train(
     plan: Plan,
     record: Record,
 ) -> checkpoint.Average:
-    """Train to plan.steps, going on from `record.path` where that exists; returns the average.
+    """Train to plan.steps, and continue from `record.path` if it exists. Return the average.
 
-    `groups` are parameters with the share of the learning rate that they get, `batches(first, last)` yields those of
-    these numbers, `loss_of(batch, number)` gives the loss and figures to log.
+    `groups` are parameters, each with its share of the learning rate. `batches(first, last)` yields the batches of
+    these numbers. `loss_of(batch, number)` returns the loss and figures to log.
     """
     state = _State(module, groups, plan)
     if record.path.exists():
@@ -167,7 +167,7 @@ def train(
 
 @contextmanager
 def _asked_to_stop() -> Iterator[list[int]]:
-    """The signals that came while it is entered; a second one of the kind is answered as ever."""
+    """Yield the list of signals that came inside. A second signal of the same kind has its normal effect."""
     asked = []
 
     def stop(number: int, _) -> None:
@@ -185,8 +185,8 @@ def _asked_to_stop() -> Iterator[list[int]]:
 def gradients(
     loss_of: Callable, parameters: list[nn.Parameter], batches: Callable[[int, int], Iterator], first: int, plan: Plan
 ) -> Iterator[tuple[dict[str, torch.Tensor], list[torch.Tensor | None]]]:
-    """Figures and gradients of each step from `first` on: means over its batches, at the weights of the moment. What is
-    frozen or unused has none.
+    """Yield figures and gradients of each step from `first` on. They are means over the step's batches, at the current
+    weights. Frozen or unused parameters have no gradient.
     """
     learning = [parameter for parameter in parameters if parameter.requires_grad]
 

@@ -1,6 +1,6 @@
-"""Low-rank adaptation (Hu et al. 2021): weights stay as they were trained, a product of two thin matrices is added.
+"""Low-rank adaptation (Hu et al. 2021): trained weights stay, and the product of two thin matrices is added.
 
-W  ->  W + up @ down         up begins at zero, so an adapted network is at first the one that it was
+W  ->  W + up @ down         up starts at zero, so an adapted network is the same at first
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ class LowRank(nn.Module):
 
 
 def merge(net: nn.Module) -> None:
-    """Put what was learnt into the weights: faster, and nothing is left to learn."""
+    """Add the learnt matrices to the weights. This is faster, and nothing is left to learn."""
     for module in list(net.modules()):
         if parametrize.is_parametrized(module, "weight"):
             parametrize.remove_parametrizations(module, "weight")
 
 
 def adapt(net: nn.Module, rank: int) -> None:
-    """Freeze a network; from now on every linear layer and convolution of it learns `rank` directions."""
+    """Freeze a network. From now on, each of its linear layers and convolutions learns `rank` directions."""
     net.requires_grad_(False)
     layers = [module for module in net.modules() if isinstance(module, nn.Linear | nn.Conv2d)]
     for layer in layers:

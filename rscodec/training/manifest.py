@@ -1,4 +1,4 @@
-"""Weights that ship and the manifest beside them: what they are, how they were made, and what was measured of them."""
+"""Weights that ship, and their manifest, which says what they are, how they were made, and what was measured."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rscodec.bitstreams.errors import OutputError
 
 @dataclass(frozen=True)
 class Export:
-    """The average of the run in the folder `run` is to become the weights `model` in the folder `out`."""
+    """Exports the average of the run in the folder `run` as the weights `model` in the folder `out`."""
 
     run: Path
     model: str
@@ -28,14 +28,15 @@ class Export:
         return new_weights(self.out, self.model, self.overwrite)
 
     def write_manifest(self, weights: Path, made: dict, figures, script: str, options: str = "") -> dict:
-        """Describe weights that are written and measured. `options`: those of the script beside --run and --model."""
+        """Describe weights that are written and measured. `options` of the script do not include --run and --model."""
         command = " ".join(f"{script} --run {self.run.name} --model {self.model} {options}".split())
         return write_manifest(weights, self.model, made, figures, command)
 
 
 def new_weights(folder: Path, model: str, overwrite: bool) -> Path:
-    """Where the weights are to be written; those that are there stay, since streams and tags name them by their hash,
-    unless `overwrite`. Their manifest goes first: it would not be that of the new ones."""
+    """Return where to write the weights. Existing weights are kept unless `overwrite`, since streams and tags name them
+    by their hash. If they are replaced, their manifest is removed first, because it would not describe the new ones.
+    """
     path = folder / f"{model}.safetensors"
     if path.exists() and not overwrite:
         raise OutputError(f"{path} exists; give the new weights a new name, or set `overwrite=True`")
@@ -45,14 +46,15 @@ def new_weights(folder: Path, model: str, overwrite: bool) -> Path:
 
 
 def sittings(saved: dict, script: str, **more) -> dict:
-    """How weights were made whose checkpoint is `saved` by a script that shards are packed for; `more`: what only some
-    manifests say."""
+    """Describe how weights were made. `saved` is their checkpoint, and `script` trained them on packed shards. `more`
+    has entries that only some manifests have.
+    """
     command = f"tools/pack_data.py, then {script} once for each entry of history"
     return {"config": saved["config"], **more, "command": command, "history": saved["history"]}
 
 
 def write_manifest(weights: Path, model: str, made: dict, figures, figures_command: str) -> dict:
-    """`made` says how."""
+    """Write the manifest of the weights. `made` says how they were made."""
     data = weights.read_bytes()
     manifest = {
         "model": model,

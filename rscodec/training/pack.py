@@ -1,4 +1,4 @@
-"""Training imagery -> a shard, a zip of 8-bit RGB pictures that `rscodec.training.data` reads.
+"""Packs training imagery into a shard, a zip of 8-bit RGB pictures that `rscodec.training.data` reads.
 
 Names in a shard are GROUND/PICTURE: all pictures of one ground share a folder, so that whole grounds can be held out.
 
@@ -32,11 +32,11 @@ SCENES = (".tif", ".tiff")
 INFRARED = ".nir.jpg"
 INFRARED_SHARE = 0.25
 
-Picture = tuple[str, bytes]  # name in the shard, file
+Picture = tuple[str, bytes]  # name in the shard, contents of the file
 
 
 def pack(folder: Path, out: Path, limit_mib: float | None = None, seed: int = 0) -> tuple[int, int]:
-    """Write the shard of a folder, or a random part of it of at most `limit_mib`; (pictures in it, pictures found)."""
+    """Write the shard of a folder, or of a random part with at most `limit_mib`. Return (pictures written, found)."""
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (*TILES, *SCENES))
     pictures = [picture for path in files for picture in pictures_of(path, folder)]
     if not pictures:
@@ -46,7 +46,7 @@ def pack(folder: Path, out: Path, limit_mib: float | None = None, seed: int = 0)
     total, kept = 0, 0
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         for name, data in pictures:
-            size = len(data) + 200  # with what the zip says of it
+            size = len(data) + 200  # including the zip's entry for it
             if limit_mib and total + size > limit_mib * 2**20:
                 continue
             archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
@@ -55,7 +55,7 @@ def pack(folder: Path, out: Path, limit_mib: float | None = None, seed: int = 0)
 
 
 def pictures_of(path: Path, root: Path) -> Iterator[Picture]:
-    """All pictures of one file."""
+    """Yield all pictures of one file."""
     ground = "_".join(path.relative_to(root).with_suffix("").parts)
     if path.suffix.lower() in SCENES:
         yield from _of_scene(path, ground)
@@ -74,7 +74,7 @@ def _of_tile(path: Path, ground: str) -> Iterator[Picture]:
 
 
 def _of_scene(path: Path, ground: str) -> Iterator[Picture]:
-    from rscodec.raster.scene import Scene  # reads files through rasterio, which a machine that only trains may lack
+    from rscodec.raster.scene import Scene  # it needs rasterio, which a machine that only trains may lack
 
     scene = Scene.load(path)
     pixels = scene.pixels
@@ -98,7 +98,7 @@ def _of_scene(path: Path, ground: str) -> Iterator[Picture]:
 
 
 def _components(ground: str, pixels: np.ndarray) -> Iterator[Picture]:
-    """What the network sees of a scene (B, h, w) of more than three bands, without nodata."""
+    """Yield what the network sees of a scene (B, h, w) of more than three bands, without nodata."""
     invalid = (pixels == 0).any(0)
     statistics = Statistics(str(pixels.dtype), len(pixels))
     statistics.add(pixels, np.where(invalid, 1, 0).astype(np.uint8)[None])
@@ -110,7 +110,7 @@ def _components(ground: str, pixels: np.ndarray) -> Iterator[Picture]:
 
 
 def _squares(picture: np.ndarray, valid: np.ndarray) -> Iterator[np.ndarray]:
-    """Squares (or what there is of them) without nodata."""
+    """Yield squares (smaller ones at the edges) without nodata."""
     for row in range(0, picture.shape[0], SQUARE):
         for col in range(0, picture.shape[1], SQUARE):
             window = np.s_[row : row + SQUARE, col : col + SQUARE]

@@ -1,10 +1,10 @@
-"""What an enhancer is trained on: crops, and what compression made of them.
+"""Training data of enhancers: crops, and the same crops after compression.
 
     Crops --CodecPairs: our frozen codec, a random quality per crop--> Pair        where the model trains, always anew
     Crops --Jpeg2000Crops: OpenJPEG, a random rate per crop, processes--> Pair
 
-Both decode afresh for every batch: the codec's forward pass costs little beside the training step, on a GPU and on a
-CPU, and nothing has to be stored. Decoded pixels are rounded to 8 bits, as an enhancer finds them.
+Both decode anew for every batch, so nothing has to be stored. The codec's forward pass costs little compared with the
+training step, on a GPU and on a CPU. Decoded pixels are rounded to 8 bits, as in the input of an enhancer.
 """
 
 from __future__ import annotations
@@ -34,17 +34,18 @@ from rscodec.networks.precision import full_precision
 from rscodec.stream.statistics import Statistics
 from rscodec.training.data import Crops
 
-RATES = 0.05, 2.5  # bits per pixel of JPEG2000, drawn evenly by their logarithm
-# Edge of what JPEG2000 codes at once, since headers weigh. Of pictures of 256 it is cut anywhere: those that once were
-# JPEG must not show windows their grid of 8 always alike.
+RATES = 0.05, 2.5  # bits per pixel of JPEG2000; their logarithm is uniform
+# Edge of the picture that JPEG2000 codes at once; in smaller ones, the headers would weigh more. From pictures of 256
+# pixels, it is cut at any position: in pictures that once were JPEG, windows must not always have the same position in
+# the grid of 8.
 PICTURE = 240
 RAW_BITS = 24
-LOW = 1.7  # qualities are drawn as a uniform number to this power: there is more to find at low rates
+LOW = 1.7  # qualities are a uniform number to this power, since there is more to gain at low rates
 
 
 @dataclass
 class Pair:
-    """Images (B, 3, H, W) in 0..1; qualities (B,) where our codec made the decoded ones."""
+    """Images (B, 3, H, W) in 0..1, and qualities (B,) if our codec made the decoded ones."""
 
     decoded: torch.Tensor
     original: torch.Tensor
@@ -52,7 +53,7 @@ class Pair:
 
 
 def frozen_codec(path: Path) -> tuple[Codec, str]:
-    """The codec in a weights file, and the hash by which new streams name it."""
+    """Return the codec in a weights file, and the hash by which new streams name it."""
     weights = read_weights(path)
     codec = Codec(weights.config)
     thaw(codec, weights.tensors)
@@ -60,26 +61,26 @@ def frozen_codec(path: Path) -> tuple[Codec, str]:
 
 
 class CodecPairs:
-    """Crops and what our codec makes of them."""
+    """Crops and their decoded versions from our codec."""
 
     def __init__(self, codec: Codec, crops: Crops, device: str):
         self.crops, self.device = crops, device
         self.stream = crops.stream
-        self._alone = threading.Lock()  # full_precision() sets switches of the whole process
+        self._alone = threading.Lock()  # full_precision() changes switches of the whole process
         self._codec = codec.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
 
     def pair(self, batch, step: int) -> Pair:
-        """What a batch of the stream is trained as: a function of both."""
+        """Return the training pair of a batch of the stream. It depends only on the batch and the step."""
         generator = torch.Generator().manual_seed(1_000_003 * self.crops.seed + step)
         share = torch.rand(len(batch.pixels), generator=generator)
         return self.at(batch.pixels, QUALITY_MIN + (QUALITY_MAX - QUALITY_MIN) * share**LOW)
 
     @torch.no_grad()
     def at(self, pixels: torch.Tensor, quality: torch.Tensor) -> Pair:
-        """Pixels (B, 3, H, W) uint8 at qualities (B,).
+        """Code pixels (B, 3, H, W) uint8 at qualities (B,).
 
-        As in a file: each crop by its own spectral transform in one to three groups of channels; a group that is not
-        worth its bits is mid grey. The transform has orthonormal columns, so its transpose is its inverse.
+        As in a file, each crop has its own spectral transform in one to three groups of channels, and a group that is
+        not worth its bits is mid grey. The transform has orthonormal columns, so its transpose is its inverse.
         """
         views = [_view(crop, float(each)) for crop, each in zip(pixels.numpy(), quality, strict=True)]
         owner = torch.tensor([crop for crop, view in enumerate(views) for _ in view], device=self.device)
@@ -100,7 +101,7 @@ class CodecPairs:
 
 
 def _view(crop: np.ndarray, quality: float) -> np.ndarray:
-    """What a file of this crop would make of bands (3, H, W) in 0..1: (groups, 3, 4), linear part and offset."""
+    """Return a file's transform of this crop, bands (3, H, W) in 0..1: (groups, 3, 4), linear part and offset."""
     statistics = Statistics("uint8", 3)
     statistics.add(crop)
     radiometry = statistics.radiometry(3).at(quality)
@@ -110,18 +111,18 @@ def _view(crop: np.ndarray, quality: float) -> np.ndarray:
 
 
 class Jpeg2000Crops:
-    """Windows of crops and what OpenJPEG makes of these crops, at several processes' speed (0: in this one). They begin
-    where an enhancer's windows may, so that four levels of wavelets lie in them as they will.
+    """Windows of crops, and the same windows after OpenJPEG, which runs in several processes (0: in this one). The
+    windows begin where an enhancer's windows may begin, so that four levels of wavelets lie in them as they do in use.
 
-    Crops are cut here, which costs little, so that processes need not hold the shard. They are spawned: torch has
-    threads, and a fork of those may hang.
+    This process cuts the crops, which costs little, so that the others need not hold the shard. They are spawned: torch
+    has threads, and a fork of a process with threads may hang.
     """
 
     def __init__(self, crops: Crops, window: int, device: str, workers: int):
         self.crops, self.window, self.device, self.workers = crops, window, device, workers
 
     def stream(self, first: int, last: int):
-        """(2, B, 3, window, window) uint8 for each step: originals, decoded."""
+        """Yield (2, B, 3, window, window) uint8 for each step: originals, decoded."""
         return ahead(_windows, map(self._task, range(first, last)), self.workers)
 
     def pair(self, batch: torch.Tensor, step: int) -> Pair:
@@ -129,7 +130,7 @@ class Jpeg2000Crops:
         return Pair(decoded, original, None)
 
     def _task(self, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-        """Crops (B, 3, size, size), of each the bits per pixel and the window's corner, and the window's edge."""
+        """Return crops (B, 3, size, size), bits per pixel and window corner of each, and the edge of the windows."""
         pixels = self.crops.at(step).pixels.numpy()
         rng = np.random.default_rng((self.crops.seed, step, 2000))
         rates = np.exp(rng.uniform(*map(math.log, RATES), len(pixels)))
@@ -138,7 +139,7 @@ class Jpeg2000Crops:
 
 
 def ahead(function: Callable, tasks: Iterable[tuple], workers: int) -> Iterator:
-    """function(*task) of each task in order, by so many processes, or by none but this one."""
+    """Yield function(*task) of each task in order. `workers` processes compute it, or this one if there are none."""
     if not workers:
         yield from itertools.starmap(function, tasks)
         return
@@ -153,14 +154,14 @@ def ahead(function: Callable, tasks: Iterable[tuple], workers: int) -> Iterator:
 
 
 def _windows(pixels: np.ndarray, rates: np.ndarray, corners: np.ndarray, edge: int) -> torch.Tensor:
-    """Of crops and of what JPEG2000 makes of them."""
+    """Return the windows of crops, and the same windows after JPEG2000."""
     both = np.stack([pixels, np.stack(list(map(through_jpeg2000, pixels, rates)))], 1)
     cut = [crop[..., y : y + edge, x : x + edge] for crop, (y, x) in zip(both, corners, strict=True)]
     return torch.from_numpy(np.stack(cut, 1))
 
 
 def through_jpeg2000(pixels: np.ndarray, rate: float) -> np.ndarray:
-    """Pixels (3, H, W) uint8 after OpenJPEG at so many bits per pixel: irreversible 9/7 and colour transform."""
+    """Code pixels (3, H, W) uint8 with OpenJPEG at `rate` bits per pixel, irreversible 9/7 and colour transform."""
     buffer = io.BytesIO()
     levels = min(6, min(pixels.shape[1:]).bit_length())
     Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0))).save(

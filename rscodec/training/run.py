@@ -1,10 +1,10 @@
-"""One run of a trainer: what every one of them is told, and the folder that it fills.
+"""One run of a training script: the settings that all scripts share, and the run folder.
 
     RunSettings.prepare --> the trainer builds networks and batches --> Run.train --> average.pt
 
-The run folder holds
+The run folder contains
 
-    checkpoint.pt    everything, for going on; every ten minutes
+    checkpoint.pt    everything that is needed to continue; every ten minutes
     average16.pt     the moving average in float16, for --start elsewhere; every two minutes
     average.pt       the moving average at the end, for --start and for tools/export_*.py
     log.txt
@@ -27,7 +27,7 @@ from rscodec.training.loop import Plan, Record, train
 
 @dataclass(frozen=True)
 class RunSettings:
-    """Where a run finds its pictures, its folder and its beginning; for how long, how fast and on what it trains."""
+    """The settings of a run: its pictures, its folder and its start; its length, its speed and its device."""
 
     shard: Path
     run: Path
@@ -43,13 +43,13 @@ class RunSettings:
     seed: int
 
     def prepare(self) -> None:
-        """Set threads and seed, before anything random is drawn."""
+        """Set threads and seed, before any random number is drawn."""
         if self.threads:
             torch.set_num_threads(self.threads)
         torch.manual_seed(self.seed)
 
     def generator(self, step: int) -> torch.Generator:
-        """What is random in a step: a function of the seed and the step."""
+        """Return the random generator of a step. It depends only on the seed and the step."""
         return torch.Generator().manual_seed(1_000_003 * self.seed + step)
 
     def plan(self, together: int = 1) -> Plan:
@@ -57,8 +57,8 @@ class RunSettings:
 
 
 class Run:
-    """A run, begun or gone on with. `begun` says what may not change (checkpoint.check_same), its `config` included;
-    `history`: the sittings that led to what it starts from; `show` gets each line of the log, too.
+    """A run that begins or continues. `begun` has the settings that must not change (checkpoint.check_same), including
+    `config`. `history` lists the sittings that made the weights at its start. `show` also gets each line of the log.
     """
 
     def __init__(self, settings: RunSettings, begun: dict, history: list[dict], show: Callable[[str], None]):
@@ -76,8 +76,9 @@ class Run:
         about: dict,
         together: int = 1,
     ) -> None:
-        """Train (loop.train), leave the average, and give its weights to `module`. `about` describes this sitting in
-        the history."""
+        """Train (loop.train), write the average, and load it into `module`. `about` describes this sitting in the
+        history.
+        """
         settings, plan = self.settings, self.settings.plan(together)
         sitting = about | {"shard": settings.shard.name, "batch": settings.batch, "seed": settings.seed} | vars(plan)
         self.log(json.dumps(sitting))

@@ -1,4 +1,4 @@
-"""The losses of SlimDiffSR's stages, and how good each is.
+"""The losses of SlimDiffSR's stages, and the quality that each reaches.
 
 autoencoder   decode(encode(I)) against I: L1 + LPIPS + adversarial
 diffusion     the UNet's v of a noisy z_gt: MSE
@@ -31,13 +31,13 @@ PARTS = {
     "student": ("net", "adapter"),
 }
 STAGES = tuple(PARTS)
-SAMPLES = 512  # of features, of which MMD is computed
-BANDWIDTHS = (0.5, 1.0, 2.0)  # of the RBF kernels, in mean squared distances
+SAMPLES = 512  # samples of features for MMD
+BANDWIDTHS = (0.5, 1.0, 2.0)  # bandwidths of the RBF kernels, relative to the mean squared distance
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Of the terms beside L1; no adversarial term before step `critic_from`."""
+    """Weights of the terms beside L1. There is no adversarial term before step `critic_from`."""
 
     perceptual: float = 1.0
     adversarial: float = 0.0
@@ -48,7 +48,7 @@ class Weights:
 
 
 class Student(nn.Module):
-    """What is trained in the last stage: the student, and the adapter that its features are compared through."""
+    """The modules that the last stage trains: the student, and the adapter through which its features are compared."""
 
     def __init__(self, net: SlimDiffSr, taught: int):
         super().__init__()
@@ -56,7 +56,7 @@ class Student(nn.Module):
 
 
 def trained(whole: Teacher | Student, stage: str) -> list[nn.Parameter]:
-    """The parameters that a stage trains."""
+    """Return the parameters that a stage trains."""
     parameters = [parameter for part in PARTS[stage] for parameter in getattr(whole, part).parameters()]
     return [parameter for parameter in parameters if parameter.requires_grad]
 
@@ -99,7 +99,7 @@ def teacher_step(teacher: Teacher, critic: Critic, pair: SrPair, weights: Weight
 def student_step(
     student: Student, teacher: Teacher | None, critic: Critic, pair: SrPair, weights: Weights, step: int
 ) -> Loss:
-    """Without a teacher: no distillation."""
+    """Compute the losses of the student. Without a teacher, there is no distillation."""
     features = student.net.features(pair.raised, Measured())
     made = pair.raised + student.net.change(features)
     loss, figures = reconstruction(made, pair, critic, weights, step, student.net.decoder.head.weight)
@@ -116,7 +116,7 @@ def student_step(
 def reconstruction(
     made: torch.Tensor, pair: SrPair, critic: Critic, weights: Weights, step: int, layer: nn.Parameter
 ) -> Loss:
-    """Equation 20."""
+    """Compute equation 20."""
     l1 = (made - pair.original).abs().mean()
     loss, figures = l1, {"l1": l1}
     if weights.perceptual:
@@ -129,19 +129,19 @@ def reconstruction(
 
 
 def perceptual(made: torch.Tensor, original: torch.Tensor) -> torch.Tensor:
-    """LPIPS of each image (B,); a gradient passes to the first."""
+    """Return LPIPS of each image (B,). A gradient passes to `made`."""
     measure = network().to(made.device).requires_grad_(False)
     with torch.autocast(made.device.type, enabled=False):
         return measure(made.float(), original.float(), normalize=True).flatten()
 
 
 def total_variation(x: torch.Tensor) -> torch.Tensor:
-    """Equation 21."""
+    """Compute equation 21."""
     return x.diff(dim=2).abs().mean() + x.diff(dim=3).abs().mean()
 
 
 def mmd(learnt: torch.Tensor, taught: torch.Tensor) -> torch.Tensor:
-    """Squared maximum mean discrepancy of two sets of features (B, C, h, w), by RBF kernels (equations 17, 18)."""
+    """Return the squared maximum mean discrepancy of features (B, C, h, w), with RBF kernels (equations 17, 18)."""
     a, b = (x.transpose(1, 3).flatten(0, 2) for x in (learnt, taught))
     every = -(-len(a) // SAMPLES)
     both = torch.cat([a[::every], b[::every]]).float()
@@ -156,7 +156,7 @@ def mmd(learnt: torch.Tensor, taught: torch.Tensor) -> torch.Tensor:
 
 @torch.no_grad()
 def measure_spread(teacher: Teacher, pairs: list[SrPair]) -> None:
-    """Before the diffusion: latents of unit variance from now on."""
+    """Scale latents to unit variance from now on. Call this before the diffusion is trained."""
     coder = teacher.autoencoder
     coder.spread.fill_(1.0)
     squares = [coder.encode(pair.original).square().mean((0, 2, 3), keepdim=True) for pair in pairs]
@@ -167,7 +167,7 @@ def measure_spread(teacher: Teacher, pairs: list[SrPair]) -> None:
 def made_by(
     stage: str, teacher: Teacher | None, student: Student | None, pair: SrPair, generator: torch.Generator
 ) -> torch.Tensor:
-    """The images that show what a stage has learnt; only the first one has seen the original."""
+    """Return the images that show what a stage has learnt. Only those of the autoencoder depend on the original."""
     if stage == "student":
         return pair.raised + student.net(pair.raised)
     coder = teacher.autoencoder
@@ -182,7 +182,7 @@ def made_by(
 
 @torch.no_grad()
 def judged(made: torch.Tensor, pair: SrPair, lpips: bool = True) -> dict[str, float]:
-    """Mean PSNR in dB and LPIPS of images, in 8-bit levels as a file has them."""
+    """Return mean PSNR in dB and LPIPS of images, in 8-bit levels as in a file."""
     made = (255 * made).round().clamp(0, 255) / 255
     squares = (made - pair.original).square().flatten(1).mean(1)
     figures = {"psnr": float((-10 * (squares + 1e-9).log10()).mean())}

@@ -1,11 +1,12 @@
-"""SlimDiffSR's teacher: a latent diffusion that restores in one step, at a time that suits what is to be restored.
+"""SlimDiffSR's teacher: a latent diffusion that restores an image in one step, at a time that suits the image.
 
     up(I_LR) --encode--> z_lr --Estimator--> z_mean, s = ln z_var                                            equation 5
-    z (z_gt when it is trained, z_mean when it is judged), s --Pred--> alpha, a map --step_of, mean--> t     9 to 11
+    z (z_gt when it is trained, z_mean in evaluation), s --Pred--> alpha, a map --step_of, mean--> t         9 to 11
     z_lr, t --UNet--> v --> z = sqrt(alpha) z_lr - sqrt(1 - alpha) v --decode--> I_SR
 
-Our reading of equations 9 to 11: z_lr is taken for a noisy z whose share of signal is alpha, pixel by pixel; the UNet
-is told one time, the mean of the map. It is first a diffusion of many steps, `multi_step`, then adapted (lora.py).
+We read equations 9 to 11 as follows. z_lr counts as a noisy z whose share of signal is alpha, for each pixel. The UNet
+gets one time, the mean of the map. It is first trained as a diffusion of many steps, `multi_step`, and then adapted
+(lora.py).
 """
 
 from __future__ import annotations
@@ -24,14 +25,15 @@ from rscodec.training.latent_unet import LatentUnet
 from rscodec.training.lora import adapt
 from rscodec.upsamplers.autoencoder import CHANNELS, Decoder, Encoder
 
-LEAST, MOST = 0.05, 0.999  # of alpha
-DDIM_STEPS, DDIM_SHARE = 50, 0.4  # and from where in the schedule: what is beyond would forget the image
-LOG_VARIANCE = 10.0  # at most, either way
+LEAST, MOST = 0.05, 0.999  # limits of alpha
+# the share sets where in the schedule it starts: from a later step, it would lose the image
+DDIM_STEPS, DDIM_SHARE = 50, 0.4
+LOG_VARIANCE = 10.0  # limit of its absolute value
 
 
 @dataclass(frozen=True)
 class TeacherConfig(Config):
-    """`timestep`: a fixed one instead of Estimator and Pred, the ablation."""
+    """`timestep` is a fixed time instead of Estimator and Pred, for the ablation."""
 
     width: int = 64
     blocks: int = 2
@@ -53,7 +55,9 @@ CONFIGS = {"full": FULL, "tiny": TINY}
 
 
 class Autoencoder(nn.Module):
-    """Images (B, 3, H, W) in 0..1 <-> latents (B, 4, H/8, W/8), of unit variance once `spread` is measured."""
+    """Converts images (B, 3, H, W) in 0..1 to latents (B, 4, H/8, W/8) and back. Latents have unit variance once
+    `spread` is measured.
+    """
 
     def __init__(self, width: int, count: int):
         super().__init__()
@@ -74,7 +78,7 @@ class Autoencoder(nn.Module):
 
 
 class Estimator(nn.Module):
-    """z_lr -> what z_gt is likely to be, and the logarithm of its variance."""
+    """Predicts z_gt from z_lr, and the logarithm of its variance."""
 
     def __init__(self, width: int, count: int):
         super().__init__()
@@ -89,14 +93,14 @@ class Estimator(nn.Module):
 
 
 class Pred(nn.Module):
-    """z and ln z_var (B, 4, h, w) -> alpha (B, 1, h, w)."""
+    """Predicts alpha (B, 1, h, w) from z and ln z_var (B, 4, h, w)."""
 
     def __init__(self, width: int):
         super().__init__()
         self.body = nn.Sequential(nn.Conv2d(2 * CHANNELS, width, 3, padding=1), Residual(width))
         self.leave = nn.Conv2d(width, 1, 3, padding=1)
         nn.init.zeros_(self.leave.weight)
-        nn.init.constant_(self.leave.bias, 2.0)  # begins near the signal: at 0.88 of it
+        nn.init.constant_(self.leave.bias, 2.0)  # alpha starts at 0.88, near the signal
 
     def forward(self, z: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
         found = self.leave(F.silu(self.body(torch.cat([z, log_variance], 1)))).float()
@@ -105,7 +109,7 @@ class Pred(nn.Module):
 
 @dataclass
 class Restored:
-    """What one step found: latents, features of the UNet (B, widths[0], h, w), alpha and the time of each pixel."""
+    """The result of one step: latents, features of the UNet (B, widths[0], h, w), alpha and the time of each pixel."""
 
     z: torch.Tensor
     features: torch.Tensor
@@ -114,8 +118,8 @@ class Restored:
 
 
 class Teacher(nn.Module):
-    """`autoencoder` and `unet` are our own or others with the same calls; `prediction`: what their UNet predicts of
-    a noisy z, "v" or "epsilon".
+    """`autoencoder` and `unet` are our own, or others with the same calls. `prediction` is what the UNet predicts from
+    a noisy z: "v" or "epsilon".
     """
 
     def __init__(
@@ -136,18 +140,18 @@ class Teacher(nn.Module):
         self.adapted = False
 
     def adapt(self) -> None:
-        """From now on the UNet learns what LoRA lets it."""
+        """From now on, train only the LoRA weights of the UNet."""
         if not self.adapted:
             adapt(self.unet, self.config.rank)
         self.adapted = True
 
     @property
     def last_layer(self) -> nn.Parameter:
-        """Of the adapted UNet, what is learnt of it."""
+        """The learnt matrix of the last layer of the adapted UNet."""
         return self.unet.leave.parametrizations.weight[0].up
 
     def one_step(self, z_lr: torch.Tensor, z_gt: torch.Tensor | None = None) -> Restored:
-        """`z_gt`: the oracle of training; else the estimator's mean stands for it."""
+        """Restore in one step. `z_gt` is the oracle of training; without it, the estimator's mean replaces it."""
         if self.config.timestep is None:
             mean, log_variance = self.estimator(z_lr)
             alpha = self.pred(mean if z_gt is None else z_gt, log_variance)
@@ -159,11 +163,11 @@ class Teacher(nn.Module):
         return Restored(self.signal(z_lr, self.unet.predicted(features), alpha), features, alpha, times)
 
     def restored(self, raised: torch.Tensor) -> torch.Tensor:
-        """Images of raised ones, as the teacher is judged."""
+        """Return the restored images of upscaled ones, as the teacher is evaluated."""
         return self.autoencoder.decode(self.one_step(self.autoencoder.encode(raised)).z)
 
     def multi_step(self, raised: torch.Tensor, generator: torch.Generator, steps: int = DDIM_STEPS) -> torch.Tensor:
-        """The same by the diffusion of many steps, from z_lr under noise."""
+        """Restore by the diffusion of many steps, from z_lr with noise."""
         z, first = self.autoencoder.encode(raised), round(DDIM_SHARE * len(self.schedule))
         start = self.schedule.add_noise(z, normal(z.shape, generator, z.device), first)
 
@@ -175,11 +179,11 @@ class Teacher(nn.Module):
         return self.autoencoder.decode(ddim(noise, start, self.schedule, generator, steps, first))
 
     def signal(self, x: torch.Tensor, predicted: torch.Tensor, alpha: torch.Tensor) -> torch.Tensor:
-        """z of a noisy one and of what the UNet says of it."""
+        """Return z of a noisy z and the prediction of the UNet."""
         if self.prediction == "epsilon":
             return (x - (1 - alpha).sqrt() * predicted) / alpha.sqrt()
         return alpha.sqrt() * x - (1 - alpha).sqrt() * predicted
 
     def target(self, z: torch.Tensor, noise: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
-        """What the UNet is to predict."""
+        """Return the target of the UNet's prediction."""
         return noise if self.prediction == "epsilon" else kept.sqrt() * noise - (1 - kept).sqrt() * z

@@ -1,15 +1,15 @@
-"""What E2DiffSR is trained on, the losses of its two stages, and how much either gains.
+"""Training data of E2DiffSR, the losses of its two stages, and the gain of each.
 
     stage one    change(I_LR, z), z ~ DPEncoder(I_HR, up) against I_HR - up:  L1 + adversarial + KL        equation 12
     stage two    |z^ - z| + |CondNet - z|, z^ through all T steps; then also as stage one with z^          equation 13
-    twin         stage one without a prior: what the rest does by itself
+    twin         stage one without a prior, to measure the rest by itself
 
-The paper prints 1e-6 for the adversarial term and 0.5 for KL. Those are the weights of the autoencoder of latent
-diffusion (Rombach et al. 2022) the other way round, which balances the first by gradients, and so do we.
+The paper prints 1e-6 for the adversarial term and 0.5 for KL. These are the weights of the autoencoder of latent
+diffusion (Rombach et al. 2022), exchanged. That autoencoder balances the adversarial term by gradients, and so do we.
 
-What may be left out, to see what it is good for (the paper's tables IV and VI):
-    modulation      features and prior are weighed alike at all scales: equation 3 without its s
-    reverse-steps   z^ is one answer of the denoiser at a random step, as diffusion models are usually trained
+Parts that can be omitted, to measure their effect (the paper's tables IV and VI):
+    modulation      weights of features and prior do not depend on the scale: equation 3 without its s
+    reverse-steps   z^ is one output of the denoiser at a random step, as in the usual training of diffusion models
     distillation    the term |CondNet - z|
 """
 
@@ -35,13 +35,13 @@ STAGES = ("one", "two", "twin")
 PRIORS = ("none", "condition", "generated", "learnt")
 ABLATIONS = ("modulation", "reverse-steps", "distillation")
 SCALES = 1.0, 8.0
-UNIT, CODED_UNIT = 8, 16  # of the edge of small images
+UNIT, CODED_UNIT = 8, 16  # the edges of small images are multiples of these
 CODED = 0.5  # share of small images that the codec decoded
 
 
 @dataclass
 class SrPair:
-    """Images in 0..1: small (B, 3, n, n), the same raised to the size of the original (B, 3, H, H)."""
+    """Images in 0..1: small (B, 3, n, n), and the same upscaled to the size of the original (B, 3, H, H)."""
 
     small: torch.Tensor
     raised: torch.Tensor
@@ -51,7 +51,7 @@ class SrPair:
 
 @dataclass(frozen=True)
 class Weights:
-    """Of the terms beside L1; no adversarial term before step `critic_from`."""
+    """Weights of the terms beside L1. There is no adversarial term before step `critic_from`."""
 
     adversarial: float
     kl: float
@@ -59,20 +59,22 @@ class Weights:
 
 
 class SrPairs:
-    """Crops, and what is left of them at a random scale for each batch: bicubic, some coded by our codec."""
+    """Crops, and the same crops, downscaled (bicubic) by a random scale for each batch. Our codec decodes some of
+    them.
+    """
 
     def __init__(self, crops: Crops, small: int, device: str, codec: CodecPairs | None = None):
         self.crops, self.device, self._small, self._codec = crops, device, small, codec
         self.stream = crops.stream
 
     def pair(self, batch: Batch, step: int) -> SrPair:
-        """What a batch of the stream is trained as: a function of both."""
+        """Return the training pair of a batch of the stream. It depends only on the batch and the step."""
         rng = np.random.default_rng((self.crops.seed, step, 3000))
         return self.at(batch.pixels, rng.uniform(*SCALES), rng if self._codec else None)
 
     @torch.no_grad()
     def at(self, pixels: torch.Tensor, scale: float, rng: np.random.Generator | None = None) -> SrPair:
-        """Pixels (B, 3, H, W) uint8 at about a scale: sizes are rounded, and the crops cut to what fits."""
+        """Downscale pixels (B, 3, H, W) uint8 by about `scale`. Sizes are rounded, and the crops are cut to fit."""
         short, long = self.sizes(scale)
         original = pixels[..., :long, :long].to(self.device, non_blocking=True).float() / 255
         small = (255 * resize(original, short, short)).round().clamp(0, 255)
@@ -83,14 +85,14 @@ class SrPairs:
         return SrPair(*(image.contiguous(memory_format=torch.channels_last) for image in images), long / short)
 
     def sizes(self, scale: float) -> tuple[int, int]:
-        """Edges of small and large images."""
+        """Return the edges of small and large images."""
         unit = CODED_UNIT if self._codec else UNIT
         short = max(unit, int(min(self._small, self.crops.size / scale)) // unit * unit)
         return short, min(self.crops.size // STRIDE, max(1, round(scale * short / STRIDE))) * STRIDE
 
 
 def partly_coded(small: torch.Tensor, codec: CodecPairs, rng: np.random.Generator) -> torch.Tensor:
-    """Images (B, 3, h, w) of whole levels, h and w multiples of 16; some of them are what our codec decodes."""
+    """Code some of the images (B, 3, h, w) with our codec. They have whole levels, and h and w are multiples of 16."""
     coded = torch.from_numpy(rng.random(len(small)) < CODED)
     if not coded.any():
         return small
@@ -100,7 +102,7 @@ def partly_coded(small: torch.Tensor, codec: CodecPairs, rng: np.random.Generato
 
 
 def trained(net: E2DiffSr, stage: str) -> list[nn.Parameter]:
-    """The parameters that a stage trains."""
+    """Return the parameters that a stage trains."""
     parts = [net.decoder, net.branch, net.csum]
     parts += {"one": [net.encoder], "two": [net.condition_net, net.denoiser], "twin": []}[stage]
     return [parameter for part in parts for parameter in part.parameters()]
@@ -121,7 +123,7 @@ def twin(net: E2DiffSr, critic: Critic, pair: SrPair, weights: Weights, step: in
 
 
 def forget_scale(net: E2DiffSr) -> None:
-    """Without modulation: its weights, which say so wherever they go, see no scale, and learn to see none."""
+    """Switch modulation off: the weights that see the scale are zero and stay zero, so exported weights record it."""
     for modulation in net.branch.modulations:
         modulation.weigh[0].weight.requires_grad_(False).zero_()
 
@@ -136,7 +138,7 @@ def stage_two(
     alone: bool,
     without: tuple[str, ...] = (),
 ) -> Loss:
-    """`alone`: only the prior is learnt, as in the paper; else the pixels that it leads to as well."""
+    """Compute the loss of stage two. With `alone`, as in the paper, only the prior is learnt."""
     with torch.no_grad():
         learnt = prior_of(net, pair, "learnt")
     condition = net.condition_net(pair.raised)
@@ -174,7 +176,7 @@ def upsampled(net: E2DiffSr, pair: SrPair, prior: torch.Tensor) -> torch.Tensor:
 
 
 def prior_of(net: E2DiffSr, pair: SrPair, kind: str, seed: int = 0) -> torch.Tensor:
-    """One of PRIORS."""
+    """Return one of PRIORS."""
     if kind == "learnt":
         return net.encoder(pair.original, pair.raised)[0] / net.spread
     condition = net.condition_net(pair.raised)
@@ -189,14 +191,14 @@ def prior_of(net: E2DiffSr, pair: SrPair, kind: str, seed: int = 0) -> torch.Ten
 
 @torch.no_grad()
 def measure_spread(net: E2DiffSr, pairs: list[SrPair]) -> None:
-    """Before stage two: how large the encoder's means are, so that the diffusion sees them of unit variance."""
+    """Before stage two, measure the scale of the encoder's means, so that the diffusion sees unit variance."""
     squares = [net.encoder(pair.original, pair.raised)[0].square().mean((0, 2, 3), keepdim=True) for pair in pairs]
     net.spread.copy_(torch.stack(squares).mean(0).sqrt().clamp(min=1e-3))
 
 
 @torch.no_grad()
 def gain_of(net: E2DiffSr, pair: SrPair, kind: str) -> float:
-    """Mean over crops of the PSNR over that of bicubic interpolation, in dB, in 8-bit levels as a file has them."""
+    """Return the mean over crops of the PSNR gain over bicubic interpolation, in dB, in 8-bit levels."""
     found = upsampled(net, pair, prior_of(net, pair, kind))
     return float(gain_db((255 * found).round().clamp(0, 255) / 255, _given(pair)).mean())
 

@@ -1,10 +1,10 @@
-"""Stable Diffusion 2.1 as SlimDiffSR's teacher, for people who have its weights: a folder as `diffusers` lays it out.
+"""Stable Diffusion 2.1 as SlimDiffSR's teacher, for users who have its weights in a folder with the `diffusers` layout.
 
     PATH/unet        UNet2DConditionModel
     PATH/vae         AutoencoderKL, or AutoencoderTiny, which is TAESD
     PATH/scheduler   betas, and whether the UNet predicts v or the noise
 
-Needs the optional package `diffusers`. There is no text: the UNet is shown zeros in its place.
+It needs the optional package `diffusers`. There is no text: the UNet gets zeros instead.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TOKENS = 77
 
 
 class StableAutoencoder(nn.Module):
-    """The calls of our Autoencoder."""
+    """An autoencoder with the calls of our Autoencoder."""
 
     def __init__(self, net: nn.Module):
         super().__init__()
@@ -39,7 +39,7 @@ class StableAutoencoder(nn.Module):
 
 
 class StableUnet(nn.Module):
-    """The calls of our LatentUnet."""
+    """A UNet with the calls of our LatentUnet."""
 
     def __init__(self, net: nn.Module):
         super().__init__()
@@ -54,7 +54,7 @@ class StableUnet(nn.Module):
         seen = []
         hook = self.leave.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
         text = x.new_zeros(len(x), TOKENS, self.net.config.cross_attention_dim)
-        self.net(x, steps - 1, text)  # it counts steps from 0
+        self.net(x, steps - 1, text)  # the UNet counts steps from 0
         hook.remove()
         return seen[0]
 
@@ -63,7 +63,7 @@ class StableUnet(nn.Module):
 
 
 def stable_teacher(path: Path, config: TeacherConfig) -> Teacher:
-    """A teacher with these weights; its estimator and its Pred are still to be trained."""
+    """Return a teacher with these weights. Its Estimator and its Pred are not trained yet."""
     try:
         import diffusers
     except ImportError:

@@ -1,4 +1,4 @@
-"""The page and all that it asks for as files in a folder, for any web server."""
+"""Writes the page and all files that it needs to a folder, for any web server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PART = 2**20
 
 
 def export(site: Site, folder: str | Path, overwrite: bool = False) -> int:
-    """Write the site; the folder appears when it is complete. How many bytes it has."""
+    """Write the site and return its size in bytes. The folder appears when it is complete."""
     check_on_disk(folder, "folder")
     folder = Path(folder)
     if folder.exists() and not overwrite:

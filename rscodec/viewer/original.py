@@ -1,6 +1,6 @@
-"""The raster that a stream is compared with, as blocks of pixels: a browser opens no GeoTIFF.
+"""The raster that a stream is compared with, as blocks of pixels, because a browser cannot open a GeoTIFF.
 
-block (factor, row, col)  EDGE x EDGE pixels of the raster made `factor` times smaller, twice that where factor is 1
+block (factor, row, col)  EDGE x EDGE pixels of the raster made `factor` times smaller, twice that if factor is 1
 its bytes                 bands, then class planes, little endian, row by row
 """
 
@@ -17,20 +17,20 @@ from rscodec.raster.reader import RasterReader
 from rscodec.raster.validity import MASKED, VALID, native
 from rscodec.raster.window import Window
 
-EDGE = 256  # of a block, as in page/layers.js
+EDGE = 256  # edge of a block, as in page/layers.js
 COARSEST = 64
-STRIP_PIXELS = 2**22  # read at once
+STRIP_PIXELS = 2**22  # pixels that are read at once
 
 
 class Original:
-    """Threads may share it, and take turns."""
+    """Several threads may share it; they take turns."""
 
     def __init__(self, path: str | Path, bands: tuple[int, ...] | None = None):
         self._reader, self._lock = RasterReader(path, bands), threading.Lock()
         self.width, self.height = self._reader.width, self._reader.height
 
     def describe(self) -> dict:
-        """What the page has to know."""
+        """Return what the page needs to know."""
         reader = self._reader
         return {
             "name": Path(reader.path).name,
@@ -44,7 +44,7 @@ class Original:
         }
 
     def blocks(self) -> Iterator[tuple[int, int, int]]:
-        """(factor, row, col) of every block."""
+        """Yield (factor, row, col) of every block."""
         factor = 1
         while factor <= COARSEST:
             edge = _edge(factor)
@@ -54,7 +54,7 @@ class Original:
             factor *= 2
 
     def block(self, factor: int, row: int, col: int) -> bytes | None:
-        """The bytes of a block; None where there is none."""
+        """Return the bytes of a block, or None if there is no such block."""
         edge, scene = _edge(factor), Window(0, 0, self.width, self.height)
         known = factor in {2**n for n in range(COARSEST.bit_length())} and row >= 0 and col >= 0
         window = Window(col * edge, row * edge, edge, edge).overlap(scene)
@@ -74,7 +74,7 @@ class Original:
         self._reader.close()
 
     def _averaged(self, window: Window, factor: int) -> tuple[np.ndarray, ...]:
-        """Pixels and classes, if there are any, of a window made `factor` times smaller."""
+        """Return the pixels and classes, if there are any, of a window made `factor` times smaller."""
         reader = self._reader
         pixels, classes = reader.read(window)
         if factor == 1:
@@ -93,12 +93,12 @@ class Original:
 
 
 def _edge(factor: int) -> int:
-    """Of a block, in pixels of the raster."""
+    """Return the edge of a block in pixels of the raster."""
     return EDGE * max(2, factor)
 
 
 def _fold(values: np.ndarray, factor: int) -> np.ndarray:
-    """Sums over squares of `factor` x `factor`, the first of which begins at the corner."""
+    """Return the sums over squares of `factor` x `factor`. The first square begins at the corner."""
     for axis in (-2, -1):
         starts = np.arange(0, values.shape[axis], factor)
         values = np.add.reduceat(values, starts, axis, dtype=np.float64)

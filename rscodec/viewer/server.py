@@ -1,4 +1,4 @@
-"""Serves the page to browsers on this machine, and to nobody else."""
+"""Serves the page to browsers on this machine, and to no other machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PART = 2**20  # bytes that are read at once
 
 
 class Server(ThreadingHTTPServer):
-    """`serve_forever` answers until `shutdown`. Port 0 takes any that is free."""
+    """`serve_forever` answers until `shutdown`. Port 0 takes any free port."""
 
     daemon_threads = True
 
@@ -33,11 +33,11 @@ class Server(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """GET and HEAD, with ranges."""
+    """Answers GET and HEAD, also with ranges."""
 
     server: Server
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # head and body are two writes, and the second one would wait
+    disable_nagle_algorithm = True  # head and body are two writes, and the second would wait otherwise
 
     def do_GET(self) -> None:
         with suppress(ConnectionError):
@@ -48,10 +48,12 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(body=False)
 
     def log_message(self, *_: object) -> None:
-        """Nothing is logged."""
+        """Log nothing."""
 
     def _answer(self, body: bool) -> None:
-        if self.headers.get("Host") not in self.server.hosts:  # a page from elsewhere, through a name that leads here
+        # A page of another site could reach this server through a host name that resolves to this machine (DNS
+        # rebinding).
+        if self.headers.get("Host") not in self.server.hosts:
             self._refuse(403, "this server answers to its own address only")
             return
         try:
@@ -69,7 +71,9 @@ class Handler(BaseHTTPRequestHandler):
         self._send(asset, *part, body)
 
     def _part(self, asset: Asset) -> tuple[int, int] | None:
-        """(start, end) of what is asked for, all by default; None where there is no such part."""
+        """Return (start, end) of the requested range. Without a range, return the whole asset; if the asset does not
+        have the range, return None.
+        """
         wanted = re.fullmatch(r"bytes=(\d{1,15})-(\d{0,15})", self.headers.get("Range", ""))
         if not wanted:
             return 0, asset.size

@@ -1,8 +1,8 @@
-"""What the page asks for, by path.
+"""The files that the page needs, by path.
 
 index.html, page/...         the page                     streams/0.bin ...              the streams
 decoder/...                  bitstreams/js                original/FACTOR/ROW/COL.bin    blocks of a raster
-weights/MODEL-HASH...        what the streams name        viewer.json                    what there is to be shown
+weights/MODEL-HASH...        the weights of the streams   viewer.json                    what the page shows
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ BINARY = "application/octet-stream"
 
 @dataclass(frozen=True)
 class Asset:
-    """Something at a path. `read(offset, length)` gives a part of it."""
+    """A file at a path. `read(offset, length)` returns a part of it."""
 
     kind: str
     size: int
@@ -45,8 +45,9 @@ class Asset:
 
 
 class Site:
-    """Of one stream (a path or a URL) or the streams of a folder, beside `against`: a raster, of which `bands` were
-    encoded, or another stream. `weights`: a file to decode with, instead of the packaged ones.
+    """The page for one stream (a path or a URL) or for the streams of a folder, beside `against`: another stream, or a
+    raster of which `bands` were encoded. If `weights` is given, the page decodes with this file instead of the packaged
+    weights.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class Site:
         self.assets["viewer.json"] = _bytes(json.dumps(about, allow_nan=False).encode(), KINDS[".json"])
 
     def find(self, path: str) -> Asset | None:
-        """What lies at a path, if anything does."""
+        """Return the asset at a path, or None."""
         if path == "":
             path = "index.html"
         block = re.fullmatch(r"original/(\d{1,3})/(\d{1,6})/(\d{1,6})\.bin", path)
@@ -81,13 +82,13 @@ class Site:
             data = self.original.block(*map(int, block.groups()))
             return None if data is None else _bytes(data)
         weights = re.fullmatch(r"weights/([a-z0-9-]{1,40})-([0-9a-f]{16})\.safetensors", path)
-        if weights and path not in self.assets:  # those of a file that was dropped onto the page
+        if weights and path not in self.assets:  # the weights of a stream that was dropped onto the page
             known = packaged(*weights.groups())
             return None if known is None else _file(known)
         return self.assets.get(path)
 
     def paths(self) -> Iterator[str]:
-        """Every path at which there is something."""
+        """Yield every path at which there is an asset."""
         yield from self.assets
         if self.original is not None:
             yield from (f"original/{factor}/{row}/{col}.bin" for factor, row, col in self.original.blocks())
@@ -97,7 +98,9 @@ class Site:
             self.original.close()
 
     def _add(self, stream: str | Path, named: object) -> dict:
-        """One stream and its weights; what the page has to know of it. What is wrong with one of many is told there."""
+        """Add a stream and its weights. Return what the page must know, or the error if one stream of many is
+        unreadable.
+        """
         name = stream.rpartition("/")[2] if is_url(stream) else Path(stream).name
         try:
             with open_stream(stream) as reader:
@@ -106,7 +109,7 @@ class Site:
         except (BitstreamError, WeightsError) as problem:
             if stream == named:
                 raise
-            words = str(problem).removeprefix(f"{stream}: ")  # the page need not know where the file lies
+            words = str(problem).removeprefix(f"{stream}: ")  # the page need not know the path of the file
             return {"name": name, "error": f"{type(problem).__name__}: {words}"}
         asset = _remote(stream) if is_url(stream) else _file(Path(stream))
         path = f"streams/{sum(path.startswith('streams/') for path in self.assets)}.bin"
@@ -115,7 +118,7 @@ class Site:
         return {"name": name, "path": path, "bytes": asset.size, "weights": weights} | shape
 
     def _add_weights(self, header: Header) -> str:
-        """The path of the weights that a stream names."""
+        """Add the weights that a stream names, and return their path."""
         found = header.weights_hash.hex()
         name = f"weights/{header.model}-{found}.safetensors"
         path = packaged(header.model, found) if self._weights is None else self._weights
@@ -129,14 +132,14 @@ class Site:
 
 
 def packaged(model: str, weights_hash: str) -> Path | None:
-    """The weights file of this package that streams of this model and hash need."""
+    """Return the weights file of this package for streams of this model and hash, or None."""
     if model not in {row.default_model for row in CODECS}:
         return None
     return shipped(model) if weights_hash in manifest(model)["weights_hashes"].values() else None
 
 
 def find_streams(source: str | Path) -> list[str | Path]:
-    """The stream itself, or those of a folder."""
+    """Return the stream itself, or the streams of a folder."""
     if is_url(source) or not Path(source).is_dir():
         return [source]
     try:
@@ -149,7 +152,7 @@ def find_streams(source: str | Path) -> list[str | Path]:
 
 
 def _check_alike(streams: list[dict], other: dict) -> None:
-    """Only scenes of one size can lie above each other."""
+    """Check that the scenes have the same size, so that one can lie above the other."""
     for stream in streams:
         size, wanted = (f"{one['width']} x {one['height']}" for one in (other, {"width": 0, "height": 0} | stream))
         if "error" not in stream and size != wanted:
@@ -161,7 +164,7 @@ def _bytes(data: bytes, kind: str = BINARY) -> Asset:
 
 
 def _file(path: Path) -> Asset:
-    """A file, opened for each part that is read: a folder may have more streams than files may be open."""
+    """Return a file as an asset. Each read opens it again: a folder may have more streams than files may be open."""
 
     def read(offset: int, length: int) -> bytes:
         with closing(FileSource(path)) as source:

@@ -1,4 +1,6 @@
-"""Trains a model of forest carbon on imagery, its density and, optionally, a region to train in.
+"""Trains a model of forest carbon on imagery and a map of carbon density.
+
+An optional region limits the pixels used for training.
 
 A run folder holds checkpoint.pt (everything needed to resume), average.pt (weights and their description), log.txt, and
 at the end weights.safetensors, which `predict` uses.

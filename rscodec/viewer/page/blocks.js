@@ -1,9 +1,9 @@
-// The blocks of a layer: which are wanted for what is on the screen, which are there, which may go.
+// The blocks of a layer: which ones the screen needs, which ones are loaded, and which ones can be dropped.
 
-const MOST_BYTES = 2 ** 27; // of pixels that are kept
+const MOST_BYTES = 2 ** 27; // of the pixels that are kept
 
 export class Blocks {
-  /** `came(block)` is called when a block has come. */
+  /** `came(block)` is called when a block has arrived. */
   constructor(layer, came) {
     this.layer = layer;
     this._came = came;
@@ -13,12 +13,12 @@ export class Blocks {
     this.loading = 0;
   }
 
-  /** Whether nothing more will come for what is on the screen. */
+  /** Returns whether nothing more will arrive for what is on the screen. */
   get idle() {
     return this.loading === 0 && this._wanted.every((block) => this._blocks.has(block.key));
   }
 
-  /** Says which part of the scene is on the screen, and how many of its pixels are about one of the screen. */
+  /** Sets which part of the scene is on the screen, and how many of its pixels are about one pixel of the screen. */
   look(rect, factor) {
     const [middleRow, middleCol] = [rect.row + rect.height / 2, rect.col + rect.width / 2];
     this._wanted = this.layer.stages(factor).flatMap((stage) => {
@@ -26,21 +26,21 @@ export class Blocks {
       const distance = ({ row, col }) => Math.hypot((row + 0.5) * edge - middleRow, (col + 0.5) * edge - middleCol);
       return this._cover(rect, stage, edge).sort((a, b) => distance(a) - distance(b));
     });
-    for (const { key } of this._wanted) { // it becomes the newest
+    for (const { key } of this._wanted) { // makes it the newest
       const block = this._blocks.get(key);
       if (block) this._blocks.delete(key) && this._blocks.set(key, block);
     }
     this._pump();
   }
 
-  /** The blocks that are there for a part of the scene, the roughest first, none finer than `factor`. */
+  /** Returns the loaded blocks for a part of the scene, the coarsest first, none finer than `factor`. */
   visible(rect, factor) {
     return [...this._blocks.values()]
       .filter((block) => !block.pending && block.factor >= factor && touches(block.place, rect))
       .sort((a, b) => b.factor - a.factor || a.groups - b.groups);
   }
 
-  /** The finest block that has a pixel, and where in it; null where there is none. */
+  /** Returns the finest block that contains a pixel, and the pixel's position in it; null if there is none. */
   at(col, row) {
     const point = { col, row, width: 1, height: 1 };
     const block = this.visible(point, 0).filter(({ pixels }) => pixels).at(-1);
@@ -50,7 +50,7 @@ export class Blocks {
     return { block, place };
   }
 
-  /** Forgets what could not be had, so that it is asked for again. */
+  /** Forgets the blocks that failed, so that they are requested again. */
   retry() {
     for (const [key, block] of this._blocks) if (block.error) this._blocks.delete(key);
   }
@@ -91,7 +91,7 @@ export class Blocks {
     this._came(block);
   }
 
-  /** Forgets what was on the screen longest ago. */
+  /** Drops the blocks that were on the screen longest ago. */
   _forget() {
     const wanted = new Set(this._wanted.map(({ key }) => key));
     for (const [key, block] of this._blocks) {

@@ -1,17 +1,19 @@
-// What is looked at: a stream, which workers decode, or the raster that it is compared with, which the server reads.
+// The layers of a picture: a stream, which workers decode, or the raster that it is compared with, which the server
+// reads.
 //
-// A layer gives blocks of pixels: { factor, row, col, groups }. A block of factor 16 has pixels that are averages of
-// 16 x 16 of the scene. `groups`: how many groups of network channels it is made of; the first one tells most.
+// A layer gives blocks of pixels: { factor, row, col, groups }. Each pixel of a block of factor 16 is an average of 16
+// x 16 pixels of the scene. `groups` is how many groups of network channels the block is made of; the first group
+// carries the most information.
 
 import { FIXED_BYTES, toHeader, wireNumbers } from "../decoder/header.js";
 import { InputError, LimitExceeded, MissingWeights, Pool } from "../decoder/rscodec.js";
 import { overlap } from "../decoder/windows.js";
 
-const EDGE = 256; // of a block, in its own pixels, about
-const SKETCH = 16; // the factor at which a stream shows itself soonest
+const EDGE = 256; // edge of a block in its own pixels, about
+const SKETCH = 16; // the factor of the first picture of a stream
 export const COARSEST = 64;
-const MOST_TILES = 2; // of a stream along the edge of a block
-const MAX_PIXELS = 2 ** 24; // of a block, in all bands
+const MOST_TILES = 2; // tiles of a stream along the edge of a block
+const MAX_PIXELS = 2 ** 24; // pixels of a block, in all bands
 const MAX_WEIGHTS = 2 ** 28; // bytes
 
 const ARRAYS = { uint8: Uint8Array, uint16: Uint16Array, int16: Int16Array, float32: Float32Array,
@@ -27,20 +29,20 @@ class Layer {
     });
   }
 
-  /** Ends what works for it. */
+  /** Ends the workers of the layer. */
   end() {}
 
-  /** Of the blocks of a factor, in pixels of the scene. */
+  /** Returns the edge of the blocks of a factor, in pixels of the scene. */
   edge(factor) {
     return EDGE * Math.max(2, factor);
   }
 
-  /** What is to be shown at a factor, one after the other: { factor, groups }. */
+  /** Returns what to show at a factor, one after the other: { factor, groups }. */
   stages(factor) {
     return [{ factor, groups: null }];
   }
 
-  /** The block in its own pixels, and where it lies in the scene. */
+  /** Returns the block in its own pixels, and its place in the scene. */
   windows({ factor, row, col }) {
     const edge = this.edge(factor);
     const place = { col: col * edge, row: row * edge };
@@ -51,7 +53,7 @@ class Layer {
     return { place, window };
   }
 
-  /** The class plane of a band, null where all its pixels are valid. */
+  /** Returns the class plane of a band, or null if all its pixels are valid. */
   planeOf({ classes }, band) {
     const place = this.coded.indexOf(band);
     return classes && place >= 0 ? classes[classes.length === 1 ? 0 : place] : null;
@@ -59,7 +61,7 @@ class Layer {
 }
 
 export class StreamLayer extends Layer {
-  /** `entry`: { name, path or blob, weights: a path or null }. */
+  /** `entry` is { name, path or blob, weights: a path or null }. */
   static async open(entry) {
     const source = entry.blob ? { blob: entry.blob } : { url: new URL(entry.path, document.baseURI).href };
     const weights = fetchWeights(entry.weights ?? await weightsOf(entry.blob));
@@ -87,7 +89,7 @@ export class StreamLayer extends Layer {
     this.pool.end();
   }
 
-  /** Whole tiles where each is decoded by itself, and never many of them. */
+  /** Uses whole tiles if each tile is decoded by itself, and never many of them. */
   edge(factor) {
     const { tile, bounded } = this.header;
     const unit = bounded ? tile : 512;
@@ -101,7 +103,7 @@ export class StreamLayer extends Layer {
     return rough.factor === factor && groups <= 1 ? [{ factor, groups }] : [rough, { factor, groups }];
   }
 
-  /** What a tile [row, col, ...] has of a part of the scene. */
+  /** Returns the part of a window that a tile [row, col, ...] has. */
   tilePart([row, col], part) {
     const { tile } = this.header;
     return overlap({ row: row * tile, col: col * tile, width: tile, height: tile }, part);
@@ -155,7 +157,7 @@ async function fetchWeights(path) {
   return answer.arrayBuffer();
 }
 
-/** The path of the weights that a dropped file names. */
+/** Returns the path of the weights that a dropped file names. */
 async function weightsOf(blob) {
   const header = toHeader(wireNumbers(new Uint8Array(await blob.slice(0, FIXED_BYTES).arrayBuffer())));
   return `weights/${header.model}-${header.weightsHash}.safetensors`;

@@ -1,4 +1,4 @@
-// The page: opens what viewer.json names, or a file that is dropped onto it, and joins picture, panel and values.
+// The page: opens the scenes in viewer.json, or a file that is dropped onto it, and connects picture, panel and values.
 
 import { RasterLayer, StreamLayer } from "./layers.js";
 import { fillPanel, firstStyle, generated } from "./panel.js";
@@ -14,7 +14,7 @@ function say(problem) {
   element("message").hidden = false;
 }
 
-/** What a test waits for: "loading", "ready" when all of the screen is drawn, or "failed". */
+/** The state that tests wait for: "loading", "ready" when the whole screen is drawn, or "failed". */
 function tell(state) {
   document.body.dataset.state = state;
   element("busy").hidden = state !== "loading";
@@ -88,7 +88,7 @@ function join(layers) {
   divide(layers);
 }
 
-/** The handle between two layers. */
+/** Creates the handle between two layers. */
 function divide(layers) {
   const handle = element("split");
   const two = layers.length > 1;
@@ -143,7 +143,7 @@ async function start() {
   else await show(streams[Number(chosen)] ?? streams[0], against);
 }
 
-/** Whatever fails is said on the page. */
+/** Shows every error on the page. */
 async function run(action) {
   try {
     await action();

@@ -1,8 +1,11 @@
-// Pixels -> colours: which bands, and which of their values are black and white.
+// Turns pixels into colours: which bands, and which of their values are black and white.
 
-const SAMPLES = 4096; // of a block and band, about
+const SAMPLES = 4096; // samples of a block and band, about
 
-/** For each band [lowest, highest, 2 %, 98 %] of the valid pixels of these blocks; null for a band without any. */
+/**
+ * Returns, for each band, [lowest, highest, 2 %, 98 %] of the valid pixels of these blocks; null for a band without
+ * valid pixels.
+ */
 export function statistics(layer, blocks) {
   return Array.from({ length: layer.bands }, (_, band) => {
     const found = [];
@@ -21,8 +24,8 @@ export function statistics(layer, blocks) {
 }
 
 /**
- * A canvas of a block. `bands`: one, or those for red, green and blue; `ranges`: for each the values that are black and
- * white. Pixels without a measurement are transparent.
+ * Returns a canvas of a block. `bands` has one band, or those for red, green and blue. `ranges` has, for each band, the
+ * values that are black and white. Pixels without a measurement are transparent.
  */
 export function paint(layer, { pixels }, { bands, ranges }) {
   const canvas = document.createElement("canvas");

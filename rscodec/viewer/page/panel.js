@@ -1,4 +1,5 @@
-// The panel: which bands, which stretch, and what is known of the scene. Whatever a stream says is shown as text only.
+// The panel: bands, stretch, and what is known about the scene. Everything that a stream contains is shown as text
+// only.
 
 const STRETCHES = { percent: "2 to 98 %", range: "Least to greatest", type: "All of the type", manual: "By hand" };
 const TYPES = { uint8: [0, 255], uint16: [0, 65535], int16: [-32768, 32767] };
@@ -6,12 +7,12 @@ const COLOURS = ["red", "green", "blue"];
 const LONGEST = 600; // characters of a value
 const MOST = 200; // rows of metadata
 
-/** The name of a band, counted from 0. */
+/** Returns the name of a band, counted from 0. */
 export function bandName(layer, band) {
   return layer.descriptions[band].slice(0, 40) || `band ${band + 1}`;
 }
 
-/** The bands (counted from 0) whose pixels a model made up, and the model; null for a scene that was measured. */
+/** Returns the bands (counted from 0) whose pixels a model generated, and the model; null for a measured scene. */
 export function generated(layer) {
   const tags = layer.metadata.tags?.[""];
   if (tags?.synthetic !== "yes") return null;
@@ -19,7 +20,7 @@ export function generated(layer) {
   return { bands, model: String(tags.synthetic_model ?? "some model").slice(0, 60) };
 }
 
-/** The style that a layer is first shown in: { bands, stretch, manual }. */
+/** Returns the style in which a layer is first shown: { bands, stretch, manual }. */
 export function firstStyle(layer) {
   const named = [layer.colours, layer.descriptions].map((names) => {
     return COLOURS.map((colour) => names.findIndex((name) => name.toLowerCase() === colour));
@@ -29,7 +30,7 @@ export function firstStyle(layer) {
   return { bands, stretch, manual: bands.map(() => TYPES[layer.dtype] ?? [0, 1]) };
 }
 
-/** For each band that is shown, the values that are black and white. */
+/** Returns, for each band that is shown, the values that are black and white. */
 export function rangesOf(layer, { bands, stretch, manual }, statistics) {
   return bands.map((band, place) => {
     if (stretch === "manual") return manual[place];
@@ -40,7 +41,10 @@ export function rangesOf(layer, { bands, stretch, manual }, statistics) {
   });
 }
 
-/** Fills the panel. `changed(style)` is called for each choice. The answer: `show(ranges)`, `damage(messages)`. */
+/**
+ * Fills the panel. It calls `changed(style)` for each choice, and returns the functions `show(ranges)` and
+ * `damage(messages)`.
+ */
 export function fillPanel(panel, layer, style, changed) {
   panel.replaceChildren();
   const display = add(panel, "section");

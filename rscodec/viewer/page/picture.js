@@ -1,4 +1,4 @@
-// The picture: the blocks of one layer, or of two on the sides of a handle.
+// The picture: the blocks of one layer, or of two layers on the two sides of a handle.
 
 import { Blocks } from "./blocks.js";
 import { COARSEST } from "./layers.js";
@@ -6,18 +6,18 @@ import { paint, statistics } from "./paint.js";
 import { rangesOf } from "./panel.js";
 import { View } from "./view.js";
 
-const SHARPEST = 2; // pixels of the screen that count, for each of CSS
-const MISSING = "#8884"; // what is not there yet
+const SHARPEST = 2; // the most pixels of the screen that are used for each CSS pixel
+const MISSING = "#8884"; // blocks that are not loaded yet
 const DAMAGED = "#c0392b88";
 
 export class Picture {
-  /** `told`: { changed(), came(block) }. The second layer, if there is one, is on the right. */
+  /** `told` is { changed(), came(block) }. The second layer, if there is one, is on the right. */
   constructor(canvas, layers, style, told) {
     this._canvas = canvas;
     this._context = canvas.getContext("2d");
     this._told = told;
     this._style = style;
-    this._settled = false; // whether the statistics are those of the first look
+    this._settled = false; // whether the statistics of the first picture are complete
     this._statistics = [];
     this.split = 0.5;
     this.sides = layers.map((layer) => new Blocks(layer, (block) => this._came(layer, block)));
@@ -31,20 +31,20 @@ export class Picture {
     this.view.fit(layers[0].width, layers[0].height);
   }
 
-  /** Asks again for what could not be had. */
+  /** Requests the blocks that failed again. */
   retry() {
     this.sides.forEach((blocks) => blocks.retry());
     this.redraw();
   }
 
-  /** Leaves the canvas to another picture. */
+  /** Releases the canvas for another picture. */
   end() {
     this._ending.abort();
     this._observer.disconnect();
     this.sides.forEach(({ layer }) => layer.end());
   }
 
-  /** Whether nothing more will come for what is on the screen. */
+  /** Returns whether nothing more will arrive for what is on the screen. */
   get idle() {
     return !this._asked && this.sides.every((blocks) => blocks.idle);
   }
@@ -56,7 +56,7 @@ export class Picture {
     this.redraw();
   }
 
-  /** Draws before the next frame. */
+  /** Schedules a draw before the next frame. */
   redraw() {
     this._asked ||= requestAnimationFrame(() => {
       this._asked = 0;
@@ -85,7 +85,7 @@ export class Picture {
     this.redraw();
   }
 
-  /** How many pixels of the scene are about one of the screen: a power of two. */
+  /** Returns how many pixels of the scene are about one pixel of the screen: a power of two. */
   get _factor() {
     const sharp = this.view.scale * Math.min(devicePixelRatio, SHARPEST);
     return Math.max(1, Math.min(COARSEST, 2 ** Math.round(Math.log2(1 / sharp))));
@@ -129,7 +129,7 @@ export class Picture {
     }
   }
 
-  /** A window of the scene in pixels of the canvas. */
+  /** Returns a window of the scene in pixels of the canvas. */
   _place({ col, row, width, height }) {
     const { rect, scale } = this.view;
     const at = (pixel) => Math.round(pixel * scale * devicePixelRatio);
@@ -138,7 +138,7 @@ export class Picture {
   }
 }
 
-/** What shows through where nothing was measured. */
+/** Draws the background that is visible where there is no measurement. */
 function checkerboard(context) {
   const tile = document.createElement("canvas");
   tile.width = tile.height = 16;

@@ -1,8 +1,8 @@
-// What is under the cursor: where it is, and what was measured there.
+// The position and the values under the cursor.
 
 import { bandName, generated } from "./panel.js";
 
-/** Keeps `line` up to date with the cursor over `canvas`. */
+/** Updates `line` when the cursor moves over `canvas`. */
 export function showValues(line, canvas, picture) {
   const [first] = picture.sides;
   let cursor = null;
@@ -48,7 +48,7 @@ export function showValues(line, canvas, picture) {
   update();
 }
 
-/** The map coordinates of a point; null for a scene without any. */
+/** Returns the map coordinates of a point; null for a scene without any. */
 function mapPlace(transform, col, row) {
   if (!Array.isArray(transform) || transform.length !== 6 || !transform.every(Number.isFinite)) return null;
   const [a, b, c, d, e, f] = transform;

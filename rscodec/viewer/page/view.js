@@ -1,9 +1,13 @@
-// Where the screen looks at: the pixel of the scene in its middle, and how large a pixel is. Fingers, mouse and keys.
+// The view: the pixel of the scene in the middle of the screen, and how large a pixel is. Handles fingers, mouse and
+// keys.
 
-const LARGEST = 64; // of a pixel of the scene, in those of the screen
+const LARGEST = 64; // largest size of a pixel of the scene, in pixels of the screen
 
 export class View {
-  /** `changed` is called whenever it looks elsewhere. `smallest`: of a pixel of the scene. `signal` ends it. */
+  /**
+   * `changed` is called when the view changes. `smallest` is the smallest size of a pixel of the scene. `signal` ends
+   * the view.
+   */
   constructor(canvas, smallest, changed, signal) {
     this._canvas = canvas;
     this._smallest = smallest;
@@ -32,13 +36,13 @@ export class View {
     return this._canvas.clientHeight;
   }
 
-  /** What of the scene is on the screen. */
+  /** Returns the part of the scene that is on the screen. */
   get rect() {
     const [width, height] = [this.width / this.scale, this.height / this.scale];
     return { col: this.col - width / 2, row: this.row - height / 2, width, height };
   }
 
-  /** Shows all of a scene, or as much as it may. */
+  /** Shows the whole scene, or as much of it as the limits allow. */
   fit(width = this._scene.width, height = this._scene.height) {
     this._scene = { width, height };
     [this.col, this.row] = [width / 2, height / 2];
@@ -46,7 +50,7 @@ export class View {
     this._changed();
   }
 
-  /** Pixels of the scene `by` times as large; the one at (x, y) of the screen stays where it is. */
+  /** Makes the pixels of the scene `by` times as large. The pixel at (x, y) of the screen stays in its place. */
   zoom(by, x = this.width / 2, y = this.height / 2) {
     const scale = this._legal(this.scale * by);
     const [right, down] = [x - this.width / 2, y - this.height / 2];
@@ -56,14 +60,14 @@ export class View {
     this.pan(0, 0);
   }
 
-  /** Moves the scene by pixels of the screen; its middle stays within it. */
+  /** Moves the scene by pixels of the screen. The middle of the screen stays within the scene. */
   pan(right, down) {
     this.col = Math.max(0, Math.min(this._scene.width, this.col - right / this.scale));
     this.row = Math.max(0, Math.min(this._scene.height, this.row - down / this.scale));
     this._changed();
   }
 
-  /** The pixel of the scene at (x, y) of the screen. */
+  /** Returns the pixel of the scene at (x, y) of the screen. */
   pixelAt(x, y) {
     const { col, row } = this.rect;
     return { col: Math.floor(col + x / this.scale), row: Math.floor(row + y / this.scale) };
