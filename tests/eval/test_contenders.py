@@ -71,7 +71,7 @@ def test_an_anchor_gets_filled_pixels(scene):
 
 def test_efforts_are_contenders_of_their_own(tiny_weights, scene):
     plain, eager = (contender(f"rscodec:vec{effort}@{tiny_weights}+5") for effort in ("", ":2"))
-    assert (eager.name, eager.command) == ("rscodec:vec:2@vec-1", plain.command + " --effort 2")
+    assert (eager.name, eager.command) == ("rscodec:vec:2@tiny", plain.command + " --effort 2")
     data = eager.encode(eager.prepare(scene), 5)
     assert data != plain.encode(plain.prepare(scene), 5)
     assert plain.decode(data, scene).shape == scene.pixels.shape
@@ -96,7 +96,7 @@ def enhanced(monkeypatch, takes: str, base, rule) -> Enhanced:
 def test_streams_are_enhanced_at_their_quality(ours, monkeypatch):
     scene = Scene(synthesize((40, 50))[0])
     found = enhanced(monkeypatch, "stream", ours, lambda pixels, quality, seed: quality / 255)
-    assert found.name == "ldm:rscodec:vec@vec-1" and found.kind == "enhanced" and found.parameters == ours.parameters
+    assert found.name == "ldm:rscodec:vec@tiny" and found.kind == "enhanced" and found.parameters == ours.parameters
     data = found.encode(found.prepare(scene), 5)
     assert data == ours.encode(ours.prepare(scene), 5) and found.parts(data) == ours.parts(data)
     plain = ours.decode(data, scene).astype(int)

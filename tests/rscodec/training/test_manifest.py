@@ -28,7 +28,7 @@ def test_weights_are_replaced_only_if_that_is_wanted(tmp_path):
     path = new_weights(tmp_path / "new" / "folder", "x-1", overwrite=False)
     assert path == tmp_path / "new" / "folder" / "x-1.safetensors" and path.parent.is_dir()
     path.write_bytes(b"weights")
-    with pytest.raises(OutputError, match="--overwrite"):
+    with pytest.raises(OutputError, match="overwrite=True"):
         new_weights(path.parent, "x-1", overwrite=False)
     assert new_weights(path.parent, "x-1", overwrite=True) == path
 

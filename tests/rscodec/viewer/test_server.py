@@ -44,7 +44,7 @@ def test_names_that_lead_here_are_not_answered(serve, scenes):
 
 def test_a_port_that_is_taken_is_refused(serve, scenes):
     taken = serve(scenes / "rgb.bin")
-    with pytest.raises(InputError, match="choose another one with --port"):
+    with pytest.raises(InputError, match="choose another `port`"):
         Server(taken.site, taken.server_port)
 
 

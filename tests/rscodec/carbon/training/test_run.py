@@ -86,7 +86,7 @@ def test_no_run_goes_on_as_another(ground, tmp_path):
         (dict(ground=replace(ground, origin="elsewhere")), "another ground"),
         (dict(plan=replace(PLAN, validate=True)), "another `validate`"),
     ):
-        with pytest.raises(InputError, match=f"run was begun with {what}: go on with that, or give a new --run"):
+        with pytest.raises(InputError, match=f"run was begun with {what}: continue with it, or give a new `run`"):
             go_on(**other)
     go_on(plan=replace(PLAN, steps=5))
     with pytest.raises(InputError, match="average.pt is of a unet, not of a iidm: give another `start`"):
