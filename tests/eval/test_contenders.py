@@ -76,7 +76,7 @@ def test_efforts_are_contenders_of_their_own(tiny_weights, scene):
     assert data != plain.encode(plain.prepare(scene), 5)
     assert plain.decode(data, scene).shape == scene.pixels.shape
     both = contender(f"rscodec:vec:2:balance@{tiny_weights}")
-    assert (both.name, both.command) == ("rscodec:vec:2:balance@vec-1", plain.command + " --effort 2 --balance")
+    assert (both.name, both.command) == ("rscodec:vec:2:balance@tiny", plain.command + " --effort 2 --balance")
     even = contender(f"rscodec:vec:balance@{tiny_weights}")
     assert even.encode(even.prepare(scene), 5) != plain.encode(plain.prepare(scene), 5)
     with pytest.raises(InputError, match="from 0 to 9"):

@@ -16,7 +16,7 @@ def test_a_run_goes_on_as_what_it_was_begun_as(tmp_path):
     checkpoint.save(path, step=4, **BEGUN)
     checkpoint.check_same(path, BEGUN)
     for word, other in (("--stage", "two"), ("config", {"widths": (8, 8), "rate": 0.5})):
-        with pytest.raises(InputError, match=f"run was begun with another {word}: .* --run"):
+        with pytest.raises(InputError, match=f"run was begun with another {word}: .* `run`"):
             checkpoint.check_same(path, BEGUN | {word: other})
 
 
