@@ -84,7 +84,7 @@ def lengthened(rng, data: bytes, others) -> bytes:
         return data
     for at in rng.integers(0, len(entries), rng.integers(1, 3)):
         near = max(0, int(entries["length"][at]) + int(rng.integers(-8, 9)))
-        entries["length"][at] = near if rng.random() < 0.7 else int(rng.choice(TELLING))
+        entries["length"][at] = near % 2**32 if rng.random() < 0.7 else int(rng.choice(TELLING))
     return with_index(data, entries)
 
 
