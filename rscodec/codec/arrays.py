@@ -47,7 +47,7 @@ class Arrays(ABC):
     """
 
     name: str
-    library: str
+    software: str
     parallel: bool
     rows: int
 

@@ -23,7 +23,7 @@ PIECE = 2**15  # elements of one piece: few enough to stay in the cache while Nu
 
 
 class NumpyArrays(Arrays):
-    name, library, parallel = "cpu", "NumPy", True
+    name, software, parallel = "cpu", "NumPy", True
     rows = 256
 
     def put(self, values: np.ndarray, dtype: type = np.float32) -> np.ndarray:

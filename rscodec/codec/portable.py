@@ -57,7 +57,7 @@ class PortableCodec(TileCodec):
         if self.expected_self_test not in (None, self.self_test()):
             raise InexactArithmetic(
                 f"the self-test of {path} fails on {self.arrays.name}: products of integers are not exact here, so "
-                f"streams would not decode elsewhere; use another device or another build of {self.arrays.library}"
+                f"streams would not decode elsewhere; use another device or another build of {self.arrays.software}"
             )
 
     def _build(self) -> None:

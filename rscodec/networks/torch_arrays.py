@@ -16,7 +16,7 @@ TYPES = {np.float32: torch.float32, np.float64: torch.float64}
 class TorchArrays(Arrays):
     """The arrays of one device."""
 
-    library, parallel = "torch", False
+    software, parallel = "torch", False
     rows = 2**30  # a GPU processes all positions at once
 
     def __init__(self, device: str):
