@@ -272,7 +272,8 @@ def sr(
 
 
 def _print_sr(sets: dict) -> None:
-    head = ("set", "images", "model", "scale", "PSNR dB", "to bicubic", "LPIPS", "of bicubic", "NIQE", "seconds")
+    figures = "PSNR dB", "to bicubic", "of luma", "SSIM", "LPIPS", "of bicubic", "NIQE", "seconds"
+    head = "set", "images", "model", "scale", *figures
     rows = [
         (
             name,
@@ -281,6 +282,8 @@ def _print_sr(sets: dict) -> None:
             f"{point['scale']:g}",
             _number(point["psnr_db"], ".2f"),
             _number(point["psnr_db_gain"], "+.2f"),
+            _number(point["psnr_db_luma"], ".2f"),
+            _number(point["ssim_luma"], ".4f"),
             _number(point["lpips"], ".4f"),
             _number(point["lpips_ratio"], ".2f"),
             _number(point["niqe"], ".2f"),
@@ -290,7 +293,7 @@ def _print_sr(sets: dict) -> None:
         for model, points in found.items()
         for point in points
     ]
-    print_table([head, *rows], right=(1, 3, 4, 5, 6, 7, 8, 9))
+    print_table([head, *rows], right=(1, *range(3, 12)))
 
 
 @command.command()

@@ -3,7 +3,7 @@
     scene --contender.encode--> a file on disk --contender.decode--> pixels --metrics--> Row
 
 Names of numbers contain the unit. A blank cell was not measured: the image is too small for MS-SSIM, or no RGB picture
-for LPIPS.
+for metrics of the luma, LPIPS and NIQE.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rscodec.bitstreams.errors import CheckError, MetricUnavailable
 from rscodec.eval import niqe, spectral
 from rscodec.metrics import perceptual
 from rscodec.metrics.perceptual import lpips_distance
-from rscodec.metrics.pixels import Difference, in_db, ms_ssim
+from rscodec.metrics.pixels import Difference, in_db, luma_psnr, luma_ssim, ms_ssim
 from rscodec.raster.scene import Scene
 
 
@@ -49,6 +49,8 @@ class Row:
     mse: float
     psnr_db: float
     psnr_db_bands: str
+    psnr_db_luma: float | None
+    ssim_luma: float | None
     ms_ssim: float | None
     ms_ssim_db: float | None
     lpips: float | None
@@ -136,6 +138,8 @@ def fidelity(scene: Scene, decoded: np.ndarray) -> dict:
         "mse": whole.mse,
         "psnr_db": whole.psnr_db,
         "psnr_db_bands": " ".join(f"{band.psnr_db:.4f}" for band in bands),
+        "psnr_db_luma": luma_psnr(original[:3], decoded[:3]) if picture else None,
+        "ssim_luma": luma_ssim(original[:3], decoded[:3]) if picture else None,
         "ms_ssim": similarity,
         "ms_ssim_db": None if similarity is None else in_db(similarity),
         "lpips": lpips_distance(original[:3], decoded[:3]) if picture and "lpips" not in unavailable() else None,

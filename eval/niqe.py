@@ -16,6 +16,7 @@ import numpy as np
 
 from rscodec.bitstreams.errors import MetricUnavailable
 from rscodec.metrics.perceptual import weights_folder
+from rscodec.metrics.pixels import luma
 
 MODEL = "niqe_pris_params.npz"
 BLOCK = 96
@@ -48,15 +49,15 @@ def niqe(picture: np.ndarray) -> float | None:
     rows, cols = picture.shape[1] // BLOCK, picture.shape[2] // BLOCK
     if min(rows, cols) < 2:
         return None
-    luma = np.rint(16 + np.tensordot([65.481, 128.553, 24.966], picture / 255.0, 1))[: rows * BLOCK, : cols * BLOCK]
+    grey = np.rint(luma(picture))[: rows * BLOCK, : cols * BLOCK]
     features = []
     for edge in (BLOCK, BLOCK // 2):
-        mean = correlate(luma, window, mode="nearest")
-        deviation = np.sqrt(np.abs(correlate(luma * luma, window, mode="nearest") - mean * mean))
-        normal = (luma - mean) / (deviation + 1)
+        mean = correlate(grey, window, mode="nearest")
+        deviation = np.sqrt(np.abs(correlate(grey * grey, window, mode="nearest") - mean * mean))
+        normal = (grey - mean) / (deviation + 1)
         corners = [(row * edge, col * edge) for row in range(rows) for col in range(cols)]
         features.append([_moments(normal[row : row + edge, col : col + edge]) for row, col in corners])
-        luma = _half(luma)
+        grey = _half(grey)
     table = np.concatenate(features, axis=1)
     complete = table[np.isfinite(table).all(1)]
     if len(complete) < 2:
@@ -66,12 +67,12 @@ def niqe(picture: np.ndarray) -> float | None:
     return float(np.sqrt(away @ np.linalg.pinv(spread) @ away))
 
 
-def _half(luma: np.ndarray) -> np.ndarray:
+def _half(grey: np.ndarray) -> np.ndarray:
     """Halve the size, bicubic with antialiasing."""
     from PIL import Image
 
-    size = (luma.shape[1] // 2, luma.shape[0] // 2)
-    return np.asarray(Image.fromarray(luma.astype(np.float32)).resize(size, Image.Resampling.BICUBIC), np.float64)
+    size = (grey.shape[1] // 2, grey.shape[0] // 2)
+    return np.asarray(Image.fromarray(grey.astype(np.float32)).resize(size, Image.Resampling.BICUBIC), np.float64)
 
 
 def _moments(block: np.ndarray) -> list[float]:

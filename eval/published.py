@@ -52,6 +52,8 @@ def _rows(source: dict, images: Collection[str]) -> list[Row]:
             mse=peak**2 / 10 ** (psnr_db / 10),
             psnr_db=psnr_db,
             psnr_db_bands="",
+            psnr_db_luma=None,
+            ssim_luma=None,
             ms_ssim=ms_ssim,
             ms_ssim_db=in_db(ms_ssim),
             lpips=None,

@@ -18,6 +18,8 @@ PAGE = Path(__file__).parent / "page"
 METRICS = {
     "psnr_db_image_mean": "PSNR, mean over images (dB)",
     "psnr_db_of_mean_mse": "PSNR of the mean MSE (dB)",
+    "psnr_db_luma": "PSNR of the luma (dB)",
+    "ssim_luma": "SSIM of the luma",
     "ms_ssim_db": "MS-SSIM (dB)",
     "ms_ssim": "MS-SSIM",
     "lpips": "LPIPS (lower is better)",

@@ -5,7 +5,7 @@ original.
        |  to floor(H / S), 8 bits: bicubic without aliasing, or degraded (rscodec/training/degradation.py) with a seed
        |  that depends on the image's name and the scale only
        v
-      LR --model--> PSNR, LPIPS, NIQE, seconds         a row of sr.csv, written at once; --resume measures missing rows
+      LR --model--> PSNR, SSIM, LPIPS, NIQE, seconds   a row of sr.csv, written at once; --resume measures missing rows
                                                        sr.json: means by set, model and scale
                                                        rscodec.eval.plots: curves;  rscodec.eval.sr_report: report.html
 
@@ -35,7 +35,7 @@ from rscodec.eval.table import Table, read
 from rscodec.generative.interpolated import InterpolatedPicture
 from rscodec.generative.picture import SourcePicture
 from rscodec.metrics.perceptual import lpips_distance
-from rscodec.metrics.pixels import psnr
+from rscodec.metrics.pixels import luma_psnr, luma_ssim, psnr
 from rscodec.models.weights import upsampler_for
 from rscodec.raster.dtypes import to_dtype
 from rscodec.raster.pixel_source import SceneSource
@@ -50,7 +50,7 @@ DEGRADATIONS = BICUBIC, "degraded"
 DETERMINISTIC = ":deterministic"
 BANDS = (1, 2, 3)
 PEAK = 255.0
-MEANS = ("psnr_db", "lpips", "niqe", "seconds")
+MEANS = ("psnr_db", "psnr_db_luma", "ssim_luma", "lpips", "niqe", "seconds")
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,8 @@ class SrRow:
     width: int
     height: int
     psnr_db: float
+    psnr_db_luma: float
+    ssim_luma: float | None
     lpips: float | None
     niqe: float | None
     seconds: float
@@ -191,6 +193,8 @@ def row_of(image: Image, model: str, weights: str, degradation: str, scale: floa
         width=original.shape[2],
         height=original.shape[1],
         psnr_db=psnr(float(np.square(original.astype(float) - found).mean()), PEAK),
+        psnr_db_luma=luma_psnr(original, found),
+        ssim_luma=luma_ssim(original, found) if judged else None,
         lpips=lpips_distance(original, found) if judged and "lpips" not in unavailable() else None,
         niqe=niqe.niqe(found) if judged and "niqe" not in unavailable() else None,
         seconds=seconds,

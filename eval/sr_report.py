@@ -18,6 +18,8 @@ from rscodec.raster.scene import Scene
 
 METRICS = {
     "psnr_db": "PSNR, mean over images (dB)",
+    "psnr_db_luma": "PSNR of the luma (dB)",
+    "ssim_luma": "SSIM of the luma",
     "lpips": "LPIPS (lower is better)",
     "niqe": "NIQE (lower is more natural)",
     "seconds": "seconds an image",
@@ -27,6 +29,8 @@ COLUMNS = {
     "images": ["images", 0],
     "psnr_db": ["PSNR, dB", 2],
     "psnr_db_gain": ["PSNR less bicubic's, dB", 2, 1],
+    "psnr_db_luma": ["PSNR of luma, dB", 2],
+    "ssim_luma": ["SSIM of luma", 4],
     "lpips": ["LPIPS", 4],
     "lpips_ratio": ["LPIPS over bicubic's", 3],
     "niqe": ["NIQE", 2],

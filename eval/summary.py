@@ -20,6 +20,8 @@ from rscodec.metrics.pixels import psnr
 MEANS = (
     "rate_bpp_file",
     "psnr_db",
+    "psnr_db_luma",
+    "ssim_luma",
     "ms_ssim",
     "ms_ssim_db",
     "lpips",

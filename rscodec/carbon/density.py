@@ -1,7 +1,7 @@
 """Converts timber volume to carbon per pixel: equations 5 to 7 of IIDM.
 
-    V    = volume per hectare * area                          5   m3 of a stand
-    C    = 2.439 * delta * rho * gamma * V                    6   tonnes of carbon of a stand
+    V    = volume per hectare * area                          6   m3 of a stand
+    C    = 2.439 * delta * rho * gamma * V                    5   tonnes of carbon of a stand
     CD_i = C * W_i,   W_i = h_i / sum of h over the stand     7   tonnes in a pixel; h is the canopy height
 
     density_i = CD_i / area_i                                     Mg/ha, with the pixel's true area (area.py)
@@ -21,12 +21,12 @@ HECTARE = 10_000.0  # m2
 
 
 def volume(volume_per_hectare: np.ndarray, area: np.ndarray) -> np.ndarray:
-    """Equation 5: m3/ha, m2 -> m3."""
+    """Equation 6: m3/ha, m2 -> m3."""
     return volume_per_hectare * area / HECTARE
 
 
 def carbon(volume: np.ndarray) -> np.ndarray:
-    """Equation 6: m3 -> tonnes."""
+    """Equation 5: m3 -> tonnes."""
     return EXPANSION * DELTA * RHO * GAMMA * volume
 
 

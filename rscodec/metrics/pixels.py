@@ -2,6 +2,7 @@
 
 PSNR, mean squared and largest error    Difference, window by window
 MS-SSIM, also in dB                     ms_ssim
+PSNR and SSIM of the luma of a picture  luma_psnr, luma_ssim; as papers on super-resolution state them
 LPIPS                                   rscodec.metrics.perceptual; needs the weights of a network
 """
 
@@ -90,6 +91,25 @@ def _ms_ssim(a: np.ndarray, b: np.ndarray, peak_value: float) -> float:
 
     x, y = (torch.from_numpy(side.astype(np.float64))[None] for side in (a, b))
     return float(measure(x, y, data_range=peak_value))
+
+
+def luma(picture: np.ndarray) -> np.ndarray:
+    """The luma (H, W) of a uint8 RGB picture (3, H, W) after BT.601: 16 is black, 235 is white. Not rounded."""
+    return 16 + np.tensordot([65.481, 128.553, 24.966], picture / 255.0, 1)
+
+
+def luma_psnr(original: np.ndarray, decoded: np.ndarray) -> float:
+    """PSNR of the luma of two uint8 RGB pictures, peak 255."""
+    return psnr(float(np.square(luma(original) - luma(decoded)).mean()), 255.0)
+
+
+def luma_ssim(original: np.ndarray, decoded: np.ndarray) -> float:
+    """SSIM of the luma of two uint8 RGB pictures of at least 11 pixels a side: a Gaussian window of 11, peak 255."""
+    import torch
+    from pytorch_msssim import ssim
+
+    x, y = (torch.from_numpy(luma(side))[None, None] for side in (original, decoded))
+    return float(ssim(x, y, data_range=255.0))
 
 
 def in_db(similarity: float) -> float:

@@ -30,8 +30,8 @@ from PIL import Image
 
 from rscodec.stream.radiometry import GREY_ROTATION
 
-DOWNSCALED = 0.6
-NATIVE, ROTATED = 0.35, 0.35
+DOWNSCALED = 0.3
+NATIVE, ROTATED = 0.6, 0.2
 ALONE = 0.5, 0.3, 0.2  # how often the first, second and third component is shown alone
 VARIED = 0.1
 

@@ -47,6 +47,17 @@ def test_every_metric_has_its_closed_form(flat_scene, offset):
     closed_forms(flat_scene, offset)
 
 
+def test_metrics_of_the_luma():
+    flat = np.repeat(np.array([[[60]], [[80]], [[100]]], np.uint8), 64, 1).repeat(64, 2)
+    shifted = flat + np.array([[[3]], [[-4]], [[5]]]).astype(np.uint8)  # -4 wraps around, as wanted
+    found = measuring.fidelity(Scene(flat), shifted)
+    before = 16 + (65.481 * 60 + 128.553 * 80 + 24.966 * 100) / 255
+    after = 16 + (65.481 * 63 + 128.553 * 76 + 24.966 * 105) / 255
+    floor = (0.01 * 255) ** 2
+    assert found["psnr_db_luma"] == pytest.approx(20 * math.log10(255 / (before - after)))
+    assert found["ssim_luma"] == pytest.approx((2 * before * after + floor) / (before**2 + after**2 + floor))
+
+
 def half_way(function):
     return lambda *arguments: 0.5 * function(*arguments)
 

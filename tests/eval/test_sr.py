@@ -154,7 +154,7 @@ def test_loading_a_model_takes_no_time(images, tmp_path, monkeypatch):
 
 def test_gains_are_beside_bicubic_where_that_was_measured():
     def row(model, psnr_db, lpips):
-        return sr.SrRow("set/a", model, "", "bicubic", 4.0, 8, 8, 32, 32, psnr_db, lpips, None, 1.0)
+        return sr.SrRow("set/a", model, "", "bicubic", 4.0, 8, 8, 32, 32, psnr_db, psnr_db, None, lpips, None, 1.0)
 
     rows = [row("bicubic", 20.0, 0.5), row("x", 21.0, 0.2), row("bicubic", 24.0, 0.3), row("x", 22.0, 0.2)]
     models = sr.summarise(rows)["set"]

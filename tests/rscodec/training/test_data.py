@@ -78,8 +78,8 @@ def test_variations_stay_affine(monkeypatch, colourful):
 def test_a_pool_of_few_images_gives_few_crops():
     large, small = np.zeros((64, 64, 3), np.uint8), np.full((64, 64, 3), 255, np.uint8)
     tiny = np.zeros((16, 16, 3), np.uint8)
-    crops = Crops(([large] * 30, [small] * 2 + [tiny] * 28), batch=8, size=32, seed=0)
-    assert crops.shares == pytest.approx([0.4 * 30 / (0.4 * 30 + 0.6 * 2), 0.6 * 2 / (0.4 * 30 + 0.6 * 2)])
+    crops = Crops(([large] * 30, [small] * 7 + [tiny] * 23), batch=8, size=32, seed=0)
+    assert crops.shares == pytest.approx([0.7 * 30 / (0.7 * 30 + 0.3 * 7), 0.3 * 7 / (0.7 * 30 + 0.3 * 7)])
     bright = [bool(crop.any()) for step in range(25) for crop in crops.at(step).pixels]
     assert 0.04 < np.mean(bright) < 0.16
 
