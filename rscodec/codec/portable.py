@@ -112,6 +112,15 @@ class PortableCodec(TileCodec):
         return self._refine(self, y, inside, aims, rate.from_wire(rate.to_wire(quality)), effort)
 
     def encode(self, y: np.ndarray, quality: float, dead_zone: bool = False) -> list[tuple[bytes, np.ndarray]]:
+        coded, latents = self.symbols(y, quality, dead_zone)
+        return [(self._coder.encode(*one), own) for one, own in zip(coded, latents, strict=True)]
+
+    def symbols(
+        self, y: np.ndarray, quality: float, dead_zone: bool = False
+    ) -> tuple[list[tuple[np.ndarray, np.ndarray]], np.ndarray]:
+        """Return the symbols that the coder writes for each item of the batch, with the indexes of their tables; and
+        the latents.
+        """
         if not np.isfinite(y).all():
             raise WrongWeights(f"these weights of {self.model} make latents that are not finite; give trained weights")
         board, (z_mu, z_index) = Checkerboard(NumpyArrays()), self._z_model(quality)
@@ -129,7 +138,7 @@ class PortableCodec(TileCodec):
 
         height, width = y.shape[1:3]
         latents = self._walk(z, quality, height, width, answer)
-        return [(self._coder.encode(*_coded(coded, item)), latents[item]) for item in range(len(latents))]
+        return [_coded(coded, item) for item in range(len(latents))], latents
 
     def decode(self, payloads: list[bytes], height: int, width: int, quality: float) -> list[np.ndarray]:
         return list(self._read(payloads, height, width, quality))

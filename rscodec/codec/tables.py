@@ -1,8 +1,9 @@
-"""Integer frequency tables of the Gaussians. They are made once, when a model is exported, and ship with its weights.
+"""Integer frequency tables. They are made once, when a model is exported, and ship with its weights.
 
 Table i has one entry for each symbol from -reach to reach of N(0, scale_of(i)). Its last entry, the escape, stands for
 all other symbols; after an escape, the range coder writes the number itself. The frequencies of a table add up to 2^16,
-and none is zero.
+and none is zero. A table is either a Gaussian, or a Gaussian to which counted symbols are added: real symbols are not
+exactly normal.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from rscodec.codec.entropy import SCALE_MAX, SCALE_MIN, SCALES
 
 PRECISION = 16
 TAIL_SIGMAS = 3.9  # An escape costs about 25 bits and happens once in ten thousand symbols.
+PRIOR = 200.0  # counted symbols that a Gaussian is worth
 
 
 def gaussian_frequencies() -> tuple[np.ndarray, np.ndarray]:
@@ -28,6 +30,21 @@ def gaussian_frequencies() -> tuple[np.ndarray, np.ndarray]:
         tables.append(to_frequencies(np.append(masses, max(1 - masses.sum(), 0.0))))
         reaches.append(reach)
     return np.concatenate(tables), np.array(reaches, np.int16)
+
+
+def counted_frequencies(symbols: np.ndarray, indexes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Like `gaussian_frequencies`, with counted symbols (n,) added, each to the table of its index. Tables are
+    symmetric.
+    """
+    frequencies, reaches = gaussian_frequencies()
+    tables = np.split(frequencies, np.cumsum(2 * reaches.astype(int) + 2)[:-1])
+    for index, reach in enumerate(reaches.tolist()):
+        sizes = np.abs(symbols[indexes == index])
+        counts = np.bincount(np.minimum(sizes, reach + 1), minlength=reach + 2)  # of 0..reach, and of escapes
+        side = counts[1:-1] / 2
+        masses = np.concatenate([side[::-1], counts[:1], side, counts[-1:]]) + PRIOR * (tables[index] / 2**PRECISION)
+        tables[index] = to_frequencies(masses / masses.sum())
+    return np.concatenate(tables), reaches
 
 
 def to_frequencies(masses: np.ndarray) -> np.ndarray:

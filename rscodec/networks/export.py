@@ -28,7 +28,9 @@ def becomes_integer(key: str) -> bool:
 
 
 def freeze(codec: Codec) -> dict[str, np.ndarray]:
-    """Return the tensors of a weights file. Raise InexactModelError if the exact path would not be exact."""
+    """Return the tensors of a weights file, with Gaussian tables. Raise InexactModelError if the exact path would not
+    be exact.
+    """
     entropy = codec.entropy
     tensors = {
         key: value.detach().half() if value.numel() > 10_000 else value.detach().float()
@@ -41,9 +43,15 @@ def freeze(codec: Codec) -> dict[str, np.ndarray]:
     tensors[EXACT + "levels"] = torch.round(entropy.hyper.levels.detach() * BIAS_UNIT).to(torch.int32)
     tensors[EXACT + "z_mu"] = torch.round(entropy.z_mu.detach()).to(torch.int32)
     tensors[EXACT + "z_index"] = torch.round(entropy.z_index.detach() * BIAS_UNIT).clamp(1, SCALES - 1).to(torch.int32)
-    frequencies, reaches = gaussian_frequencies()
-    tables = {EXACT + "frequencies": frequencies.astype(np.int32), EXACT + "reaches": reaches}
-    return {key: np.ascontiguousarray(value.cpu().numpy()) for key, value in tensors.items()} | tables
+    arrays = {key: np.ascontiguousarray(value.cpu().numpy()) for key, value in tensors.items()}
+    return with_tables(arrays, *gaussian_frequencies())
+
+
+def with_tables(
+    tensors: Mapping[str, np.ndarray], frequencies: np.ndarray, reaches: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return the tensors of a weights file with other tables."""
+    return {**tensors, EXACT + "frequencies": frequencies.astype(np.int32), EXACT + "reaches": reaches}
 
 
 def thaw(codec: Codec, tensors: Mapping[str, np.ndarray]) -> None:
