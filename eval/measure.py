@@ -18,6 +18,7 @@ import numpy as np
 
 from rscodec.bitstreams.errors import CheckError, MetricUnavailable
 from rscodec.eval import niqe, spectral
+from rscodec.eval.features import Features
 from rscodec.metrics import perceptual
 from rscodec.metrics.perceptual import lpips_distance
 from rscodec.metrics.pixels import Difference, in_db, luma_psnr, luma_ssim, ms_ssim
@@ -69,13 +70,24 @@ class Row:
         """The key of the measurement. A measurement with the same key is not repeated."""
         return self.image, self.bands_asked, self.codec, self.version, self.command, self.parameter
 
+    @property
+    def original(self) -> tuple:
+        """The key of the original."""
+        return self.image, self.bands_asked
+
 
 def band_list(bands: tuple[int, ...] | None) -> str:
     return "all" if bands is None else " ".join(map(str, bands))
 
 
 def measure(
-    scene: Scene, contender, parameter: float, image: str, ceiling_db: float, bands: tuple[int, ...] | None = None
+    scene: Scene,
+    contender,
+    parameter: float,
+    image: str,
+    ceiling_db: float,
+    bands: tuple[int, ...] | None = None,
+    features: Features | None = None,
 ) -> Row:
     prepared = contender.prepare(scene)
     started = time.perf_counter()
@@ -92,7 +104,7 @@ def measure(
     count, height, width = scene.pixels.shape
     parts = contender.parts(data)
     pixels_valid = int(scene.mask.any(0).sum())
-    return Row(
+    row = Row(
         image=image,
         bands_asked=band_list(bands),
         bands=count,
@@ -115,6 +127,10 @@ def measure(
         command=contender.command,
         **fidelity(scene, decoded),
     )
+    if features and row.lpips is not None:
+        features.add(row.original, scene.pixels[:3])
+        features.add(row.key, decoded[:3])
+    return row
 
 
 def difference(original: np.ndarray, decoded: np.ndarray, valid: np.ndarray) -> Difference:

@@ -22,6 +22,7 @@ from rscodec.bitstreams.errors import InputError, OutputError, ToolMissing
 from rscodec.eval import published
 from rscodec.eval.contenders import contender
 from rscodec.eval.datasets import Image
+from rscodec.eval.features import Features
 from rscodec.eval.measure import Row, band_list, difference, is_picture, measure, unavailable
 from rscodec.eval.summary import summarise, without_figure
 from rscodec.eval.table import Table, read
@@ -63,7 +64,7 @@ def rd(
     progress: Progress | None = None,
 ) -> Result:
     """Measure, and write results.csv and bd.json to `out`."""
-    table_path = out / "results.csv"
+    table_path, features = out / "results.csv", Features(out)
     if table_path.exists() and not resume:
         raise OutputError(f"{table_path} exists; give `resume=True` to resume it, or another `out`")
     specs = [*codecs, *anchors]
@@ -72,7 +73,7 @@ def rd(
     taking_part, skipped = line_up(specs)
     points, refused = plan(taking_part, images, bands, read(table_path))
     with Table(table_path) as table:
-        for done, row in enumerate(measured(points, jobs), 1):
+        for done, row in enumerate(measured(points, features, jobs), 1):
             table.add(row)
             if progress:
                 progress(done, len(points))
@@ -85,7 +86,7 @@ def rd(
         if row.image in asked and (row.codec, row.version, row.command, row.bands_asked) in whose
     ]
     rows += published.points(asked, bands)
-    summary = summarise(rows)
+    summary = summarise(rows, features)
     summary["skipped"] = skipped | refused | metrics_left_out(rows) | without_figure(summary["sets"])
     with AtomicPath(out / "bd.json", overwrite=True) as path:
         path.write_text(json.dumps(summary, indent=1) + "\n")
@@ -142,14 +143,14 @@ def metrics_left_out(rows: list[Row]) -> dict[str, str]:
     return reasons
 
 
-def measured(points: list[Point], jobs: int) -> Iterator[Row]:
+def measured(points: list[Point], features: Features, jobs: int) -> Iterator[Row]:
     """Yield the rows of the points, as they finish."""
     if jobs == 1:
-        yield from map(row_of, points)
+        yield from (row_of(point, features) for point in points)
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, context, initializer=_one_thread) as pool:
-        waiting = [pool.submit(row_of, point) for point in points]
+        waiting = [pool.submit(row_of, point, features) for point in points]
         try:
             for future in as_completed(waiting):
                 yield future.result()
@@ -157,10 +158,11 @@ def measured(points: list[Point], jobs: int) -> Iterator[Row]:
             pool.shutdown(cancel_futures=True)
 
 
-def row_of(point: Point) -> Row:
+def row_of(point: Point, features: Features) -> Row:
     image, one = point.image, _contender(point.spec)
     scene = load(image.path, point.bands, image.bands)
-    return measure(scene, one, point.parameter, image.name, _ceiling_db(point.spec, image, point.bands), point.bands)
+    ceiling_db = _ceiling_db(point.spec, image, point.bands)
+    return measure(scene, one, point.parameter, image.name, ceiling_db, point.bands, features)
 
 
 @lru_cache(maxsize=2)

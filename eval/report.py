@@ -13,6 +13,7 @@ from statistics import fmean
 from rscodec.bitstreams.atomic import AtomicPath
 from rscodec.eval.pictures import pictures
 from rscodec.eval.plots import colours
+from rscodec.eval.published import KIND
 
 PAGE = Path(__file__).parent / "page"
 METRICS = {
@@ -24,6 +25,7 @@ METRICS = {
     "ms_ssim": "MS-SSIM",
     "lpips": "LPIPS (lower is better)",
     "niqe": "NIQE (lower is more natural)",
+    "frechet_alexnet": "Fréchet distance, AlexNet",
     "spectral_angle_deg": "spectral angle (degrees)",
     "ndvi_mae": "NDVI, mean absolute error",
     "max_abs_error": "largest error, mean over images",
@@ -48,16 +50,16 @@ PREFACE = (
 
 def write_report(result, out: Path, count: int) -> Path:
     """Write the report of a `result` of rscodec.eval.rd.rd, with pictures of `count` images."""
-    codecs = list(result.contenders)
+    sets = result.summary["sets"]
     return write_page(out, {
         "title": "Rate and distortion",
         "preface": PREFACE,
         "x": {"key": "rate_bpp_file", "label": "bits per pixel (file)", "unit": "bpp", "from": 0},
         "choice": "Rate",
-        "sets": {name: _set(one) for name, one in result.summary["sets"].items()},
+        "sets": {name: _set(one) for name, one in sets.items()},
         "skipped": result.summary["skipped"],
         "metrics": METRICS,
-        "colours": colours(codecs),
+        "colours": colours(list(dict.fromkeys(codec for one in sets.values() for codec in one["curves"]))),
         "pictures": pictures(result, out, count),
     })  # fmt: skip
 
@@ -71,6 +73,7 @@ def _set(one: dict) -> dict:
     times = [
         [codec, *(fmean(point[key] for point in curve["points"]) for key in ("seconds_encode", "seconds_decode"))]
         for codec, curve in one["curves"].items()
+        if curve["kind"] != KIND  # published points have no times
     ]
     who = [
         [codec, curve["version"], curve["command"], curve["points"][0]["ceiling_psnr_db"] or "none"]

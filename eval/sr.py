@@ -29,6 +29,7 @@ from rscodec.bitstreams.atomic import AtomicPath
 from rscodec.bitstreams.errors import InputError, OutputError
 from rscodec.eval import niqe
 from rscodec.eval.datasets import Image
+from rscodec.eval.features import Features
 from rscodec.eval.measure import is_picture, unavailable
 from rscodec.eval.rd import load
 from rscodec.eval.table import Table, read
@@ -111,15 +112,16 @@ def sr(
         (image.name, model, weights[model], degradation, scale): image
         for image in images for scale in scales for model in models
     }  # fmt: skip
+    features = Features(out)
     done = {row.key for row in read(path, SrRow)}
     missing = [(key, image) for key, image in asked.items() if key not in done]
     with Table(path, SrRow) as table:
         for number, (key, image) in enumerate(missing, 1):
-            table.add(row_of(image, *key[1:], device))
+            table.add(row_of(image, *key[1:], device, features))
             if progress:
                 progress(number, len(missing))
     rows = [row for row in read(path, SrRow) if row.key in asked]
-    summary = {"degradation": degradation, "sets": summarise(rows), "skipped": unavailable()}
+    summary = {"degradation": degradation, "sets": summarise(rows, features), "skipped": unavailable()}
     with AtomicPath(out / "sr.json", overwrite=True) as target:
         target.write_text(json.dumps(summary, indent=1) + "\n")
     return Result(summary, rows, {image.name: image for image in images}, device)
@@ -176,13 +178,15 @@ def upsampled(small: Scene, scale: float, by: Upsampler | None) -> np.ndarray:
     return found.read(found.target)[0]
 
 
-def row_of(image: Image, model: str, weights: str, degradation: str, scale: float, device: str) -> SrRow:
+def row_of(
+    image: Image, model: str, weights: str, degradation: str, scale: float, device: str, features: Features
+) -> SrRow:
     (small, original), by = pair_of(image, scale, degradation), upsampler(model, device)
     started = time.perf_counter()
     found = upsampled(small, scale, by)
     seconds = time.perf_counter() - started
     judged = is_picture(*original.shape, "uint8")
-    return SrRow(
+    row = SrRow(
         image=image.name,
         model=model,
         weights=weights,
@@ -199,10 +203,21 @@ def row_of(image: Image, model: str, weights: str, degradation: str, scale: floa
         niqe=niqe.niqe(found) if judged and "niqe" not in unavailable() else None,
         seconds=seconds,
     )
+    if row.lpips is not None:
+        features.add(original_of(row), original)
+        features.add(row.key, found)
+    return row
 
 
-def summarise(rows: list[SrRow]) -> dict:
-    """Means over the images of each set, by model and rising scale; relative to bicubic if that was measured."""
+def original_of(row: SrRow) -> tuple:
+    """The key of the original that a row is compared with."""
+    return row.image, row.scale
+
+
+def summarise(rows: list[SrRow], features: Features) -> dict:
+    """Means over the images of each set, by model and rising scale; relative to bicubic if that was measured. The
+    Fréchet distance is that of all crops of a set.
+    """
     found: dict = {}
     for row in rows:
         models = found.setdefault(row.image.rpartition("/")[0] or ".", {})
@@ -210,6 +225,7 @@ def summarise(rows: list[SrRow]) -> dict:
     return {
         name: {
             model: [_beside(_mean(scale, scales[scale]), _mean(scale, models.get(BICUBIC, {}).get(scale, [])))
+                    | features.distance(map(original_of, scales[scale]), (row.key for row in scales[scale]))
                     for scale in sorted(scales)]
             for model, scales in models.items()
         }

@@ -22,6 +22,7 @@ METRICS = {
     "ssim_luma": "SSIM of the luma",
     "lpips": "LPIPS (lower is better)",
     "niqe": "NIQE (lower is more natural)",
+    "frechet_alexnet": "Fréchet distance, AlexNet",
     "seconds": "seconds an image",
 }
 COLUMNS = {
@@ -34,6 +35,8 @@ COLUMNS = {
     "lpips": ["LPIPS", 4],
     "lpips_ratio": ["LPIPS over bicubic's", 3],
     "niqe": ["NIQE", 2],
+    "frechet_alexnet": ["Fréchet distance, AlexNet", 1],
+    "frechet_crops": ["crops", 0],
     "seconds": ["s an image", 2],
 }
 SHRUNK = {BICUBIC: "bicubic, without aliasing", "degraded": "with blur, noise and JPEG of random strength"}

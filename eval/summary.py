@@ -13,6 +13,7 @@ from dataclasses import asdict
 import numpy as np
 
 from rscodec.eval.bd import METRICS, deltas
+from rscodec.eval.features import Features
 from rscodec.eval.measure import Row
 from rscodec.eval.published import KIND
 from rscodec.metrics.pixels import psnr
@@ -50,29 +51,29 @@ def sets(rows: list[Row]) -> dict[str, list[Row]]:
     return dict(found) | together
 
 
-def summarise(rows: list[Row]) -> dict:
+def summarise(rows: list[Row], features: Features | None = None) -> dict:
     """{"sets": {name: {"images", "peak", "curves", "deltas"}}}, ready for JSON."""
-    return {"sets": {name: _summary(members) for name, members in sets(rows).items()}}
+    return {"sets": {name: _summary(members, features) for name, members in sets(rows).items()}}
 
 
-def _summary(rows: list[Row]) -> dict:
+def _summary(rows: list[Row], features: Features | None) -> dict:
     by_codec: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         by_codec[row.codec].append(row)
     return {
         "images": len({row.image for row in rows}),
         "peak": sorted({row.peak for row in rows}),
-        "curves": {codec: curve(members) for codec, members in by_codec.items()},
+        "curves": {codec: curve(members, features) for codec, members in by_codec.items()},
         "deltas": [asdict(delta) for delta in all_deltas(rows)],
     }
 
 
-def curve(rows: list[Row]) -> dict:
+def curve(rows: list[Row], features: Features | None = None) -> dict:
     """Means over images at each parameter, by rising rate, and the tools that made them."""
     by_parameter: dict[float, list[Row]] = defaultdict(list)
     for row in rows:
         by_parameter[row.parameter].append(row)
-    points = [_mean(parameter, members) for parameter, members in by_parameter.items()]
+    points = [_mean(parameter, members, features) for parameter, members in by_parameter.items()]
     first = rows[0]
     return {
         "kind": first.kind,
@@ -82,7 +83,7 @@ def curve(rows: list[Row]) -> dict:
     }
 
 
-def _mean(parameter: float, rows: list[Row]) -> dict:
+def _mean(parameter: float, rows: list[Row], features: Features | None) -> dict:
     point = {"parameter": parameter, "images": len(rows)}
     for name in MEANS:
         values = [value for row in rows if (value := getattr(row, name)) is not None and math.isfinite(value)]
@@ -90,6 +91,8 @@ def _mean(parameter: float, rows: list[Row]) -> dict:
         point[label] = float(np.mean(values)) if values else None
     of_mean = psnr(float(np.mean([row.mse for row in rows])), max(row.peak for row in rows))
     point["psnr_db_of_mean_mse"] = of_mean if math.isfinite(of_mean) else None
+    if features:
+        point |= features.distance((row.original for row in rows), (row.key for row in rows))
     return point
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 from dataclasses import replace
 
 import pytest
 
-from rscodec.eval import published
+from rscodec.eval import published, rd, report
 from rscodec.eval.bd import deltas
 from rscodec.eval.datasets import LISTS
-from rscodec.eval.summary import all_deltas, curves_of
+from rscodec.eval.summary import all_deltas, curves_of, summarise
 
 FILES = sorted((published.Path(published.__file__).parent / "baselines").glob("points_*.json"))
 IMAGE = "test/naip/santa_monica_2018_1.tif"
@@ -57,3 +58,14 @@ def test_codecs_are_compared_with_published_points():
     assert [(delta.codec, delta.anchor) for delta in found] == [("rscodec:s", rows[0].codec)]
     assert found[0].bd_rate_percent == pytest.approx(-10) and found[0].images == 1
     assert deltas(curves_of(ours + rows, "psnr_db"), rows[0].codec, "rscodec:s", "psnr_db").bd_rate_percent > 0
+
+
+def test_the_report_shows_published_points(tmp_path):
+    rows = published.points([IMAGE], (1, 2, 3))
+    summary = summarise(rows) | {"skipped": {}}
+    page = report.write_report(rd.Result(summary, rows, {}, {}, (1, 2, 3)), tmp_path, 0).read_text()
+    text = re.search('<script[^>]*id="data"[^>]*>(.*?)</script>', page, re.DOTALL)[1]
+    data = json.loads(text)
+    (shown,) = data["sets"].values()
+    assert list(shown["curves"]) == list(data["colours"]) == [rows[0].codec]
+    assert {table["id"]: len(table["rows"]) for table in shown["tables"]} == {"deltas": 0, "times": 0, "who": 1}

@@ -159,7 +159,7 @@ def test_a_cut_off_run_goes_on(images, tmp_path, monkeypatch):
         run(images, tmp_path / "out")
     measured = []
     real = rd.row_of
-    monkeypatch.setattr(rd, "row_of", lambda point: measured.append(point) or real(point))
+    monkeypatch.setattr(rd, "row_of", lambda *point: measured.append(point) or real(*point))
     resumed = run(images, tmp_path / "out", resume=True)
     assert 0 < kept and len(measured) == 16 - kept
     assert sorted(row.key for row in resumed.rows) == sorted(row.key for row in whole.rows)

@@ -14,6 +14,7 @@ from rscodec.bitstreams.errors import InputError, OutputError
 from rscodec.cli.eval import sr as command
 from rscodec.cli.main import main
 from rscodec.eval import datasets, sr, sr_report
+from rscodec.eval.features import Features
 from rscodec.eval.table import read
 from rscodec.raster.scene import Scene
 from rscodec.synthetic.sample import synthesize
@@ -152,15 +153,15 @@ def test_loading_a_model_takes_no_time(images, tmp_path, monkeypatch):
     assert clock[0] >= 100 and row.seconds == 0
 
 
-def test_gains_are_beside_bicubic_where_that_was_measured():
+def test_gains_are_beside_bicubic_where_that_was_measured(tmp_path):
     def row(model, psnr_db, lpips):
         return sr.SrRow("set/a", model, "", "bicubic", 4.0, 8, 8, 32, 32, psnr_db, psnr_db, None, lpips, None, 1.0)
 
     rows = [row("bicubic", 20.0, 0.5), row("x", 21.0, 0.2), row("bicubic", 24.0, 0.3), row("x", 22.0, 0.2)]
-    models = sr.summarise(rows)["set"]
+    models = sr.summarise(rows, Features(tmp_path))["set"]
     assert (models["x"][0]["psnr_db_gain"], models["x"][0]["lpips_ratio"]) == (-0.5, pytest.approx(0.5))
     assert (models["bicubic"][0]["psnr_db_gain"], models["bicubic"][0]["lpips_ratio"]) == (0, 1)
-    alone = sr.summarise([row("x", 21.0, 0.2)])["set"]["x"][0]
+    alone = sr.summarise([row("x", 21.0, 0.2)], Features(tmp_path))["set"]["x"][0]
     assert alone["psnr_db_gain"] is alone["lpips_ratio"] is None
 
 
