@@ -205,7 +205,7 @@ def speed(
 
 @command.command()
 @images_argument
-@click.option("--scales", type=Scales(), default="2,2.6,3,3.4,4,6,8", show_default=True, help="Real numbers from 1.")
+@click.option("--scales", type=Scales(), default="2,2.6,3,3.4,4,6,8,10", show_default=True, help="Real numbers from 1.")
 @click.option(
     "--models",
     type=Names(),
