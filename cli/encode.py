@@ -14,7 +14,7 @@ from rscodec.cli.output import print_json
 from rscodec.cli.progress import bars
 from rscodec.codec.base import MOST_EFFORT
 from rscodec.concurrency.executors import LOCAL, executor_for
-from rscodec.models.registry import CODECS
+from rscodec.models.registry import CODECS, DEFAULT_CODEC
 
 
 @click.command()
@@ -47,7 +47,7 @@ from rscodec.models.registry import CODECS
     type=click.IntRange(0, MOST_EFFORT),
     default=0,
     show_default=True,
-    help="Time to spend on saving bits; from 2 on, each level doubles it. It does not change decoding.",
+    help="Time to spend on saving bits; each level doubles it. It does not change decoding.",
 )
 @click.option(
     "--balance",
@@ -58,7 +58,7 @@ from rscodec.models.registry import CODECS
 @click.option(
     "--model",
     type=click.Choice([row.name for row in CODECS if row.public]),
-    default="s",
+    default=DEFAULT_CODEC,
     show_default=True,
     help="The model of the codec.",
 )

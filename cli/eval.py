@@ -10,6 +10,7 @@ from rscodec.cli import options, paths
 from rscodec.cli.output import print_json, print_table
 from rscodec.cli.progress import progress
 from rscodec.cli.spelling import spelled
+from rscodec.models.registry import DEFAULT_CODEC
 from rscodec.upsamplers.base import LARGEST_SCALE
 
 
@@ -43,7 +44,7 @@ images_argument = click.argument("images", nargs=-1, required=True)
 codecs_option = click.option(
     "--codecs",
     type=Names(),
-    default="rscodec:s",
+    default=f"rscodec:{DEFAULT_CODEC}",
     show_default=True,
     help="rscodec codecs to measure, separated by commas. Each has the form [ENHANCER:]rscodec:MODEL[:EFFORT][:balance]"
     "[@WEIGHTS]. To choose the qualities, append them, for example +1/2.5/4.",

@@ -25,7 +25,7 @@ from rscodec.enhancers.scene import EnhancedScene
 from rscodec.eval import anchors
 from rscodec.eval.anchors.base import Anchor
 from rscodec.generative.picture import SourcePicture
-from rscodec.models.registry import ENHANCERS
+from rscodec.models.registry import DEFAULT_CODEC, ENHANCERS
 from rscodec.models.weights import codec_for_encoding, enhancer_for
 from rscodec.raster.colours import band_colours, named_colours
 from rscodec.raster.fill import fill_invalid
@@ -62,7 +62,7 @@ class OurCodec:
         self.name = OURS + name + (f":{effort}" if effort else "") + (f":{BALANCE}" if balance else "")
         self.name += f"@{weights.stem}" if weights else ""
         self.version = f"rscodec {rscodec.__version__}, {self._codec.model} {self._codec.weights_hash.hex()}"
-        self.command = "rscodec encode -q {parameter}" + (f" --model {name}" if name != "s" else "")
+        self.command = "rscodec encode -q {parameter}" + (f" --model {name}" if name != DEFAULT_CODEC else "")
         self.command += (f" --effort {effort}" if effort else "") + (" --balance" if balance else "")
         self.parameters = QUALITIES
 

@@ -108,6 +108,7 @@ def _figure(panels: list[tuple[str, str]], draw: Callable, title: str, path: Pat
     """Call draw(axis, metric, label) for each panel, and save as PNG and SVG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from PIL import Image
 
     figure = Figure(figsize=(5.2 * len(panels), 4.2), layout="constrained")
     FigureCanvasAgg(figure)
@@ -119,6 +120,9 @@ def _figure(panels: list[tuple[str, str]], draw: Callable, title: str, path: Pat
     written = [path.with_name(path.name + suffix) for suffix in (".png", ".svg")]
     for target in written:
         figure.savefig(target, dpi=120)
+    with Image.open(written[0]) as picture:
+        few = picture.convert("RGB").quantize(128, dither=Image.Dither.NONE)  # a third of the bytes
+    few.save(written[0], optimize=True)
     return written
 
 

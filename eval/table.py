@@ -9,13 +9,20 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import gzip
 import io
 import os
 import typing
 from pathlib import Path
+from typing import TextIO
 
 from rscodec.bitstreams.errors import InputError, OutputError
 from rscodec.eval.measure import Row
+
+
+def open_text(path: Path) -> TextIO:
+    """A table for csv.reader, also if it is compressed (.gz)."""
+    return gzip.open(path, "rt", newline="") if path.suffix == ".gz" else open(path, newline="", encoding="utf-8")
 
 
 def read(path: Path, kind: type = Row) -> list:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rscodec.models.registry import CODECS, find
+from rscodec.models.registry import CODECS, DEFAULT_CODEC, find
 from rscodec.models.weights import FOLDER
 from rscodec.synthetic.sample import synthesize
 
@@ -43,7 +43,7 @@ SCENES = {
     "deep": {"size": 200, "bands": 4, "dtype": "uint16"},
     "wide": {"size": 1024},
 }
-SHIPPED = FOLDER / f"{find(CODECS, 's').default_model}.safetensors"
+SHIPPED = FOLDER / f"{find(CODECS, DEFAULT_CODEC).default_model}.safetensors"
 
 
 class Machine:

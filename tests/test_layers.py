@@ -167,7 +167,7 @@ from rscodec.cli.main import main
 scene, stream, back, small = (f"{sys.argv[1]}/{name}" for name in ("a.tif", "a.bin", "b.tif", "c.tif"))
 for words in (
     ["sample", "-o", scene, "--size", "100"],
-    ["encode", scene, "-o", stream, "--max-error", "2", "--effort", "1", "-q", "3"],
+    ["encode", scene, "-o", stream, "--max-error", "2", "-q", "3"],
     ["info", stream],
     ["decode", stream, "-o", back],
     ["decode", stream, "-o", small, "--preview", "8"],
@@ -176,7 +176,7 @@ for words in (
 ):
     assert main(words) == 0, words
 for words, extra in (
-    (["encode", scene, "-o", stream, "--effort", "2", "--overwrite"], "rscodec[enhance]"),
+    (["encode", scene, "-o", stream, "--effort", "1", "--overwrite"], "rscodec[enhance]"),
     (["decode", stream, "-o", back, "--device", "cuda", "--overwrite"], "rscodec[enhance]"),
     (["decode", stream, "-o", back, "--enhance", "ldm", "--overwrite"], "rscodec[enhance]"),
     (["decode", stream, "-o", back, "--upscale", "2", "--overwrite"], "rscodec[enhance]"),

@@ -66,7 +66,7 @@ def test_the_picture_shows_the_median_image(tmp_path):
         for rate in (0.1, 0.2, 0.4, 0.8):
             lines += [
                 f"{image},jpeg2000,{rate},{30 + 10 * rate}",
-                f"{image},rscodec:s,{rate * factor},{30 + 10 * rate}",
+                f"{image},rscodec:m,{rate * factor},{30 + 10 * rate}",
             ]
     (tmp_path / "results.csv").write_text("\n".join(lines))
     image, gain = load("make_picture").median_image(tmp_path / "results.csv")

@@ -22,6 +22,7 @@ import numpy as np
 import rscodec
 from rscodec.codec import rans
 from rscodec.codec.coder import SymbolCoder, SymbolDecoder
+from rscodec.models.registry import DEFAULT_CODEC
 from rscodec.synthetic.sample import synthesize
 
 with warnings.catch_warnings():
@@ -120,7 +121,7 @@ def seconds(work: Callable[[Payload], object], payloads: list[Payload]) -> float
 
 @click.command()
 @click.option("--quality", "qualities", multiple=True, default=(3.0, 6.0), show_default=True)
-@click.option("--model", default="s", show_default=True, help="A row of the registry.")
+@click.option("--model", default=DEFAULT_CODEC, show_default=True, help="A row of the registry.")
 @click.option("--size", default=512, show_default=True, help="Edge of the scene, which is one tile.")
 @click.option("--repeats", type=click.IntRange(1), default=21, show_default=True)
 def main(qualities: tuple[float, ...], model: str, size: int, repeats: int) -> None:

@@ -20,6 +20,7 @@ import click
 import rscodec
 from rscodec.concurrency.threads import turn
 from rscodec.eval.elic import UNIT, Elic, machine
+from rscodec.models.registry import DEFAULT_CODEC
 from rscodec.raster.scene import Scene
 from rscodec.synthetic.sample import synthesize
 
@@ -49,7 +50,7 @@ def seconds(work: Callable[[], None]) -> float:
 @click.command()
 @click.option("--size", type=click.IntRange(UNIT), default=1024, show_default=True, help="Edge of the scene.")
 @click.option("--repeats", type=click.IntRange(1), default=5, show_default=True, help="Number of pairs of each kind.")
-@click.option("--model", default="s", show_default=True, help="Our codec: a row of the registry.")
+@click.option("--model", default=DEFAULT_CODEC, show_default=True, help="Our codec: a row of the registry.")
 @click.option(
     "--weights", type=click.Path(exists=True, path_type=Path), help="Weights file, instead of the one that ships."
 )

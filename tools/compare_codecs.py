@@ -1,7 +1,7 @@
 """Compares codecs in training: the cost J on held-out crops, and BD-rates of real files on the held-out test images.
 
     python tools/compare_codecs.py rscodec/weights/rsc-s-2.safetensors local/m local/d --shard local/shard.zip
-    RSCODEC_DATA=... python tools/compare_codecs.py local/m --table docs/results/2026-11-21/rgb/results.csv
+    RSCODEC_DATA=... python tools/compare_codecs.py local/m --table docs/results/2026-11-30/rgb/results.csv.gz
 
 A codec is a weights file or a run folder. For a run, the moving average is used, also from the checkpoint of an
 unfinished run.
@@ -31,8 +31,9 @@ from rscodec.codec.config import CodecConfig
 from rscodec.codec.weights_file import read_weights
 from rscodec.eval import datasets
 from rscodec.eval.bd import METRICS, deltas
+from rscodec.eval.table import open_text
 from rscodec.metrics.pixels import Difference, in_db, ms_ssim
-from rscodec.models.registry import CODECS, find
+from rscodec.models.registry import CODECS, DEFAULT_CODEC, find
 from rscodec.networks.export import freeze, thaw, write_weights
 from rscodec.networks.model import Codec
 from rscodec.raster.scene import Scene
@@ -75,7 +76,7 @@ def curves(codec: Codec, images: list[datasets.Image]) -> dict[str, dict[str, li
     found = {metric: {} for metric in METRICS}
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "codec.safetensors"
-        model = find(CODECS, "s").default_model
+        model = find(CODECS, DEFAULT_CODEC).default_model
         write_weights(weights, model, codec.config, freeze(codec))
         for image in images:
             scene = Scene(Scene.load(image.path, (1, 2, 3)).pixels)
@@ -95,7 +96,7 @@ def curves(codec: Codec, images: list[datasets.Image]) -> dict[str, dict[str, li
 def anchors(path: Path) -> dict[str, dict[str, dict[str, list[tuple[float, float]]]]]:
     """{metric: {anchor: {image: points}}} of a table."""
     found = {metric: {} for metric in METRICS}
-    with open(path, newline="") as file:
+    with open_text(path) as file:
         for row in csv.DictReader(file):
             for metric in METRICS:
                 points = found[metric].setdefault(row["codec"], {}).setdefault(row["image"], [])

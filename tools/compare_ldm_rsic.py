@@ -22,6 +22,7 @@ from rscodec.enhancers.ldm_rsic import LdmConfig, LdmRsic
 from rscodec.eval import datasets
 from rscodec.metrics.perceptual import lpips_distance
 from rscodec.metrics.pixels import ms_ssim, psnr
+from rscodec.models.registry import DEFAULT_CODEC
 from rscodec.raster.scene import Scene
 from rscodec.training import checkpoint, ldm
 from rscodec.training.pairs import Pair
@@ -72,7 +73,7 @@ def parsed(context, option, values: tuple[str, ...]) -> list[tuple[str, Path]]:
 @click.argument("images", nargs=-1, required=True)
 @click.option("--with", "contenders", multiple=True, required=True, metavar="PRIOR=RUN", callback=parsed)
 @click.option("--qualities", default="1,2,3", show_default=True)
-@click.option("--codec", default="s", show_default=True)
+@click.option("--codec", default=DEFAULT_CODEC, show_default=True)
 @click.option("--limit", type=int, help="Number of images, spread evenly over all.")
 @click.option("--threads", default=1, show_default=True)
 def main(images, contenders, qualities, codec, limit, threads) -> None:

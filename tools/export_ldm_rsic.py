@@ -30,6 +30,7 @@ from rscodec.eval.anchors.jpeg2000 import Jpeg2000
 from rscodec.eval.datasets import HELD_OUT
 from rscodec.metrics.perceptual import lpips_distance
 from rscodec.metrics.pixels import psnr
+from rscodec.models.registry import DEFAULT_CODEC
 from rscodec.models.weights import codec_for_encoding
 from rscodec.raster.reader import RasterReader
 from rscodec.raster.scene import Scene
@@ -84,7 +85,7 @@ def measure(scenes: list[Scene], points, both) -> list[dict]:
 
 @click.command(cls=Tool)
 @export_options()
-@click.option("--codec", default="s", show_default=True, help="The codec whose shipped weights it is measured with.")
+@click.option("--codec", default=DEFAULT_CODEC, show_default=True, help="Measure with the weights of this codec.")
 @click.option("--times", default=1.0, show_default=True, help="Factor of the change in the exported model.")
 def main(export: Export, codec: str, times: float) -> None:
     path = export.new_weights()

@@ -3,8 +3,9 @@
     RSCODEC_DATA=... python tools/export_weights.py --run local/s --model rsc-s-2 --shard local/shard.zip
 
 The float networks of the entropy path are rounded to the integer grid (`tools/train_codec.py --fake` prepares them for
-that), and the bound of exact arithmetic is checked. With --shard, the tables of the range coder are counted on crops of
-its training pictures, which saves 0.1 to 0.7 % of the bits; otherwise, they are Gaussians. The manifest receives bytes
+that), and the bound of exact arithmetic is checked. With --shard, crops of its training pictures scale the hidden
+channels of these networks (rscodec/networks/equalize.py), and the tables of the range coder are counted on them;
+otherwise, the tables are Gaussians. The manifest receives bytes
 and PSNR of real streams of the held-out images for each whole quality. Existing weights are replaced only with
 --overwrite, because streams name them by their hash.
 """
@@ -16,10 +17,11 @@ from pathlib import Path
 
 import click
 import numpy as np
+import torch
 
 import rscodec
 from rscodec.cli.main import Tool
-from rscodec.cli.tool_options import export_options
+from rscodec.cli.tool_options import EXISTING, export_options
 from rscodec.codec import rate
 from rscodec.codec.config import CodecConfig
 from rscodec.codec.portable import PortableCodec
@@ -27,6 +29,8 @@ from rscodec.codec.tables import counted_frequencies
 from rscodec.codec.weights_file import weights_hashes
 from rscodec.eval.datasets import HELD_OUT
 from rscodec.metrics.pixels import Difference
+from rscodec.models.registry import DEFAULT_CODEC
+from rscodec.networks.equalize import equalize
 from rscodec.networks.export import freeze, with_tables, write_weights
 from rscodec.networks.model import Codec
 from rscodec.raster.scene import Scene
@@ -41,13 +45,14 @@ TRAINED_ON = [
     {"name": "Landsat-8, Sentinel-2", "files": "44 stacks, as 8-bit pictures", "terms": "open data (USGS, Copernicus)"},
 ]
 
-CROP, BATCH, BATCHES = 192, 8, 45  # to count symbols
+CROP, BATCH, BATCHES = 192, 8, 45  # crops that scale channels and count symbols
+QUALITIES = torch.linspace(rate.QUALITY_MIN, rate.QUALITY_MAX, BATCHES)
 
 
 def counted(codec: PortableCodec, crops: Crops) -> tuple[np.ndarray, np.ndarray]:
     """Count symbols of crops at all qualities. Return the tables."""
     parts = []
-    for step, quality in enumerate(np.linspace(rate.QUALITY_MIN, rate.QUALITY_MAX, BATCHES)):
+    for step, quality in enumerate(QUALITIES.tolist()):
         y = codec.analyse(crops.at(step).shown().contiguous().numpy(), quality)
         parts += codec.symbols(y, quality)[0]
     symbols, indexes = (np.concatenate(column) for column in zip(*parts, strict=True))
@@ -82,18 +87,20 @@ def measure(weights: Path, codec: str, data: Path, pattern: str) -> list[dict]:
 
 @click.command(cls=Tool)
 @export_options()
-@click.option("--codec", default="s", show_default=True, help="Row of the registry for these weights.")
-@click.option("--shard", type=click.Path(exists=True, path_type=Path), help="Count tables on this shard.")
+@click.option("--codec", default=DEFAULT_CODEC, show_default=True, help="Row of the registry for these weights.")
+@click.option("--shard", type=EXISTING, help="Training pictures that scale channels and count tables.")
 def main(export: Export, codec: str, shard: Path | None) -> None:
     path = export.new_weights()
     saved = checkpoint.load(export.average)
     config = CodecConfig.from_dict(saved["config"])
     trained = Codec(config)
     trained.load_state_dict(saved["module"])
+    crops = Crops(load_shard(shard)[0], BATCH, CROP, seed=0) if shard else None
+    if crops:
+        equalize(trained, ((crops.at(step).shown(), quality.repeat(BATCH)) for step, quality in enumerate(QUALITIES)))
     tensors = freeze(trained)
     write_weights(path, export.model, config, tensors)
-    if shard:
-        crops = Crops(load_shard(shard)[0], BATCH, CROP, seed=0)
+    if crops:
         tensors = with_tables(tensors, *counted(PortableCodec(path), crops))
         write_weights(path, export.model, config, tensors)
 

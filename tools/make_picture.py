@@ -24,9 +24,12 @@ from rscodec.bitstreams.errors import InputError
 from rscodec.cli.main import Tool
 from rscodec.eval.anchors.jpeg2000 import Jpeg2000
 from rscodec.eval.bd import image_delta
+from rscodec.eval.table import open_text
 from rscodec.metrics.pixels import psnr
+from rscodec.models.registry import DEFAULT_CODEC
 
 ROOT = Path(__file__).resolve().parent.parent
+OURS = f"rscodec:{DEFAULT_CODEC}"
 PANEL, GAP, TEXT = 300, 8, 44  # pixels: edge of a panel, space between panels, height of the text under them
 TRIES = 30
 
@@ -34,13 +37,13 @@ TRIES = 30
 def median_image(table: Path) -> tuple[str, float]:
     """The image of the median BD-rate (PSNR) of rscodec against JPEG2000, and this BD-rate in percent."""
     curves = defaultdict(lambda: defaultdict(list))
-    with open(table, encoding="utf-8", newline="") as file:
+    with open_text(table) as file:
         for row in csv.DictReader(file):
             curves[row["image"]][row["codec"]].append((float(row["rate_bpp_file"]), float(row["psnr_db"])))
-    found = {image: image_delta(points["jpeg2000"], points["rscodec:s"]) for image, points in curves.items()}
+    found = {image: image_delta(points["jpeg2000"], points[OURS]) for image, points in curves.items()}
     gains = sorted((delta[0], image) for image, delta in found.items() if delta)
     if not gains:
-        raise InputError(f"{table} has no image with curves of rscodec:s and jpeg2000")
+        raise InputError(f"{table} has no image with curves of {OURS} and jpeg2000")
     gain, image = gains[len(gains) // 2]
     return image, gain
 
@@ -77,8 +80,8 @@ def picture(panels: list[tuple[np.ndarray, str]], crop: int) -> Image.Image:
 @click.option(
     "--table",
     type=click.Path(path_type=Path, exists=True),
-    default=ROOT / "docs/results/2026-11-21/rgb/results.csv",
-    show_default="docs/results/2026-11-21/rgb/results.csv",
+    default=ROOT / "docs/results/2026-11-30/rgb/results.csv.gz",
+    show_default="docs/results/2026-11-30/rgb/results.csv.gz",
     help="Results of `rscodec eval rd`, from which the image is taken.",
 )
 @click.option("--quality", type=float, default=3, show_default=True, help="Quality of rscodec.")

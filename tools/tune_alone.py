@@ -18,6 +18,7 @@ import numpy as np
 
 from rscodec.bitstreams import StreamReader
 from rscodec.codec import rate
+from rscodec.models.registry import DEFAULT_CODEC
 from rscodec.models.weights import codec_for_encoding
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene
@@ -64,7 +65,7 @@ def costs(scene: Scene, codec, quality: float) -> tuple[Radiometry, dict[int, fl
 @click.option("--count", default=6, show_default=True, help="Number of scenes of each kind.")
 @click.option("--qualities", default="1,2,3,4,5,6,7,8", show_default=True)
 def main(weights: Path, count: int, qualities: str) -> None:
-    codec = codec_for_encoding("s", weights, "cpu")
+    codec = codec_for_encoding(DEFAULT_CODEC, weights, "cpu")
     scenes = list(training_scenes(Path(os.environ["RSCODEC_DATA"]) / "train", count))
     kinds = sorted({kind for kind, _ in scenes})
     for quality in map(float, qualities.split(",")):

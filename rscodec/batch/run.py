@@ -24,6 +24,7 @@ from rscodec.bitstreams.atomic import check_on_disk, remove_leftovers
 from rscodec.bitstreams.digest import sha256
 from rscodec.bitstreams.errors import MissingWeights, OutputError, RscodecError, TileDamaged
 from rscodec.concurrency.executors import as_done
+from rscodec.models.registry import DEFAULT_CODEC
 from rscodec.stream.settings import DecodeSettings, EncodeSettings
 
 Progress = Callable[[int, int], None]
@@ -56,7 +57,7 @@ class Work:
 
         path = self.options.get("weights")
         if self.verb == "encode":
-            path = weights_path(self.options.get("model", "s"), path)
+            path = weights_path(self.options.get("model", DEFAULT_CODEC), path)
         try:
             return {"weights": sha256(path)[:16]} if path is not None else {}
         except OSError:

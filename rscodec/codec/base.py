@@ -48,7 +48,7 @@ class TileCodec(ABC):
     portable: bool  # latents are the same on every machine
     parallel: bool = False  # several threads may use it at the same time
     fixed_rate: bool = False  # one operating point: quality has no effect
-    most_effort: int = 0  # the highest effort that `encode` and `refine` accept
+    most_effort: int = 0  # the highest effort that `refine` accepts
     stride: int = 16
     halo: int
     border: int
@@ -71,10 +71,10 @@ class TileCodec(ABC):
         """Turn pixels (B, 3, H, W) into y (B, h, w, N), in floats."""
 
     @abstractmethod
-    def encode(self, y: np.ndarray, quality: float, dead_zone: bool = False) -> list[tuple[bytes, np.ndarray]]:
+    def encode(self, y: np.ndarray, quality: float, refined: bool = False) -> list[tuple[bytes, np.ndarray]]:
         """Encode y (B, h, w, N). Return, for each item, its payload and the decoded latents (h, w, N).
 
-        With `dead_zone`, more latents equal their prediction, which saves bits. Only codecs that have effort accept it.
+        A codec may make more latents equal their prediction, which saves bits, unless y is `refined` already.
         """
 
     def refine(self, y: np.ndarray, inside: Inside, aims: list[Aim], quality: float, effort: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Effort 1: rounding with a dead zone. The more bits a zero saves, the wider the dead zone is."""
+"""Rounding with a dead zone. The more bits a zero saves, the wider the dead zone is."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ class ElicCodec(TileCodec):
         rows, cols = (slice(self.stride * part.start, self.stride * part.stop) for part in inside)
         return pixels[..., rows, cols]
 
-    def encode(self, y: np.ndarray, quality: float, dead_zone: bool = False) -> list[tuple[bytes, np.ndarray]]:
+    def encode(self, y: np.ndarray, quality: float, refined: bool = False) -> list[tuple[bytes, np.ndarray]]:
         return [self._encode(item) for item in torch.from_numpy(y)]
 
     def decode(self, payloads: list[bytes], height: int, width: int, quality: float) -> list[np.ndarray]:

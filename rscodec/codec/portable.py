@@ -36,7 +36,7 @@ Refine = Callable[["PortableCodec", np.ndarray, Inside, list[Aim], float, int], 
 
 
 class PortableCodec(TileCodec):
-    """See the module. `arrays` does the computation, and `refine` is the search of effort 2 and more."""
+    """See the module. `arrays` does the computation, and `refine` is the search of effort 1 and more."""
 
     portable = True
     latent_dtype = np.dtype("<i2")
@@ -45,7 +45,7 @@ class PortableCodec(TileCodec):
     def __init__(self, path: Path, arrays: Arrays | None = None, refine: Refine | None = None):
         self.model, self.config, self.tensors, self.expected_self_test = read_weights(path)
         self.arrays, self._refine = arrays or NumpyArrays(), refine
-        self.parallel, self.most_effort = self.arrays.parallel, MOST_EFFORT if refine else 1
+        self.parallel, self.most_effort = self.arrays.parallel, MOST_EFFORT if refine else 0
         self.weights_hashes = weights_hashes(self.tensors)
         self.halo, self.border, self.channels = self.config.halo, self.config.border, self.config.latents
         try:
@@ -111,12 +111,12 @@ class PortableCodec(TileCodec):
             return super().refine(y, inside, aims, quality, effort)
         return self._refine(self, y, inside, aims, rate.from_wire(rate.to_wire(quality)), effort)
 
-    def encode(self, y: np.ndarray, quality: float, dead_zone: bool = False) -> list[tuple[bytes, np.ndarray]]:
-        coded, latents = self.symbols(y, quality, dead_zone)
+    def encode(self, y: np.ndarray, quality: float, refined: bool = False) -> list[tuple[bytes, np.ndarray]]:
+        coded, latents = self.symbols(y, quality, refined)
         return [(self._coder.encode(*one), own) for one, own in zip(coded, latents, strict=True)]
 
     def symbols(
-        self, y: np.ndarray, quality: float, dead_zone: bool = False
+        self, y: np.ndarray, quality: float, refined: bool = False
     ) -> tuple[list[tuple[np.ndarray, np.ndarray]], np.ndarray]:
         """Return the symbols that the coder writes for each item of the batch, with the indexes of their tables; and
         the latents.
@@ -129,7 +129,7 @@ class PortableCodec(TileCodec):
 
         def answer(known: Pass) -> np.ndarray:
             residual = board.rows(y[..., known.channels], known.anchors) - known.mu / UNIT
-            if dead_zone:
+            if not refined:
                 residual = nearer_zero(residual, known.index)
             symbols = residual.round().clip(-SYMBOL_LIMIT, SYMBOL_LIMIT)
             symbols[known.index == 0] = 0

@@ -21,8 +21,8 @@ class RememberingCodec(TileCodec):
     def analyse(self, pixels: np.ndarray, quality: float) -> np.ndarray:
         return self._codec.analyse(pixels, quality)
 
-    def encode(self, y: np.ndarray, quality: float, dead_zone: bool = False) -> list[tuple[bytes, np.ndarray]]:
-        coded = self._codec.encode(y, quality, dead_zone)
+    def encode(self, y: np.ndarray, quality: float, refined: bool = False) -> list[tuple[bytes, np.ndarray]]:
+        coded = self._codec.encode(y, quality, refined)
         self._latents |= {(payload, latents.shape[0], latents.shape[1]): latents for payload, latents in coded}
         return coded
 

@@ -16,7 +16,7 @@ from rscodec.bitstreams.errors import InputError, WrongWeights
 from rscodec.enhancers.base import Enhancer, EnhanceSettings
 from rscodec.enhancers.scene import EnhancedScene
 from rscodec.generative.picture import DecodedPicture, SourcePicture
-from rscodec.models.weights import enhancer_for
+from rscodec.models.weights import enhancer_for, measured_with
 from rscodec.raster.metadata_schema import stream_metadata
 from rscodec.raster.provenance import raster_crc32, stream_crc32
 from rscodec.raster.reader import RasterReader
@@ -34,7 +34,7 @@ def enhanced_stream(
     enhancer = enhancer_for(settings.model, device)
     _check_takes(enhancer, "stream")
     names = {name.hex() for name in decoder.codec.weights_hashes.values()}
-    if names.isdisjoint(enhancer.codecs) and not settings.force:
+    if names.isdisjoint(measured_with(enhancer)) and not settings.force:
         raise WrongWeights(
             f"{enhancer.model} was not measured with {reader.header.model} ({reader.header.weights_hash.hex()}), "
             "which made this stream; give `force=True` to enhance all the same"

@@ -16,7 +16,7 @@ import rscodec
 from rscodec.bitstreams.errors import InputError, WrongWeights
 from rscodec.bitstreams.limits import MAX_BANDS
 from rscodec.bitstreams.wire import DTYPES
-from rscodec.models.registry import CODECS, find, find_model
+from rscodec.models.registry import CODECS, DEFAULT_CODEC, find, find_model
 from rscodec.models.weights import manifest, shipped
 from rscodec.stream.settings import EncodeSettings
 
@@ -30,7 +30,7 @@ class ChunkCodec:
 
     quality: float = 3.0
     nodata: float | None = None
-    model: str = find(CODECS, "s").default_model
+    model: str = find(CODECS, DEFAULT_CODEC).default_model
     weights_hash: str | None = None
 
     def __post_init__(self):

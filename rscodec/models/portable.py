@@ -1,6 +1,6 @@
 """The portable codec with what torch adds to it, where torch is asked for.
 
-cpu     NumPy computes; the search of effort 2 and more imports torch when it is called
+cpu     NumPy computes; the search of effort 1 and more imports torch when it is called
 cuda    torch computes on the GPU
 """
 

@@ -81,6 +81,18 @@ def enhancer_for(model: str | Path, device: str = "cpu") -> Enhancer:
     return _generator(ENHANCERS, "enhancer", model, device)
 
 
+def measured_with(enhancer: Enhancer) -> set[str]:
+    """The hashes of the codec weights that an enhancer was measured with: those in its file, and, if it ships, those
+    that its manifest adds (`also_measured`, with the commands).
+    """
+    known = set(enhancer.codecs)
+    if (FOLDER / f"{enhancer.model}.json").exists():
+        about = manifest(enhancer.model)
+        if about["sha256"].startswith(enhancer.weights_hash):
+            known |= about.get("also_measured", {}).keys()
+    return known
+
+
 def upsampler_for(model: str | Path, device: str = "cpu") -> Upsampler:
     """The same for an upsampler."""
     return _generator(UPSAMPLERS, "upsampler", model, device)

@@ -1,8 +1,7 @@
-"""Effort 2 and more: better latents for the same decoder.
+"""Effort 1 and more: better latents for the same decoder.
 
-    0      round
-    1      round with a dead zone (rscodec/codec/dead_zone.py)
-    2..9   2 ** effort steps down  J = bits + lambda * 255^2 * squared error  of a tile, then round
+    0      round with a dead zone (rscodec/codec/dead_zone.py)
+    1..9   2 ** effort steps down  J = bits + lambda * 255^2 * squared error  of a tile, then round
 
     targets y --round(y - mu)--> y^ --context model--> bits \\
        ^                         y^ --synthesis----> pixels  --> J     gradients straight through the rounding

@@ -31,7 +31,7 @@ from rscodec.stream.radiometry import Radiometry
 from rscodec.stream.radiometry_section import needs_section, section_of
 from rscodec.stream.settings import EncodeSettings, Progress
 from rscodec.stream.statistics import Statistics
-from rscodec.stream.tile_encoder import FIRST_SEARCH, Block, TileEncoder
+from rscodec.stream.tile_encoder import Block, TileEncoder
 from rscodec.stream.tile_payload import BLOCK_TILES
 
 
@@ -128,7 +128,7 @@ class SceneEncoder:
         """
         radiometry = self.radiometry_at(quality)
         encoder = TileEncoder(self.codec, self.grid, radiometry, quality, self.bound, self.effort)
-        parallel = self.codec.parallel and self.effort < FIRST_SEARCH
+        parallel = self.codec.parallel and not self.effort
         with (
             closing(ahead(map(self._read, blocks or self.grid.blocks(BLOCK_TILES)))) as read,
             closing(side_by_side(lambda block: list(encoder.tiles(block)), read, parallel)) as coded,
@@ -151,7 +151,7 @@ def encoder_for(
         raise InputError(f"`max_error` needs a model that is the same on every machine, which {codec.model} is not")
     if settings.effort > codec.most_effort:
         words = "knows no effort; omit it"
-        if codec.most_effort:
-            words = f"knows efforts up to {codec.most_effort} without torch; run pip install 'rscodec[enhance]'"
+        if codec.portable:
+            words = "searches with torch; run pip install 'rscodec[enhance]'"
         raise InputError(f"`effort={settings.effort}`: {codec.model} {words}")
     return SceneEncoder(source, codec, settings.tile, radiometry, settings.max_error, settings.effort, settings.balance)

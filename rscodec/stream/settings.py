@@ -15,6 +15,7 @@ import numpy as np
 from rscodec.bitstreams.errors import InputError
 from rscodec.bitstreams.limits import MAX_TILE, QUALITY_MAX, QUALITY_MIN, TILE_UNIT
 from rscodec.codec.base import MOST_EFFORT
+from rscodec.models.registry import DEFAULT_CODEC
 
 DEFAULT_QUALITY = 3.0
 ON_ERROR = ("stop", "nodata")
@@ -52,7 +53,7 @@ class EncodeSettings:
     max_error: float | None = None
     effort: int = 0
     balance: bool = False
-    model: str = "s"
+    model: str = DEFAULT_CODEC
     weights: str | Path | None = None
     tile: int = 512
     device: str = "cpu"

@@ -26,7 +26,6 @@ from rscodec.stream.geometry import Grid
 from rscodec.stream.radiometry import Radiometry
 from rscodec.stream.tile_payload import FLAT, latents_crc
 
-FIRST_SEARCH = 2  # the least effort that refines a tile
 MOST_FLAT = 1.5  # mid grey may leave this many times the error that coding leaves
 
 
@@ -129,16 +128,15 @@ class TileEncoder:
     def _encoded(self, block: AnalysedBlock, tile: Window) -> Coded:
         """Payload and latents without the closed loop."""
         codec, y_window, own = self.codec, self.grid.to_latents(block.outer), self.grid.to_latents(tile)
-        if self.effort < FIRST_SEARCH:
+        if not self.effort:
             rows, cols = own.within(y_window)
-            return codec.encode(block.y[:, rows, cols], self.quality, self.effort > 0)
+            return codec.encode(block.y[:, rows, cols], self.quality)
         around, weight = own.grown(codec.halo, y_window), block.valid(tile).mean(0)
         visible = self.radiometry.visible()
         aims = [Aim(seen, weight, counts) for seen, counts in zip(block.seen(tile), visible, strict=True)]
         rows, cols = around.within(y_window)
-        return codec.encode(
-            codec.refine(block.y[:, rows, cols], own.within(around), aims, self.quality, self.effort), self.quality
-        )
+        y = codec.refine(block.y[:, rows, cols], own.within(around), aims, self.quality, self.effort)
+        return codec.encode(y, self.quality, refined=True)
 
     def _view(self, block: AnalysedBlock, tile: Window) -> TileView:
         """A tile with the surroundings that the decoder and the network will see."""

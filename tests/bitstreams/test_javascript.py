@@ -22,6 +22,7 @@ from rscodec.stream.decoder import SceneDecoder
 from rscodec.stream.preview import preview
 from rscodec.synthetic.sample import synthesize
 from tests.helpers.site import serving
+from tests.helpers.sizes import SHIPPED
 
 FORMAT = Path(__file__).resolve().parent.parent.parent / "bitstreams"
 JS, VECTORS = FORMAT / "js", FORMAT / "vectors"
@@ -128,7 +129,7 @@ def detailed(tmp_path_factory) -> Path:
         codec.log_trunk_out.normal_(0, 0.1)
         codec.spread.uniform_(5, 20)
         codec.entropy.hyper.levels.normal_(0, 2)
-    write_weights(path, "rsc-s-2", DETAILED, freeze(codec))
+    write_weights(path, SHIPPED, DETAILED, freeze(codec))
     return path
 
 
@@ -210,7 +211,7 @@ def test_windows_groups_and_damage_of_small_pictures(tmp_path: Path):
     pixels, _ = synthesize((256, 256), bands=6, dtype="uint16", seed=5)
     stream = tmp_path / "a.bin"
     stream.write_bytes(rscodec.encode(pixels, quality=4.0, tile=64, threads=1))
-    done = node(Path(__file__).with_name("previews.mjs"), stream, shipped("rsc-s-2"))
+    done = node(Path(__file__).with_name("previews.mjs"), stream, shipped(SHIPPED))
     assert done.returncode == 0, done.stdout + done.stderr
 
 

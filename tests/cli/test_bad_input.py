@@ -12,7 +12,7 @@ import rasterio
 from rasterio.transform import from_origin
 
 from rscodec.bitstreams import StreamReader
-from rscodec.models.registry import CODECS, find
+from rscodec.models.registry import CODECS, DEFAULT_CODEC, find
 from rscodec.models.weights import FOLDER
 
 
@@ -137,7 +137,7 @@ def test_a_window_outside_the_scene_is_3(rscodec, tmp_path, window):
     assert not list(tmp_path.iterdir())
 
 
-SHIPPED = FOLDER / f"{find(CODECS, 's').default_model}.safetensors"
+SHIPPED = FOLDER / f"{find(CODECS, DEFAULT_CODEC).default_model}.safetensors"
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,10 @@ from rscodec.bitstreams.digest import sha256
 from rscodec.bitstreams.errors import InputError, MissingWeights, WrongWeights
 from rscodec.integrations.chunk_codec import ChunkCodec
 from rscodec.models import weights
-from rscodec.models.registry import CODECS, find
+from rscodec.models.registry import CODECS, DEFAULT_CODEC, find
 
 numcodecs = pytest.importorskip("numcodecs")
-SHIPPED = find(CODECS, "s").default_model
+SHIPPED = find(CODECS, DEFAULT_CODEC).default_model
 
 INSTALLED = bool(entry_points(group="zarr.codecs", name="rscodec"))
 ROOT = Path(__file__).resolve().parents[3]

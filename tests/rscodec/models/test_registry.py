@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from rscodec.bitstreams.errors import InputError, MissingWeights, WrongWeights
 from rscodec.bitstreams.wire import MODELS
 from rscodec.codec.base import TileCodec
 from rscodec.models import weights
-from rscodec.models.registry import CODECS, find, find_model
+from rscodec.models.registry import CODECS, DEFAULT_CODEC, find, find_model
 from tests.helpers import models, sizes
 
 
@@ -120,13 +122,13 @@ def test_a_file_of_the_package_that_changed_on_disk_is_refused(tmp_path, monkeyp
     for name in (f"{sizes.SHIPPED}.safetensors", f"{sizes.SHIPPED}.json"):
         (tmp_path / name).write_bytes((weights.FOLDER / name).read_bytes())
     monkeypatch.setattr(weights, "FOLDER", tmp_path)
-    codec = weights.codec_for_encoding("s")
+    codec = weights.codec_for_encoding(DEFAULT_CODEC)
     path = tmp_path / f"{sizes.SHIPPED}.safetensors"
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
     old = header(codec, arithmetic="integer-1", weights_hash=codec.weights_hashes["integer-1"])
-    for load in (lambda: weights.codec_for_decoding(old), lambda: weights.codec_for_encoding("s")):
+    for load in (lambda: weights.codec_for_decoding(old), lambda: weights.codec_for_encoding(DEFAULT_CODEC)):
         with pytest.raises(WrongWeights, match="other weights.*SHA-256 [0-9a-f]{64}, its manifest says [0-9a-f]{64}"):
             load()
 
@@ -137,7 +139,7 @@ def test_every_file_of_the_package_is_the_one_of_its_manifest(path):
 
 
 def test_the_manifest_names_the_weights_as_streams_do():
-    names = weights.codec_for_encoding("s").weights_hashes
+    names = weights.codec_for_encoding(DEFAULT_CODEC).weights_hashes
     assert weights.manifest(sizes.SHIPPED)["weights_hashes"] == {key: name.hex() for key, name in names.items()}
 
 
@@ -155,3 +157,12 @@ def test_a_codec_is_loaded_once_for_each_file(tiny_weights, tmp_path):
     path.unlink()
     path.write_bytes(tiny_weights.read_bytes())
     assert weights.codec_for_encoding("vec", path) is not first
+
+
+def test_a_manifest_adds_codecs_that_an_enhancer_was_measured_with(tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "FOLDER", tmp_path)
+    enhancer = SimpleNamespace(model="ldm", weights_hash="12" * 8, codecs=("ab" * 8,))
+    assert weights.measured_with(enhancer) == {"ab" * 8}
+    for checksum, known in (("12" * 32, {"ab" * 8, "cd" * 8}), ("34" * 32, {"ab" * 8})):  # the other is of another file
+        (tmp_path / "ldm.json").write_text(json.dumps({"sha256": checksum, "also_measured": {"cd" * 8: "a command"}}))
+        assert weights.measured_with(enhancer) == known

@@ -61,13 +61,17 @@ def aim(channels: np.ndarray, weight: np.ndarray | None = None) -> list[Aim]:
 WHOLE = slice(0, TILE // 16), slice(0, TILE // 16)
 
 
-def test_without_effort_latents_are_rounded_and_nothing_else(make_scene, encode, to_stream, tiny, monkeypatch):
+def test_without_effort_nothing_searches(make_scene, encode, to_stream, tiny, monkeypatch):
     monkeypatch.setattr(PortableCodec, "refine", None)
-    monkeypatch.setattr("rscodec.codec.portable.nearer_zero", None)
     assert encode(make_scene((100, 90)), 0) == to_stream(make_scene((100, 90)), QUALITY)
 
 
-@pytest.mark.parametrize("level", [2, 5, 8])
+def test_with_effort_there_is_no_dead_zone(make_scene, encode, tiny, monkeypatch):
+    monkeypatch.setattr("rscodec.codec.portable.nearer_zero", None)
+    assert encode(make_scene((100, 90)), 1)
+
+
+@pytest.mark.parametrize("level", [1, 2, 5, 8])
 def test_effort_costs_less(make_scene, cost, level):
     scene = make_scene((TILE - 10, TILE))
     assert cost(scene, level) < cost(scene, 0)
@@ -123,7 +127,7 @@ def test_efforts_that_do_not_exist(level):
         EncodeSettings(effort=level)
 
 
-def test_a_codec_that_knows_no_effort(make_scene, tiny, monkeypatch):
+def test_a_search_without_torch(make_scene, tiny, monkeypatch):
     monkeypatch.setattr(tiny, "most_effort", 0)
-    with pytest.raises(InputError, match="`effort=1`: vec-1 knows no effort"):
+    with pytest.raises(InputError, match="`effort=1`: vec-1 searches with torch"):
         encoder_for(SceneSource(make_scene()), EncodeSettings(effort=1), tiny)

@@ -9,7 +9,7 @@ import torch
 from rscodec.codec.entropy import SCALES, Checkerboard, ContextModel
 from rscodec.codec.numpy_arrays import NumpyArrays
 from rscodec.codec.weights_file import read_weights
-from rscodec.models.registry import CODECS, find
+from rscodec.models.registry import CODECS, DEFAULT_CODEC, find
 from rscodec.models.weights import shipped, ships
 from rscodec.networks.entropy import four_neighbours, index_of, place, scale_of, split
 from rscodec.networks.export import thaw
@@ -30,9 +30,10 @@ def test_the_checkerboard_is_that_of_the_codec(height: int, width: int):
 
 @pytest.fixture(params=["untrained", "shipped"])
 def weights(request, tiny_weights):
-    if request.param == "shipped" and not ships(find(CODECS, "s")):
-        pytest.skip("no weights of s are in this package")
-    return read_weights(tiny_weights if request.param == "untrained" else shipped(find(CODECS, "s").default_model))
+    default = find(CODECS, DEFAULT_CODEC)
+    if request.param == "shipped" and not ships(default):
+        pytest.skip("no weights are in this package")
+    return read_weights(tiny_weights if request.param == "untrained" else shipped(default.default_model))
 
 
 @torch.no_grad()

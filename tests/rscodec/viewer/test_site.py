@@ -14,6 +14,7 @@ import rscodec
 from rscodec.bitstreams.errors import InputError, MissingWeights, NotAStream, Truncated
 from rscodec.models.weights import shipped
 from rscodec.viewer.site import DECODER, PAGE, Site
+from tests.helpers.sizes import SHIPPED
 
 
 def told(site: Site) -> dict:
@@ -31,7 +32,7 @@ def test_a_stream_its_weights_and_the_decoder(scenes):
     (stream,) = told(site)["streams"]
     assert (stream["name"], stream["width"], stream["height"], stream["bands"]) == ("rgb.bin", 640, 600, 3)
     assert data_of(site, stream["path"]) == (scenes / "rgb.bin").read_bytes()
-    assert data_of(site, stream["weights"]) == shipped("rsc-s-2").read_bytes()
+    assert data_of(site, stream["weights"]) == shipped(SHIPPED).read_bytes()
     assert data_of(site, "") == data_of(site, "index.html") == (PAGE / "index.html").read_bytes()
     assert data_of(site, "decoder/rscodec.js") == (DECODER / "rscodec.js").read_bytes()
 
