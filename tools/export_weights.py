@@ -39,7 +39,7 @@ from rscodec.training.data import Crops, load_shard
 from rscodec.training.manifest import Export, sittings
 
 TRAINED_ON = [
-    {"name": "UC Merced Land Use", "files": "48 of 00-79 of each class", "terms": "public domain (USGS)"},
+    {"name": "UC Merced Land Use", "files": "00-79 of each class, 697 lossless", "terms": "public domain (USGS)"},
     {"name": "NAIP 2018/2020, five Californian cities", "files": "481 tiles", "terms": "CC-BY 4.0 (USDA NAIP)"},
     {"name": "NEON airborne RGB", "files": "66 tiles", "terms": "used through DeepForest (MIT)"},
     {"name": "Landsat-8, Sentinel-2", "files": "44 stacks, as 8-bit pictures", "terms": "open data (USGS, Copernicus)"},
