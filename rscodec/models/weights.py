@@ -55,7 +55,8 @@ def codec_for_encoding(name: str, weights: str | Path | None = None, device: str
     check_device(device)
     codec = _load(row, path, device)
     if codec.model not in row.models:
-        raise WrongWeights(f"{path} holds {codec.model}, which is not for the codec {name}; choose another `model`")
+        fits = find_model(CODECS, codec.model).name
+        raise WrongWeights(f"{path} holds {codec.model}, which is not for the codec {name}; give `model={fits}`")
     return codec
 
 

@@ -64,7 +64,7 @@ def test_a_codec_without_weights_of_its_own_asks_for_them():
 
 
 def test_weights_of_another_codec_are_refused(tiny_weights):
-    with pytest.raises(WrongWeights, match="holds vec-1, which is not for the codec s"):
+    with pytest.raises(WrongWeights, match="holds vec-1, which is not for the codec s; give `model=vec`"):
         weights.codec_for_encoding("s", tiny_weights)
 
 
