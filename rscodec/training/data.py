@@ -31,7 +31,7 @@ from PIL import Image
 from rscodec.stream.radiometry import GREY_ROTATION
 
 DOWNSCALED = 0.3
-NATIVE, ROTATED = 0.6, 0.2
+NATIVE, ROTATED = 0.4, 0.4
 ALONE = 0.5, 0.3, 0.2  # how often the first, second and third component is shown alone
 VARIED = 0.1
 
