@@ -11,8 +11,8 @@ unfinished run.
 `--table` is a table of the anchors on the same images, from `rscodec eval rd`. `--images N` uses
 every Nth image.
 
-The real files of a run have Gaussian tables and unscaled hidden channels. Weights from `tools/export_weights.py --shard`
-take fewer bits (LOG, 2026-11-30).
+The real files of a run have Gaussian tables and unscaled hidden channels. Weights from
+`tools/export_weights.py --shard` take fewer bits (LOG, 2026-11-30).
 """
 
 from __future__ import annotations
