@@ -719,7 +719,8 @@ def _spread(executor, src, bands, nodata, settings: EncodeSettings, encoder, qua
 
     scene = tuple(map(_absolute, src)) if is_paths(src) else _absolute(src)
     weights = settings.weights and Path(settings.weights).absolute()
-    part = Part(scene, bands, nodata, replace(settings, weights=weights), encoder.radiometry, quality)
+    radiometry = replace(encoder.radiometry_at(quality), deviations=())
+    part = Part(scene, bands, nodata, replace(settings, weights=weights), radiometry, quality)
     return spread_tiles(executor, encoder, part)
 
 

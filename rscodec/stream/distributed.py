@@ -20,6 +20,7 @@ from rscodec.models.weights import codec_for_encoding
 from rscodec.raster.pixel_source import open_source
 from rscodec.stream.encoder import SceneEncoder, encoder_for
 from rscodec.stream.radiometry import Radiometry
+from rscodec.stream.radiometry_choice import RadiometryChoice
 from rscodec.stream.settings import EncodeSettings
 from rscodec.stream.tile_payload import BLOCK_TILES
 
@@ -29,7 +30,9 @@ LEAD = 64  # tasks ahead of the writer; their payloads wait in memory
 
 @dataclass(frozen=True)
 class Part:
-    """The blocks `first` to `last` (exclusive) of a scene, and everything that their tiles depend on."""
+    """The blocks `first` to `last` (exclusive) of a scene, and everything that their tiles depend on. The `radiometry`
+    is final.
+    """
 
     scene: str | tuple[str, ...]
     bands: tuple[int, ...] | None
@@ -55,7 +58,7 @@ def encode_part(part: Part) -> list[tuple]:
     with turn(threads=1), open_source(part.scene, part.bands, part.nodata) as source:
         settings = part.settings
         codec = codec_for_encoding(settings.model, settings.weights, settings.device)
-        encoder = encoder_for(source, settings, codec, part.radiometry)
+        encoder = encoder_for(source, settings, codec, RadiometryChoice(part.radiometry, source, codec))
         blocks = islice(encoder.grid.blocks(BLOCK_TILES), part.first, part.last)
         with closing(encoder.tiles(part.quality, blocks)) as tiles:
             return list(tiles)

@@ -1,6 +1,6 @@
 """Encodes a scene to a stream.
 
-    source --all windows--> Statistics --> Radiometry, header
+    source --all windows--> Statistics --> RadiometryChoice, header
     source --blocks of tiles--> TileEncoder --> planes, payloads and residual of each tile --> StreamWriter
 
 Memory holds a few blocks of tiles, never the whole scene. A thread reads ahead. Blocks are encoded in parallel; the
@@ -28,6 +28,7 @@ from rscodec.raster.window import Window
 from rscodec.stream.error_bound import Bound
 from rscodec.stream.geometry import Grid
 from rscodec.stream.radiometry import Radiometry
+from rscodec.stream.radiometry_choice import RadiometryChoice
 from rscodec.stream.radiometry_section import needs_section, section_of
 from rscodec.stream.settings import EncodeSettings, Progress
 from rscodec.stream.statistics import Statistics
@@ -38,7 +39,7 @@ from rscodec.stream.tile_payload import BLOCK_TILES
 class SceneEncoder:
     """Encodes one source with one codec. Properties of the scene are computed once, in the constructor.
 
-    `radiometry`: the radiometry of the whole scene, if the source is a part of it. `peak`: the peak of the scene's
+    `choice`: that of the whole scene, if the source is a part of it. `peak`: the peak of the scene's
     PSNR, if its statistics were computed. `max_error`: the largest error of a valid pixel. `effort`: as in
     rscodec.networks.effort. `balance`: weight errors by the variation of their band.
     """
@@ -50,22 +51,23 @@ class SceneEncoder:
         source: PixelSource,
         codec: TileCodec,
         tile: int = 512,
-        radiometry: Radiometry | None = None,
+        choice: RadiometryChoice | None = None,
         max_error: float | None = None,
         effort: int = 0,
         balance: bool = False,
     ):
         self.source, self.codec, self.max_error, self.effort = source, codec, max_error, effort
         self.grid = Grid(source.width, source.height, tile, codec.stride)
-        self.radiometry = radiometry or Radiometry(source.dtype, source.count, source.exact_bands)
+        unread = Radiometry(source.dtype, source.count, source.exact_bands)
+        self.choice = choice or RadiometryChoice(unread, source, codec)
         self.header(QUALITY_MIN).pack()  # refuses a scene that no stream can hold before reading it
         check_metadata(source.metadata, source.count)
-        self.radiometry = radiometry or self._radiometry(balance)
+        self.choice = choice or RadiometryChoice(self._measured(balance), source, codec)
         self.bound: Bound | None = None
         if max_error is not None and self.radiometry.groups:
             self.bound = Bound(max_error, source.dtype, self.radiometry.scale, source.nodata)
 
-    def _radiometry(self, balance: bool) -> Radiometry:
+    def _measured(self, balance: bool) -> Radiometry:
         source, coded = self.source, list(self.source.coded_bands)
         if source.count == len(coded) == 1 and not (source.planes or needs_section(source.dtype, 1)):
             return Radiometry.default(source.dtype, 1)
@@ -77,11 +79,16 @@ class SceneEncoder:
             self.peak = peak(source.dtype, statistics.low.min(), statistics.high.max())
         return statistics.radiometry(source.count, source.exact_bands, balance=balance)
 
+    @property
+    def radiometry(self) -> Radiometry:
+        """What the statistics of the scene found. `radiometry_at` chooses from it."""
+        return self.choice.measured
+
     def radiometry_at(self, quality: float) -> Radiometry:
         """The radiometry of a stream of this quality. It does not depend on the quality if the
         codec has a single rate.
         """
-        return self.radiometry.at(QUALITY_MIN if self.codec.fixed_rate else quality)
+        return self.radiometry.at(QUALITY_MIN) if self.codec.fixed_rate else self.choice.at(quality)
 
     def header(self, quality: float) -> Header:
         planes = bool(self.radiometry.planes or self.radiometry.exact)
@@ -142,9 +149,9 @@ class SceneEncoder:
 
 
 def encoder_for(
-    source: PixelSource, settings: EncodeSettings, codec: TileCodec, radiometry: Radiometry | None = None
+    source: PixelSource, settings: EncodeSettings, codec: TileCodec, choice: RadiometryChoice | None = None
 ) -> SceneEncoder:
-    """The encoder of a source with these settings and this codec. `radiometry`: as for SceneEncoder."""
+    """The encoder of a source with these settings and this codec. `choice`: as for SceneEncoder."""
     if codec.fixed_rate and settings.has_target:
         raise InputError(f"a checkpoint of {codec.model} has one rate; omit `bpp` and `psnr`")
     if settings.max_error is not None and not codec.portable:
@@ -154,4 +161,4 @@ def encoder_for(
         if codec.portable:
             words = "searches with torch; run pip install 'rscodec[enhance]'"
         raise InputError(f"`effort={settings.effort}`: {codec.model} {words}")
-    return SceneEncoder(source, codec, settings.tile, radiometry, settings.max_error, settings.effort, settings.balance)
+    return SceneEncoder(source, codec, settings.tile, choice, settings.max_error, settings.effort, settings.balance)

@@ -82,7 +82,7 @@ class Radiometry:
         return max(alone for alone in range(count + 1) if replace(self, alone=alone).groups <= MAX_GROUPS)
 
     def at(self, quality: float) -> Radiometry:
-        """This radiometry with the best number of single components for a quality."""
+        """This radiometry with strong components alone at high qualities, and else as few groups as possible."""
         return self.with_alone_above(weakest_alone(quality)) if self.deviations else self
 
     def with_alone_above(self, grey_levels: float) -> Radiometry:
@@ -185,9 +185,12 @@ class Radiometry:
 REPLICATION = {1: (0, 0, 0), 2: (0, 1, 1), 3: (0, 1, 2)}
 
 
+HIGH_FROM = 6  # the lowest of the high qualities
+
+
 def weakest_alone(quality: float) -> float:
-    """The deviation in grey levels above which a component gets a group of its own; measured, see tools/LOG.md."""
-    return 4.0 if quality >= 6 else float("inf")
+    """The deviation in grey levels above which a component may have a group of its own; measured, see tools/LOG.md."""
+    return 4.0 if quality >= HIGH_FROM else float("inf")
 
 
 def to_angles(rotation: np.ndarray) -> tuple[int, ...]:

@@ -68,7 +68,7 @@ def quality_for_psnr(encoder: SceneEncoder, target: float, progress: Progress | 
         difference = Difference(encoder.source.dtype)
         for part in parts:
             memory = RememberingCodec(part.codec)
-            again = SceneEncoder(part.source, memory, part.grid.edge, part.radiometry, effort=part.effort)
+            again = SceneEncoder(part.source, memory, part.grid.edge, part.choice, effort=part.effort)
             stream = _encode(again, quality)
             decoder = SceneDecoder(stream, memory)
             for window in decoder.windows():
@@ -136,7 +136,7 @@ def sample(encoder: SceneEncoder, most: int | None = None) -> list[SceneEncoder]
         return [encoder]
     chosen = [divmod(number * tiles // most, grid.cols) for number in range(most)]
     parts = [SourcePart(encoder.source, grid.tile(row, col)) for row, col in chosen]
-    how = grid.edge, encoder.radiometry, encoder.max_error, encoder.effort
+    how = grid.edge, encoder.choice, encoder.max_error, encoder.effort
     return [SceneEncoder(part, encoder.codec, *how) for part in parts]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from rscodec.raster.scene import Scene
 from rscodec.stream.decoder import SceneDecoder
 from rscodec.stream.encoder import SceneEncoder
 from rscodec.stream.radiometry import Radiometry
+from rscodec.stream.radiometry_choice import RadiometryChoice
 from rscodec.synthetic.sample import synthesize
 
 RANGES = {"uint8": (1, 255), "uint16": (1, 10000), "int16": (-500, 8000), "float32": (3, 1040)}
@@ -28,12 +30,14 @@ def shipped():
 
 
 def decoded(scene: Scene, codec, quality: float, tile: int, radiometry: Radiometry | None = None):
-    """Pixels of the scene once encoded and decoded, and the radiometry."""
-    target = io.BytesIO()
-    encoder = SceneEncoder(SceneSource(scene), codec, tile, radiometry)
+    """Pixels of the scene once encoded and decoded, and the radiometry, which is final."""
+    target, source = io.BytesIO(), SceneSource(scene)
+    encoder = SceneEncoder(source, codec, tile, radiometry and RadiometryChoice(radiometry, source, codec))
     encoder.write(target, quality)
     decoder = SceneDecoder(StreamReader.from_bytes(target.getvalue()), codec)
-    return decoder.read(decoder.grid.scene)[0].astype(np.float64), encoder.radiometry
+    return decoder.read(decoder.grid.scene)[0].astype(np.float64), replace(
+        encoder.radiometry_at(quality), deviations=()
+    )
 
 
 def scene_with_island(seed: int):

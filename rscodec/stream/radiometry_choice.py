@@ -1,0 +1,86 @@
+"""Chooses the radiometry of a scene: shows some squares of it to the network in every way, and keeps the cheapest way.
+
+    source --squares--> pixels --each way: forward, analyse, encode, synthesise--> bits + lambda * squared error
+    ways: components in threes | three bands of uint8 as they are | strong components with a group of their own
+
+There are two choices, one for low qualities and one for high ones. Each is made once, when it is first needed, at one
+quality of its own. So all streams of a scene at similar qualities show it in the same way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from rscodec.codec import rate
+from rscodec.codec.base import TileCodec
+from rscodec.raster.fill import fill_invalid
+from rscodec.raster.pixel_source import PixelSource
+from rscodec.raster.validity import VALID
+from rscodec.raster.window import Window
+from rscodec.stream.closed_loop import analyse
+from rscodec.stream.radiometry import HIGH_FROM, Radiometry
+from rscodec.stream.radiometry_section import section_of
+
+LOW, HIGH = 4.0, 7.0  # the qualities at which the ways are tried
+EDGE = 128  # of a square
+MOST_SQUARES, SHARE = 8, 16  # the squares have about a sixteenth of the scene's pixels, and at least one is tried
+
+
+class RadiometryChoice:
+    """The radiometry of a scene by quality. `measured`: that of its `Statistics`; without deviations, it is final."""
+
+    def __init__(self, measured: Radiometry, source: PixelSource, codec: TileCodec):
+        self.measured, self._source, self._codec = measured, source, codec
+        self._chosen: dict[float, Radiometry] = {}
+
+    def at(self, quality: float) -> Radiometry:
+        tried_at = HIGH if quality >= HIGH_FROM else LOW
+        if tried_at not in self._chosen:
+            self._chosen[tried_at] = self._cheapest(ways(self.measured, tried_at), tried_at)
+        return self._chosen[tried_at]
+
+    def _cheapest(self, candidates: list[Radiometry], quality: float) -> Radiometry:
+        if len(candidates) == 1:
+            return candidates[0]
+        windows = squares(self._source.width, self._source.height)
+        share = sum(window.width * window.height for window in windows) / (self._source.width * self._source.height)
+        costs = np.array([8 * share * len(section_of(candidate) or b"") for candidate in candidates])
+        for pixels, valid in map(self._square, windows):
+            costs += [self._cost(candidate, pixels, valid, quality) for candidate in candidates]
+        return candidates[costs.argmin()]
+
+    def _cost(self, radiometry: Radiometry, pixels: np.ndarray, valid: np.ndarray, quality: float) -> float:
+        """Bits + lambda * squared error of a square (C,h,w), where errors count in valid pixels (h,w)."""
+        channels, (height, width) = radiometry.forward(pixels), pixels.shape[1:]
+        coded = self._codec.encode(analyse(self._codec, channels, quality), quality)
+        latents = np.stack([values for _, values in coded])
+        shown = self._codec.synthesise(latents, quality)[..., :height, :width]
+        error = radiometry.visible() @ (255 * (channels - shown))[..., valid]
+        return 8 * sum(len(payload) for payload, _ in coded) + rate.weight(quality) * np.square(error).sum() / 3
+
+    def _square(self, window: Window) -> tuple[np.ndarray, np.ndarray]:
+        """The coded bands (C,h,w) of a window, and where they are valid (h,w)."""
+        pixels, classes = self._source.read(window)
+        coded, _ = self.measured.split(pixels)
+        if classes is None:
+            return coded, np.ones(coded.shape[1:], bool)
+        return fill_invalid(coded, classes != VALID), (classes == VALID).any(0)
+
+
+def ways(measured: Radiometry, quality: float) -> list[Radiometry]:
+    """The radiometries to try at a quality, at least one."""
+    found = [measured.at(LOW)]
+    if measured.deviations and measured.dtype == "uint8" and len(measured.coded) == 3 and not measured.weights:
+        found.append(replace(measured, offset=(0.0,) * 3, angles=(), alone=0))
+    strong = measured.at(quality)
+    return found if strong.alone == found[0].alone else [*found, strong]
+
+
+def squares(width: int, height: int) -> list[Window]:
+    """Some squares of a scene, spread over it; smaller ones if the scene is smaller."""
+    cols, rows = max(1, width // EDGE), max(1, height // EDGE)
+    count = min(max(1, width * height // (SHARE * EDGE**2)), MOST_SQUARES, cols * rows)
+    chosen = [divmod((2 * number + 1) * cols * rows // (2 * count), cols) for number in range(count)]
+    return [Window(col * EDGE, row * EDGE, min(EDGE, width), min(EDGE, height)) for row, col in chosen]
