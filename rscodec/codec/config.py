@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 STRIDE = 16  # pixels per latent, in each direction
@@ -86,6 +86,16 @@ LIMITS = {  # of a configuration that comes from a file, which anyone may have w
 }
 MOST_GROUPS = 16
 SMALL = CodecConfig()
-MEDIUM = CodecConfig(width=192, encoder_blocks=6, decoder_blocks=4, tail=48, features=224, narrow=128)
-DETAILED = replace(MEDIUM, tail=64, tail_blocks=2, detail=24, detail_blocks=2)
-CONFIGS = {"s": SMALL, "m": MEDIUM, "d": DETAILED}
+MEDIUM = CodecConfig(
+    width=192,
+    encoder_blocks=6,
+    decoder_blocks=4,
+    tail=64,
+    groups=(4, 4, 8, 16, 32, 64, 192),
+    features=224,
+    narrow=128,
+    tail_blocks=2,
+    detail=24,
+    detail_blocks=2,
+)
+CONFIGS = {"s": SMALL, "m": MEDIUM}

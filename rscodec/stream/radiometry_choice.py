@@ -3,8 +3,8 @@
     source --squares--> pixels --each way: forward, analyse, encode, synthesise--> bits + lambda * squared error
     ways: components in threes | three bands of uint8 as they are | strong components with a group of their own
 
-There are two choices, one for low qualities and one for high ones. Each is made once, when it is first needed, at one
-quality of its own. So all streams of a scene at similar qualities show it in the same way.
+A choice is made once, when it is first needed: at quality 4 for all low qualities, and at 6, 7 and 8 for those that are
+near. So all streams of a scene at similar qualities show it in the same way.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from rscodec.stream.closed_loop import analyse
 from rscodec.stream.radiometry import HIGH_FROM, Radiometry
 from rscodec.stream.radiometry_section import section_of
 
-LOW, HIGH = 4.0, 7.0  # the qualities at which the ways are tried
+LOW = 4.0  # the quality at which the ways for low qualities are tried
 EDGE = 128  # of a square
 MOST_SQUARES, SHARE = 8, 16  # the squares have about a sixteenth of the scene's pixels, and at least one is tried
 
@@ -36,7 +36,7 @@ class RadiometryChoice:
         self._chosen: dict[float, Radiometry] = {}
 
     def at(self, quality: float) -> Radiometry:
-        tried_at = HIGH if quality >= HIGH_FROM else LOW
+        tried_at = float(round(quality)) if quality >= HIGH_FROM else LOW
         if tried_at not in self._chosen:
             self._chosen[tried_at] = self._cheapest(ways(self.measured, tried_at), tried_at)
         return self._chosen[tried_at]
