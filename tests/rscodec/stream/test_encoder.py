@@ -46,14 +46,13 @@ def test_the_same_scene_gives_the_same_bytes(make_scene, to_stream):
     assert to_stream(make_scene()) == to_stream(make_scene())
 
 
-@pytest.mark.parametrize("bands, quality, groups, most", [
-    (1, 1, 1, 51), (1, 8, 1, 51), (3, 1, 1, 64), (3, 3, 1, 64), (3, 5.96875, 1, 64), (3, 6, 3, 86), (3, 8, 3, 86),
-])  # fmt: skip
-def test_a_plain_image_costs_few_bytes_besides_its_latents(make_scene, to_stream, bands, quality, groups, most):
-    """An index entry for each group, of which colours have several at high qualities."""
+@pytest.mark.parametrize("bands, quality, most", [(1, 1, 51), (1, 8, 51), (3, 1, 64), (3, 5.96875, 64), (3, 8, 86)])
+def test_a_plain_image_costs_few_bytes_besides_its_latents(make_scene, to_stream, bands, quality, most):
+    """An index entry for each group, of which colours may have three at high qualities."""
     reader = StreamReader.from_bytes(to_stream(Scene(make_scene((256, 256)).pixels[:bands]), quality, tile=512))
     sections = totals(reader)
-    assert reader.header.groups == groups and sections["bytes_overhead"] <= most
+    assert reader.header.groups in ((1, 3) if bands == 3 and quality >= 6 else (1,))
+    assert sections["bytes_overhead"] <= most
     assert sections["bytes_file"] == sections["bytes_overhead"] + sections["bytes_groups"]
 
 
