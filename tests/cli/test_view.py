@@ -57,5 +57,8 @@ def test_it_serves_until_ctrl_c(stream):
         with urllib.request.urlopen(f"{address}streams/0.bin", timeout=60) as answer:
             assert answer.read() == stream.read_bytes()
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        try:
+            _, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()  # it would serve for ever where the shell of the tests ignores Ctrl-C
     assert process.returncode == 0 and errors == ""
