@@ -2,6 +2,9 @@
 
 "test/ucmerced" --eval/datasets/test_ucmerced.json (path, bytes, sha256, bands of files; origin; licence)-->
 $RSCODEC_DATA/test/ucmerced/... , each file checked against the list
+
+"AID" --eval/datasets/AID.json (pattern and number of files; origin; licence)-->
+$RSCODEC_DATA/AID/... , public data sets, of which only the number of files is checked
 """
 
 from __future__ import annotations
@@ -83,13 +86,28 @@ def dataset(name: str, only: str | None = None) -> list[Image]:
     if not root:
         raise InputError(f"{name} is found through RSCODEC_DATA, which is not set; origin: {listing['origin']}")
     folder = Path(root) / name
-    files = [entry for entry in listing["files"] if only in (None, entry["path"])]
-    if not files:
+    if "pattern" in listing:
+        found = [image for image in counted(folder, listing) if only in (None, image.path.name)]
+    else:
+        found = [
+            Image(f"{name}/{entry['path']}", checked(folder / entry["path"], entry), tuple(entry.get("bands", ())))
+            for entry in listing["files"]
+            if only in (None, entry["path"])
+        ]
+    if not found:
         raise InputError(f"{name} has no file {only}")
-    return [
-        Image(f"{name}/{entry['path']}", checked(folder / entry["path"], entry), tuple(entry.get("bands", ())))
-        for entry in files
-    ]
+    return found
+
+
+def counted(folder: Path, listing: dict) -> list[Image]:
+    """All images of a public data set."""
+    files = sorted(folder.glob(listing["pattern"]))
+    if len(files) != listing["count"]:
+        raise InputError(
+            f"{folder} has {len(files)} files {listing['pattern']} where {listing['name']} has {listing['count']}; "
+            f"origin: {listing['origin']}"
+        )
+    return [Image(f"{listing['name']}/{file.relative_to(folder).as_posix()}", file) for file in files]
 
 
 def checked(path: Path, entry: dict) -> Path:

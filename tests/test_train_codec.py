@@ -16,6 +16,7 @@ from rscodec.bitstreams.errors import InputError
 from rscodec.codec.config import CONFIGS
 from rscodec.networks.model import Codec
 from rscodec.training import checkpoint
+from tests.helpers.tools import load
 
 ROOT = Path(__file__).resolve().parent.parent
 BARE = """
@@ -68,6 +69,12 @@ def test_a_bare_checkout_trains_on_a_folder_and_goes_on_elsewhere(checkout, pict
     assert two.returncode == 0, two.stderr
     history = checkpoint.load(tmp_path / "two" / "average.pt")["history"]
     assert [sitting["steps_taken"] for sitting in history] == [20, 1]
+
+
+def test_qualities_are_spread_over_a_batch():
+    numbers = load("train_codec").spread(16, torch.Generator().manual_seed(1))
+    assert not torch.equal(numbers, numbers.sort().values)
+    assert torch.equal((16 * numbers).long().sort().values, torch.arange(16))
 
 
 @pytest.mark.parametrize("model", sorted(CONFIGS))

@@ -6,7 +6,8 @@
 A codec is a weights file or a run folder. For a run, the moving average is used, also from the checkpoint of an
 unfinished run.
 
-    J(q) = bits per pixel + lambda(q) * 255^2 * MSE        with rounded latents; printed relative to the first codec
+    J(q) = bits per pixel + lambda(q) * 255^2 * MSE        with rounded latents; printed relative to the first codec:
+                                                           of all crops together, and the mean over crops
 
 `--table` is a table of the anchors on the same images, from `rscodec eval rd`. `--images N` uses
 every Nth image.
@@ -63,15 +64,15 @@ def load(source: Path) -> Codec:
 
 @torch.no_grad()
 def costs(codec: Codec, batches: list[torch.Tensor]) -> np.ndarray:
-    """J for each of QUALITIES."""
-    found = np.zeros((len(batches), len(QUALITIES)))
-    for row, x in zip(found, batches, strict=True):
-        for column, quality in enumerate(QUALITIES):
+    """J of each crop, for each of QUALITIES: (qualities, crops)."""
+    found = []
+    for quality in QUALITIES:
+        for x in batches:
             wanted = torch.full((len(x),), float(quality))
             coded = codec(x, wanted)
-            squared = (255 * (coded.pixels.clamp(0, 1) - x)).square().mean()
-            row[column] = coded.bits.mean() / x[0, 0].numel() + rate.weight(wanted)[0] * squared
-    return found.mean(0)
+            squared = (255 * (coded.pixels.clamp(0, 1) - x)).square().mean((1, 2, 3))
+            found.append(coded.bits / x[0, 0].numel() + rate.weight(wanted) * squared)
+    return torch.cat(found).reshape(len(QUALITIES), -1).double().numpy()
 
 
 def curves(codec: Codec, images: list[datasets.Image]) -> dict[str, dict[str, list[tuple[float, float]]]]:
@@ -107,6 +108,10 @@ def anchors(path: Path) -> dict[str, dict[str, dict[str, list[tuple[float, float
     return found
 
 
+def line(changes: np.ndarray) -> str:
+    return " ".join(f"{change:+.2f}" for change in changes) + f", mean {changes.mean():+.2f}"
+
+
 @click.command(cls=Tool)
 @click.argument("codecs", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--shard", type=click.Path(exists=True, path_type=Path))
@@ -123,9 +128,9 @@ def main(codecs, shard, table_path, every, threads) -> None:
         for source in codecs:
             found = costs(load(source), batches)
             first = found if first is None else first
-            change = " ".join(f"{100 * value:+.2f}" for value in found / first - 1)
-            mean = 100 * (found / first).mean() - 100
-            click.echo(f"{source}: J in % of the first at q {QUALITIES}: {change}, mean {mean:+.2f}")
+            together = 100 * found.mean(1) / first.mean(1) - 100
+            apart = 100 * np.expm1(np.log(found / first).mean(1))
+            click.echo(f"{source}: J in % of the first at q {QUALITIES}: {line(together)}; of each crop: {line(apart)}")
     if table_path:
         data = os.environ["RSCODEC_DATA"]
         known = anchors(table_path)

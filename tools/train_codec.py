@@ -4,11 +4,12 @@
     python tools/train_codec.py ... --run local/s2 --start rscodec/weights/rsc-s-2.safetensors     a warm start
     python tools/train_codec.py ... --model m --run local/m --start local/s/average.pt                        s, grown
 
-The loss is (bits per pixel + lambda(q) * 255^2 * MSE) / sqrt(lambda(q)), with one random quality per crop. Without the
-division, the high rates would dominate the gradient. In the first tenth of the steps, only qualities from 4 on are
-drawn, so that the model learns good reconstructions first. `--fake` trains the last phase: the encoder is frozen, and
-the exact path is rounded as in the shipped model. `--decoder` trains only the part that makes pixels from latents. The
-script needs a checkout, torch, numpy, pillow, safetensors and click. rscodec/training/run.py describes the run folder;
+The loss is the mean of 10 lg(J + FLOOR), with J = bits per pixel + lambda(q) * 255^2 * MSE and one random quality per
+crop. The logarithm makes relative changes of all crops count alike, as in a BD-rate of many images. Without it, crops
+with many bits would dominate the gradient. In the first tenth of the steps, only qualities from 4 on are drawn, so that
+the model learns good reconstructions first. `--fake` trains the last phase: the encoder is frozen, and the exact path is
+rounded as in the shipped model. `--decoder` trains only the part that makes pixels from latents. The script needs a
+checkout, torch, numpy, pillow, safetensors and click. rscodec/training/run.py describes the run folder;
 `tools/export_weights.py` exports weights from it that can ship.
 """
 
@@ -38,6 +39,7 @@ from rscodec.training.pack import pack
 from rscodec.training.run import Run
 
 LINEAR_SHARE = 0.2
+FLOOR = 0.05  # bits per pixel: crops that cost less than this count less
 
 
 def principal_components(crops: Crops, count: int, batches: int = 40) -> tuple[torch.Tensor, torch.Tensor]:
@@ -99,6 +101,12 @@ def freeze(codec: Codec, fake: bool, decoder_only: bool) -> None:
             table.requires_grad_(False)
 
 
+def spread(count: int, generator: torch.Generator) -> torch.Tensor:
+    """Return random numbers from 0 to 1, one in each of `count` equal parts of that range, in random order."""
+    part = torch.randperm(count, generator=generator)
+    return (part + torch.rand(count, generator=generator)) / count
+
+
 @click.command(cls=Tool)
 @run_options(
     decay=5000,
@@ -135,7 +143,7 @@ def main(settings, model, crop, together, only, decoder_only, fake, compiled) ->
     def loss_of(batch: Batch, step: int) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         x = batch.shown(device)
         lowest = 4.0 if step < together * settings.steps // 10 and not (start or fake) else rate.QUALITY_MIN
-        drawn = torch.rand(len(x), generator=settings.generator(step))
+        drawn = spread(len(x), settings.generator(step))
         quality = (lowest + (rate.QUALITY_MAX - lowest) * drawn).to(device)
         if only is not None:
             quality.fill_(only)
@@ -145,7 +153,7 @@ def main(settings, model, crop, together, only, decoder_only, fake, compiled) ->
         bpp = coded.bits / x[0, 0].numel()
         mse = (255 * (coded.pixels - x)).square().flatten(1).mean(1)
         weight = rate.weight(quality)
-        loss = ((bpp + weight * mse) / weight.sqrt()).mean()
+        loss = 10 * (bpp + weight * mse + FLOOR).log10().mean()
         high = quality > 5
         figures = {
             "bpp": bpp.mean(),
