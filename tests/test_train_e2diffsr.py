@@ -43,6 +43,21 @@ def test_stage_two_goes_on_from_stage_one(stage, tmp_path, monkeypatch):
         load("export_e2diffsr").main([str(arg) for arg in args], standalone_mode=False)
 
 
+def test_decoder_and_denoiser_learn_apart(stage):
+    one = stage("one", to="first")
+    noisy = stage("noisy", "--start", one / "average.pt")
+    drawn = stage("drawn", "--start", noisy / "average.pt", "--diffusion-steps", 6)
+    before, between, after = (checkpoint.load(run / "average.pt") for run in (one, noisy, drawn))
+    assert (between["config"]["steps"], after["config"]["steps"]) == (4, 6)
+
+    def changed(old: dict, new: dict) -> set[str]:
+        pairs = ((key, old["module"][key], value) for key, value in new["module"].items())
+        return {key.split(".")[1] for key, a, b in pairs if a.shape != b.shape or not torch.equal(a, b)}
+
+    assert changed(before, between) - {"layers", "head"} == {"decoder", "branch", "csum", "spread"}
+    assert changed(between, after) == {"condition_net", "denoiser"}
+
+
 def test_the_twin_has_no_prior(stage):
     twin = stage("twin")
     assert "held out, x4.00: none" in (twin / "log.txt").read_text()

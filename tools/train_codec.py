@@ -7,8 +7,8 @@
 The loss is the mean of 10 lg(J + FLOOR), with J = bits per pixel + lambda(q) * 255^2 * MSE and one random quality per
 crop. The logarithm makes relative changes of all crops count alike, as in a BD-rate of many images. Without it, crops
 with many bits would dominate the gradient. In the first tenth of the steps, only qualities from 4 on are drawn, so that
-the model learns good reconstructions first. `--fake` trains the last phase: the encoder is frozen, and the exact path is
-rounded as in the shipped model. `--decoder` trains only the part that makes pixels from latents. The script needs a
+the model learns good reconstructions first. `--fake` trains the last phase: the encoder is frozen, and the exact path
+is rounded as in the shipped model. `--decoder` trains only the part that makes pixels from latents. The script needs a
 checkout, torch, numpy, pillow, safetensors and click. rscodec/training/run.py describes the run folder;
 `tools/export_weights.py` exports weights from it that can ship.
 """

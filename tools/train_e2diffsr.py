@@ -5,7 +5,8 @@
     python tools/train_e2diffsr.py --shard local/shard.zip --stage twin --run local/sr0
 
 Stage one trains the differential prior and everything that uses it. Stage two trains the generation of the prior: for
-the first --alone steps nothing else, then also the resulting pixels. The twin is stage one without a prior, for
+the first --alone steps nothing else, then also the resulting pixels. Instead of stage two, stage noisy and then stage
+drawn train the two sides apart, as in the paper (rscodec/training/sr.py). The twin is stage one without a prior, for
 comparison. --without omits other parts of the method. Every batch has its own scale from 1 to 8. With --codec, half of
 the small images are decoded by our codec at a random quality. One ground of 40 is held out; at the end, the gains over
 bicubic on it are logged for each kind of prior. rscodec/training/run.py describes the run folder.
@@ -34,6 +35,7 @@ from rscodec.upsamplers.e2diffsr import CONFIGS, E2DiffConfig, E2DiffSr
 
 CHECKED = (1.5, 2, 2.6, 4, 6, 8)
 SPREAD_BATCHES = 16
+GENERATING = ("two", "drawn")  # the stages that train the denoiser
 
 
 class Both(nn.Module):
@@ -47,12 +49,12 @@ class Both(nn.Module):
 def begin(stage: str, start: Path | None, config: E2DiffConfig) -> tuple[Both, list[dict]]:
     """The networks to train, and the history of their training."""
     if start is None:
-        if stage == "two":
-            raise click.UsageError("--stage two goes on from stage one: give its average.pt with --start")
+        if stage in GENERATING or stage == "noisy":
+            raise click.UsageError(f"--stage {stage} goes on from stage one: give its average.pt with --start")
         return Both(E2DiffSr(config), Critic()), []
     saved = checkpoint.load(start)
     config_before, history = E2DiffConfig.from_dict(saved["config"]), saved["history"]
-    if stage != "two" or history[-1]["stage"] == "two":
+    if stage not in GENERATING or history[-1]["stage"] in GENERATING:
         both = Both(E2DiffSr(config_before), Critic())
         both.load_state_dict(saved["module"])
         return both, history
@@ -85,7 +87,7 @@ def report(net: E2DiffSr, pairs: sr.SrPairs, batches: int, log) -> None:
 @click.option("--alone", default=0, help="Stage two: first steps in which only the prior is trained.")
 @click.option("--large", default=192, help="Longest edge of crops, a multiple of 8.")
 @click.option("--small", default=64, help="Longest edge of the image to upsample.")
-@click.option("--diffusion-steps", default=4, help="T of a new stage two.")
+@click.option("--diffusion-steps", default=4, help="T of a new denoiser.")
 @click.option("--betas", type=float, nargs=2, default=(0.1, 0.99), show_default=True, help="Schedule of a new model.")
 @click.option("--adversarial", default=0.5, show_default=True, help="Weight of that term; 0 omits it.")
 @click.option("--critic-from", default=0, help="First step with a discriminator.")
@@ -118,7 +120,7 @@ def main(
         codec = CodecPairs(codec, crops, device)
     pairs = sr.SrPairs(crops, small, device, codec)
     held_out = Crops(Pools(apart.full, []), settings.batch, large, settings.seed + 1)
-    if stage == "two" and history[-1]["stage"] != "two":
+    if history and history[-1]["stage"] == "one" and stage != "one":
         sr.measure_spread(net, [pairs.pair(crops.at(step), step) for step in range(SPREAD_BATCHES)])
 
     def loss_of(images, step: int) -> Loss:
@@ -128,6 +130,10 @@ def main(
                 return sr.stage_one(net, critic, pair, terms, step, generator)
             if stage == "twin":
                 return sr.twin(net, critic, pair, terms, step)
+            if stage == "noisy":
+                return sr.noisy(net, critic, pair, terms, step, generator)
+            if stage == "drawn":
+                return sr.drawn(net, pair, generator)
             return sr.stage_two(net, critic, pair, terms, step, generator, alone=step < alone, without=without)
 
     about = {"stage": stage, "decoded_by": decoded_by, "large": large, "small": small, "alone": alone} | asdict(terms)

@@ -1,8 +1,13 @@
-"""Training data of E2DiffSR, the losses of its two stages, and the gain of each.
+"""Training data of E2DiffSR, the losses of its stages, and the gain of each.
 
-    stage one    change(I_LR, z), z ~ DPEncoder(I_HR, up) against I_HR - up:  L1 + adversarial + KL        equation 12
-    stage two    |z^ - z| + |CondNet - z|, z^ through all T steps; then also as stage one with z^          equation 13
-    twin         stage one without a prior, to measure the rest by itself
+    one      change(I_LR, z), z ~ DPEncoder(I_HR, up) against I_HR - up:  L1 + adversarial + KL        equation 12
+    two      |z^ - z| + |CondNet - z|, z^ through all T steps; then also as stage one with z^          equation 13
+    twin     stage one without a prior, to measure the rest by itself
+
+Two other stages keep to the paper's Algorithm 1, in which the diffusion learns alone and is sampled:
+
+    noisy    stage one with z + noise, and the encoder frozen: what uses z gets used to a z that is wrong
+    drawn    (z^ - z)^2 + (CondNet - z)^2, z^ from one random step; only denoiser and CondNet learn
 
 The paper prints 1e-6 for the adversarial term and 0.5 for KL. These are the weights of the autoencoder of latent
 diffusion (Rombach et al. 2022), exchanged. That autoencoder balances the adversarial term by gradients, and so do we.
@@ -31,12 +36,13 @@ from rscodec.upsamplers.e2diffsr import E2DiffSr
 from rscodec.upsamplers.maps import resize
 from rscodec.upsamplers.prior import STRIDE
 
-STAGES = ("one", "two", "twin")
+STAGES = ("one", "two", "noisy", "drawn", "twin")
 PRIORS = ("none", "condition", "generated", "learnt")
 ABLATIONS = ("modulation", "reverse-steps", "distillation")
 SCALES = 1.0, 8.0
 UNIT, CODED_UNIT = 8, 16  # the edges of small images are multiples of these
 CODED = 0.5  # share of small images that the codec decoded
+MOST_NOISE = 1.0  # deviation of the noise of stage `noisy`, in deviations of z; each batch has a share of it
 
 
 @dataclass
@@ -103,9 +109,15 @@ def partly_coded(small: torch.Tensor, codec: CodecPairs, rng: np.random.Generato
 
 def trained(net: E2DiffSr, stage: str) -> list[nn.Parameter]:
     """Return the parameters that a stage trains."""
-    parts = [net.decoder, net.branch, net.csum]
-    parts += {"one": [net.encoder], "two": [net.condition_net, net.denoiser], "twin": []}[stage]
-    return [parameter for part in parts for parameter in part.parameters()]
+    amplify, generate = [net.decoder, net.branch, net.csum], [net.condition_net, net.denoiser]
+    parts = {
+        "one": [*amplify, net.encoder],
+        "two": [*amplify, *generate],
+        "noisy": amplify,
+        "drawn": generate,
+        "twin": amplify,
+    }
+    return [parameter for part in parts[stage] for parameter in part.parameters()]
 
 
 def stage_one(
@@ -120,6 +132,32 @@ def stage_one(
 
 def twin(net: E2DiffSr, critic: Critic, pair: SrPair, weights: Weights, step: int) -> Loss:
     return _pixels(net, critic, pair, prior_of(net, pair, "none"), weights, step)
+
+
+def noisy(net: E2DiffSr, critic: Critic, pair: SrPair, weights: Weights, step: int, generator: torch.Generator) -> Loss:
+    with torch.no_grad():
+        learnt = prior_of(net, pair, "learnt")
+    deviation = MOST_NOISE * float(torch.rand(1, generator=generator))
+    prior = learnt + deviation * normal(learnt.shape, generator, learnt.device)
+    return _pixels(net, critic, pair, prior, weights, step)
+
+
+def drawn(net: E2DiffSr, pair: SrPair, generator: torch.Generator) -> Loss:
+    with torch.no_grad():
+        learnt = prior_of(net, pair, "learnt")
+    condition = net.condition_net(pair.raised)
+    errors = {"prior": _at_a_step(net, pair, learnt, condition, generator) - learnt, "distilled": condition - learnt}
+    terms = {name: error.square().mean() for name, error in errors.items()}
+    return sum(terms.values()), terms
+
+
+def _at_a_step(
+    net: E2DiffSr, pair: SrPair, learnt: torch.Tensor, condition: torch.Tensor, generator: torch.Generator
+) -> torch.Tensor:
+    """Return z^ from one random step."""
+    noise = normal(learnt.shape, generator, learnt.device)
+    at = int(torch.randint(1, len(net.schedule) + 1, (1,), generator=generator))
+    return net.denoiser(net.schedule.add_noise(learnt, noise, at), condition, at, net.scale_feature(pair.scale))
 
 
 def forget_scale(net: E2DiffSr) -> None:
@@ -142,12 +180,10 @@ def stage_two(
     with torch.no_grad():
         learnt = prior_of(net, pair, "learnt")
     condition = net.condition_net(pair.raised)
-    noise = normal(learnt.shape, generator, learnt.device)
     if "reverse-steps" in without:
-        at = int(torch.randint(1, len(net.schedule) + 1, (1,), generator=generator))
-        noisy = net.schedule.add_noise(learnt, noise, at)
-        generated = net.denoiser(noisy, condition, at, net.scale_feature(pair.scale))
+        generated = _at_a_step(net, pair, learnt, condition, generator)
     else:
+        noise = normal(learnt.shape, generator, learnt.device)
         start = net.schedule.add_noise(learnt, noise, len(net.schedule))
         generated = net.generated(condition, pair.scale, start, generator)
     terms = {"prior": (generated - learnt).abs().mean()}
@@ -191,7 +227,7 @@ def prior_of(net: E2DiffSr, pair: SrPair, kind: str, seed: int = 0) -> torch.Ten
 
 @torch.no_grad()
 def measure_spread(net: E2DiffSr, pairs: list[SrPair]) -> None:
-    """Before stage two, measure the scale of the encoder's means, so that the diffusion sees unit variance."""
+    """After stage one, measure the scale of the encoder's means, so that the diffusion sees unit variance."""
     squares = [net.encoder(pair.original, pair.raised)[0].square().mean((0, 2, 3), keepdim=True) for pair in pairs]
     net.spread.copy_(torch.stack(squares).mean(0).sqrt().clamp(min=1e-3))
 
