@@ -118,10 +118,10 @@ class SceneEncoder:
 
         `tiles`: the results of tiles(quality), if workers make them.
         """
-        radiometry = section_of(self.radiometry_at(quality))
+        header, radiometry = self.header(quality), section_of(self.radiometry_at(quality))
         done, total = 0, self.grid.rows * self.grid.cols
         bound = None if self.bound is None else self.bound.largest
-        writer = StreamWriter(target, self.header(quality), self.source.metadata, radiometry, overwrite, bound)
+        writer = StreamWriter(target, header, self.source.metadata, radiometry, overwrite, bound)
         with writer, closing(tiles or self.tiles(quality)) as made:
             for tile in made:
                 writer.add(*tile)

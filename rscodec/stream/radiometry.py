@@ -28,7 +28,7 @@ from itertools import combinations
 
 import numpy as np
 
-from rscodec.bitstreams.limits import MAX_GROUPS
+from rscodec.bitstreams.limits import MAX_GROUPS, QUALITY_MIN
 from rscodec.raster.dtypes import to_dtype
 
 DEFAULT_SCALE = 255.0  # for eight bits
@@ -84,6 +84,16 @@ class Radiometry:
     def at(self, quality: float) -> Radiometry:
         """This radiometry with strong components alone at high qualities, and else as few groups as possible."""
         return self.with_alone_above(weakest_alone(quality)) if self.deviations else self
+
+    def ways(self, quality: float) -> list[Radiometry]:
+        """The radiometries among which an encoder may choose at a quality: components in threes, three bands of uint8
+        as they are, strong components with a group of their own.
+        """
+        found = [self.at(QUALITY_MIN)]
+        if self.deviations and self.dtype == "uint8" and len(self.coded) == 3 and not self.weights:
+            found.append(replace(self, offset=(0.0,) * 3, angles=(), alone=0))
+        strong = self.at(quality)
+        return found if strong.alone == found[0].alone else [*found, strong]
 
     def with_alone_above(self, grey_levels: float) -> Radiometry:
         """This radiometry with a group of their own for components that deviate more than this, and for others as long

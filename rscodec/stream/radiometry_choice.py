@@ -1,15 +1,11 @@
 """Chooses the radiometry of a scene: shows some squares of it to the network in every way, and keeps the cheapest way.
 
-    source --squares--> pixels --each way: forward, analyse, encode, synthesise--> bits + lambda * squared error
-    ways: components in threes | three bands of uint8 as they are | strong components with a group of their own
+    source --squares--> pixels --each of Radiometry.ways: analyse, encode, synthesise--> bits + lambda * squared error
 
-A choice is made once, when it is first needed: at quality 4 for all low qualities, and at 6, 7 and 8 for those that are
-near. So all streams of a scene at similar qualities show it in the same way.
+A choice is made for each whole quality, when it is first needed, and holds for all qualities near it.
 """
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import numpy as np
 
@@ -20,10 +16,9 @@ from rscodec.raster.pixel_source import PixelSource
 from rscodec.raster.validity import VALID
 from rscodec.raster.window import Window
 from rscodec.stream.closed_loop import analyse
-from rscodec.stream.radiometry import HIGH_FROM, Radiometry
+from rscodec.stream.radiometry import Radiometry
 from rscodec.stream.radiometry_section import section_of
 
-LOW = 4.0  # the quality at which the ways for low qualities are tried
 EDGE = 128  # of a square
 MOST_SQUARES, SHARE = 8, 16  # the squares have about a sixteenth of the scene's pixels, and at least one is tried
 
@@ -36,9 +31,9 @@ class RadiometryChoice:
         self._chosen: dict[float, Radiometry] = {}
 
     def at(self, quality: float) -> Radiometry:
-        tried_at = float(round(quality)) if quality >= HIGH_FROM else LOW
+        tried_at = float(round(quality))
         if tried_at not in self._chosen:
-            self._chosen[tried_at] = self._cheapest(ways(self.measured, tried_at), tried_at)
+            self._chosen[tried_at] = self._cheapest(self.measured.ways(tried_at), tried_at)
         return self._chosen[tried_at]
 
     def _cheapest(self, candidates: list[Radiometry], quality: float) -> Radiometry:
@@ -67,15 +62,6 @@ class RadiometryChoice:
         if classes is None:
             return coded, np.ones(coded.shape[1:], bool)
         return fill_invalid(coded, classes != VALID), (classes == VALID).any(0)
-
-
-def ways(measured: Radiometry, quality: float) -> list[Radiometry]:
-    """The radiometries to try at a quality, at least one."""
-    found = [measured.at(LOW)]
-    if measured.deviations and measured.dtype == "uint8" and len(measured.coded) == 3 and not measured.weights:
-        found.append(replace(measured, offset=(0.0,) * 3, angles=(), alone=0))
-    strong = measured.at(quality)
-    return found if strong.alone == found[0].alone else [*found, strong]
 
 
 def squares(width: int, height: int) -> list[Window]:

@@ -79,12 +79,16 @@ class CodecPairs:
     def at(self, pixels: torch.Tensor, quality: torch.Tensor) -> Pair:
         """Code pixels (B, 3, H, W) uint8 at qualities (B,).
 
-        As in a file, each crop has its own spectral transform in one to three groups of channels, and a group that is
-        not worth its bits is mid grey. The transform has orthonormal columns, so its transpose is its inverse.
+        As in a file, each crop is shown to the network in the way that costs least, in one to three groups of channels,
+        and a group that is not worth its bits is mid grey. The transforms have orthonormal columns, so the transpose of
+        one is its inverse.
         """
-        views = [_view(crop, float(each)) for crop, each in zip(pixels.numpy(), quality, strict=True)]
-        owner = torch.tensor([crop for crop, view in enumerate(views) for _ in view], device=self.device)
-        view = torch.from_numpy(np.concatenate(views)).to(self.device)
+        both = enumerate(zip(pixels.numpy(), quality.tolist(), strict=True))
+        shown = [(crop, view) for crop, pair in both for view in _views(*pair)]
+        crop_of = torch.tensor([crop for crop, _ in shown], device=self.device)
+        way_of = torch.tensor([way for way, (_, view) in enumerate(shown) for _ in view], device=self.device)
+        owner = crop_of[way_of]
+        view = torch.from_numpy(np.concatenate([view for _, view in shown])).to(self.device)
         matrix, offset = view[..., :3], view[..., 3, None, None]
 
         original, quality = _unit(pixels, self.device), quality.to(self.device)
@@ -96,18 +100,24 @@ class CodecPairs:
         grey = rate.weight(quality[owner]) * error <= coded.bits
         seen = torch.where(grey[:, None, None, None], 0.5, coded.pixels)
         bands = torch.einsum("gij,gihw->gjhw", matrix, seen - offset)
-        decoded = torch.zeros_like(original).index_add_(0, owner, bands)
+
+        decoded = torch.zeros_like(original[crop_of]).index_add_(0, way_of, bands)
+        costs = rate.weight(quality[crop_of]) * (255 * (decoded - original[crop_of])).square().mean(1).sum((1, 2))
+        costs.index_add_(0, way_of, coded.bits.masked_fill(grey, 0))
+        of_crop = [torch.nonzero(crop_of == crop)[:, 0] for crop in range(len(pixels))]
+        decoded = decoded[[int(some[costs[some].argmin()]) for some in of_crop]]
         return Pair((255 * decoded).round().clamp(0, 255) / 255, original, quality)
 
 
-def _view(crop: np.ndarray, quality: float) -> np.ndarray:
-    """Return a file's transform of this crop, bands (3, H, W) in 0..1: (groups, 3, 4), linear part and offset."""
+def _views(crop: np.ndarray, quality: float) -> list[np.ndarray]:
+    """Return the ways in which a file may show this crop, bands (3, H, W) in 0..1, to the network: each (groups, 3, 4),
+    linear part and offset.
+    """
     statistics = Statistics("uint8", 3)
     statistics.add(crop)
-    radiometry = statistics.radiometry(3).at(quality)
     points = np.concatenate([np.zeros((3, 1)), 255 * np.eye(3)], 1, dtype=np.float32)
-    channels = radiometry.forward(points[:, None])[:, :, 0]
-    return np.concatenate([channels[..., 1:] - channels[..., :1], channels[..., :1]], 2)
+    found = [way.forward(points[:, None])[:, :, 0] for way in statistics.radiometry(3).ways(quality)]
+    return [np.concatenate([one[..., 1:] - one[..., :1], one[..., :1]], 2) for one in found]
 
 
 class Jpeg2000Crops:

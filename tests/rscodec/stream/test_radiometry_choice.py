@@ -16,7 +16,7 @@ from rscodec.raster.scene import Scene
 from rscodec.stream.decoder import SceneDecoder
 from rscodec.stream.encoder import SceneEncoder
 from rscodec.stream.radiometry import Radiometry
-from rscodec.stream.radiometry_choice import EDGE, LOW, RadiometryChoice, squares, ways
+from rscodec.stream.radiometry_choice import EDGE, RadiometryChoice, squares
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def choice_of(scene: Scene, codec, **options) -> RadiometryChoice:
     return SceneEncoder(SceneSource(scene), codec, **options).choice
 
 
-@pytest.mark.parametrize("quality", [LOW, 7.0])
+@pytest.mark.parametrize("quality", [4.0, 7.0])
 @pytest.mark.parametrize("seed", range(3))
 def test_the_cheapest_way_is_chosen(shipped, make_scene, quality, seed):
     """A scene of one square, so the trial sees everything that a stream contains, except header and metadata."""
@@ -48,7 +48,7 @@ def test_the_cheapest_way_is_chosen(shipped, make_scene, quality, seed):
     mix = np.random.default_rng(seed).dirichlet([0.5, 0.5, 0.5], 3)
     scene = Scene(np.rint(np.tensordot(mix, places, 1)).astype(np.uint8))
     choice = choice_of(scene, shipped)
-    costs = [coded(scene, shipped, quality, way)[0] for way in ways(choice.measured, quality)]
+    costs = [coded(scene, shipped, quality, way)[0] for way in choice.measured.ways(quality)]
     chosen, _ = coded(scene, shipped, quality, choice.at(quality))
     assert len(set(costs)) > 1
     assert chosen <= 1.01 * min(costs)  # a trial clips no pixels and has no header
@@ -56,20 +56,20 @@ def test_the_cheapest_way_is_chosen(shipped, make_scene, quality, seed):
 
 def test_every_way_decodes(shipped, make_scene):
     scene = make_scene((160, 144))
-    for way in ways(choice_of(scene, shipped).measured, 8.0):
+    for way in choice_of(scene, shipped).measured.ways(8.0):
         _, pixels = coded(scene, shipped, 8, way)
         assert np.abs(pixels.astype(float) - scene.pixels).mean() < 3
 
 
 def test_ways_to_try(tiny, make_scene):
     def kinds(scene: Scene, quality: float, **options) -> list[tuple[bool, int]]:
-        return [(way.has_klt, way.groups) for way in ways(choice_of(scene, tiny, **options).measured, quality)]
+        return [(way.has_klt, way.groups) for way in choice_of(scene, tiny, **options).measured.ways(quality)]
 
     colour = make_scene((160, 144))
-    assert kinds(colour, LOW) == [(True, 1), (False, 1)]
+    assert kinds(colour, 4.0) == [(True, 1), (False, 1)]
     assert kinds(colour, 7.0)[:2] == [(True, 1), (False, 1)] and kinds(colour, 7.0)[2][1] > 1
-    assert kinds(make_scene((160, 144), 3, "uint16"), LOW) == [(True, 1)]
-    assert kinds(make_scene((160, 144), 4), LOW) == [(True, 2)]
+    assert kinds(make_scene((160, 144), 3, "uint16"), 4.0) == [(True, 1)]
+    assert kinds(make_scene((160, 144), 4), 4.0) == [(True, 2)]
     assert kinds(make_scene((160, 144), 1), 7.0) == [(False, 1)]
     assert all(klt for klt, _ in kinds(colour, 7.0, balance=True))
 
@@ -82,7 +82,7 @@ def test_a_final_radiometry_is_not_chosen_again(tiny, make_scene):
     assert choice.at(1) is choice.at(4) is choice.at(6) is choice.at(8) is final
 
 
-def test_one_trial_for_many_qualities(shipped, make_scene):
+def test_one_trial_for_similar_qualities(shipped, make_scene):
     class Counted(SceneSource):
         reads = 0
 
@@ -93,10 +93,8 @@ def test_one_trial_for_many_qualities(shipped, make_scene):
     source = Counted(make_scene((300, 200)))
     choice = SceneEncoder(source, shipped).choice
     before = source.reads
-    for quality in (1, 2.5, 5.9, 4):
+    for quality in (1, 1.4, 6, 5.6, 6.4):
         choice.at(quality)
-    assert source.reads == before + 1
-    assert choice.at(6) is choice.at(6.4)
     assert source.reads == before + 2
 
 
