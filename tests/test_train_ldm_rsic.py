@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from safetensors.torch import load_file
 
 from rscodec.models.weights import codec_for_encoding
 from rscodec.synthetic.sample import synthesize
-from rscodec.training import checkpoint
+from rscodec.training import checkpoint, ldm
 from tests.helpers.tools import load
 from tests.helpers.trainers import landscapes, stages, write_shard
 
@@ -43,7 +44,7 @@ def test_stage_two_on_jpeg2000_goes_on_from_stage_one(stage):
     assert "resumed at step 2" in (two / "log.txt").read_text()
     after = checkpoint.load(two / "average.pt")["module"]
     assert any(not torch.equal(before[name], after[name]) for name in before)
-    assert all(torch.equal(before[name], after[name]) for name in before if name.startswith("lrm."))
+    assert all(torch.equal(before[name], after[name]) for name in before if name.startswith("net.lrm."))
 
 
 def test_pairs_of_our_codec(stage):
@@ -54,6 +55,28 @@ def test_pairs_of_our_codec(stage):
     assert "held out, q 8: none" in (twin / "log.txt").read_text()
 
 
+def test_realism_goes_on_from_weights_that_ship(stage, monkeypatch):
+    monkeypatch.setattr(ldm, "perceptual", lambda made, original: (made - original).abs().flatten(1).mean(1) + 1)
+    shipped = Path("rscodec/weights/ldm-rsic-2.safetensors").resolve()
+    options = ("--realism", "--check", 0, "--window", 128)
+    one = stage("one", "--start", shipped, *options, steps=4, to="real")
+    saved = checkpoint.load(one / "average.pt")
+    assert saved["config"]["realism"] and len(saved["history"]) > 1
+    heard = saved["module"]["net.compression.0.weight"]
+    assert heard.shape == (16, 2) and heard[:, 1].any()
+    drawn = stage("drawn", "--start", one / "average.pt", *options, to="real-drawn")
+    after = checkpoint.load(drawn / "average.pt")["module"]
+    assert torch.equal(saved["module"]["net.men.stem.weight"], after["net.men.stem.weight"])
+    assert not torch.equal(saved["module"]["net.denoiser.enter.weight"], after["net.denoiser.enter.weight"])
+    with pytest.raises(UsageError, match="--realism is for streams"):
+        stage("two", "--start", one / "average.pt", *options, to="nowhere")
+
+
+def test_steps_are_exact_or_more_or_less_real():
+    drawn = [ldm.realism_of(torch.Generator().manual_seed(seed)) for seed in range(400)]
+    assert 0.4 < np.mean(np.equal(drawn, 0)) < 0.6 and 0 <= min(drawn) and 0.9 < max(drawn) <= 1
+
+
 def test_what_ships_may_change_more(stage, tmp_path, monkeypatch):
     trained = stage("one", "--jpeg2000") / "average.pt"
     monkeypatch.setenv("RSCODEC_DATA", str(tmp_path))  # no images: nothing is measured
@@ -61,9 +84,9 @@ def test_what_ships_may_change_more(stage, tmp_path, monkeypatch):
     load("export_ldm_rsic").main([str(arg) for arg in args], standalone_mode=False)
     shipped, module = load_file(tmp_path / "mine.safetensors"), checkpoint.load(trained)["module"]
     for name in ("weight", "bias"):
-        expected = (2 * module[f"men.head.{name}"]).half()
+        expected = (2 * module[f"net.men.head.{name}"]).half()
         assert expected.any() and torch.equal(shipped[f"men.head.{name}"], expected)
-    assert torch.equal(shipped["men.stem.weight"], module["men.stem.weight"].half())
+    assert torch.equal(shipped["men.stem.weight"], module["net.men.stem.weight"].half())
 
 
 def test_windows_are_put_together_as_they_were_taken_apart():

@@ -31,7 +31,7 @@ from rscodec.training.pairs import Pair
 def load_net(run: Path) -> LdmRsic:
     saved = checkpoint.load(run / "average.pt")
     net = LdmRsic(LdmConfig.from_dict(saved["config"]))
-    net.load_state_dict(saved["module"])
+    net.load_state_dict(checkpoint.part(saved["module"], "net."))
     return net.eval().to(memory_format=torch.channels_last)
 
 
@@ -75,8 +75,9 @@ def parsed(context, option, values: tuple[str, ...]) -> list[tuple[str, Path]]:
 @click.option("--qualities", default="1,2,3", show_default=True)
 @click.option("--codec", default=DEFAULT_CODEC, show_default=True)
 @click.option("--limit", type=int, help="Number of images, spread evenly over all.")
+@click.option("--realism", default=0.0, show_default=True, help="For networks that were trained for it.")
 @click.option("--threads", default=1, show_default=True)
-def main(images, contenders, qualities, codec, limit, threads) -> None:
+def main(images, contenders, qualities, codec, limit, realism, threads) -> None:
     torch.set_num_threads(threads)
     nets = {run: load_net(run) for _, run in contenders}
     found = datasets.images(list(images))
@@ -91,7 +92,7 @@ def main(images, contenders, qualities, codec, limit, threads) -> None:
                 edge = nets[run].config.window
                 before, after = windows(decoded, edge), windows(scene.pixels, edge)
                 pair = Pair(before, after, torch.full((len(before),), quality))
-                pixels = together(ldm.enhanced(nets[run], pair, prior), *decoded.shape[1:])
+                pixels = together(ldm.enhanced(nets[run], pair, prior, realism), *decoded.shape[1:])
                 rows.setdefault(f"{prior} {run}", []).append(figures_of(scene.pixels, pixels))
         for name, figures in rows.items():
             decibel, similarity, distance = np.mean(figures, 0)

@@ -91,7 +91,7 @@ def main(export: Export, codec: str, times: float) -> None:
     path = export.new_weights()
     saved = checkpoint.load(export.average)
     net = LdmRsic(LdmConfig.from_dict(saved["config"]))
-    net.load_state_dict(saved["module"])
+    net.load_state_dict(checkpoint.part(saved["module"], "net."))
     with torch.no_grad():
         for parameter in net.men.head.parameters():
             parameter *= times

@@ -20,13 +20,12 @@ from pathlib import Path
 
 import click
 import torch
-import torch.nn as nn
 
 from rscodec.cli.main import Tool
 from rscodec.cli.tool_options import EXISTING, gathered, run_options
 from rscodec.networks.precision import fast
 from rscodec.training import checkpoint, sr
-from rscodec.training.critic import Critic
+from rscodec.training.critic import WithCritic
 from rscodec.training.data import Crops, Pools, load_shard
 from rscodec.training.ldm import Loss
 from rscodec.training.pairs import CodecPairs, frozen_codec
@@ -38,27 +37,19 @@ SPREAD_BATCHES = 16
 GENERATING = ("two", "drawn")  # the stages that train the denoiser
 
 
-class Both(nn.Module):
-    """The networks that are trained together."""
-
-    def __init__(self, net: E2DiffSr, critic: Critic):
-        super().__init__()
-        self.net, self.critic = net, critic
-
-
-def begin(stage: str, start: Path | None, config: E2DiffConfig) -> tuple[Both, list[dict]]:
+def begin(stage: str, start: Path | None, config: E2DiffConfig) -> tuple[WithCritic, list[dict]]:
     """The networks to train, and the history of their training."""
     if start is None:
         if stage in GENERATING or stage == "noisy":
             raise click.UsageError(f"--stage {stage} goes on from stage one: give its average.pt with --start")
-        return Both(E2DiffSr(config), Critic()), []
+        return WithCritic(E2DiffSr(config)), []
     saved = checkpoint.load(start)
     config_before, history = E2DiffConfig.from_dict(saved["config"]), saved["history"]
     if stage not in GENERATING or history[-1]["stage"] in GENERATING:
-        both = Both(E2DiffSr(config_before), Critic())
+        both = WithCritic(E2DiffSr(config_before))
         both.load_state_dict(saved["module"])
         return both, history
-    both = Both(E2DiffSr(replace(config_before, steps=config.steps, betas=config.betas)), Critic())
+    both = WithCritic(E2DiffSr(replace(config_before, steps=config.steps, betas=config.betas)))
     untrained = {key: value for key, value in both.state_dict().items() if key.startswith("net.denoiser.")}
     both.load_state_dict(saved["module"] | untrained)
     return both, history

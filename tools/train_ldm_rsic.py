@@ -4,28 +4,35 @@
     python tools/train_ldm_rsic.py --shard local/shard.zip --stage two --run local/ldm2 --start local/ldm1/average.pt
     python tools/train_ldm_rsic.py --shard local/shard.zip --stage twin --run local/ldm0
     python tools/train_ldm_rsic.py ... --jpeg2000 --workers 12            pairs from OpenJPEG instead of our codec
+    python tools/train_ldm_rsic.py ... --stage one --realism --start rscodec/weights/ldm-rsic-2.safetensors
 
 Stage one trains the enhancement network with the learnt prior. Stage two trains the generation of the prior: for the
-first --alone steps only the prior, then both. The twin is stage one without a prior, for comparison. One ground of 40
-of the shard is held out; at the end, the gains on it are logged for each kind of prior. rscodec/training/run.py
-describes the run folder. `tools/export_ldm_rsic.py` exports its weights.
+first --alone steps only the prior, then both. Instead of stage two, stage drawn trains the prior alone, as a
+distribution. The twin is stage one without a prior, for comparison. With --realism, half of the steps train results
+that look real (rscodec/training/ldm.py). One ground of 40 of the shard is held out; at the end, the gains on it are
+logged for each kind of prior. rscodec/training/run.py describes the run folder. `tools/export_ldm_rsic.py` exports its
+weights.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
 import torch
+import torch.nn.functional as F
 
 from rscodec.bitstreams.limits import QUALITY_MAX, QUALITY_MIN
 from rscodec.cli.main import Tool
 from rscodec.cli.tool_options import EXISTING, run_options
-from rscodec.enhancers.ldm_rsic import LdmConfig, LdmRsic
+from rscodec.enhancers.ldm_rsic import FORMAT, LdmConfig, LdmRsic
 from rscodec.generative.blending import ALIGN
+from rscodec.models.model_file import read_model
 from rscodec.networks.precision import fast
 from rscodec.training import checkpoint, ldm
+from rscodec.training.critic import WithCritic
 from rscodec.training.data import Crops, Pools, load_shard
 from rscodec.training.pairs import PICTURE, CodecPairs, Jpeg2000Crops, Pair, frozen_codec, through_jpeg2000
 from rscodec.training.run import Run
@@ -33,23 +40,40 @@ from rscodec.training.run import Run
 RATES = (0.1, 0.2, 0.4, 0.8, 1.6)
 
 
-def begin(stage: str, start: Path | None, config: LdmConfig) -> tuple[LdmRsic, list[dict]]:
-    """The network to train, and the history of its training."""
+GENERATING = ("two", "drawn")  # the stages that train the denoiser
+
+
+def begin(stage: str, start: Path | None, config: LdmConfig) -> tuple[WithCritic, list[dict]]:
+    """The networks to train, and the history of their training."""
     if start is None:
-        if stage == "two":
-            raise click.UsageError("--stage two goes on from stage one: give its average.pt with --start")
-        return LdmRsic(config), []
+        if stage in GENERATING:
+            raise click.UsageError(f"--stage {stage} goes on from stage one: give its average.pt with --start")
+        return WithCritic(LdmRsic(config)), []
+    if start.suffix == ".safetensors":
+        about = json.loads(start.with_suffix(".json").read_text())
+        return WithCritic(from_weights(start, config.realism)), about["history"]
     saved = checkpoint.load(start)
-    before, module = LdmConfig.from_dict(saved["config"]), saved["module"]
-    if stage == "two" and saved["history"][-1]["stage"] != "two":
-        net = LdmRsic(replace(before, steps=config.steps))
-        untrained = {key: value for key, value in net.state_dict().items() if key.startswith("denoiser.")}
-        net.load_state_dict(module | untrained)
-        net.lrm_dm.start_from(net.lrm)
-    else:
-        net = LdmRsic(before)
-        net.load_state_dict(module)
-    return net, saved["history"]
+    before = LdmConfig.from_dict(saved["config"])
+    if stage not in GENERATING or saved["history"][-1]["stage"] in GENERATING:
+        both = WithCritic(LdmRsic(before))
+        both.load_state_dict(saved["module"])
+        return both, saved["history"]
+    both = WithCritic(LdmRsic(replace(before, steps=config.steps)))
+    untrained = {key: value for key, value in both.state_dict().items() if key.startswith("net.denoiser.")}
+    both.load_state_dict(saved["module"] | untrained)
+    both.net.lrm_dm.start_from(both.net.lrm)
+    return both, saved["history"]
+
+
+def from_weights(path: Path, realism: bool) -> LdmRsic:
+    """The network of weights that ship, with a new LRM. A network that is new to realism ignores it at first."""
+    file = read_model(path, FORMAT, "enhancer", LdmConfig)
+    net = LdmRsic(replace(file.config, realism=realism or file.config.realism))
+    state = net.state_dict() | {key: value.float() for key, value in file.tensors.items()}
+    if realism and not file.config.realism:
+        state["compression.0.weight"] = F.pad(state["compression.0.weight"], (0, 1))
+    net.load_state_dict(state)
+    return net
 
 
 def report(net: LdmRsic, source, crops: Crops, batches: int, log) -> None:
@@ -94,15 +118,34 @@ def held_out_pair(source, pixels: torch.Tensor, point: float) -> Pair:
 @click.option("--together", default=1, help="Batches in a step, each on its own thread.")
 @click.option("--window", default=128, help="Edge of windows and crops: 32 times a power of two.")
 @click.option("--diffusion-steps", default=4, help="T of a new stage two.")
+@click.option("--realism", is_flag=True, help="Also train results that look real. Not with --jpeg2000 or stage two.")
+@click.option("--adversarial", default=0.25, show_default=True, help="With --realism: weight of the critic.")
 @click.option("--check", default=4, help="Batches of held-out crops for the gains at the end; 0 omits the gains.")
-def main(settings, stage, codec_weights, jpeg2000, workers, alone, together, window, diffusion_steps, check) -> None:
+def main(
+    settings,
+    stage,
+    codec_weights,
+    jpeg2000,
+    workers,
+    alone,
+    together,
+    window,
+    diffusion_steps,
+    realism,
+    adversarial,
+    check,
+) -> None:
+    if realism and (jpeg2000 or stage == "two"):
+        raise click.UsageError("--realism is for streams, and for stages one, drawn and twin")
     if jpeg2000 and window > PICTURE - ALIGN:
         raise click.UsageError(f"--window {window}: with --jpeg2000, windows are cut out of crops of {PICTURE}")
     settings.prepare()
-    config = replace(LdmConfig(), takes="raster" if jpeg2000 else "stream", window=window, steps=diffusion_steps)
+    takes = "raster" if jpeg2000 else "stream"
+    config = replace(LdmConfig(), takes=takes, window=window, steps=diffusion_steps, realism=realism)
     device, seed = settings.device, settings.seed
-    net, history = begin(stage, settings.start, config)
-    net.to(device, memory_format=torch.channels_last)
+    both, history = begin(stage, settings.start, config)
+    both.to(device, memory_format=torch.channels_last)
+    net, critic = both.net, both.critic
     run = Run(settings, {"--stage": stage, "config": asdict(net.config)}, history, click.echo)
 
     seen, apart = load_shard(settings.shard, seed)
@@ -116,16 +159,22 @@ def main(settings, stage, codec_weights, jpeg2000, workers, alone, together, win
         source = CodecPairs(codec, crops, device)
 
     def loss_of(images, step: int) -> ldm.Loss:
-        pair = source.pair(images, step)
+        pair, generator = source.pair(images, step), settings.generator(step)
+        wanted = ldm.realism_of(generator) if realism else 0.0
+        looks = ldm.Looks(wanted, critic, adversarial)
         with fast(device, cache_enabled=False):  # threads would share the cache
             if stage == "one":
-                return ldm.stage_one(net, pair)
+                return ldm.stage_one(net, pair, looks)
             if stage == "twin":
-                return ldm.twin(net, pair)
-            return ldm.stage_two(net, pair, settings.generator(step), alone=step < together * alone)
+                return ldm.twin(net, pair, looks)
+            if stage == "drawn":
+                return ldm.drawn(net, pair, generator, wanted)
+            return ldm.stage_two(net, pair, generator, alone=step < together * alone)
 
     about = {"stage": stage, "decoded_by": made_by, "alone": alone}
-    run.train(net, [(1.0, ldm.trained(net, stage))], source.stream, loss_of, about, together)
+    about |= {"realism": True, "adversarial": adversarial} if realism else {}
+    groups = [(1.0, ldm.trained(net, stage)), (1.0, list(critic.parameters()))]
+    run.train(both, groups, source.stream, loss_of, about, together)
     if check:
         report(net, source, held_out, check, run.log)
 

@@ -21,13 +21,12 @@ from pathlib import Path
 
 import click
 import torch
-import torch.nn as nn
 
 from rscodec.cli.main import Tool
 from rscodec.cli.tool_options import EXISTING, gathered, run_options
 from rscodec.networks.precision import fast
 from rscodec.training import checkpoint, slimdiff
-from rscodec.training.critic import Critic
+from rscodec.training.critic import WithCritic
 from rscodec.training.data import Crops, Pools, load_shard
 from rscodec.training.degraded import DegradedPairs
 from rscodec.training.ldm import Loss
@@ -44,17 +43,9 @@ SWITCHES = ("fused", "fsc", "dsc", "qgam")
 FIRST_STAGES = ("autoencoder", "diffusion")  # which Stable Diffusion replaces
 
 
-class Trained(nn.Module):
-    """The networks of a run: the teacher or the student, and its critic."""
-
-    def __init__(self, net: Teacher | slimdiff.Student):
-        super().__init__()
-        self.net, self.critic = net, Critic()
-
-
 def taught_so_far(
     stage: str, start: Path | None, stable: str | None, config: TeacherConfig
-) -> tuple[Trained, list[dict]]:
+) -> tuple[WithCritic, list[dict]]:
     """The teacher with its critic, and the history of their training."""
     if stable and (stage in FIRST_STAGES or not stable.startswith(STABLE)):
         raise click.UsageError(f"--teacher is {STABLE}PATH, from --stage uncertainty on")
@@ -63,7 +54,7 @@ def taught_so_far(
     saved = checkpoint.load(start) if start else {"config": asdict(config), "history": []}
     before = TeacherConfig.from_dict(saved["config"])
     config = before if config.timestep is None else replace(before, timestep=config.timestep)
-    found = Trained(stable_teacher(Path(stable.removeprefix(STABLE)), config) if stable else Teacher(config))
+    found = WithCritic(stable_teacher(Path(stable.removeprefix(STABLE)), config) if stable else Teacher(config))
     if any(sitting["stage"] == "teacher" for sitting in saved["history"]):
         found.net.adapt()
     if start:
@@ -73,7 +64,7 @@ def taught_so_far(
     return found, saved["history"]
 
 
-def student_of(teacher: Teacher | None, without: tuple[str, ...]) -> Trained:
+def student_of(teacher: Teacher | None, without: tuple[str, ...]) -> WithCritic:
     """A new student and its critic. The teacher is frozen."""
     config = SlimConfig(**dict.fromkeys(set(without) - {"pruning", "tiny"}, False))
     if "tiny" in without:
@@ -83,7 +74,7 @@ def student_of(teacher: Teacher | None, without: tuple[str, ...]) -> Trained:
     if teacher:
         merge(teacher.unet)
         teacher.eval().requires_grad_(False)
-    return Trained(slimdiff.Student(SlimDiffSr(config), teacher.unet.widths[0] if teacher else 1))
+    return WithCritic(slimdiff.Student(SlimDiffSr(config), teacher.unet.widths[0] if teacher else 1))
 
 
 def report(stage: str, net, pairs: DegradedPairs, batches: int, lpips: bool, log) -> None:

@@ -6,7 +6,9 @@
           +------------------------------------------------> MEN --> change
 
 "Exploring Distortion Prior with Latent Diffusion Models for Remote Sensing Image Compression". One model serves all
-rates: its input includes the quality of the stream, or an estimate of the compression from the pixels (`takes`).
+rates: its input includes the quality of the stream, or an estimate of the compression from the pixels (`takes`). A
+model with `realism` also takes a number from 0 (the result is as close as possible) to 1 (it looks as real as
+possible), and its prior is drawn from a distribution.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from rscodec.enhancers.base import Enhancer
 from rscodec.enhancers.men import TOKENS, Men
 from rscodec.enhancers.prior import Denoiser, Lrm, normalised
 from rscodec.enhancers.strength import SCALES, remaining_detail
-from rscodec.generative.diffusion.samplers import normal, posterior_mean
+from rscodec.generative.diffusion.samplers import ancestral, normal, posterior_mean
 from rscodec.generative.diffusion.schedules import linear
 from rscodec.models.model_file import Config, read_model, write_model
 
@@ -50,6 +52,7 @@ class LdmConfig(Config):
     lrm_blocks: int = 3
     denoiser_width: int = 128
     denoiser_blocks: int = 3
+    realism: bool = False
 
 
 class LdmRsic(nn.Module):
@@ -58,7 +61,7 @@ class LdmRsic(nn.Module):
     def __init__(self, config: LdmConfig):
         super().__init__()
         self.config = config
-        sees = 1 if config.takes == "stream" else SCALES
+        sees = 1 + config.realism if config.takes == "stream" else SCALES
         self.compression = nn.Sequential(nn.Linear(sees, KNOWN), nn.LeakyReLU(SLOPE), nn.Linear(KNOWN, KNOWN))
         self.men = Men(config.window, config.widths, config.blocks, config.heads, config.prior, config.raised, KNOWN)
         self.lrm = Lrm(2, config.lrm_width, config.lrm_blocks, config.prior)
@@ -66,21 +69,28 @@ class LdmRsic(nn.Module):
         self.denoiser = Denoiser(config.prior, KNOWN, config.denoiser_width, config.denoiser_blocks, config.steps)
         self.schedule = linear(config.steps)
 
-    def known(self, decoded: torch.Tensor, quality: torch.Tensor | None) -> torch.Tensor:
-        """Features (B, E) of the compression: from qualities (B,) if there are any, else from the pixels."""
+    def known(self, decoded: torch.Tensor, quality: torch.Tensor | None, realism: float = 0.0) -> torch.Tensor:
+        """Features (B, E) of the compression: from qualities (B,) and the realism if there are any, else from the
+        pixels.
+        """
         if self.config.takes == "raster":
             return self.compression(remaining_detail(decoded))
         middle, half = (QUALITY_MAX + QUALITY_MIN) / 2, (QUALITY_MAX - QUALITY_MIN) / 2
-        return self.compression(((quality - middle) / half)[:, None])
+        seen = ((quality - middle) / half)[:, None]
+        if self.config.realism:
+            seen = torch.cat([seen, torch.full_like(seen, realism)], 1)
+        return self.compression(seen)
 
     def learnt_prior(self, decoded: torch.Tensor, original: torch.Tensor) -> torch.Tensor:
         """The prior of stage I, from both images."""
         return self.lrm(torch.cat([decoded, original], 1))
 
-    def generated_prior(self, decoded: torch.Tensor, known: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
+    def generated_prior(
+        self, decoded: torch.Tensor, known: torch.Tensor, start: torch.Tensor, generator: torch.Generator
+    ) -> torch.Tensor:
         """The prior of stage II: F^ from F_T."""
-        seen = self.lrm_dm(decoded)
-        found = posterior_mean(lambda x, step: self.denoiser(x, seen, step, known).float(), start, self.schedule)
+        seen, sampler = self.lrm_dm(decoded), ancestral if self.config.realism else posterior_mean
+        found = sampler(lambda x, step: self.denoiser(x, seen, step, known).float(), start, self.schedule, generator)
         return normalised(found)
 
     def no_prior(self, decoded: torch.Tensor) -> torch.Tensor:
@@ -113,8 +123,9 @@ class LdmEnhancer(Enhancer):
         views = torch.cat([x, x.mT]) if self.takes == "raster" else x
         views = views.contiguous(memory_format=torch.channels_last)
         known = net.known(views, None if quality is None else torch.tensor([quality], device=self.device))
-        start = normal((1, *net.prior_shape), torch.Generator().manual_seed(seed), self.device)
-        found = net.men(views, net.generated_prior(views, known, start.expand(len(views), -1, -1, -1)), known)
+        generator = torch.Generator().manual_seed(seed)
+        start = normal((1, *net.prior_shape), generator, self.device).expand(len(views), -1, -1, -1)
+        found = net.men(views, net.generated_prior(views, known, start, generator), known)
         if self.takes == "raster":
             found = (found[:1] + found[1:].mT) / 2
         return found[0].cpu().numpy()

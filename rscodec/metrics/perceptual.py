@@ -12,10 +12,14 @@ import os
 import warnings
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rscodec.bitstreams.errors import MetricUnavailable
+
+if TYPE_CHECKING:
+    import torch
 
 TRUNK = "alexnet_features.pth"
 EDGE = 64  # AlexNet's pooling leaves no pixel of smaller images
@@ -65,3 +69,12 @@ def lpips_distance(original: np.ndarray, decoded: np.ndarray) -> float:
     a, b = (torch.from_numpy(side.astype(np.float32))[None] / 127.5 - 1 for side in (original, decoded))
     with torch.inference_mode():
         return float(measure(a, b))
+
+
+def perceptual(made: torch.Tensor, original: torch.Tensor) -> torch.Tensor:
+    """LPIPS of images (B, 3, H, W) in 0..1, (B,). A gradient passes to `made`."""
+    import torch
+
+    measure = network().to(made.device).requires_grad_(False)
+    with torch.autocast(made.device.type, enabled=False):
+        return measure(made.float(), original.float(), normalize=True).flatten()

@@ -28,6 +28,14 @@ class Critic(nn.Module):
         return self.head(x).float()
 
 
+class WithCritic(nn.Module):
+    """A network and the critic that is trained beside it, in one checkpoint."""
+
+    def __init__(self, net: nn.Module):
+        super().__init__()
+        self.net, self.critic = net, Critic()
+
+
 def told_apart(critic: Critic, real: torch.Tensor, made: torch.Tensor) -> torch.Tensor:
     """Return the hinge loss of the critic itself."""
     return (F.relu(1 - critic(real)).mean() + F.relu(1 + critic(made.detach())).mean()) / 2

@@ -1,27 +1,53 @@
-"""The losses of LDM-RSIC's two stages, and the gain of each.
+"""The losses of LDM-RSIC's stages, and the gain of each.
 
-    stage I     MEN(x~, LRM(x~, x)) against x                                  the prior is learnt with the enhancer
-    stage II    the same with F^ from T steps of the denoiser, + |F^ - F|      F^ learns to be the F of stage I
-    twin        MEN(x~, 0) against x                                           what the enhancer does without a prior
+    one      MEN(x~, LRM(x~, x)) against x                                  the prior is learnt with the enhancer
+    two      the same with F^ from T steps of the denoiser, + |F^ - F|      F^ learns to be the F of stage one
+    drawn    (found - noise)^2 at one random step                           F^ is drawn from the distribution of F
+    twin     MEN(x~, 0) against x                                           what the enhancer does without a prior
 
 Instead of the paper's |MEN - x|, the loss is the logarithm of the squared error relative to that of x~, for each crop.
 This is the gain in PSNR, except for the unit. So no rate and no crop that gets worse dominates the gradient. The
 network learns the mean, whereas absolute errors would make it learn the median.
+
+With realism R, the loss is (1 - R) times that, plus R times the same for LPIPS, plus the adversarial loss.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 import torch.nn as nn
 
 from rscodec.enhancers.ldm_rsic import LdmRsic
 from rscodec.generative.diffusion.samplers import normal
+from rscodec.metrics.perceptual import perceptual
+from rscodec.training.critic import Critic, contested
 from rscodec.training.pairs import Pair
 
-STAGES = ("one", "two", "twin")
+STAGES = ("one", "two", "drawn", "twin")
 PRIORS = ("none", "generated", "learnt")
 LEAST_ERROR = (1 / 510) ** 2
+LEAST_LPIPS = 0.01
+EXACT_SHARE = 0.5  # of the steps of a model with realism, in which R is 0
 Loss = tuple[torch.Tensor, dict[str, torch.Tensor]]
+
+
+@dataclass(frozen=True)
+class Looks:
+    """The realism of a step, the critic that rates it, and the weight of the critic's opinion."""
+
+    realism: float = 0.0
+    critic: Critic | None = None
+    adversarial: float = 0.0
+
+
+EXACT = Looks()
+
+
+def realism_of(generator: torch.Generator) -> float:
+    """Draw the realism of a step: often 0, else a uniform number."""
+    return max(0.0, (float(torch.rand(1, generator=generator)) - EXACT_SHARE) / (1 - EXACT_SHARE))
 
 
 def trained(net: LdmRsic, stage: str) -> list[nn.Parameter]:
@@ -29,17 +55,29 @@ def trained(net: LdmRsic, stage: str) -> list[nn.Parameter]:
     parts = {
         "one": [net.compression, net.men, net.lrm],
         "two": [net.compression, net.men, net.lrm_dm, net.denoiser],
+        "drawn": [net.lrm_dm, net.denoiser],
         "twin": [net.compression, net.men],
     }
     return [parameter for part in parts[stage] for parameter in part.parameters()]
 
 
-def stage_one(net: LdmRsic, pair: Pair) -> Loss:
-    return _enhancement(net, pair, net.learnt_prior(pair.decoded, pair.original))
+def stage_one(net: LdmRsic, pair: Pair, looks: Looks = EXACT) -> Loss:
+    return _enhancement(net, pair, net.learnt_prior(pair.decoded, pair.original), looks)
 
 
-def twin(net: LdmRsic, pair: Pair) -> Loss:
-    return _enhancement(net, pair, net.no_prior(pair.decoded))
+def twin(net: LdmRsic, pair: Pair, looks: Looks = EXACT) -> Loss:
+    return _enhancement(net, pair, net.no_prior(pair.decoded), looks)
+
+
+def drawn(net: LdmRsic, pair: Pair, generator: torch.Generator, realism: float) -> Loss:
+    with torch.no_grad():
+        learnt = net.learnt_prior(pair.decoded, pair.original)
+        known = net.known(pair.decoded, pair.quality, realism)
+    noise = normal(learnt.shape, generator, learnt.device)
+    at = int(torch.randint(1, len(net.schedule) + 1, (1,), generator=generator))
+    found = net.denoiser(net.schedule.add_noise(learnt, noise, at), net.lrm_dm(pair.decoded), at, known)
+    loss = (found.float() - noise).square().mean()
+    return loss, {"noise": loss}
 
 
 def stage_two(net: LdmRsic, pair: Pair, generator: torch.Generator, alone: bool) -> Loss:
@@ -51,7 +89,7 @@ def stage_two(net: LdmRsic, pair: Pair, generator: torch.Generator, alone: bool)
         known = net.known(pair.decoded, pair.quality)
     noise = normal(learnt.shape, generator, learnt.device)
     start = net.schedule.add_noise(learnt, noise, len(net.schedule))
-    generated = net.generated_prior(pair.decoded, known, start)
+    generated = net.generated_prior(pair.decoded, known, start, generator)
     distance = (generated - learnt).abs().mean()
     if alone:
         return distance, {"prior": distance}
@@ -59,11 +97,22 @@ def stage_two(net: LdmRsic, pair: Pair, generator: torch.Generator, alone: bool)
     return loss + distance, figures | {"prior": distance}
 
 
-def _enhancement(net: LdmRsic, pair: Pair, prior: torch.Tensor) -> Loss:
-    known = net.known(pair.decoded, pair.quality)
+def _enhancement(net: LdmRsic, pair: Pair, prior: torch.Tensor, looks: Looks = EXACT) -> Loss:
+    known = net.known(pair.decoded, pair.quality, looks.realism)
     found = pair.decoded + net.men(pair.decoded, prior, known)
-    given, left = squared_errors(found, pair)
-    return ((left + LEAST_ERROR) / (given + LEAST_ERROR)).log().mean(), {"gain": gain_db(found, pair).mean()}
+    loss, figures = _relative(*squared_errors(found, pair), LEAST_ERROR), {"gain": gain_db(found, pair).mean()}
+    if not looks.realism:
+        return loss, figures
+    before, after = perceptual(pair.decoded, pair.original).detach(), perceptual(found, pair.original)
+    figures["lpips"] = (after / before).mean()
+    loss = (1 - looks.realism) * loss + looks.realism * _relative(before, after, LEAST_LPIPS)
+    share = looks.realism * looks.adversarial
+    loss, more = contested(loss, found, pair.original, looks.critic, share, net.men.head.weight)
+    return loss, figures | more
+
+
+def _relative(before: torch.Tensor, after: torch.Tensor, least: float) -> torch.Tensor:
+    return ((after + least) / (before + least)).log().mean()
 
 
 def squared_errors(found: torch.Tensor, pair: Pair) -> tuple[torch.Tensor, torch.Tensor]:
@@ -79,15 +128,16 @@ def gain_db(found: torch.Tensor, pair: Pair) -> torch.Tensor:
 
 
 @torch.no_grad()
-def enhanced(net: LdmRsic, pair: Pair, prior: str) -> torch.Tensor:
+def enhanced(net: LdmRsic, pair: Pair, prior: str, realism: float = 0.0) -> torch.Tensor:
     """Return the decoded crops plus the output of the network for one of PRIORS, in 8-bit levels as in a file."""
-    known = net.known(pair.decoded, pair.quality)
+    known = net.known(pair.decoded, pair.quality, realism)
     if prior == "learnt":
         tokens = net.learnt_prior(pair.decoded, pair.original)
     elif prior == "generated":
         shape = len(pair.decoded), *net.prior_shape
-        start = normal(shape, torch.Generator().manual_seed(0), pair.decoded.device)
-        tokens = net.generated_prior(pair.decoded, known, start)
+        generator = torch.Generator().manual_seed(0)
+        start = normal(shape, generator, pair.decoded.device)
+        tokens = net.generated_prior(pair.decoded, known, start, generator)
     else:
         tokens = net.no_prior(pair.decoded)
     found = pair.decoded + net.men(pair.decoded, tokens, known)

@@ -15,7 +15,7 @@ import torch
 import torch.nn as nn
 
 from rscodec.generative.diffusion.samplers import normal
-from rscodec.metrics.perceptual import network
+from rscodec.metrics.perceptual import perceptual
 from rscodec.training.critic import Critic, contested
 from rscodec.training.ldm import Loss
 from rscodec.training.slimdiff_teacher import Teacher
@@ -126,13 +126,6 @@ def reconstruction(
         loss, more = contested(loss, made, pair.original, critic, weights.adversarial, layer)
         figures |= more
     return loss, figures
-
-
-def perceptual(made: torch.Tensor, original: torch.Tensor) -> torch.Tensor:
-    """Return LPIPS of each image (B,). A gradient passes to `made`."""
-    measure = network().to(made.device).requires_grad_(False)
-    with torch.autocast(made.device.type, enabled=False):
-        return measure(made.float(), original.float(), normalize=True).flatten()
 
 
 def total_variation(x: torch.Tensor) -> torch.Tensor:

@@ -61,7 +61,7 @@ def test_any_number_of_steps(pixels, steps):
     decoded = torch.from_numpy(pixels)[None]
     known = net.known(decoded, torch.tensor([2.0]))
     start = torch.zeros(1, *net.prior_shape)
-    assert torch.isfinite(net.generated_prior(decoded, known, start)).all()
+    assert torch.isfinite(net.generated_prior(decoded, known, start, torch.Generator())).all()
 
 
 @pytest.mark.parametrize("window", [32, 64, 128])
@@ -71,6 +71,15 @@ def test_the_prior_is_raised_to_any_window(window):
     levels = net.men.up(torch.rand(2, *net.prior_shape))
     assert [level.shape[-1] for level in levels] == [window // 2, window // 4, window // 8]
     assert net.men(x, net.no_prior(x), net.known(x, torch.tensor([1.0, 8.0]))).shape == x.shape
+
+
+def test_realism_is_an_input_and_draws_the_prior(pixels):
+    net, decoded = enhancers.build(realism=True), torch.from_numpy(pixels)[None]
+    quality, start = torch.tensor([2.0]), torch.zeros(1, *enhancers.build().prior_shape)
+    exact, real = (net.known(decoded, quality, realism) for realism in (0.0, 1.0))
+    assert not torch.equal(exact, real) and torch.equal(exact, net.known(decoded, quality))
+    drawn = [net.generated_prior(decoded, exact, start, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)]
+    assert torch.equal(drawn[0], drawn[1]) and not torch.equal(drawn[0], drawn[2])
 
 
 def test_weights_that_are_not_finite_are_refused(tmp_path):
@@ -131,7 +140,7 @@ def test_priors_are_of_one_size_however_they_were_made(pixels):
     net, decoded = enhancers.build(), torch.from_numpy(pixels)[None]
     known = net.known(decoded, torch.tensor([2.0]))
     start = 100 * torch.ones(1, *net.prior_shape)
-    for prior in (net.learnt_prior(decoded, decoded), net.generated_prior(decoded, known, start)):
+    for prior in (net.learnt_prior(decoded, decoded), net.generated_prior(decoded, known, start, torch.Generator())):
         assert torch.allclose(prior.mean(1), torch.zeros(1), atol=1e-4)
         assert torch.allclose(prior.var(1, unbiased=False), torch.ones(1), atol=0.05)
 
