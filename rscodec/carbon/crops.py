@@ -50,7 +50,7 @@ class Units:
 
 class Crops:
     """`imagery` (C,h,w); `density` (h,w) in Mg/ha, NaN outside forest; `region` (h,w) as in county.py; optionally a map
-    (h,w) of pixels to keep back.
+    (h,w) of pixels to keep back. The last `maps` bands of the imagery are maps, which light does not change.
     """
 
     def __init__(
@@ -62,6 +62,7 @@ class Crops:
         edge: int,
         seed: int,
         kept_back: np.ndarray | None = None,
+        maps: int = 0,
     ):
         learn = np.isfinite(density) & (region == TRAIN)
         if not learn.any():
@@ -69,7 +70,7 @@ class Crops:
         self.units = Units.of(imagery, density, learn)
         kept_back = np.zeros_like(learn) if kept_back is None else kept_back
         learn &= ~kept_back
-        self._batch, self._edge, self._seed = batch, edge, seed
+        self._batch, self._edge, self._seed, self._lit = batch, edge, seed, len(imagery) - maps
         target = np.where(learn, density, 0) / self.units.scale
         self._layers = np.concatenate([self.units.inputs(imagery), target[None], learn[None]]).astype(np.float32)
         enough = _sums(learn, edge) >= LEAST_FOREST * edge**2
@@ -84,8 +85,8 @@ class Crops:
             crop = self._layers[:, row : row + self._edge, column : column + self._edge]
             crop = np.rot90(crop, rng.integers(4), (1, 2))
             crop = (crop[:, ::-1] if rng.integers(2) else crop).copy()
-            if len(crop) - 2 == len(HAZE):
-                crop[:-2] = self._weather(crop[:-2], rng)
+            if self._lit == len(HAZE):
+                crop[: self._lit] = self._weather(crop[: self._lit], rng)
             crops.append(crop)
         batch = torch.from_numpy(np.stack(crops))
         return batch[:, :-2], batch[:, -2:-1], batch[:, -1:]
@@ -95,7 +96,7 @@ class Crops:
 
     def _weather(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Add random light and haze, so that a model does not rely on them."""
-        mean, spread = (np.array(values)[:, None, None] for values in (self.units.mean, self.units.spread))
+        mean, spread = (np.array(values)[: len(x), None, None] for values in (self.units.mean, self.units.spread))
         light = np.exp(LIGHT * rng.normal() + BAND_LIGHT * rng.normal(size=mean.shape))
         haze = np.array(HAZE)[:, None, None] * rng.normal()
         return light * x + (light - 1) * mean / spread + haze

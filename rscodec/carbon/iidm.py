@@ -24,19 +24,21 @@ from dataclasses import dataclass
 import torch
 import torch.nn as nn
 
-from rscodec.carbon.base import CarbonConfig, CarbonModel, Loss, masked_l1
+from rscodec.carbon.base import CarbonConfig, CarbonModel, Loss, masked_l1, masked_mean
 from rscodec.carbon.unet import UNet
 from rscodec.carbon.vgg import Vgg
 from rscodec.generative.diffusion.samplers import ancestral, normal
 from rscodec.generative.diffusion.schedules import linear
 
-MEAN, DEVIATION = 0.35, 0.25  # approximately those of normalised density in forest; the noise has 0 and 1
 FIRST_BETA, LAST_BETA = 0.001, 0.5  # over 20 steps: 0.3 % of the signal's power is left
 
 
 @dataclass(frozen=True)
 class IidmConfig(CarbonConfig):
-    """`condition`: channels of the VGG's convolutions, by level. There is one level for each of `widths`."""
+    """`condition`: channels of the VGG's convolutions, by level. There is one level for each of `widths`. `mean` and
+    `deviation`: approximately those of the map in forest; the noise has 0 and 1. `squared`: squared instead of absolute
+    errors of v, so that draws have the distribution of the maps.
+    """
 
     kind: str = "iidm"
     condition: tuple[tuple[int, ...], ...] = ((16, 16), (32, 32), (48, 48), (64, 64), (64, 64))
@@ -44,6 +46,9 @@ class IidmConfig(CarbonConfig):
     steps: int = 20
     attention: bool = True
     coordinates: bool = True
+    mean: float = 0.35
+    deviation: float = 0.25
+    squared: bool = False
 
 
 class Iidm(CarbonModel):
@@ -74,12 +79,14 @@ class Iidm(CarbonModel):
         gamma = kept[step] + (kept[step - 1] - kept[step]) * torch.rand(len(y), generator=generator)
         gamma = gamma.to(y.device)
         noise, left = normal(y.shape, generator, y.device), gamma[:, None, None, None]
-        seen = left.sqrt() * _standard(y) + (1 - left).sqrt() * noise
-        return seen * mask, gamma, left.sqrt() * noise - (1 - left).sqrt() * _standard(y)
+        standard = (y - self.config.mean) / self.config.deviation
+        seen = left.sqrt() * standard + (1 - left).sqrt() * noise
+        return seen * mask, gamma, left.sqrt() * noise - (1 - left).sqrt() * standard
 
     def loss(self, x: torch.Tensor, y: torch.Tensor, mask: torch.Tensor, generator: torch.Generator) -> Loss:
         seen, gamma, wanted = self.noisy(y, mask, generator)
-        return masked_l1(self.velocity(seen, gamma, self.vgg(x)) - wanted, mask), {}
+        error = self.velocity(seen, gamma, self.vgg(x)) - wanted
+        return masked_mean(error.square(), mask) if self.config.squared else masked_l1(error, mask), {}
 
     @torch.no_grad()
     def estimate(self, x: torch.Tensor, mask: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -90,11 +97,7 @@ class Iidm(CarbonModel):
             return (1 - left).sqrt() * y + left.sqrt() * self.velocity(y * mask, left.expand(len(y)), f)
 
         start = normal((len(x), 1, *x.shape[2:]), generator, x.device)
-        return MEAN + DEVIATION * ancestral(noise, start, self.schedule, generator)
-
-
-def _standard(y: torch.Tensor) -> torch.Tensor:
-    return (y - MEAN) / DEVIATION
+        return self.config.mean + self.config.deviation * ancestral(noise, start, self.schedule, generator)
 
 
 def _waves(value: torch.Tensor, count: int) -> torch.Tensor:

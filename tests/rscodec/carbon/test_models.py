@@ -11,7 +11,7 @@ import torch
 
 from rscodec.carbon.base import CarbonConfig
 from rscodec.carbon.gan import Reverse
-from rscodec.carbon.iidm import DEVIATION, MEAN, Iidm, IidmConfig
+from rscodec.carbon.iidm import Iidm, IidmConfig
 from rscodec.carbon.kinds import AnyConfig, build
 from rscodec.carbon.regression import Regression
 from rscodec.carbon.unet import CoordinateDouble
@@ -86,7 +86,7 @@ def test_iidm_is_right_about_noise_that_it_knows():
 
     def velocity(y, gamma, f):
         gamma = gamma[:, None, None, None]
-        return (gamma.sqrt() * y - (truth - MEAN) / DEVIATION) / (1 - gamma).sqrt()
+        return (gamma.sqrt() * y - (truth - model.config.mean) / model.config.deviation) / (1 - gamma).sqrt()
 
     model.velocity = velocity
     found = model.estimate(torch.zeros(1, 4, 16, 16), torch.ones(1, 1, 16, 16), generator())

@@ -1,0 +1,150 @@
+"""Measures whether IIDM knows how wrong a map is: it draws what a U-Net leaves, beside white noise of the same width.
+
+    rscodec carbon simulate -o county
+    cd county && rscodec carbon prepare imagery.tif --stands forest.geojson --heights canopy_height.tif -o target
+    python tools/calibrate_carbon.py county county/target --steps 2400 --seed 0
+
+    west     a U-Net of each half --> its map of the other half --> what it leaves there
+             imagery, map --IIDM, squared error on v--> draws of what is left
+    north    (kept back): widths are calibrated, so that 90 % of the pixels are within the 5 and 95 % quantiles
+    east     map of the U-Net that ships + draws, beside map + white Gaussian noise: CRPS, coverage, variogram
+
+Where windows overlap, a draw is a mean of several, so its deviation is divided by what such a mean keeps. RUNS holds
+the runs; an interrupted run resumes.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+
+from rscodec.carbon.base import CarbonModel
+from rscodec.carbon.crops import Crops, Units, estimate_map
+from rscodec.carbon.iidm import Iidm
+from rscodec.carbon.kinds import IIDM, TRAINED, build
+from rscodec.carbon.scores import scale_of
+from rscodec.carbon.simulation.county import TEST, TRAIN
+from rscodec.carbon.training.run import CarbonPlan, Ground, learn
+from rscodec.carbon.uncertainty import covered, crps, gaussian_crps, variogram
+from rscodec.generative.blending import Windows
+from rscodec.models.weights import mapper_for
+from rscodec.raster.window import Window
+
+PATH = click.Path(path_type=Path)
+LAGS = range(1, 17)
+WANTED = 0.9  # share of pixels within the interval
+GAUSSIAN = 1.6448536  # deviations from its mean to its 95 % quantile
+
+
+def halves(ground: Ground) -> list[np.ndarray]:
+    """The regions of two halves of the west with equal forest, each TRAIN there and 0 in the other."""
+    learn_from = np.isfinite(ground.density) & (ground.region == TRAIN)
+    share = learn_from.sum(0).cumsum() / learn_from.sum()
+    left = np.broadcast_to(share < 0.5, ground.region.shape)
+    return [np.where((ground.region == TRAIN) & ~side, 0, ground.region) for side in (left, ~left)]
+
+
+def trained(model: CarbonModel, crops: Crops, plan: CarbonPlan, run: Path) -> CarbonModel:
+    averaged = learn(model, crops, plan, run / "checkpoint.pt", click.echo, {})
+    model.load_state_dict(averaged.state)
+    return model.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+
+
+def cross_map(ground: Ground, steps: int, seed: int, runs: Path) -> np.ndarray:
+    """Mg/ha (h,w): in each half of the west the map of a U-Net that was trained in the other, without the north."""
+    found, forest = np.zeros_like(ground.density), np.isfinite(ground.density)
+    for number, region in enumerate(halves(ground)):
+        plan = CarbonPlan(steps=steps, seed=seed)
+        crops = Crops(ground.imagery, ground.density, region, plan.batch, plan.crop, seed, ground.north)
+        torch.manual_seed(seed)
+        model = trained(build(TRAINED["unet"]), crops, plan, runs / f"unet{number}-{seed}")
+        other = (ground.region == TRAIN) & (region != TRAIN)
+        found = np.where(other, estimate_map(model, crops.units, ground.imagery, forest, plan.crop, 0), found)
+    return found
+
+
+def drawn(model: Iidm, units: Units, layers: np.ndarray, forest: np.ndarray, edge: int, count: int) -> np.ndarray:
+    """`count` draws (n,h,w) of what is left, in Mg/ha."""
+    _, height, width = layers.shape
+    whole = Window(0, 0, width, height)
+    windows = Windows(whole, edge, edge // 4)
+    kept = np.zeros((max(height, edge) + edge, max(width, edge) + edge))
+    for part in windows.touching(whole):
+        kept[part.row : part.bottom, part.col : part.right] += windows.share(part).astype(float) ** 2
+    deviation = np.sqrt(kept[:height, :width])
+    return np.stack([estimate_map(model, units, layers, forest, edge, seed) for seed in range(count)]) / deviation
+
+
+def calibrated(wanted: np.ndarray, draws: np.ndarray) -> float:
+    """The factor of draws (n, pixels) around 0 with which WANTED of the values are within the interval."""
+    low, high = 0.0, 10.0
+    for _ in range(30):
+        middle = (low + high) / 2
+        low, high = (middle, high) if covered(wanted, middle * draws) < WANTED else (low, middle)
+    return high
+
+
+@click.command()
+@click.argument("county", type=PATH)
+@click.argument("target", type=PATH)
+@click.option("--steps", default=2400, show_default=True)
+@click.option("--seed", default=0, show_default=True)
+@click.option("--draws", default=20, show_default=True)
+@click.option("--runs", type=PATH, default=Path("local/calibration"), show_default=True)
+def main(county: Path, target: Path, steps: int, seed: int, draws: int, runs: Path) -> None:
+    torch.set_num_threads(1)
+    ground = Ground.load(county / "imagery.tif", target, county / "region.tif")
+    forest, plan = np.isfinite(ground.density), CarbonPlan(steps=steps, seed=seed)
+    west = cross_map(ground, steps // 2, seed, runs)
+    left = np.where(ground.region == TRAIN, ground.density - west, np.nan)
+
+    layers = np.concatenate([ground.imagery, west[None]]).astype(np.float32)
+    crops = Crops(layers, left, ground.region, plan.batch, plan.crop, seed, ground.north, maps=1)
+    learnt = np.isfinite(left) & ~ground.north
+    deviation = float(left[learnt].std()) / scale_of(left, learnt)
+    config = replace(IIDM, bands=len(layers), mean=0.0, deviation=deviation, squared=True)
+    torch.manual_seed(seed)
+    model = trained(Iidm(config), crops, plan, runs / f"iidm-{seed}")
+
+    north = np.isfinite(left) & ground.north
+    rows = ground.north.any(1)
+    in_north = drawn(model, crops.units, layers[:, rows], forest[rows], plan.crop, draws)[:, north[rows]]
+    factor = calibrated(left[north], in_north)
+    white = float(np.quantile(np.abs(left[north]), WANTED)) / GAUSSIAN
+
+    judged = forest & (ground.region == TEST)
+    columns = slice(*(np.flatnonzero(judged.any(0))[[0, -1]] + [0, 1]))
+    imagery, wanted = ground.imagery[..., columns], ground.density[:, columns]
+    mask, trees = judged[:, columns], forest[:, columns]
+    (centre,) = mapper_for("unet").maps(imagery, trees, 1)
+    seen = np.concatenate([imagery, np.nan_to_num(centre)[None]]).astype(np.float32)
+    maps = centre + factor * drawn(model, crops.units, seen, trees, plan.crop, draws)
+    noise = np.random.default_rng(seed).normal(0, white, maps.shape)
+    truth = variogram(np.nan_to_num(wanted), mask, LAGS)
+    shape = np.mean([variogram(np.nan_to_num(one), mask, LAGS) for one in maps], 0) / truth
+    rival = np.mean([variogram(np.nan_to_num(centre + one), mask, LAGS) for one in noise], 0) / truth
+    found = {
+        "steps": steps,
+        "seed": seed,
+        "factor": factor,
+        "white_mg_ha": white,
+        "crps_mg_ha": crps(wanted[mask], maps[:, mask]),
+        "crps_white_mg_ha": gaussian_crps(wanted[mask], centre[mask], white),
+        "mae_map_mg_ha": float(np.abs(wanted - centre)[mask].mean()),
+        "covered": covered(wanted[mask], maps[:, mask]),
+        "covered_white": covered(wanted[mask], centre[mask] + noise[:, mask]),
+        "variogram_ratio": [round(float(ratio), 3) for ratio in shape],
+        "variogram_ratio_white": [round(float(ratio), 3) for ratio in rival],
+    }
+    runs.mkdir(parents=True, exist_ok=True)
+    (runs / f"scores-{steps}-{seed}.json").write_text(json.dumps(found, indent=1) + "\n")
+    click.echo(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()
