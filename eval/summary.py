@@ -98,7 +98,7 @@ def _mean(parameter: float, rows: list[Row], features: Features | None) -> dict:
 
 def all_deltas(rows: list[Row]) -> list:
     """Deltas of every codec against every anchor and all published points, of codecs and anchors against the first of
-    their kind, and of enhanced contenders against their base.
+    their kind, of enhanced contenders against their base, and of enhanced anchors also against other anchors.
     """
     codecs, anchors, enhanced, published = (
         list(dict.fromkeys(row.codec for row in rows if row.kind == kind))
@@ -107,6 +107,8 @@ def all_deltas(rows: list[Row]) -> list:
     pairs = [(codec, anchor) for codec in codecs for anchor in anchors + published]
     pairs += [(other, kind[0]) for kind in (codecs, anchors) for other in kind[1:]]
     pairs += [(name, base_of(name)) for name in enhanced if base_of(name) in codecs + anchors]
+    rivals = [name for name in enhanced if base_of(name) in anchors]
+    pairs += [(name, anchor) for name in rivals for anchor in anchors if anchor != base_of(name)]
     return [deltas(curves_of(rows, metric), codec, anchor, metric) for metric in METRICS for codec, anchor in pairs]
 
 

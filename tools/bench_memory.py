@@ -1,7 +1,7 @@
 """Measures the peak memory of the command line on scenes of several sizes. The tile size decides it, not the scene
 size.
 
-    python tools/bench_memory.py --weights rsc-m-1.safetensors --sizes 6000 12000
+    python tools/bench_memory.py --weights rsc-m-2.safetensors --sizes 6000 12000
 
 For each size, a scene of N x N x 3 bytes is made, encoded, decoded and previewed at full size, each step in its own
 process, whose peak resident memory (ru_maxrss) is printed. Exits with 1 if one is above --limit, or if the sizes differ

@@ -35,7 +35,7 @@ def test_who_is_compared_with_whom(rows):
     assert found == [
         ("rscodec:s", "jpeg2000"), ("rscodec:s", "bpg"), ("rscodec:s:4", "jpeg2000"), ("rscodec:s:4", "bpg"),
         ("rscodec:s:4", "rscodec:s"), ("bpg", "jpeg2000"),
-        ("ldm:rscodec:s", "rscodec:s"), ("ldm-jpeg2000:jpeg2000", "jpeg2000"),
+        ("ldm:rscodec:s", "rscodec:s"), ("ldm-jpeg2000:jpeg2000", "jpeg2000"), ("ldm-jpeg2000:jpeg2000", "bpg"),
     ]  # fmt: skip
 
 
