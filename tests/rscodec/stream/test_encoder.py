@@ -137,7 +137,7 @@ def test_nobody_reads_on_after_a_failure(make_scene, tiny, monkeypatch, where):
         try:
             SceneEncoder(SceneSource(make_scene((500, 300))), tiny, TILE).write(Full(), 8)
         finally:
-            assert threading.active_count() == before
+            assert threading.active_count() <= before  # threads of other tests may end
 
 
 def test_tiles_without_a_valid_pixel_are_absent(make_scene, to_stream):
