@@ -89,6 +89,38 @@ def calibrated(wanted: np.ndarray, draws: np.ndarray) -> float:
     return high
 
 
+def judged_in_the_east(
+    model: Iidm, crops: Crops, ground: Ground, factor: float, white: float, draws: int
+) -> dict[str, object]:
+    """The scores of the U-Net's map + draws, widened by `factor`, beside those of the map + white noise (Mg/ha)."""
+    forest = np.isfinite(ground.density)
+    judged = forest & (ground.region == TEST)
+    columns = slice(*(np.flatnonzero(judged.any(0))[[0, -1]] + [0, 1]))
+    imagery, wanted = ground.imagery[..., columns], ground.density[:, columns]
+    mask, trees = judged[:, columns], forest[:, columns]
+    (centre,) = mapper_for("unet").maps(imagery, trees, 1)
+    seen = np.concatenate([imagery, np.nan_to_num(centre)[None]]).astype(np.float32)
+    maps = centre + factor * drawn(model, crops.units, seen, trees, CarbonPlan().crop, draws)
+    noisy = centre + np.random.default_rng(0).normal(0, white, maps.shape)
+    truth = variogram(np.nan_to_num(wanted), mask, LAGS)
+
+    def ratio(some: np.ndarray) -> list[float]:
+        shape = np.mean([variogram(np.nan_to_num(one), mask, LAGS) for one in some], 0) / truth
+        return [round(float(value), 3) for value in shape]
+
+    return {
+        "factor": factor,
+        "white_mg_ha": white,
+        "crps_mg_ha": crps(wanted[mask], maps[:, mask]),
+        "crps_white_mg_ha": gaussian_crps(wanted[mask], centre[mask], white),
+        "mae_map_mg_ha": float(np.abs(wanted - centre)[mask].mean()),
+        "covered": covered(wanted[mask], maps[:, mask]),
+        "covered_white": covered(wanted[mask], noisy[:, mask]),
+        "variogram_ratio": ratio(maps),
+        "variogram_ratio_white": ratio(noisy),
+    }
+
+
 @click.command()
 @click.argument("county", type=PATH)
 @click.argument("target", type=PATH)
@@ -117,30 +149,7 @@ def main(county: Path, target: Path, steps: int, seed: int, draws: int, runs: Pa
     factor = calibrated(left[north], in_north)
     white = float(np.quantile(np.abs(left[north]), WANTED)) / GAUSSIAN
 
-    judged = forest & (ground.region == TEST)
-    columns = slice(*(np.flatnonzero(judged.any(0))[[0, -1]] + [0, 1]))
-    imagery, wanted = ground.imagery[..., columns], ground.density[:, columns]
-    mask, trees = judged[:, columns], forest[:, columns]
-    (centre,) = mapper_for("unet").maps(imagery, trees, 1)
-    seen = np.concatenate([imagery, np.nan_to_num(centre)[None]]).astype(np.float32)
-    maps = centre + factor * drawn(model, crops.units, seen, trees, plan.crop, draws)
-    noise = np.random.default_rng(seed).normal(0, white, maps.shape)
-    truth = variogram(np.nan_to_num(wanted), mask, LAGS)
-    shape = np.mean([variogram(np.nan_to_num(one), mask, LAGS) for one in maps], 0) / truth
-    rival = np.mean([variogram(np.nan_to_num(centre + one), mask, LAGS) for one in noise], 0) / truth
-    found = {
-        "steps": steps,
-        "seed": seed,
-        "factor": factor,
-        "white_mg_ha": white,
-        "crps_mg_ha": crps(wanted[mask], maps[:, mask]),
-        "crps_white_mg_ha": gaussian_crps(wanted[mask], centre[mask], white),
-        "mae_map_mg_ha": float(np.abs(wanted - centre)[mask].mean()),
-        "covered": covered(wanted[mask], maps[:, mask]),
-        "covered_white": covered(wanted[mask], centre[mask] + noise[:, mask]),
-        "variogram_ratio": [round(float(ratio), 3) for ratio in shape],
-        "variogram_ratio_white": [round(float(ratio), 3) for ratio in rival],
-    }
+    found = {"steps": steps, "seed": seed} | judged_in_the_east(model, crops, ground, factor, white, draws)
     runs.mkdir(parents=True, exist_ok=True)
     (runs / f"scores-{steps}-{seed}.json").write_text(json.dumps(found, indent=1) + "\n")
     click.echo(json.dumps(found, indent=1))
