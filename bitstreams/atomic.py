@@ -23,7 +23,7 @@ from pathlib import Path
 
 from .errors import OutputError
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk, the quota, the largest file allowed
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk is full, the quota is used up, the file is too large
 LEFTOVER = re.compile(r"\.(?P<name>.+)\.(?P<process>\d+)-(?P<machine>[0-9a-f]{8})-[0-9a-f]{8}\.part")
 
 PROBE = 2**20  # bytes
@@ -34,14 +34,14 @@ class AtomicPath:
     """A context manager that gives a temporary path and renames it to `path` when its block succeeds.
 
     A writer may create files beside the temporary file, under its name plus a suffix (`.aux.xml`, `.msk`). They are
-    renamed or removed with it. If an existing output is replaced, its files with one of the suffixes `sidecars` are
+    renamed or removed with it. On success, older files named like the output plus one of the suffixes `sidecars` are
     removed. An OSError that means a full disk becomes an OutputError.
     """
 
     def __init__(self, path: str | os.PathLike, overwrite: bool = False, sidecars: Iterable[str] = ()):
         self.path = Path(path)
         self.overwrite, self._sidecars = overwrite, tuple(sidecars)
-        target = Path(os.path.realpath(path))  # writes the target of a link; the link stays
+        target = Path(os.path.realpath(path))  # if `path` is a link, its target is replaced and the link stays
         self._target = target
         self.temporary = target.with_name(f".{target.name}.{os.getpid()}-{_machine()}-{secrets.token_hex(4)}.part")
 
@@ -140,7 +140,7 @@ class AtomicPath:
 
 
 def check_on_disk(path: str | os.PathLike, kind: str) -> None:
-    """Raise OutputError for a path that names no file or folder (the `kind`) on disk."""
+    """Raise OutputError for a path that cannot be on disk, such as a URL. `kind` is "file" or "folder"."""
     if NO_FILE.match(os.fspath(path)):
         raise OutputError(
             f"cannot write {path}: name a {kind} on disk; neither standard output, nor URLs, nor "
@@ -163,7 +163,7 @@ def remove_leftovers(paths: Iterable[str | os.PathLike], which: Callable[[re.Mat
 
 def _has_died(leftover: re.Match) -> bool:
     """Whether the process ran on this machine and has ended."""
-    if leftover["machine"] != _machine() or not hasattr(os, "fork"):  # on other systems os.kill would end the process
+    if leftover["machine"] != _machine() or not hasattr(os, "fork"):  # on Windows, os.kill would end the process
         return False
     try:
         os.kill(int(leftover["process"]), 0)

@@ -37,7 +37,7 @@ class StreamReader:
     get_bytes(offset, length) returns that part of the stream, or less at the end of the stream. It may read a file,
     send a range request, or do anything else. `size` is the length of the stream, if known. A source may have a method
     prefetch(spans), which receives the (offset, length) of the parts that will be read next. `parts` maps the name of
-    each part to its (offset, size), as `dump.py` needs them. `path` is None unless the stream is a file.
+    each part of the stream to its (offset, size), for `dump.py`. `path` is the path or URL of the stream, or None.
     """
 
     path: str | os.PathLike | None = None

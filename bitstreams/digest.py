@@ -9,7 +9,7 @@ BLOCK = 2**20
 
 
 def sha256(path: str | Path) -> str:
-    """In hexadecimal."""
+    """The SHA-256 of a file, in hexadecimal digits."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while block := file.read(BLOCK):

@@ -39,7 +39,7 @@ class RscodecError(Exception):
 
 
 class InputError(RscodecError):
-    """A missing file, not an image, 17 bands, a complex dtype, infinite pixels, a window out of range."""
+    """The scene or the request cannot be used, such as a missing file, 17 bands, or a window out of range."""
 
     exit_code = 3
 
@@ -87,7 +87,7 @@ class IndexDamaged(BitstreamError):
 
 
 class MetadataDamaged(BitstreamError):
-    """The metadata section does not inflate to a JSON object."""
+    """The metadata section does not inflate to a JSON object, or a key has an impossible value."""
 
 
 class RadiometryDamaged(BitstreamError):
@@ -110,11 +110,11 @@ class TileDamaged(BitstreamError):
 
 
 class MaskDamaged(TileDamaged):
-    """The lossless planes of a tile are unusable. `tile` is None if the decoder had only the bytes."""
+    """The lossless planes of a tile are unusable. `tile` is None if the decoder knew only the bytes, not their tile."""
 
 
 class WeightsError(RscodecError):
-    """The weights that a stream or a command needs were not found."""
+    """The weights that a stream or a command needs are missing or wrong."""
 
     exit_code = 5
 
@@ -124,7 +124,7 @@ class MissingWeights(WeightsError):
 
 
 class WrongWeights(WeightsError):
-    """Weights were found, but they do not have the hash that is needed."""
+    """A file was found, but it is no usable weights file, or its hash is not the one that is needed."""
 
 
 class InexactModelError(RscodecError):
@@ -134,7 +134,7 @@ class InexactModelError(RscodecError):
 
 
 class InexactArithmetic(RscodecError):
-    """The weights are the right ones, but this machine computes other results with them than all other machines."""
+    """The weights are the right ones, but on this machine they give other results than on all other machines."""
 
     exit_code = 5
 
@@ -154,13 +154,13 @@ class BatchFailed(RscodecError):
 
 
 class OutputError(RscodecError):
-    """The output exists already, its folder is missing, or the disk is full."""
+    """The result cannot be written, for example because the output exists already or the disk is full."""
 
     exit_code = 7
 
 
 class ToolMissing(RscodecError):
-    """A program that an anchor needs is not installed. Reports name the anchor and skip it."""
+    """A program that an anchor (another codec) needs is not installed. Reports name the anchor and skip it."""
 
 
 class ToolFailed(RscodecError):

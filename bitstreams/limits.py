@@ -8,16 +8,16 @@ MAX_EDGE = 2**20  # pixels along one side of a scene
 MAX_BANDS = 16
 MAX_GROUPS = 8  # groups of three network channels: 16 bands need at least six
 MAX_TILES = 2**20  # tiles of one scene; the index then has at most 120 MiB
-TILE_UNIT = 64  # a tile edge is a multiple of this many pixels,
-MAX_TILE = 32 * TILE_UNIT  # at most this many
+TILE_UNIT = 64  # the edge of a tile is a multiple of this many pixels
+MAX_TILE = 32 * TILE_UNIT  # pixels along the edge of a tile
 MAX_METADATA_BYTES = 2**24  # of the JSON text, and of its compressed form
 MAX_TAGS = 2**14  # of a scene and its bands together: GDAL takes quadratic time to write them
 MAX_RADIOMETRY_BYTES = 2**12
 MAX_BOUND_BYTES = 8
-MIN_FLOAT_BOUND = 2.0**-1017  # of a bound for floats: a unit, its 32th part, is a normal float64
-MAX_INTEGER_BOUND = 65535  # the largest error of a scene of integers
+MIN_FLOAT_BOUND = 2.0**-1017  # the smallest bound for floats: its 32nd part, the unit, is a normal float64
+MAX_INTEGER_BOUND = 65535  # the largest bound for integers
 MAX_GROUP_BYTES_PER_PIXEL = 8  # of one group's payload, per pixel of a full tile
-MAX_RESIDUAL_BYTES_PER_SAMPLE = 8  # of one band of a full tile
+MAX_RESIDUAL_BYTES_PER_SAMPLE = 8  # of a tile's residual, per pixel and band of a full tile
 
 # The most that a reader decodes unless the user allows more: width x height x bands of a window or of the whole scene.
 MAX_PIXELS_IN_MEMORY = 2**30

@@ -128,7 +128,7 @@ class _Head:
         return self._take(size) if kind == CONSTANT else None
 
     def body(self, widths: list[int], height: int) -> Iterator[np.ndarray]:
-        """Arrays of (height, width) bytes for each of `widths`."""
+        """For each of `widths`, an array (height, width) of bytes."""
         filtered = self._take(1)[0] if widths else PLAIN
         rest, size = self._data[self._at :], sum(widths) * height
         try:

@@ -1,4 +1,4 @@
-"""Reads the bytes of a stream from a file, and its beginning step by step, no further than necessary."""
+"""Reads the bytes of a stream from a file, and parses a stream's beginning, reading no further than necessary."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def fetch(get_bytes: Callable[[int, int], bytes], offset: int, length: int) -> b
     data = get_bytes(offset, length)
     if not isinstance(data, bytes):
         raise InputError(
-            f"get_bytes({offset}, {length}) returned {type(data).__name__}, not bytes: convert it, as by "
+            f"get_bytes({offset}, {length}) returned {type(data).__name__}, not bytes: convert it with "
             "bytes(...) or .tobytes()"
         )
     return data
@@ -43,7 +43,7 @@ class FileSource:
         self._lock = threading.Lock()
 
     def __call__(self, offset: int, length: int) -> bytes:
-        if hasattr(os, "pread"):  # reads at an offset; forked processes would share the file's position
+        if hasattr(os, "pread"):  # does not move the file's position, which forked processes share
             return os.pread(self._file.fileno(), length, offset)
         with self._lock:
             self._file.seek(offset)
@@ -54,7 +54,7 @@ class FileSource:
 
 
 class ObjectSource:
-    """get_bytes for an open binary file, which stays open. Several threads may use it; nobody else may meanwhile."""
+    """get_bytes for an open binary file, which stays open. Several threads may use it, but only through this object."""
 
     def __init__(self, file: BinaryIO):
         self._file, self._lock = file, threading.Lock()

@@ -5,7 +5,7 @@ VERSION = 1
 
 ARITHMETICS = {
     1: "integer-1",  # integer networks carried in floating point: the same symbols on every machine
-    2: "float",  # floating point: decodes on the kind of machine that wrote it
+    2: "float",  # floating point: decodes only on the kind of machine that wrote it
     # 3 is not used: a frozen vector expects that no reader knows it
     4: "integer-2",  # decodes like integer-1; its hash covers the synthesis, and empty payloads have checksums
 }

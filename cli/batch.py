@@ -139,6 +139,6 @@ def run(verb: str, inputs: tuple[str, ...], settings: dict) -> None:
         )
     if failed:
         raise BatchFailed(
-            f"{len(failed)} of {len(rows)} scenes failed; {verb}-report.csv in {out} has them",
+            f"{len(failed)} of {len(rows)} scenes failed; {verb}-report.csv in {out} lists them",
             {row.exit_code for row in failed},
         )

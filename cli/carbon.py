@@ -89,7 +89,7 @@ def prepare(
 @click.option("--rate", type=options.FiniteRange(0), default=1e-3, show_default=True, help="Learning rate.")
 @click.option("--batch", type=click.IntRange(min=1), default=8, show_default=True)
 @click.option("--crop", type=click.IntRange(min=16), default=64, show_default=True, help="Edge of crops.")
-@click.option("--validate", is_flag=True, help="Keep the northern eighth of each image back, and evaluate on it.")
+@click.option("--validate", is_flag=True, help="Hold back the northern eighth of each image, and evaluate on it.")
 @click.option("--minutes", type=options.FiniteRange(0), help="Stop and save after this many minutes.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @options.threads_option
@@ -148,12 +148,12 @@ def predict(scene: Path, output: Path, model: str, quiet: bool, as_json: bool, *
     """
     from rscodec.carbon.predict import predict_file
 
-    with progress("map", quiet or as_json) as report:
+    with progress("map", quiet) as report:
         made = predict_file(scene, output, model, progress=report, **settings)
     if as_json:
         print_json(made)
     elif not quiet:
-        spread = "" if made.tonnes_spread is None else f" (maps differ by {made.tonnes_spread:.0f} t)"
+        spread = "" if made.tonnes_spread is None else f" (spread between maps: {made.tonnes_spread:.0f} t)"
         where = "the polygons" if made.totals else "valid pixels"
         click.echo(
             f"{made.path}: {made.tonnes:.0f} t of carbon{spread} on {made.hectares:.0f} ha of {where}, "
@@ -183,7 +183,7 @@ def evaluate(simulated: bool, draws: int, maps: Path | None, threads: int | None
 
     if maps:
         AtomicPath(maps, overwrite=True).check()
-    with turn(threads), progress("judge", quiet or as_json) as report:
+    with turn(threads), progress("judge", quiet) as report:
         found, drawn = judge(draws, progress=report)
     if maps:
         write_carbon_maps(county_east(), drawn, maps)

@@ -52,7 +52,7 @@ from rscodec.models.registry import CODECS, DEFAULT_CODEC
 @click.option(
     "--balance",
     is_flag=True,
-    help="Weight errors by the variation of their band, for users who scale each band separately. Bands that vary "
+    help="Give errors more weight in bands that vary less, for users who scale each band separately. Bands that vary "
     "little keep their detail; the others lose some, PSNR falls, and the same quality takes more bits.",
 )
 @click.option(
@@ -152,7 +152,7 @@ def scene_and_output(arguments: tuple[str, ...], output: Path | None) -> tuple[s
 
         output = paths.check_output(Path(names.pop()) if len(names) > 1 else None)
         if output.is_file() and not is_stream(output):
-            raise click.UsageError(f"{output} exists and is no compressed file; if it is the output, give it with -o")
+            raise click.UsageError(f"{output} exists and is not a compressed file; to replace it, give it with -o")
     context = click.get_current_context()
     found = tuple(paths.INPUT.convert(name, None, context) for name in names)
     return found[0] if len(found) == 1 else found, output

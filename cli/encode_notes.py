@@ -9,7 +9,7 @@ from pathlib import Path
 from rscodec.bitstreams.limits import QUALITY_MAX, QUALITY_MIN
 
 IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".jp2", ".jxl", ".webp", ".vrt", ".img", ".nc", ".zarr")
-MASK_BPP = 2  # bits per pixel of an alpha band: no mask takes as many, even if it is noise
+MASK_BPP = 2  # bits per pixel of an alpha band: no mask takes this many, not even one of noise
 
 
 def summary(result, name: str) -> str:

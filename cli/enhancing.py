@@ -16,14 +16,14 @@ DETAILS = ("strength", "max_change")
 
 
 def by_choice(hidden: bool = False):
-    """Add --enhance and its options, except for --seed, which others also use. `hidden`: hide them, because no enhancer
-    ships; those who train one can use them.
+    """Add --enhance and its options, except for --seed, which other options also use. `hidden`: omit them from the
+    help, because no enhancer ships. They still work with an enhancer that the user trained.
     """
     model = click.option(
         "--enhance",
         metavar="NAME|FILE",
         hidden=hidden,
-        help="Enhance red, green and blue with this model; the pixels are generated, and tags say so.",
+        help="Enhance red, green and blue with this model, such as ldm; the pixels are generated, and tags say so.",
     )
     force = click.option(
         "--force",

@@ -273,7 +273,7 @@ def sr(
 
 
 def _print_sr(sets: dict) -> None:
-    figures = "PSNR dB", "to bicubic", "of luma", "SSIM", "LPIPS", "of bicubic", "NIQE", "seconds"
+    figures = "PSNR dB", "gain dB", "luma dB", "SSIM", "LPIPS", "LPIPS ratio", "NIQE", "seconds"
     head = "set", "images", "model", "scale", *figures
     rows = [
         (
@@ -318,7 +318,7 @@ def carbon(
     from rscodec.eval.carbon import task_rate
     from rscodec.eval.plots import write_carbon_curves
 
-    with progress("measure", quiet or as_json) as report:
+    with progress("measure", quiet) as report:
         result = task_rate(codecs, anchors, out, model, draws, progress=report)
     write_carbon_curves(result, out)
     if as_json:

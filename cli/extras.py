@@ -1,4 +1,4 @@
-"""Which extra of the package brings a module that is missing."""
+"""Names the extra of the package that installs a missing module."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ EXTRAS = {
     "sklearn": "carbon",
 }
 
-COMMANDS = {"eval": "eval", "carbon": "carbon"}  # which need all of an extra
+COMMANDS = {"eval": "eval", "carbon": "carbon"}  # commands that need all of an extra
 
 
 def words_for(missing: ModuleNotFoundError, command: str) -> str | None:
-    """What to do about a module that a command misses; None if it is none of ours."""
+    """Advice on a module that a command lacks; None if no extra installs it."""
     module = (missing.name or "").partition(".")[0]
     extra = EXTRAS.get(module) and COMMANDS.get(command, EXTRAS[module])
     return extra and f"this needs {module}, which is not installed; run pip install 'rscodec[{extra}]'"

@@ -1,4 +1,4 @@
-"""What people type who know GDAL, rasterio or JPEG XL: forms that are accepted, and advice for those that are not.
+"""Habits of users of GDAL, rasterio and JPEG XL: forms that rscodec accepts, and advice on forms that it does not.
 
 --window 0,0,512,512     the same as --window 0 0 512 512
 -ot Byte, -d 1, ...      a line that says what to type instead
@@ -80,7 +80,7 @@ OTHER_NAMES = {
 
 
 def familiar(args: list[str], command: click.Command) -> Iterator[str]:
-    """The arguments of a command, with `a,b,c,d` after an option for a window in four parts.
+    """The arguments of a command. After an option for a window, `a,b,c,d` becomes four arguments.
 
     Raises a usage error with advice for an option that the command lacks.
     """

@@ -59,7 +59,7 @@ EXIT_CODES = (
     ExitCode(3, "bad input: missing, not an image, unsupported bands or dtype, window outside the scene"),
     ExitCode(4, "damaged or foreign stream; also a decode that left damaged tiles empty"),
     ExitCode(5, "weights missing, or not those of the stream"),
-    ExitCode(6, "check failed: verify found damage or a difference, validate a difference"),
+    ExitCode(6, "check failed: verify found damage or a difference, or validate found a difference"),
     ExitCode(7, "output cannot be written: exists, folder missing, disk full"),
     ExitCode(130, "interrupted"),
     ExitCode(141, "the reader of standard output closed it"),
@@ -166,7 +166,7 @@ def fail(line: str, code: int) -> int:
 
 
 def failure(error: RscodecError, command: click.Command | None) -> click.ClickException:
-    """The error as click's own, where click prints it and sets the exit code."""
+    """The error as an exception of click, for callers that let click print it and set the exit code."""
     found = click.ClickException(" ".join(spelled(str(error), command).split()))
     found.exit_code = error.exit_code
     return found

@@ -100,9 +100,7 @@ class CreationOption(click.ParamType):
 
 
 def remember(ctx: click.Context, _param: click.Parameter, debug: bool) -> None:
-    """Remember the command and --debug. Click parses a group before its command, so the command
-    that runs comes last.
-    """
+    """Remember the command and --debug. Click parses a group before its command, so the command that runs is last."""
     session = ctx.ensure_object(Session)
     session.command = ctx.command
     if debug:

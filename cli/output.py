@@ -12,8 +12,8 @@ import click
 
 
 def print_json(result) -> None:
-    """Print a report (dataclass or dict) as strict JSON: paths become text, and numbers that are not finite become
-    null.
+    """Print a report (dataclass, dict or list) as strict JSON: paths become text, and numbers that are not finite
+    become null.
     """
     click.echo(json.dumps(plain(result), indent=2, allow_nan=False))
 

@@ -19,8 +19,8 @@ STANDARD = "-"
 
 
 class InputPath(click.Path):
-    """A file, a URL (also /vsicurl/https://...), or `-` for standard input. A Path would merge the two slashes of a
-    URL.
+    """A file, a URL (also /vsicurl/https://...), or `-` for standard input. A URL stays a string, because a Path would
+    merge its two slashes.
     """
 
     def __init__(self) -> None:

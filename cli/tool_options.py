@@ -17,8 +17,8 @@ FOLDER = click.Path(path_type=Path)
 
 
 def gathered(name: str, kind: type) -> Callable:
-    """Pass the options that have the names of a dataclass's fields to a command as one argument
-    `name` of that class.
+    """Gather the options that are named like the fields of the dataclass `kind`, and pass them to the command as one
+    argument `name` of that class.
     """
 
     def decorate(command: Callable) -> Callable:

@@ -79,7 +79,7 @@ def image_delta(anchor, other) -> tuple[float, float, float] | None:
 
 
 def deltas(curves: dict[str, dict[str, list[tuple[float, float]]]], codec: str, anchor: str, metric: str) -> Delta:
-    """`curves[codec][image]` is a list of (rate, quality). Images that both codecs have are compared."""
+    """The mean delta over the images that both codecs have. `curves[codec][image]` is a list of (rate, quality)."""
     images = sorted(curves[codec].keys() & curves[anchor].keys())
     found = [delta for image in images if (delta := image_delta(curves[anchor][image], curves[codec][image]))]
     rates, qualities, shared = np.array(found).reshape(-1, 3).T

@@ -1,8 +1,9 @@
 """Evaluates forest carbon models on the simulated county, and the effect of compressed imagery on the map.
 
-    simulated()    the models that ship, and baselines trained in the west, evaluated in the east task_rate()    the
-    east coded by every contender at every rate --> map --> RMSE and bias, beside the error of NDVI; a row of
-    carbon.csv, written at once; carbon.json: curves, and what each codec adds where JPEG2000 adds 5 %
+    simulated()    the models that ship, and baselines trained in the west, evaluated in the east
+    task_rate()    the east coded by every contender at every rate --> map --> RMSE and bias, beside the error of NDVI;
+                   a row of carbon.csv, written at once; carbon.json: curves, and what each codec adds to the RMSE where
+                   JPEG2000 adds 5 %
 
 The models that draw the maps were trained on uncompressed imagery.
 """
@@ -82,8 +83,8 @@ def county_east(size: int = SIZE) -> East:
 
 
 def simulated(draws: int, progress: Callable[[int, int], None] | None = None) -> tuple[dict, dict[str, np.ndarray]]:
-    """Returns {"models": {name: scores}}, and the maps (h,w) of the east by name. Models that ship are not trained
-    again; baselines are fitted to the training region.
+    """Return {"county", "models": {name: scores}}, and the maps (h,w) of the east by name. Models that ship are not
+    trained again; baselines are fitted to the training region.
     """
     where, maps = county_east(), {}
     fitted = [(name, kind) for kind in KINDS for name in FITTED]
@@ -126,8 +127,8 @@ def task_rate(
     draws: int,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict:
-    """`model`: a model that ships, a weights file, or a baseline, which is then fitted to pixels and their
-    neighbourhoods.
+    """Measure, write carbon.csv and carbon.json to `out`, and return the content of carbon.json. `model`: a model that
+    ships, a weights file, or a baseline, which is then fitted to pixels and their neighbourhoods.
     """
     if (out / "carbon.csv").exists():
         raise OutputError(f"{out / 'carbon.csv'} exists; give another `out`")

@@ -2,8 +2,8 @@
 
     scene --prepare, not timed--> scene --encode(parameter)--> file's bytes --decode--> pixels (B, H, W)
 
-A codec is specified as `rscodec:NAME`, optionally followed by `:EFFORT`, `@WEIGHTS` and `+QUALITY/QUALITY...` for other
-operating points. An anchor is specified as `NAME` or `NAME+PARAMETER/PARAMETER...`.
+A codec is specified as `rscodec:NAME[:EFFORT][:balance][@WEIGHTS]`, an anchor as `NAME`. `ENHANCER:` before either
+enhances its pixels, and `+PARAMETER/PARAMETER...` after it chooses other operating points.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Parts:
 
 
 class OurCodec:
-    """A row of rscodec's registry with weights, an effort, and bands balanced or not."""
+    """A codec of rscodec's registry with its weights and an effort, and with or without balanced bands."""
 
     kind = "codec"
 
@@ -63,6 +63,7 @@ class OurCodec:
         self.name += f"@{weights.stem}" if weights else ""
         self.version = f"rscodec {rscodec.__version__}, {self._codec.model} {self._codec.weights_hash.hex()}"
         self.command = "rscodec encode -q {parameter}" + (f" --model {name}" if name != DEFAULT_CODEC else "")
+        self.command += f" --weights {weights}" if weights else ""
         self.command += (f" --effort {effort}" if effort else "") + (" --balance" if balance else "")
         self.parameters = QUALITIES
 
@@ -70,7 +71,7 @@ class OurCodec:
         return None
 
     def prepare(self, scene: Scene) -> Scene:
-        """The scene without metadata, which anchors do not store either, except for what marks valid pixels."""
+        """The scene with only the metadata that marks valid pixels, because anchors store no metadata either."""
         return pixels_only(scene)
 
     def ceiling(self, scene: Scene) -> np.ndarray:
@@ -94,9 +95,7 @@ class OurCodec:
 
 
 class AnchorCodec:
-    """An anchor. Invalid pixels are filled smoothly, as for our network. The mask does not count as
-    bytes of an anchor.
-    """
+    """An anchor. Invalid pixels are filled smoothly, as for our network. The bytes of an anchor include no mask."""
 
     kind = "anchor"
 
@@ -177,7 +176,7 @@ def contender(spec: str) -> Contender:
         balance = how[-1:] == [BALANCE]
         effort = how[: len(how) - balance] or ["0"]
         if len(effort) > 1 or not effort[0].isdecimal():
-            raise InputError(f"{spec!r}: after {OURS}{row}: comes an effort from 0 to 9, or {BALANCE}, or both")
+            raise InputError(f"{spec!r}: after {OURS}{row}: give an effort from 0 to 9, {BALANCE}, or both")
         found = OurCodec(row, Path(weights) if weights else None, int(effort[0]), balance)
     else:
         found = AnchorCodec(anchors.find(name).load())

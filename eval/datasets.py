@@ -19,7 +19,7 @@ from rscodec.bitstreams.errors import InputError
 
 LISTS = Path(__file__).parent / "datasets"
 SUFFIXES = (".tif", ".tiff", ".png", ".jp2", ".jpg")
-HELD_OUT = ("test/ucmerced/*", "test/naip/*")  # images of the figures in manifests of weights, under $RSCODEC_DATA
+HELD_OUT = ("test/ucmerced/*", "test/naip/*")  # images for the figures in manifests of weights, under $RSCODEC_DATA
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def _of(source: str) -> list[Image]:
         return dataset(source)
     if path.parent.as_posix() in known():
         return dataset(path.parent.as_posix(), path.name)
-    raise InputError(f"{source} is no file, folder or data set; data sets are {', '.join(known())}")
+    raise InputError(f"{source} is not a file, folder or data set; data sets are {', '.join(known())}")
 
 
 def _name(path: Path) -> str:

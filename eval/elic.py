@@ -1,7 +1,7 @@
-"""CompressAI's ELIC, to compare our times with, on the same machine and in the same process.
+"""CompressAI's ELIC, to time it beside our codec on the same machine and in the same process.
 
 It is Elic2022Official in its published size with random weights. Its time hardly depends on the weights; its rate and
-quality do and are not measured.
+quality do, so they are not measured.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ UNIT = 64  # edges must be multiples of this
 
 
 class Elic:
-    """compress() and decompress() of a picture (3, H, W), uint8, in memory."""
+    """Encodes and decodes a picture (3, H, W), uint8, in memory."""
 
     def __init__(self, pixels: np.ndarray):
         with warnings.catch_warnings():

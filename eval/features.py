@@ -16,7 +16,7 @@ from rscodec.metrics.frechet import features, frechet_distance
 
 
 class Features:
-    """`folder`: of the results. A key names a picture: the key of its row, or a shorter one for an original."""
+    """`folder`: that of the results. A key names a picture: the key of its row, or a shorter one for an original."""
 
     def __init__(self, folder: Path):
         self._folder = folder / "features"
@@ -30,7 +30,9 @@ class Features:
                 np.save(file, features(picture).astype(np.float16))
 
     def distance(self, originals: Iterable[tuple], others: Iterable[tuple]) -> dict[str, float | int | None]:
-        """Return the Fréchet distance between the pictures with these keys, and the number of crops of each side."""
+        """Return the Fréchet distance between the pictures with these keys, and the number of crops of each side. Both
+        are None unless the two sides have features of equally many pictures.
+        """
         sides = [[path for key in keys if (path := self._path(key)).exists()] for keys in (originals, others)]
         if not all(sides) or len(sides[0]) != len(sides[1]):
             return {"frechet_alexnet": None, "frechet_crops": None}

@@ -11,7 +11,7 @@ from rscodec.eval.sr import BICUBIC, DETERMINISTIC, sr
 
 
 def held_out(count: int | None = None) -> list[datasets.Image]:
-    """The images of manifests, or `count` of each set, spread evenly."""
+    """All held-out images, or `count` of each set, spread evenly."""
     data, files = Path(os.environ["RSCODEC_DATA"]), []
     for pattern in datasets.HELD_OUT:
         found = sorted(map(str, data.glob(pattern)))
@@ -26,9 +26,7 @@ def against_bicubic(
     degradation: str = BICUBIC,
     deterministic: bool = False,
 ) -> dict:
-    """The figures of an upsampler: {set: {"bicubic", "ours" and optionally "deterministic": [a
-    point for each scale]}}
-    """
+    """The figures of an upsampler: {set: {"bicubic", "ours", optionally "deterministic": [a point for each scale]}}."""
     names = {BICUBIC: "bicubic", str(path): "ours"}
     if deterministic:
         names[f"{path}{DETERMINISTIC}"] = "deterministic"

@@ -1,9 +1,9 @@
-"""One image at one operating point: encode to a file, decode the file, measure. One flat row of numbers.
+"""Measures one image at one operating point: encodes it to a file, decodes the file, and fills one flat row.
 
     scene --contender.encode--> a file on disk --contender.decode--> pixels --metrics--> Row
 
-Names of numbers contain the unit. A blank cell was not measured: the image is too small for MS-SSIM, or no RGB picture
-for metrics of the luma, LPIPS and NIQE.
+Names of numbers contain the unit. A blank cell was not measured: the image is too small for MS-SSIM, is no RGB picture
+(luma, LPIPS, NIQE), has no named bands (NDVI), or the weights of a metric are missing.
 """
 
 from __future__ import annotations

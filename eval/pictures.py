@@ -34,7 +34,9 @@ def choose(rows: list[Row], count: int) -> list[str]:
 
 
 def show(scene: Scene, pixels: np.ndarray) -> np.ndarray:
-    """The middle of a scene as a uint8 picture (h, w, 3), stretched to the original's percentiles."""
+    """The middle of `pixels` as a uint8 picture (h, w, 3). Pixels of other types are stretched between percentiles of
+    `scene`, the original.
+    """
     height, width = pixels.shape[1:]
     top, left = max(0, (height - EDGE) // 2), max(0, (width - EDGE) // 2)
     shown = [0, 1, 2] if len(pixels) >= 3 else [0, 0, 0]

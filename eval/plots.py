@@ -1,6 +1,7 @@
 """Plots the curves of a summary as PNG and SVG: a figure for each set of images, a panel for each metric.
 
-Lines are solid for codecs and anchors, and dashed for generated pixels. A finite colour ceiling is a dotted line.
+Lines are solid for codecs and anchors, and dashed for generated pixels and published points. A dotted line is the
+colour ceiling of an anchor: the PSNR after its colour conversion alone.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 images x contenders x parameters  -  rows already in results.csv  =  points to measure
                                                                            |  --jobs processes
-results.csv, row by row  <--------------------------------------------+
+results.csv, row by row  <-------------------------------------------------+
     |--> bd.json: mean curves, BD-rates, skipped contenders and reasons
     |--> rscodec.eval.plots, rscodec.eval.report
 """
@@ -43,7 +43,9 @@ class Point:
 
 @dataclass(frozen=True)
 class Result:
-    """`summary`: the content of bd.json. The other fields are needed for the pictures of a report, by name."""
+    """`summary`: the content of bd.json. The other fields are for the pictures of a report; `images` and `contenders`
+    are by name.
+    """
 
     summary: dict
     rows: list[Row]
@@ -105,7 +107,7 @@ def line_up(specs: Iterable[str]) -> tuple[dict, dict[str, str]]:
     for spec, one in found.items():
         if versions.setdefault(one.name, one.version) != one.version:
             raise InputError(
-                f"{spec}: another one has the name {one.name}, too; give the weights files different names"
+                f"{spec}: another codec also has the name {one.name}; give the weights files different names"
             )
     return found, skipped
 
@@ -167,8 +169,8 @@ def row_of(point: Point, features: Features) -> Row:
 
 @lru_cache(maxsize=2)
 def load(path: Path, bands: tuple[int, ...] | None, names: tuple[str, ...] = ()) -> Scene:
-    """Load a scene with the bands that it has; all bands if it has none of them. `names`: of all bands, for a file
-    without names.
+    """Load a scene with those of `bands` that it has, or with all of its bands if it has none of them. `names`: the
+    names of all bands, for a file without names.
     """
     scene = Scene.load(path)
     every = tuple(range(1, len(scene.pixels) + 1))

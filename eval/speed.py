@@ -29,7 +29,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Speed:
-    """Medians over repeats. `_ratio`: the time relative to the first contender's, in pairs."""
+    """Medians over repeats. A `_ratio` is the time relative to that of the first contender in the same repeat."""
 
     codec: str
     parameter: float

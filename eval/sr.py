@@ -101,8 +101,8 @@ def sr(
     resume: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Result:
-    """Measure, and write sr.csv and sr.json to `out`. The summary is {"sets": {name: {model: [a point for each
-    scale]}}}.
+    """Measure, and write sr.csv and sr.json to `out`. The summary is {"degradation", "sets": {name: {model: [a point
+    for each scale]}}, "skipped"}.
     """
     path = out / "sr.csv"
     if path.exists() and not resume:
@@ -215,8 +215,8 @@ def original_of(row: SrRow) -> tuple:
 
 
 def summarise(rows: list[SrRow], features: Features) -> dict:
-    """Means over the images of each set, by model and rising scale; relative to bicubic if that was measured. The
-    Fréchet distance is that of all crops of a set.
+    """Means over the images of each set, by model and rising scale, with the gain over bicubic if that was measured.
+    The Fréchet distance is that of all crops of a set.
     """
     found: dict = {}
     for row in rows:

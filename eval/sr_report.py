@@ -29,7 +29,7 @@ COLUMNS = {
     "scale": ["scale", 2],
     "images": ["images", 0],
     "psnr_db": ["PSNR, dB", 2],
-    "psnr_db_gain": ["PSNR less bicubic's, dB", 2, 1],
+    "psnr_db_gain": ["PSNR minus bicubic's, dB", 2, 1],
     "psnr_db_luma": ["PSNR of luma, dB", 2],
     "ssim_luma": ["SSIM of luma", 4],
     "lpips": ["LPIPS", 4],

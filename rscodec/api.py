@@ -3,7 +3,7 @@
     encode(array, DataArray, Scene, path, bytes or file) -> bytes      encode_file(path, path)
     decode(bytes, path, URL or file) -> Scene                          decode_file(path, path)
     open(path, URL, bytes, file or get_bytes) -> OpenScene, which reads windows
-    enhance_file, upscale_file, verify_file, validate_files
+    preview_file, enhance_file, upscale_file, verify_file, validate_files
 
 The network is loaded when it is first needed. Opening a stream reads only its header and index.
 """
@@ -59,6 +59,7 @@ from rscodec.stream.settings import (
     settings_of,
     takes,
 )
+from rscodec.stream.tile_payload import lost_tiles, reading_order
 from rscodec.upsamplers.base import UpscaleSettings
 
 if TYPE_CHECKING:
@@ -94,8 +95,8 @@ class EncodeReport:
 @dataclass(frozen=True)
 class DecodeReport:
     """`tiles_bad`: (row, col, group) of damaged tiles that were left empty; group None means the planes of the tile.
-    `enhanced`: the enhanced bands, counted from 1. `guessed`: as in UpscaleReport. `lossy`: the property of the output
-    format that changes pixels again, if there is one.
+    `enhanced`: the enhanced bands of the output, counted from 1. `guessed`: as in UpscaleReport. `lossy`: the property
+    of the output format that changes pixels again, if there is one.
     """
 
     path: str
@@ -111,14 +112,14 @@ class DecodeReport:
     @property
     def lost(self) -> str:
         """The damaged tiles as text."""
-        from rscodec.stream.tile_payload import lost_tiles
-
         return lost_tiles(self.tiles_bad)
 
 
 @dataclass(frozen=True)
 class EnhanceReport:
-    """`bands`: the enhanced bands, counted from 1. `guessed`: as in UpscaleReport. `lossy`: as in DecodeReport."""
+    """`bands`: the enhanced bands of the output, counted from 1. `guessed`: as in UpscaleReport. `lossy`: as in
+    DecodeReport.
+    """
 
     path: str
     width: int
@@ -131,8 +132,8 @@ class EnhanceReport:
 
 @dataclass(frozen=True)
 class UpscaleReport:
-    """`bands`: the generated bands, counted from 1. `tiles_bad` (if a stream was decoded) and `lossy`: as in
-    DecodeReport.
+    """`bands`: the generated bands of the output, counted from 1. `tiles_bad` (if a stream was decoded) and `lossy`: as
+    in DecodeReport.
 
     `guessed`: bands of the input that were used as red, green and blue because the input does not name them; empty if
     it does.
@@ -393,7 +394,7 @@ def decode_file(
         chosen = write_picture(part, src, dst, output, max_pixels)
         changed, guessed = _generated(scene.picture, chosen) if enhance else ((), ())
     size, seconds = (target.width, target.height, len(chosen)), time.perf_counter() - started
-    return DecodeReport(str(dst), *size, seconds, sorted(scene.bad, key=str), tuple(changed), guessed, output.lossy)
+    return DecodeReport(str(dst), *size, seconds, reading_order(scene.bad), tuple(changed), guessed, output.lossy)
 
 
 @takes(OutputSettings)
@@ -474,7 +475,7 @@ def upscale_file(
         part = Part(lambda: scene, target, count, dtype, metadata, scene.mark, lambda: bad)
         chosen = write_picture(part, src, dst, output, max_pixels)
     generated, guessed = _generated(scene, chosen)
-    seconds, bad = time.perf_counter() - started, sorted(bad, key=str)
+    seconds, bad = time.perf_counter() - started, reading_order(bad)
     return UpscaleReport(str(dst), target.width, target.height, generated, seconds, bad, guessed, output.lossy)
 
 
@@ -558,7 +559,7 @@ def preview_file(
     in_memory = min(max_pixels, MAX_PIXELS_IN_MEMORY)
     with turn(threads), _opened(src, how, max_pixels=in_memory) as scene, naming(src):
         *size, guessed = write(scene, src, dst, longest, output, max_pixels)
-    seconds, bad = time.perf_counter() - started, sorted(scene.bad, key=str)
+    seconds, bad = time.perf_counter() - started, reading_order(scene.bad)
     return DecodeReport(str(dst), *size, seconds, bad, guessed=guessed, lossy=output.lossy)
 
 
@@ -613,8 +614,8 @@ def verify_file(
 
     If `against` is given, also report how the pixels differ from that scene, or from its bands `bands`.
 
-    If the stream has a nodata value, it decides which pixels of the scene are valid. If the scene has another nodata
-    value or none, the metadata differs, as `validate_files` also reports.
+    If the stream has a nodata value, this value decides which pixels of the scene are valid. If the scene has another
+    nodata value or none, the metadata differs, as `validate_files` also reports.
 
     >>> import rscodec
     >>> from rscodec.synthetic.sample import synthesize
@@ -652,7 +653,9 @@ def sample_error(
     device: str = "cpu",
     threads: int | None = None,
 ) -> SampledError | None:
-    """The error of a stream of (some bands of) a scene, measured on a few tiles. None if no pixel of these is valid."""
+    """The error of a stream of (some bands of) a scene, measured on a sample of its tiles. None if no pixel of the
+    sample is valid.
+    """
     from rscodec.models.weights import codec_for_decoding
     from rscodec.stream.sampled_error import sampled_error
 

@@ -162,8 +162,8 @@ class OpenScene:
         """Read a window of some bands (counted from 1); by default the whole scene, all bands.
 
         `window`: (col, row, width, height), or a Window of rasterio. `out_shape`: (height, width) or (bands, height,
-        width) of the result, by nearest neighbours. The whole scene is then decoded at a lower resolution if that is
-        enough, which is much faster.
+        width) of the result, by nearest neighbours. If the whole scene is read without enhancement and a lower
+        resolution is enough, it is decoded at that resolution, which is much faster.
         """
         target = check_window(window, self._whole, self.reader.path)
         chosen = self._chosen(bands)
@@ -177,7 +177,9 @@ class OpenScene:
         return scene if shape is None else resized(scene, (target.height / factor, target.width / factor), shape)
 
     def preview(self, longest: int, bands: int | tuple[int, ...] | None = None) -> Scene:
-        """The scene as a small picture whose longest side has about `longest` pixels. Much faster than `read`."""
+        """The scene as a small picture whose longest side has about `longest` pixels, never enhanced. If it is at least
+        4 times smaller than the scene, this is much faster than `read`.
+        """
         from rscodec.stream.preview import factor_for
 
         return self._choose(self._small(factor_for(self.width, self.height, longest)), self._chosen(bands))
@@ -197,7 +199,7 @@ class OpenScene:
         return Scene(pixels, classes, metadata)
 
     def _factor(self, shape: tuple[int, int]) -> int:
-        """The largest factor by which the scene can be made smaller and still has at least this (height, width)."""
+        """The largest power of two by which the scene can be shrunk and still have at least this (height, width)."""
         return 2 ** max(0, math.floor(math.log2(min(self.height / shape[0], self.width / shape[1]))))
 
     def _small(self, factor: int) -> Scene:
@@ -241,7 +243,7 @@ def check_shape(shape, count: int) -> tuple[int, int]:
 
 
 def resized(scene: Scene, size: tuple[float, float], shape: tuple[int, int]) -> Scene:
-    """The upper left part of a scene, which is `size` (height, width) pixels large, with `shape` pixels."""
+    """The upper left part of a scene, `size` (height, width) pixels large, resampled to `shape` (height, width)."""
     pixels = nearest(scene.pixels, size, shape)
     classes = None if scene.classes is None else nearest(scene.classes, size, shape)
     return Scene(pixels, classes, scale_metadata(scene.metadata, size[1] / shape[1], size[0] / shape[0]))

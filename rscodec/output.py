@@ -55,7 +55,7 @@ class OutputSettings:
 
 
 def unmarked(metadata: Metadata, chosen: list[int]) -> Metadata:
-    """The metadata of an output without tags of rscodec."""
+    """The default of Part.mark: adds no tags."""
     return metadata
 
 
@@ -109,7 +109,7 @@ def _inside_mask(classes: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarr
 
 
 def _needs_mask(driver: str, metadata: Metadata, dtype: str) -> bool:
-    """Whether lost pixels can be marked by a mask only, and the format can store one."""
+    """Whether only a mask can mark lost pixels, and the format can store one."""
     says = "masked" in metadata or dtype.startswith("float") or native(nodata_value(metadata), dtype) is not None
     return driver in MASKED_FORMATS and not says
 
@@ -120,8 +120,8 @@ def cropped(metadata: Metadata, target: Window, whole: Window) -> Metadata:
 
 
 def check_bands(bands: int | tuple[int, ...], count: int, name: object = None) -> list[int]:
-    """1-based numbers, or one -> 0-based indices. Raises InputError unless each exists (in the stream
-    `name`) and occurs once.
+    """The 0-based indices of `bands`, one number or several, counted from 1. Raises InputError unless each exists (in
+    the stream `name`) and occurs once.
     """
     bands = (bands,) if is_whole(bands) else bands
     if not isinstance(bands, Iterable) or not all(map(is_whole, bands)):

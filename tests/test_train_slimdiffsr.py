@@ -80,9 +80,9 @@ def test_ablations(stage):
 
 
 def test_stages_that_cannot_begin(stage):
-    with pytest.raises(UsageError, match="--stage diffusion goes on from the stage before"):
+    with pytest.raises(UsageError, match="--stage diffusion continues the stage before"):
         stage("diffusion", to="never")
-    with pytest.raises(UsageError, match="sd21:PATH, from --stage uncertainty on"):
+    with pytest.raises(UsageError, match="sd21:PATH, and only from --stage uncertainty on"):
         stage("autoencoder", "--teacher", "sd21:x", to="never")
 
 

@@ -80,7 +80,7 @@ def learnt(model: CarbonModel, crops: Crops, plan: CarbonPlan, path: Path, begun
     """Train as `rscodec carbon train` does. The model then has the averaged weights."""
     averaged = learn(model, crops, plan, path, click.echo, begun)
     if checkpoint.load(path)["step"] < plan.steps:
-        raise click.ClickException(f"{path.parent} was interrupted: start it again, and it goes on")
+        raise click.ClickException(f"{path.parent} was interrupted: run the command again to resume")
     model.load_state_dict(averaged.state)
     model.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 

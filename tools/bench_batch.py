@@ -2,9 +2,9 @@
 
     python tools/bench_batch.py --workers 1 --workers 2
 
-Encodes the same synthetic scenes with each number of workers in turn. Each worker has one thread, and its first scene
-is not measured. Also checks that all outputs are the same. A ratio is meaningful only if as many cores are free, so the
-load at the start is printed beside it.
+Encodes the same synthetic scenes with each number of workers in turn. Each worker has one thread. A few scenes are
+encoded before the measurement begins. Also checks that all outputs are the same. A ratio is meaningful only if a core
+is free for each worker, so the load at the start is printed beside it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Compares the time of generating pixels with CompressAI's ELIC, which decompresses a picture of the same size.
+"""Compares the time of generating pixels with that of CompressAI's ELIC, which decompresses a picture of the same size.
 
     python tools/bench_generated.py --upscale e2diff                    # x4 to 512 x 512
     python tools/bench_generated.py --enhance ldm-jpeg2000              # 512 x 512

@@ -1,11 +1,12 @@
-"""Measures the peak memory of the command line on scenes of several sizes. The tile size decides it, not the scene
-size.
+"""Measures the peak memory of the command line on scenes of several sizes.
+
+The tile size decides the peak, not the scene size.
 
     python tools/bench_memory.py --weights rsc-m-2.safetensors --sizes 6000 12000
 
 For each size, a scene of N x N x 3 bytes is made, encoded, decoded and previewed at full size, each step in its own
-process, whose peak resident memory (ru_maxrss) is printed. Exits with 1 if one is above --limit, or if the sizes differ
-by more than --spread.
+process, whose peak resident memory (ru_maxrss) is printed. Exits with 1 if a peak is above --limit, or if the peaks of
+one step differ between sizes by more than --spread.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def seconds(work: Callable[[], None]) -> float:
 def main(size: int, repeats: int, model: str, weights: Path | None, quality: float, threads: int | None) -> None:
     """Print the medians of both, and the median of the paired ratios."""
     if size % UNIT:
-        raise click.UsageError(f"--size {size} is not a multiple of {UNIT}, which theirs needs")
+        raise click.UsageError(f"--size {size} is not a multiple of {UNIT}, which ELIC needs")
     pixels, metadata = synthesize(size)
     scene = Scene(pixels, metadata=metadata)
     with tempfile.TemporaryDirectory() as folder:

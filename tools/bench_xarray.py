@@ -1,4 +1,4 @@
-"""Measures NDVI over a window of a large stream through xarray: the bytes that are read, and the memory.
+"""Computes NDVI over a window of a large stream through xarray, and measures the bytes read and the memory.
 
     python tools/bench_xarray.py scene.bin     # synthetic, 12,000 x 12,000 x 4; made first if it does not exist
 
@@ -28,7 +28,7 @@ SIZE, BANDS = 12_000, 4
 
 
 class Counted:
-    """get_bytes for a file, which counts bytes."""
+    """A `get_bytes` function for a file, which counts the bytes that it reads."""
 
     def __init__(self, path: Path):
         self._file, self.bytes = path.open("rb"), 0

@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("scene", type=Path)
     parser.add_argument("--bands", type=lambda text: BandList().convert(text, None, None), help="4,3,2 or 1-4")
     parser.add_argument("--chunks", type=int, nargs="+", default=[128, 256, 512], help="edges in pixels")
-    parser.add_argument("-q", "--quality", type=float, default=5, help="2 to 6")
+    parser.add_argument("-q", "--quality", type=float, default=5, help="quality, 2 to 6; 5 by default")
     settings = parser.parse_args()
 
     unit = int(np.lcm.reduce(settings.chunks))

@@ -1,4 +1,4 @@
-"""Measures whether IIDM knows how wrong a map is: it draws what a U-Net leaves, beside white noise of the same width.
+"""Measures whether IIDM knows how wrong a map is: compares its draws of a U-Net's errors with white noise.
 
     rscodec carbon simulate -o county
     cd county && rscodec carbon prepare imagery.tif --stands forest.geojson --heights canopy_height.tif -o target
@@ -9,8 +9,8 @@
     north    (kept back): widths are calibrated, so that 90 % of the pixels are within the 5 and 95 % quantiles
     east     map of the U-Net that ships + draws, beside map + white Gaussian noise: CRPS, coverage, variogram
 
-Where windows overlap, a draw is a mean of several, so its deviation is divided by what such a mean keeps. RUNS holds
-the runs; an interrupted run resumes.
+Where windows overlap, a draw is a mean of several, so it is divided by the share of the deviation that such a mean
+keeps. RUNS holds the runs; an interrupted run resumes.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def cross_map(ground: Ground, steps: int, seed: int, runs: Path) -> np.ndarray:
         plan = CarbonPlan(steps=steps, seed=seed)
         crops = Crops(ground.imagery, ground.density, region, plan.batch, plan.crop, seed, ground.north)
         torch.manual_seed(seed)
-        model = trained(build(TRAINED["unet"]), crops, plan, runs / f"unet{number}-{seed}")
+        model = trained(build(TRAINED["unet"]), crops, plan, runs / f"unet{number}-{steps}-{seed}")
         other = (ground.region == TRAIN) & (region != TRAIN)
         found = np.where(other, estimate_map(model, crops.units, ground.imagery, forest, plan.crop, 0), found)
     return found
@@ -126,7 +126,7 @@ def judged_in_the_east(
 @click.argument("target", type=PATH)
 @click.option("--steps", default=2400, show_default=True)
 @click.option("--seed", default=0, show_default=True)
-@click.option("--draws", default=20, show_default=True)
+@click.option("--draws", type=click.IntRange(2), default=20, show_default=True)
 @click.option("--runs", type=PATH, default=Path("local/calibration"), show_default=True)
 def main(county: Path, target: Path, steps: int, seed: int, draws: int, runs: Path) -> None:
     torch.set_num_threads(1)
@@ -141,7 +141,7 @@ def main(county: Path, target: Path, steps: int, seed: int, draws: int, runs: Pa
     deviation = float(left[learnt].std()) / scale_of(left, learnt)
     config = replace(IIDM, bands=len(layers), mean=0.0, deviation=deviation, squared=True)
     torch.manual_seed(seed)
-    model = trained(Iidm(config), crops, plan, runs / f"iidm-{seed}")
+    model = trained(Iidm(config), crops, plan, runs / f"iidm-{steps}-{seed}")
 
     north = np.isfinite(left) & ground.north
     rows = ground.north.any(1)

@@ -63,7 +63,7 @@ def main(sources: tuple[str, ...], bounds: str, bands: str, every: int, each: bo
                 row = [ours(scene, bound)] + [theirs(anchor, coded, bound) for anchor in rivals]
                 for _, decoded in row:
                     if np.abs(decoded.astype(float) - coded)[valid].max() > bound:
-                        sys.exit(f"{image.name} is further off than {bound:g}")
+                        sys.exit(f"{image.name} differs from the original by more than {bound:g}")
                 bpp = [8 * size / coded[0].size for size, _ in row]
                 rates[image.name if each else str(Path(image.name).parent), bound].append(bpp)
     for (name, bound), found in rates.items():

@@ -23,7 +23,7 @@ SCALES = (2.0, 2.6, 3.0, 3.4, 4.0, 6.0, 8.0)
 
 
 def trained(export: Export) -> tuple[E2DiffSr, dict]:
-    """The network of a run, and the rest of its checkpoint. A twin has no prior."""
+    """The network of a run, and the rest of its checkpoint. A twin has no prior, so its condition network returns 0."""
     saved = checkpoint.load(export.average)
     stage = saved["history"][-1]["stage"]
     if stage == "one":

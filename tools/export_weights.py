@@ -5,9 +5,8 @@
 The float networks of the entropy path are rounded to the integer grid (`tools/train_codec.py --fake` prepares them for
 that), and the bound of exact arithmetic is checked. With --shard, crops of its training pictures scale the hidden
 channels of these networks (rscodec/networks/equalize.py), and the tables of the range coder are counted on them;
-otherwise, the tables are Gaussians. The manifest receives bytes
-and PSNR of real streams of the held-out images for each whole quality. Existing weights are replaced only with
---overwrite, because streams name them by their hash.
+otherwise, the tables are Gaussians. The manifest receives bytes and PSNR of real streams of the held-out images for
+each whole quality. Existing weights are replaced only with --overwrite, because streams name them by their hash.
 """
 
 from __future__ import annotations

@@ -142,7 +142,7 @@ class _Source(str):
 
 
 def signature(thing: Any, name: str) -> str:
-    """The call as in the source; a parameter a line if it is long. `self` and `cls` are left out."""
+    """The call as in the source; one parameter on each line if it is long. `self` and `cls` are left out."""
     found = inspect.signature(thing)
     kept = [
         param.replace(

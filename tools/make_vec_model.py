@@ -23,7 +23,7 @@ CONFIG = CodecConfig(
     width=16, encoder_blocks=1, decoder_blocks=1, tail=8, groups=(4, 6, 10), features=16, hyper=8, narrow=8
 )
 STEPS, CROP, BATCH = 600, 64, 8
-UNCODED = 12  # scales are lowered by this, so that some reach 0; their symbols are not coded
+UNCODED = 12  # scale indexes are lowered by this, so that some reach 0; their symbols are not coded
 COLOURS = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]]) / np.sqrt([[3], [2], [6]])
 
 

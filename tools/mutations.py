@@ -89,7 +89,7 @@ def lengthened(rng, data: bytes, others) -> bytes:
 
 
 def restuffed(rng, data: bytes, others) -> bytes:
-    """Replace payloads by other content of other length, with a matching index."""
+    """Replace payloads by other content, often of another length, with a matching index."""
     _, end = layout(data)
     entries, payloads = index_of(data), payloads_of(data)
     if end is None or not payloads:

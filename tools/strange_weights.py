@@ -37,7 +37,7 @@ def _with_another_configuration(rng, header: bytearray) -> bytes:
 
 
 def _change_values(rng, told: dict, body: bytearray) -> None:
-    """Change values of one tensor. Synthesis, exact path and analysis are equally likely."""
+    """Change values of one tensor. All parts of the model (synthesis, exact path and others) are equally likely."""
     del told["__metadata__"]
     kinds = sorted({name.partition(".")[0] for name in told})
     kind = kinds[rng.integers(len(kinds))]

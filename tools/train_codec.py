@@ -1,4 +1,4 @@
-"""Train the codec on a CPU (in bfloat16 if the CPU supports it) or on CUDA. A run continues from its checkpoint.
+"""Trains the codec on a CPU (in bfloat16 if the CPU supports it) or on CUDA. A run continues from its checkpoint.
 
     python tools/train_codec.py --shard local/shard.zip --model s --run local/s --steps 20000 --decay 5000
     python tools/train_codec.py ... --run local/s2 --start rscodec/weights/rsc-s-2.safetensors     a warm start
@@ -6,10 +6,10 @@
 
 The loss is the mean of 10 lg(J + FLOOR), with J = bits per pixel + lambda(q) * 255^2 * MSE and one random quality per
 crop. The logarithm makes relative changes of all crops count alike, as in a BD-rate of many images. Without it, crops
-with many bits would dominate the gradient. In the first tenth of the steps, only qualities from 4 on are drawn, so that
-the model learns good reconstructions first. `--fake` trains the last phase: the encoder is frozen, and the exact path
-is rounded as in the shipped model. `--decoder` trains only the part that makes pixels from latents. The script needs a
-checkout, torch, numpy, pillow, safetensors and click. rscodec/training/run.py describes the run folder;
+with many bits would dominate the gradient. In the first tenth of the steps of a new codec, only qualities from 4 on are
+drawn, so that it learns good reconstructions first. `--fake` trains the last phase: the encoder is frozen, and the
+exact path is rounded as in the shipped model. `--decoder` trains only the part that makes pixels from latents. The
+script needs a checkout, torch, numpy, pillow, safetensors and click. rscodec/training/run.py describes the run folder;
 `tools/export_weights.py` exports weights from it that can ship.
 """
 
@@ -120,7 +120,9 @@ def spread(count: int, generator: torch.Generator) -> torch.Tensor:
 @click.option(
     "--quality", "only", type=click.FloatRange(rate.QUALITY_MIN, rate.QUALITY_MAX), help="Train only this quality."
 )
-@click.option("--decoder", "decoder_only", is_flag=True, help="Train only the decoder's pixels; streams do not change.")
+@click.option(
+    "--decoder", "decoder_only", is_flag=True, help="Train only the synthesis; latents and bits do not change."
+)
 @click.option("--fake", is_flag=True, help="Train the last phase: frozen encoder, rounded entropy path.")
 @click.option("--compile", "compiled", is_flag=True, help="Compile the transforms with torch.compile.")
 def main(settings, model, crop, together, only, decoder_only, fake, compiled) -> None:

@@ -8,8 +8,8 @@ Stage one trains the differential prior and everything that uses it. Stage two t
 the first --alone steps nothing else, then also the resulting pixels. Instead of stage two, stage noisy and then stage
 drawn train the two sides apart, as in the paper (rscodec/training/sr.py). The twin is stage one without a prior, for
 comparison. --without omits other parts of the method. Every batch has its own scale from 1 to 8. With --codec, half of
-the small images are decoded by our codec at a random quality. One ground of 40 is held out; at the end, the gains over
-bicubic on it are logged for each kind of prior. rscodec/training/run.py describes the run folder.
+the small images are decoded by our codec at a random quality. One in 40 grounds is held out; at the end, the gains over
+bicubic on them are logged for each kind of prior. rscodec/training/run.py describes the run folder.
 `tools/export_e2diffsr.py` exports its weights.
 """
 
@@ -41,7 +41,7 @@ def begin(stage: str, start: Path | None, config: E2DiffConfig) -> tuple[WithCri
     """The networks to train, and the history of their training."""
     if start is None:
         if stage in GENERATING or stage == "noisy":
-            raise click.UsageError(f"--stage {stage} goes on from stage one: give its average.pt with --start")
+            raise click.UsageError(f"--stage {stage} continues stage one: give its average.pt with --start")
         return WithCritic(E2DiffSr(config)), []
     saved = checkpoint.load(start)
     config_before, history = E2DiffConfig.from_dict(saved["config"]), saved["history"]
@@ -80,7 +80,7 @@ def report(net: E2DiffSr, pairs: sr.SrPairs, batches: int, log) -> None:
 @click.option("--small", default=64, help="Longest edge of the image to upsample.")
 @click.option("--diffusion-steps", default=4, help="T of a new denoiser.")
 @click.option("--betas", type=float, nargs=2, default=(0.1, 0.99), show_default=True, help="Schedule of a new model.")
-@click.option("--adversarial", default=0.5, show_default=True, help="Weight of that term; 0 omits it.")
+@click.option("--adversarial", default=0.5, show_default=True, help="Weight of the adversarial term; 0 omits it.")
 @click.option("--critic-from", default=0, help="First step with a discriminator.")
 @click.option("--kl", default=1e-6, show_default=True, help="Weight of the KL term of stage one.")
 @click.option(

@@ -9,7 +9,7 @@
 Stage one trains the enhancement network with the learnt prior. Stage two trains the generation of the prior: for the
 first --alone steps only the prior, then both. Instead of stage two, stage drawn trains the prior alone, as a
 distribution. The twin is stage one without a prior, for comparison. With --realism, half of the steps train results
-that look real (rscodec/training/ldm.py). One ground of 40 of the shard is held out; at the end, the gains on it are
+that look real (rscodec/training/ldm.py). One in 40 grounds of the shard is held out; at the end, the gains on them are
 logged for each kind of prior. rscodec/training/run.py describes the run folder. `tools/export_ldm_rsic.py` exports its
 weights.
 """
@@ -47,7 +47,7 @@ def begin(stage: str, start: Path | None, config: LdmConfig) -> tuple[WithCritic
     """The networks to train, and the history of their training."""
     if start is None:
         if stage in GENERATING:
-            raise click.UsageError(f"--stage {stage} goes on from stage one: give its average.pt with --start")
+            raise click.UsageError(f"--stage {stage} continues stage one: give its average.pt with --start")
         return WithCritic(LdmRsic(config)), []
     if start.suffix == ".safetensors":
         about = json.loads(start.with_suffix(".json").read_text())

@@ -8,8 +8,8 @@
 
 Each stage trains a part of the teacher (rscodec/training/slimdiff_teacher.py), the last one the student. Without
 --start, the student learns from pictures only. Batches are degraded to a quarter and to an eighth in turn. With
---codec, half of the small images are decoded by our codec at a random quality. One ground of 40 is held out; at the
-end, PSNR and LPIPS on it are logged beside those of bicubic interpolation. --teacher sd21:PATH uses Stable Diffusion
+--codec, half of the small images are decoded by our codec at a random quality. One in 40 grounds is held out; at the
+end, PSNR and LPIPS on them are logged beside those of bicubic interpolation. --teacher sd21:PATH uses Stable Diffusion
 2.1 instead of the first two stages (give it in every later stage). rscodec/training/run.py describes the run folder.
 `tools/export_slimdiffsr.py` exports the weights of the last stage.
 """  # noqa: E501
@@ -48,9 +48,9 @@ def taught_so_far(
 ) -> tuple[WithCritic, list[dict]]:
     """The teacher with its critic, and the history of their training."""
     if stable and (stage in FIRST_STAGES or not stable.startswith(STABLE)):
-        raise click.UsageError(f"--teacher is {STABLE}PATH, from --stage uncertainty on")
+        raise click.UsageError(f"--teacher takes {STABLE}PATH, and only from --stage uncertainty on")
     if start is None and stage != "autoencoder" and not (stable and stage == "uncertainty"):
-        raise click.UsageError(f"--stage {stage} goes on from the stage before: give its average.pt with --start")
+        raise click.UsageError(f"--stage {stage} continues the stage before: give its average.pt with --start")
     saved = checkpoint.load(start) if start else {"config": asdict(config), "history": []}
     before = TeacherConfig.from_dict(saved["config"])
     config = before if config.timestep is None else replace(before, timestep=config.timestep)
@@ -106,9 +106,12 @@ def report(stage: str, net, pairs: DegradedPairs, batches: int, lpips: bool, log
     show_default=True,
     help="Configuration of a new teacher.",
 )
-@click.option("--timestep", type=float, help="Teacher: a fixed step, for the ablation.")
+@click.option("--timestep", type=float, help="Teacher: this step instead of an estimated one (ablation).")
 @click.option(
-    "--without", multiple=True, type=click.Choice(["pruning", "tiny", *SWITCHES]), help="Student: the ablations."
+    "--without",
+    multiple=True,
+    type=click.Choice(["pruning", "tiny", *SWITCHES]),
+    help="Student: a part to omit; tiny: the teacher's encoder, not fused. Repeat it for several.",
 )
 @click.option(
     "--codec", "codec_weights", type=EXISTING, help="Weights of the codec that decodes half of the small images."
@@ -116,7 +119,7 @@ def report(stage: str, net, pairs: DegradedPairs, batches: int, lpips: bool, log
 @click.option("--workers", default=0, help="Processes that degrade images.")
 @click.option("--crop", default=128, help="Edge of crops, a multiple of 128.")
 @click.option("--perceptual", default=1.0, show_default=True, help="Weight of LPIPS; 0 omits it, also from the report.")
-@click.option("--adversarial", default=0.1, show_default=True, help="Weight of that term; 0 omits it.")
+@click.option("--adversarial", default=0.1, show_default=True, help="Weight of the adversarial term; 0 omits it.")
 @click.option("--critic-from", default=0, help="First step with a discriminator.")
 @click.option("--variation", default=0.01, show_default=True, help="Teacher: weight of the variation of alpha.")
 @click.option("--features", default=0.1, show_default=True, help="Student: weight of the MSE of features.")

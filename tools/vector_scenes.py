@@ -111,7 +111,7 @@ def per_band() -> Scene:
 
 
 def gaps(bands: int, dtype: str) -> Scene:
-    """Floats with NaN, and values that no integer can have."""
+    """Floats with fractions, some of them NaN."""
     scene = earth(37, 29, bands, dtype)
     scene.pixels[:] = scene.pixels * 300 - 20
     return with_hole(scene, np.nan, slice(5, 12), slice(30, 37))

@@ -18,7 +18,7 @@ export class Bound {
     this._setGap(nativeNodata(nodata, dtype));
   }
 
-  /** Turns v of one band, in pixels, into its base. */
+  /** Turns v (SPEC.md) of one band, in pixels, into its base. */
   base(v, nudge) {
     return v.map((value) => clamp(Math.floor(value / this._unit + 0.5 + nudge / 256), this.low, this.high));
   }
@@ -28,7 +28,7 @@ export class Bound {
     return PIXELS[this._dtype].array.from(values, (value) => value * this._unit);
   }
 
-  /** Refuses values that would be mistaken for nodata. */
+  /** Excludes the values that would be read as nodata: from the range if they reach its end, otherwise as a gap. */
   _setGap(value) {
     if (value === null || !(Math.abs(value) / this._unit < 2 * UNITS)) return;
     const margin = nodataMargin(value, this._dtype);

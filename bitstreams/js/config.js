@@ -1,4 +1,4 @@
-// The configuration of a model, and the tensors of it that a decoder needs (SPEC.md, "Weights" and "Synthesis").
+// The configuration of a model, and those of its tensors that a decoder needs (SPEC.md, "Weights" and "Synthesis").
 
 const DEFAULTS = { width: 128, encoder_blocks: 3, decoder_blocks: 3, tail: 32, groups: [16, 16, 32, 64, 192],
                    features: 160, hyper: 64, narrow: 96, tail_blocks: 1, detail: 0, detail_blocks: 0 };

@@ -1,4 +1,4 @@
-// A stream as a whole. Reads header and index at once, and payloads on demand; verifies the checksum of each.
+// A stream as a whole. Reads header and index when it is opened, and payloads on demand; verifies the checksum of each.
 
 import { crc32 } from "./crc32.js";
 import { arrayOf } from "./dtypes.js";
@@ -98,7 +98,7 @@ class Start {
     return taken;
   }
 
-  /** Returns the bytes of a section whose length has been read and checked. */
+  /** Reads and checks the length of a section. Returns the bytes of the section. */
   async section(name, limit) {
     let length = 0;
     let byte;

@@ -151,7 +151,7 @@ function positions(phases, height, width) {
   return found;
 }
 
-/** The known latents of the group above, below, left and right of a position. */
+/** Copies the known latents of the group above, below, left and right of a position into `rows`. */
 function copyNeighbours({ context, stride, at, count }, place, height, width, rows, to) {
   const col = place % width;
   const around = [place >= width, place < (height - 1) * width, col > 0, col < width - 1];

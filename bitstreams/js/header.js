@@ -1,4 +1,4 @@
-// The fixed header: 31 bytes. Each field has its legal values.
+// The fixed header: 31 bytes. The value of each field is checked.
 
 import { BadField, FutureVersion, LimitExceeded, NotAStream, Truncated, UnknownModel } from "./errors.js";
 import { MAX_BANDS, MAX_EDGE, MAX_GROUPS, MAX_TILE, MAX_TILES, TILE_UNIT } from "./limits.js";

@@ -59,11 +59,11 @@ export class HttpSource {
     const [, start, size] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(answer.headers.get("Content-Range") ?? "") ?? [];
     if (answer.status !== 206 || (start !== undefined && Number(start) !== offset)) {
       await answer.body?.cancel();
-      throw this._error(answer.status === 206 ? "the server sends another part than it is asked for"
+      throw this._error(answer.status === 206 ? "the server sends another part than it was asked for"
         : `the server answers with status ${answer.status}`);
     }
     if (size !== undefined && size !== "*") this.size = Number(size);
-    return this._bytes(answer, last - offset, "the server sends more bytes than it is asked for");
+    return this._bytes(answer, last - offset, "the server sends more bytes than it was asked for");
   }
 
   /** Reads the answer of a server that does not know ranges. */

@@ -23,7 +23,7 @@ export async function inflate(data, limit) {
   }
   const plain = concatenate(parts, size);
   const last = new DataView(data.buffer, data.byteOffset + data.length - 4, 4).getUint32(0);
-  // not every runtime reports this
+  // not every runtime reports bytes after the end of the stream
   if (last !== adler32(plain)) throw new Error("its zlib stream has something after it");
   return plain;
 }

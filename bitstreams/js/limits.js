@@ -17,5 +17,5 @@ export const SYMBOL_LIMIT = 1500;
 export const Z_LIMIT = 127;
 export const RESIDUAL_SYMBOL_LIMIT = 2 ** 26;
 
-/** Width x height x bands of one call that returns pixels, unless the caller allows more. */
+/** The most width x height x bands that one call returns as pixels, unless the caller allows more. */
 export const MAX_PIXELS = 2 ** 28;

@@ -4,7 +4,7 @@ import { PIXELS } from "./dtypes.js";
 import { clamp, round } from "./rounding.js";
 import { CLASS_MASKED, CLASS_NAN, CLASS_NODATA } from "./wire.js";
 
-const TOLERANCE = 4 * 2 ** -23; // a float within this distance counts as the nodata value
+const TOLERANCE = 4 * 2 ** -23; // a float within this relative distance counts as the nodata value
 
 /**
  * Turns float64 values into pixels. Integers are rounded to nearest, halves to even; all values are clipped to the

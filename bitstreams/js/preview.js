@@ -1,11 +1,12 @@
-// Makes a small picture of a scene without a complete decode. Every pixel is an average of `factor` x `factor`.
+// Makes a small picture of a scene without a complete decode. Each of its pixels is an average of `factor` x `factor`
+// pixels of the scene.
 //
 //   factor   how it is made
 //   16 ...   the first channels of every tile, by the linear shortcut, 1 pixel per latent
 //   4, 8     the same with more channels, 4 x 4 or 2 x 2 pixels per latent
 //   1, 2     a complete decode
 //
-// Averages are over valid pixels; a pixel gets the class of most of its pixels.
+// Averages are over valid pixels. A pixel of the picture gets the class that most of the pixels under it have.
 
 import { protectNodata, toPixels } from "./pixels.js";
 import { toBands } from "./radiometry.js";
@@ -15,7 +16,10 @@ import { CLASS_COUNT, CLASS_MASKED, CLASS_VALID } from "./wire.js";
 const STRIDE = 16;
 const FINEST = 4; // smaller factors are decoded completely
 
-/** Returns `window` of the small picture, in the form of Scene.read. `groups` is how many network groups are used. */
+/**
+ * Returns `window` of the small picture, in the form of Scene.read. `groups` is how many network groups a sketch uses;
+ * a complete decode uses all.
+ */
 export async function preview(scene, window, factor, groups) {
   const sums = new Sums(scene, window);
   const pixels = overlap(times(window, factor), scene.whole);
@@ -136,8 +140,8 @@ class Sums {
 }
 
 /**
- * Adds the values of an array that lies at `at` to their squares of `size` x `size`, for the squares in `window`. null
- * stands for values that are all 1.
+ * Adds the values of an array that lies at `at` to the sums in `target`, one for each square of `size` x `size` in
+ * `window`. null stands for values that are all 1.
  */
 function fold(values, at, size, target, window) {
   const rows = squares(at.row, at.height, size, window.row, window.height);

@@ -66,7 +66,7 @@ function readFields(data, dtype, bands) {
     throw new RadiometryDamaged(`the radiometry section has flags 0x${flags.toString(16)}, lossless bands ${exact}`);
   }
   if (withMatrix ? count < 2 : count > 3) {
-    throw new RadiometryDamaged(`a spectral transform is for more than 3 coded bands, not for ${count}`);
+    throw new RadiometryDamaged(`${count} coded bands do not fit the flags: a transform needs 2, more than 3 need a transform`);
   }
   if (short && (dtype !== "uint8" || count < 2 || scaled || shifted || withMatrix)) {
     throw new RadiometryDamaged(`a short spectral transform is for 2 or 3 bands of uint8, not ${count} of ${dtype}`);
@@ -114,7 +114,7 @@ function readFields(data, dtype, bands) {
   return { count, exact, alone, planes: flags & 3, scale, offset, matrix, weights };
 }
 
-/** Returns the factor of each network channel, less 0.5, in each band. */
+/** Returns, for each band, the factors of the network channels (each channel less 0.5). */
 function throughComponents(matrix, count, alone) {
   const back = inverse(matrix, count);
   const groups = alone + Math.ceil((count - alone) / 3);

@@ -9,7 +9,7 @@ import { clamp } from "./rounding.js";
 
 const MARGIN = 4; // around an array, so that every pixel has neighbours
 const CLASSES = 28;
-const FEWEST = 256; // fewest pixels of a pass that has its own weights
+const FEWEST = 256; // valid pixels: a pass with fewer has no weights
 const WEIGHT_LIMIT = 511;
 const [STEP_TABLE, WEIGHT_TABLE, SIDE_TABLE] = [33, 43, 30];
 
@@ -120,7 +120,7 @@ function validPlaces({ row, col, every }, valid, { height, width, stride }) {
   return places;
 }
 
-/** Returns p: the weighted features of a pixel. */
+/** Returns p, which predicts d of a pixel from its weighted features. */
 function predict(band, before, groups, weights, at) {
   let k = 0;
   let sum = 128;

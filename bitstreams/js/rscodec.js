@@ -16,7 +16,7 @@ export { Pool } from "./pool.js";
 export { blobSource, memorySource } from "./source.js";
 
 /**
- * Opens a scene. `source`: see source.js. `weights` is an ArrayBuffer of a safetensors file, or its Codec; without
+ * Opens a scene. `source`: see source.js. `weights` is an ArrayBuffer of a safetensors file, or a Codec; without
  * weights, only header and metadata can be read. `maxPixels` limits width x height x bands of one call that returns
  * pixels. `onDamage` is called with each TileDamaged, and the pixels of such tiles become nodata; without it, the first
  * one ends the call.

@@ -1,7 +1,9 @@
-// A scene. Reads header and metadata at once, and pixels by window or tile.
+// A scene. Its header and metadata are known when it is opened. Its pixels are read by window or tile.
 //
 //   payloads -> latents of each tile (kept, its neighbours need them too) -> latents of a window and the halo around it
-//   -> network channels -> bands -> pixels; a bounded stream has each tile by itself, and its residual.
+//   -> network channels -> bands -> pixels
+//
+// In a bounded stream, each tile is synthesised alone, and its residual is added.
 
 import { Bound } from "./bound.js";
 import { crc32 } from "./crc32.js";
@@ -46,9 +48,9 @@ export class Scene {
   }
 
   /**
-   * The pixels of a window { col, row, width, height }:
+   * Returns the pixels of a window { col, row, width, height }:
    * { width, height, bands: a typed array for each band, classes: null or a Uint8Array for each class plane }.
-   * There is one plane for all coded bands, or one for each of them; 0 is a valid pixel.
+   * There is one class plane for all coded bands, or one for each of them; 0 is a valid pixel.
    */
   async read(window) {
     this._check(window, this.whole);
@@ -86,7 +88,7 @@ export class Scene {
   /**
    * Returns the pixels of a window of the scene made `factor` times smaller, in the form of `read` (preview.js).
    * `groups` is how many groups of network channels are used, all by default; the first group carries the most
-   * information.
+   * information. For factors 1 and 2, all are used.
    */
   async preview(window, factor, groups = this.header.groups) {
     if (!Number.isInteger(Math.log2(factor)) || factor < 1) {
@@ -203,7 +205,7 @@ export class Scene {
     this._onDamage(problem);
   }
 
-  /** Copies the part of a window that a tile has into the window's bands and classes. */
+  /** Decodes the part of a window that lies in a tile, and copies it into the window's bands and classes. */
   async _readTile(row, col, window, bands, classes) {
     const { coded, exact, groups } = this.radiometry;
     const tile = this.tileWindow(row, col);
@@ -304,8 +306,8 @@ export class Scene {
   }
 
   /**
-   * Returns the three network channels of one group, synthesised over `region`, which is `pixels`, and cropped to
-   * `window`.
+   * Returns the three network channels of one group in `window`. They are synthesised over a window of latents,
+   * `region`, which covers `pixels`.
    */
   _channels(latents, region, pixels, window) {
     const planes = Array.from({ length: 3 }, () => new Float64Array(window.width * window.height).fill(0.5));

@@ -1,4 +1,4 @@
-// The sections of the header that have a meaning of their own: metadata and bound.
+// Reads two sections of the header, metadata and bound. radiometry.js reads the third.
 
 import { BadField, MetadataDamaged } from "./errors.js";
 import { inflate } from "./inflate.js";

@@ -1,8 +1,10 @@
 // Assembles the inner loop of all networks in WebAssembly SIMD: four rows by two vectors of outputs at a time.
 //
-//   product(x, inputs, quads, weight, bias, panels, out, stride)      all but counts are addresses, stride is in bytes
+//   product(x, inputs, quads, weight, bias, panels, out, stride)
 //
-//   x        4 quads rows of `inputs` numbers
+// `inputs`, `quads` and `panels` are counts, `stride` is in bytes, and the others are addresses:
+//
+//   x        4 times `quads` rows of `inputs` numbers
 //   weight   `panels` times `inputs` times 32 bytes: the weights of one input in eight float32 or four float64 outputs
 //   bias     `panels` times 32 bytes
 //   out      a row every `stride` bytes, `panels` times 32 bytes of it written

@@ -41,7 +41,8 @@ export function readWeights(buffer) {
 function checkNumbers(numbers) {
   for (const [name, values] of numbers) {
     const [low, high] = name.endsWith(".shift") ? [0, 20] : name === "exact.z_mu" ? [-Z_LIMIT, Z_LIMIT]
-      : name === "exact.z_index" ? [1, SCALES - 1] : [-Number.MAX_VALUE, Number.MAX_VALUE];
+      : name === "exact.z_index" ? [1, SCALES - 1] : name.startsWith("log_") ? [-40, 40]
+      : name === "spread" ? [Number.MIN_VALUE, Number.MAX_VALUE] : [-Number.MAX_VALUE, Number.MAX_VALUE];
     if (!values.every((value) => value >= low && value <= high)) {
       throw new Error(`${name} holds values that are not finite or out of range`);
     }

@@ -19,7 +19,7 @@ from rscodec.bitstreams.errors import InputError
 from rscodec.raster.reader import is_stream
 from rscodec.stream.remote import is_url
 
-RASTERS = (".tif", ".tiff", ".jp2", ".png", ".jpg", ".jpeg", ".img", ".vrt")  # images of a folder
+RASTERS = (".tif", ".tiff", ".jp2", ".png", ".jpg", ".jpeg", ".img", ".vrt")  # what counts as an image in a folder
 LIST, ITEMS = ".txt", (".json", ".geojson")
 
 

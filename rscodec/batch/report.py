@@ -21,7 +21,9 @@ PLANNED, DONE, KEPT, FAILED = "planned", "done", "kept", "failed"
 
 @dataclass(frozen=True)
 class Row:
-    """One scene. `kept`: an earlier run made it. `stamp` identifies the input, `settings` the settings of the run."""
+    """One scene. The status `kept` means that an earlier run made the output. `stamp` identifies the input, `settings`
+    the settings of the run.
+    """
 
     input: str
     output: str
@@ -79,7 +81,7 @@ class Journal:
             self._file.flush()
 
     def __exit__(self, kind, error, trace) -> None:
-        with self._naming():  # writes a row again that failed on a full disk
+        with self._naming():  # closing writes a row again that a full disk refused
             self._file.close()
         if error is None:
             self._rewrite()

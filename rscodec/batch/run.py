@@ -1,10 +1,10 @@
 """Processes many scenes, in one process or many. Every output is the same as if it were made alone.
 
-    inputs --plan--> jobs --executor--> encode_file or decode_file, on one thread --> rows of DEST/encode-report.csv
+    inputs --plan--> jobs --executor--> encode_file or decode_file, on one thread --> rows of DEST/VERB-report.csv
                       '--> kept: the report lists this output with the same input and settings
 
-A scene that fails does not stop the others. Outputs are atomic, so two workers may do the same job, if the first was
-wrongly thought dead. Temporary files of killed workers are removed at the end.
+A scene that fails does not stop the others. Outputs are atomic, so no harm is done if a second worker gets the job of
+one that only seemed dead. Temporary files of killed workers are removed at the end.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ def run(
 ) -> list[Row]:
     """Do the work, and return one row for each input, in order.
 
-    If an output exists, its scene fails unless `overwrite`. With `resume`, outputs are kept that the report in the
-    folder lists as done with the same input and settings.
+    If an output exists, its scene fails unless `overwrite`. `resume` keeps the outputs that the report in the folder
+    lists as done with the same input and settings.
     """
     check_on_disk(folder, "folder")
     folder = Path(folder).absolute()

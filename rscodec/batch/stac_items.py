@@ -22,7 +22,7 @@ def assets(path: Path, key: str | None, streams: bool = False) -> Iterator[tuple
     items = content.get("features") if content.get("type") == "FeatureCollection" else [content]
     for item in items if isinstance(items, list) else []:
         if not _is_item(item):
-            raise InputError(f"{path} is no STAC item or item collection")
+            raise InputError(f"{path} is not a STAC item or item collection")
         name = str(item["id"]).replace("/", "_")
         if "\0" in name:
             raise InputError(
@@ -71,5 +71,5 @@ def load_json(path: Path) -> dict:
     except (OSError, ValueError) as problem:
         raise InputError(f"cannot read {path}: {problem}") from None
     if not isinstance(content, dict):
-        raise InputError(f"{path} is no STAC item or item collection")
+        raise InputError(f"{path} is not a STAC item or item collection")
     return content

@@ -1,8 +1,9 @@
 """Converts between rasters and the inputs and outputs of learned models: training crops, and whole maps by windows.
 
-Imagery is scaled to mean 0 and deviation 1 in the training region, density to its 99th percentile there (scores.py).
-The loss of a crop counts forest in the training region only. A crop contains no pixel of the test region, and none of
-the part that is kept back for choosing between models. It is drawn in one of eight orientations and with random light.
+Imagery is scaled to mean 0 and deviation 1 in the forest of the training region, density to its 99th percentile there
+(scores.py). The loss of a crop counts forest in the training region only. A crop contains no pixel of the test region,
+and none of the part that is kept back for choosing between models. It is drawn in one of eight orientations and, if the
+imagery has the four bands of HAZE, with random light and haze.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from rscodec.bitstreams.errors import OutputError
 
 
 def check(folder: Path, files: Iterable[str], overwrite: bool) -> None:
-    """Raise OutputError if the folder cannot be made, or already contains one of the files."""
+    """Raise OutputError if the folder cannot be made or, without `overwrite`, already contains one of the files."""
     check_on_disk(folder, "folder")
     if not folder.parent.is_dir():
         raise OutputError(f"cannot write {folder}: there is no folder {folder.parent}; create it first")

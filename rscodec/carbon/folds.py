@@ -8,8 +8,8 @@ import numpy as np
 
 
 def block_folds(mask: np.ndarray, edge: int, count: int, seed: int = 0) -> np.ndarray:
-    """The fold 0 ... count - 1 of each pixel (h,w), -1 where `mask` is False. Square blocks of `edge` pixels are
-    assigned in random order, so that folds have about the same number of pixels.
+    """The fold 0 ... count - 1 of each pixel (h,w), -1 where `mask` is False. Square blocks of `edge` pixels are taken
+    in random order and go to the fold with the fewest pixels so far, so that folds have about the same size.
     """
     rows, columns = np.indices(mask.shape) // edge
     blocks = rows * (columns.max() + 1) + columns

@@ -72,7 +72,7 @@ class Grid:
             with public_errors():
                 return transform_geom(parse_crs(crs), parse_crs(self.crs), outlines)
         except RasterioError as problem:
-            where = f"{name} has outlines that are nowhere on Earth ({problem})"
+            where = f"outlines of {name} cannot be projected ({problem})"
             raise InputError(f"{where}; check its CRS") from problem
 
     def box(self, outline: dict) -> tuple[float, float, float, float]:
@@ -82,7 +82,7 @@ class Grid:
         return columns.min(), rows.min(), columns.max(), rows.max()
 
     def box_of(self, other: Grid) -> tuple[float, float, float, float]:
-        """The same for another grid."""
+        """The same for the outline of another grid."""
         columns, rows = np.array([0, 0, other.width, other.width]), np.array([0, other.height, 0, other.height])
         x, y = Affine(*other.numbers) * (columns, rows)
         bounds = transform_bounds(parse_crs(other.crs), parse_crs(self.crs), x.min(), y.min(), x.max(), y.max())
@@ -91,8 +91,8 @@ class Grid:
         return self.box({"type": "Polygon", "coordinates": [ring]})
 
     def burned(self, outlines: list[dict]) -> np.ndarray:
-        """(h,w): the number, from 1, of the outline that contains the centre of a pixel: the last of several, 0 for
-        none.
+        """(h,w): the number, from 1, of the outline that contains the centre of a pixel; the last one if there are
+        several, 0 if there is none.
         """
         numbered = [(outline, number) for number, outline in enumerate(outlines, 1)]
         shape = self.height, self.width

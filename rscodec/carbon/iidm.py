@@ -30,7 +30,7 @@ from rscodec.carbon.vgg import Vgg
 from rscodec.generative.diffusion.samplers import ancestral, normal
 from rscodec.generative.diffusion.schedules import linear
 
-FIRST_BETA, LAST_BETA = 0.001, 0.5  # over 20 steps: 0.3 % of the signal's power is left
+FIRST_BETA, LAST_BETA = 0.001, 0.5  # over 20 steps: 0.2 % of the signal's power is left
 
 
 @dataclass(frozen=True)

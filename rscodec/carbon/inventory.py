@@ -1,6 +1,6 @@
 """Reads a forest inventory: polygons of stands with timber volume, from any vector file that GDAL reads.
 
-It reads GeoPackage, GeoJSON, shapefiles ... with pyogrio, which the extra `carbon` installs.
+pyogrio, which the extra `carbon` installs, reads GeoPackage, GeoJSON, shapefiles and others.
 """
 
 from __future__ import annotations
@@ -58,5 +58,5 @@ def read_inventory(path, column: str | None) -> Inventory:
     outlines = [None if shape is None or shape.is_empty else shape.__geo_interface__ for shape in outlines]
     kinds = sorted({outline["type"] for outline in outlines if outline} - set(POLYGONS))
     if kinds:
-        raise InputError(f"{path} holds {', '.join(kinds)} where outlines of stands (polygons) are needed")
+        raise InputError(f"{path} contains {', '.join(kinds)}; stands must be polygons")
     return Inventory(str(path), about["crs"], numbers.tolist(), outlines, volume.astype(np.float64))

@@ -5,9 +5,9 @@
                   (this is not the error of the map: all maps may have the same error;
                   it is lower where windows overlap, since a map is the mean of several windows there)
     mask.tif      1 where there is a density: valid pixels, inside the polygons if there are any
-    totals.csv    one row for each polygon on the map
+    totals.csv    one row for each polygon on the map, if polygons are given
 
-All files name the model and its training data. Generated imagery is refused.
+All rasters name the model and its training data. Generated imagery is refused.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class CarbonReport:
 @dataclass(frozen=True)
 class PredictSettings:
     """`bands`: the bands of the input to use, counted from 1. `stands`: polygons of forest. `draws`: maps to average.
-    `weights`: of the codec, for a stream. `progress` is called with (windows done, all windows).
+    `weights`: of the codec, for a stream. `progress` is called with (maps done, all maps).
     """
 
     bands: tuple[int, ...] | None = None
@@ -86,7 +86,7 @@ class PredictSettings:
 
 
 def predict_file(src: str | Path, folder: Path, model: str | Path = "iidm", **settings) -> CarbonReport:
-    """Write the four files of a map into a folder. `settings` are those of PredictSettings."""
+    """Write the files of a map into a folder. `settings` are those of PredictSettings."""
     (given,) = settings_of(settings, PredictSettings)
     files = DENSITY, SPREAD, MASK, TOTALS
     check(folder, files, given.overwrite)

@@ -77,7 +77,7 @@ def write(prepared: Prepared, folder: Path, overwrite: bool = False) -> None:
     place = prepared.grid.metadata
     carbon = {"nodata": "nan", "descriptions": ["forest carbon density (Mg/ha)"], "units": ["Mg/ha"]}
     Scene(prepared.density[None], metadata=place | carbon).save(folder / DENSITY, overwrite=overwrite)
-    forest = {"descriptions": ["1 forest of known carbon"]}
+    forest = {"descriptions": ["1 = forest of known carbon"]}
     Scene(prepared.mask[None].astype(np.uint8), metadata=place | forest).save(folder / MASK, overwrite=overwrite)
 
 

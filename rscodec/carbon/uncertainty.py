@@ -1,4 +1,4 @@
-"""Judges maps that were drawn: whether their spread is the size of their errors, and whether it looks like them.
+"""Judges maps that were drawn: whether their spread matches their errors, in size and in spatial structure.
 
     crps       continuous ranked probability score: the error of a distribution, in the unit of the map
     covered    share of pixels between two quantiles of the draws
@@ -19,7 +19,7 @@ QUANTILES = 0.05, 0.95  # the interval that should hold 90 %
 
 
 def crps(wanted: np.ndarray, draws: np.ndarray) -> float:
-    """The mean score of draws (n, pixels) against the wanted values (pixels,). It does not depend on n."""
+    """The mean score of draws (n, pixels) against the wanted values (pixels,). Its expectation does not depend on n."""
     count, ordered = len(draws), np.sort(draws.astype(np.float64), 0)
     weight = 2 * np.arange(count) - count + 1  # sum over pairs of |a - b| = sum of weight * ordered
     apart = (weight[:, None] * ordered).sum(0) / (count * (count - 1))

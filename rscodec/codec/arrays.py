@@ -30,8 +30,8 @@ class Layer:
 
 @dataclass(frozen=True)
 class ExactLayer(Layer):
-    """A layer of integers (integer.py). Results are multiplied by `scale`, activated if `activation`, rounded,
-    clamped.
+    """A layer of integers (integer.py). Results are multiplied by `scale`, activated if `activation`, rounded, and
+    clamped to `lowest`..`limit`.
     """
 
     scale: Array
@@ -41,9 +41,9 @@ class ExactLayer(Layer):
 
 
 class Arrays(ABC):
-    """`name` is the name of the device. If `parallel`, several threads may compute at the same time. `rows` is the
-    number of positions that go through a block together; it is small enough that the values between the layers stay in
-    the cache.
+    """`name` is the name of the device, `software` that of the library. If `parallel`, several threads may compute at
+    the same time. `rows` is the number of positions that go through a block together; it is small enough that the
+    values between the layers stay in the cache.
     """
 
     name: str

@@ -4,7 +4,7 @@
     payloads --decode--> latents (h, w, N) --synthesise--> pixels (3, 16h, 16w)
 
 Contract (tests/helpers/laws.py tests it for every row of the registry):
-- H and W are multiples of `stride`; pixels are float32, mostly within 0..1; they may lie outside.
+- H and W are multiples of `stride`; pixels are float32, mostly but not always within 0..1.
 - `decode(encode(y))` gives the latents that `encode` returned; if `portable`, on every machine.
 - Latents are a numpy array of a fixed dtype; their checksum is over its little-endian bytes in C order.
 - A pixel depends on no latent that is more than `halo` away from its own. So tiles have no seams if they are
@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 MOST_EFFORT = 9  # of codecs that have effort
-SYNTHESIS_TOLERANCE = 2.0**-40  # relative to the network's 1.0; SPEC.md, Bound
+SYNTHESIS_TOLERANCE = 2.0**-40  # relative to the network's 1.0; SPEC.md, "Base"
 
 
 Inside = tuple[slice, slice]  # rows and columns of the latents of a tile within a larger array
@@ -54,7 +54,7 @@ class TileCodec(ABC):
     border: int
     channels: int  # number of channels of the latents
     latent_dtype: np.dtype
-    latent_unit: int = 1  # what 1 of y is in latents
+    latent_unit: int = 1  # a latent is about y times this
 
     @property
     def arithmetic(self) -> str:

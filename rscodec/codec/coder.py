@@ -1,7 +1,7 @@
 """Turns symbols into bytes and back: which symbols and payloads are legal. The arithmetic is in rans.py.
 
-One stream contains all symbols of a tile. A payload that no encoder writes raises SymbolsDamaged or gives other
-symbols, which the checksum of the decoded latents then detects.
+A payload is one rANS stream of symbols. One that no encoder writes raises SymbolsDamaged or gives other symbols, which
+the checksum of the decoded payload then detects.
 """
 
 from __future__ import annotations

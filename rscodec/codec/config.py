@@ -15,8 +15,8 @@ class CodecConfig:
     many blocks as the fields `..._blocks` say.
 
     `groups` has the number of latents of each channel group of the context model, whose layers have `features`
-    channels. `hyper` is the number of channels of the side information z, and `narrow` that of the layer that widens
-    it.
+    channels. `hyper` is the number of channels of the side information z, and `narrow` that of the hyper decoder
+    between its two shuffles.
     """
 
     width: int = 128

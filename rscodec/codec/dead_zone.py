@@ -10,7 +10,7 @@ import numpy as np
 from rscodec.codec.entropy import SCALES, scale_of
 
 DEAD_ZONE = 0.01  # steps for each bit that a zero saves
-TAIL = 3.0  # in standard deviations * sqrt(2): from here on the bits of a symbol grow linearly, since it is escaped
+TAIL = 3.0  # in units of sqrt(2) standard deviations: beyond it the bits of a symbol grow linearly, as it is escaped
 
 
 def nearer_zero(residual: np.ndarray, index: np.ndarray) -> np.ndarray:

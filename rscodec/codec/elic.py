@@ -78,7 +78,7 @@ class ElicCodec(TileCodec):
     def decode(self, payloads: list[bytes], height: int, width: int, quality: float) -> list[np.ndarray]:
         return [self._decode(payload, height, width) for payload in payloads]
 
-    # Tiles are coded one at a time: another batch size adds in another order, which gives other symbols.
+    # Tiles are coded one at a time: with another batch size, sums have another order and give other symbols.
 
     @torch.inference_mode()
     def _encode(self, y: torch.Tensor) -> tuple[bytes, np.ndarray]:

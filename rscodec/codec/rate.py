@@ -28,7 +28,7 @@ def to_wire(quality: float) -> int:
 
 
 def from_wire(steps: int) -> float:
-    """Return the quality of which `to_wire` made `steps`."""
+    """Return the quality that a header stores as `steps`."""
     return steps / QUALITY_STEPS
 
 

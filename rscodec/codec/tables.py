@@ -48,7 +48,7 @@ def counted_frequencies(symbols: np.ndarray, indexes: np.ndarray) -> tuple[np.nd
 
 
 def to_frequencies(masses: np.ndarray) -> np.ndarray:
-    """Turn probabilities into integers of at least 1 that add up to 2^16. The largest takes up the difference."""
+    """Turn probabilities into integers of at least 1 that add up to 2^16. The largest absorbs the rounding."""
     total = 1 << PRECISION
     frequencies = np.maximum(1, np.rint(masses * total)).astype(np.int64)
     frequencies[frequencies.argmax()] += total - frequencies.sum()

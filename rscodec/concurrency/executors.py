@@ -1,4 +1,4 @@
-"""Executors that run tasks in this process or on Dask workers. Both are an Executor of the standard library.
+"""Executors that run tasks in this process or on Dask workers. Both are subclasses of concurrent.futures.Executor.
 
     tasks --submit--> Executor --as_done--> (task, future) as they finish      many scenes
                                --in_order--> results in the order of tasks   one scene, by its tiles
@@ -20,7 +20,7 @@ from rscodec.concurrency.threads import turn
 
 LOCAL = "local"
 ONE_THREAD = {f"{library}_NUM_THREADS": 1 for library in ("OMP", "MKL", "OPENBLAS")}
-LEAD = 1000  # tasks that are submitted and not finished: enough for any cluster, and few enough for memory
+LEAD = 1000  # most tasks that are submitted and not finished: enough for any cluster, and few enough for memory
 
 
 class LocalExecutor(Executor):
@@ -37,8 +37,8 @@ class LocalExecutor(Executor):
 
 @contextmanager
 def executor_for(scheduler: str = LOCAL, workers: int = 1) -> Iterator[Executor]:
-    """Create an executor with `workers` processes on this machine, or with the workers of the Dask scheduler at an
-    address such as tcp://host:8786.
+    """Create an executor: this process for one worker, `workers` processes on this machine for more, or the workers of
+    the Dask scheduler at an address such as tcp://host:8786.
     """
     if scheduler == LOCAL and workers == 1:
         yield LocalExecutor()

@@ -44,7 +44,7 @@ def turn(threads: int | None = None) -> Iterator[None]:
     """
     global _threads
     if threads is not None and (not isinstance(threads, Integral) or isinstance(threads, bool) or threads < 1):
-        raise InputError(f"`threads={threads!r:.80}`: give 1 or more, a whole number")
+        raise InputError(f"`threads={threads!r:.80}`: give a whole number, 1 or more")
     with _lock:
         outer, _threads = _threads, threads or _threads
         limit_torch()

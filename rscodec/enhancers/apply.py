@@ -3,8 +3,8 @@
     stream    enhanced_stream(reader, decoder, settings, device, chosen)      reads in place of the decoder
     raster    enhanced_raster(reader, settings, device, chosen)               of any compressed raster
 
-`chosen`: the bands (0-based) of the output, by default all. If the source does not name its colours, they are the first
-three.
+`chosen`: the bands (0-based) of the output, by default all. If the source does not name its colours, the first three of
+them are taken as red, green and blue.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def enhanced_stream(
     if names.isdisjoint(measured_with(enhancer)) and not settings.force:
         raise WrongWeights(
             f"{enhancer.model} was not measured with {reader.header.model} ({reader.header.weights_hash.hex()}), "
-            "which made this stream; give `force=True` to enhance all the same"
+            "which made this stream; give `force=True` to enhance it anyway"
         )
     facts = _facts(enhancer, settings, stream_crc32(reader))
     picture = DecodedPicture(decoder, stream_metadata(reader))

@@ -1,4 +1,4 @@
-"""LDM-RSIC: a latent diffusion generates a compact prior of the distortion, and an enhancement network uses it.
+"""LDM-RSIC: a latent diffusion model generates a compact prior of the distortion, and an enhancement network uses it.
 
                             noise --4 steps of the denoiser--> F^ (4 x 4 x N)
                                           ^                     |

@@ -48,14 +48,14 @@ class Lrm(nn.Module):
         return normalised(self.read(pooled).permute(0, 3, 1, 2))
 
     def start_from(self, other: Lrm) -> None:
-        """Copy the weights of another Lrm with the same first image and more. Stage II starts from stage I this way."""
+        """Copy the weights of an Lrm that takes more images after the same first ones. Stage II starts this way."""
         state = other.state_dict()
         state["stem.weight"] = state["stem.weight"][:, : self.stem.in_channels]
         self.load_state_dict(state)
 
 
 class Mixer(nn.Module):
-    """Tokens (B, 16, C): an MLP between them, then one within each."""
+    """Tokens (B, 16, C): an MLP across tokens, then one within each token."""
 
     def __init__(self, width: int):
         super().__init__()

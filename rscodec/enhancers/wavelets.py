@@ -14,13 +14,13 @@ import torch.nn.functional as F
 LEVELS = 3
 UNIT = 2**LEVELS
 LEAST = 16 * UNIT  # a shorter edge has too few pixels for the estimate
-SURE = 0.9  # the grid begins at 0 unless another start has less than this share of the detail
+SURE = 0.9  # a level begins at 1 only if the detail at even positions is below this share of that at odd ones
 LOW = (0.0267488, -0.0168641, -0.0782233, 0.2668641, 0.6029490, 0.2668641, -0.0782233, -0.0168641, 0.0267488)
 HIGH = (0.0912718, -0.0575435, -0.5912718, 1.1150871, -0.5912718, -0.0575435, 0.0912718)
 
 
 def wavelet_origin(grey: np.ndarray) -> tuple[int, int]:
-    """The first row and column, 0 to 7, of grey pixels (H, W) with low-pass samples of all three levels."""
+    """The first row and column, 0 to 7, of grey pixels (H, W) that hold low-pass samples of all three levels."""
     found = [0, 0]
     if min(grey.shape) < LEAST:
         return 0, 0

@@ -5,8 +5,8 @@
                              |---- 2 ----|    the length of the scene only
     share  1111111111\\../11111\\../1111111   shares of the windows over a pixel add up to 1
 
-Every part of the scene is made from the same windows, so it looks the same as in the whole scene. The target may have
-another size than the scene. A window then covers the pixels of the target whose centres are inside it.
+Every part of the scene is made from the same windows, so it looks the same as in the whole scene. The target and the
+scene may differ in size. A window then covers the pixels of the target whose centres are inside it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Axis:
         return (2 * np.arange(*self._own(start)) + 1) * self._length / (2 * self._target) - start
 
     def share(self, start: int) -> np.ndarray:
-        """float32, an item for each of these pixels: the share of the window that starts here."""
+        """The share of the window that starts here in each pixel of the target that it covers: float32."""
         return (self._ramp(start) / self._total[slice(*self._own(start))]).astype(np.float32)
 
     def touching(self, first: int, last: int) -> list[int]:
@@ -86,7 +86,7 @@ class Windows:
         return [Window(col, row, self.edge, self.edge) for row in rows for col in cols]
 
     def target(self, window: Window) -> Window:
-        """The pixels of the target that any window of the scene covers."""
+        """The pixels of the target that a window of the scene covers."""
         left, right = self.cols.span(window.col, window.right)
         top, bottom = self.rows.span(window.row, window.bottom)
         return Window(left, top, right - left, bottom - top)

@@ -4,8 +4,7 @@
                                                                               neighbours)
     base.read + strength * blended changes --round, clip, restore invalid--> pixels
 
-For an enhancer, source and base are the same picture. For an upsampler, the base is the
-interpolated picture.
+For an enhancer, source and base are the same picture. For an upsampler, the base is the interpolated picture.
 """
 
 from __future__ import annotations
@@ -24,12 +23,13 @@ from rscodec.raster.validity import VALID, protect_nodata
 from rscodec.raster.window import Window
 from rscodec.stream.radiometry import REPLICATION
 
-BEYOND = 0.5  # beyond 0..1: the network sees outliers clipped to this range
+BEYOND = 0.5  # how far the network's input may lie outside 0..1; outliers are clipped
 
 
 class GeneratedScene(ABC):
     """`windows`: those of the source. `bands` (0-based): the bands that change: red, green and blue if the source names
-    them; else the first three `chosen` bands (then they are `guessed`), or fewer if there are not three.
+    them; else the first three `chosen` bands; else the first three bands of the source (these are `guessed`), or all of
+    them if there are fewer.
     """
 
     strength: float = 1.0
@@ -108,7 +108,7 @@ class GeneratedScene(ABC):
         return self._units.forward(pixels)[0].clip(-BEYOND, 1 + BEYOND)
 
     def _invalid(self, classes: np.ndarray | None, shape: tuple[int, int]) -> np.ndarray:
-        """bool (bands or 1, h, w)"""
+        """bool (bands or 1, h, w): True for invalid pixels."""
         if classes is None:
             return np.zeros((1, *shape), bool)
         if len(classes) > 1:

@@ -89,7 +89,7 @@ def _between_valid(
     source: Window,
 ) -> np.ndarray:
     """`smooth`, with linear interpolation where taps touch a hole. The nearest pixel has at least a quarter of the
-    weight.
+    weight, so the interpolation exists wherever that pixel is valid.
     """
     (rows, cols), (top, left) = taps, (below.row, below.col)
     some = Taps(rows.index, (rows.weight != 0) * 1.0), Taps(cols.index, (cols.weight != 0) * 1.0)

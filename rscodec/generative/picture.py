@@ -52,7 +52,7 @@ class Picture(ReadablePicture, Protocol):
 
 
 def plain_units(radiometry: Radiometry, places: Sequence[int]) -> Radiometry:
-    """The units of these coded bands: the scale of the scene, without its KLT. For eight bits it is fixed."""
+    """The units of these coded bands: the scale of the scene, without its KLT. For eight bits they are fixed."""
     if radiometry.dtype == "uint8":
         return Radiometry.default("uint8", len(places))
     scale, offsets = radiometry.scale, [radiometry.offset[place] for place in places]
@@ -64,7 +64,7 @@ def plain_units(radiometry: Radiometry, places: Sequence[int]) -> Radiometry:
 
 
 class DecodedPicture:
-    """A stream as a picture. Its radiometry gives the units, so it need not be decoded twice."""
+    """A stream as a picture. Its radiometry gives the units, so the stream need not be decoded twice."""
 
     def __init__(self, decoder: SceneDecoder, metadata: Metadata):
         self._decoder, self._radiometry = decoder, decoder.radiometry

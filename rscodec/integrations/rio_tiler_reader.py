@@ -6,9 +6,9 @@
     what is asked for -> window and factor -> decoder, or its small pictures (rscodec.stream.preview)
                       -> a sparse GeoTIFF in memory, as large as the scene, with that window in it -> rio-tiler's Reader
 
-So warping, resampling, masks and expressions are rio-tiler's own, and a pixel is that of the decoded GeoTIFF. Where the
-scene is at least twice as fine as what is asked for, it is made 2, 4, 8, ... times smaller first: averages, not every
-so many pixels.
+So rio-tiler itself warps, resamples, masks and evaluates expressions, and it reads the pixels of the decoded GeoTIFF.
+If the scene is at least twice as fine as the request, it is first made 2, 4, 8, ... times smaller by averaging, so
+that no pixels are skipped.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from rscodec.raster.window import Window
 from rscodec.stream.preview import PreviewPicture, shrunk
 
 BLOCK = 256
-MARGIN = 16  # pixels of the answer around it, for kernels and for the grid of a warp
+MARGIN = 16  # border around a request, in pixels of the answer, for kernels and for the grid of a warp
 LONGEST = 1024  # of previews and statistics, as in rio-tiler
 
 
@@ -124,7 +124,7 @@ class RscodecReader(BaseReader):
 
     @contextmanager
     def _part(self, bounds: BBox, crs: CRS, size: int | None, settings: dict) -> Iterator[Reader]:
-        """A reader that has what is within bounds, as fine as `size` pixels along the longest side need it."""
+        """A reader of the part within bounds, as fine as an answer of `size` pixels along the longest side needs it."""
         window = self._window_of(bounds, crs)
         ratio = max(window[2], window[3]) / size if size else 1
         spare = MARGIN + (settings.get("padding") or 0) + (settings.get("buffer") or 0)
@@ -150,7 +150,7 @@ class RscodecReader(BaseReader):
 
     @contextmanager
     def _reader(self, window: Window, factor: int) -> Iterator[Reader]:
-        """rio-tiler's reader of the scene made `factor` times smaller, of which it has only a window."""
+        """rio-tiler's reader of the scene made `factor` times smaller. It has only the pixels of a window."""
         small = shrunk(Window(0, 0, self.width, self.height), factor)
         read = None
         if window.width > 0 and window.height > 0:
@@ -161,7 +161,9 @@ class RscodecReader(BaseReader):
                 yield reader
 
     def _read(self, window: Window, factor: int) -> tuple[Window, Scene]:
-        """A window of the scene, and where it lies in the smaller one."""
+        """The place of a window in the scene made `factor` times smaller, and its pixels there. A smaller scene is read
+        in whole pieces, so place and pixels may extend beyond the window.
+        """
         if factor == 1:
             return window, self.scene.read(window)
         target = shrunk(window, factor)
@@ -178,7 +180,7 @@ class RscodecReader(BaseReader):
 
 @attr.s
 class PartReader(Reader):
-    """rio-tiler's Reader of a dataset that is there for one question; it need not advise overviews."""
+    """rio-tiler's Reader of a dataset that exists for one request, without the warning about missing overviews."""
 
     def __attrs_post_init__(self) -> None:
         dataset: DatasetReader = self.dataset
@@ -187,7 +189,7 @@ class PartReader(Reader):
 
 
 def write_sparse(memory: MemoryFile, scene, small: Window, factor: int, read: tuple[Window, Scene] | None) -> None:
-    """The GeoTIFF that `rscodec decode` would write, without its tags, as far as it is needed here."""
+    """Write the GeoTIFF that `rscodec decode` would write, but without tags and RPCs, and only the pixels of `read`."""
     header, metadata = scene.header, scale_metadata(scene.metadata, factor, factor)
     profile = {
         "driver": "GTiff",
@@ -223,5 +225,5 @@ def factor_for(ratio: float) -> int:
 
 
 def longest(settings: dict) -> int | None:
-    """The longest side of an answer, as far as it is limited."""
+    """The limit on the longest side of an answer, or None."""
     return max(settings.get("height") or 0, settings.get("width") or 0) or settings.get("max_size")

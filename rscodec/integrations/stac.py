@@ -3,7 +3,7 @@
     stream --> assets.rscodec: href, type, roles, file:size, file:checksum, raster:bands, proj:*, processing:lineage
     item   --> its other members stay; a new item also gets geometry, bbox and datetime
 
-Extensions: file 2.1, projection 2.0, raster 1.1, processing 1.1. An item keeps another version that it names.
+Extensions: file 2.1, projection 2.0, raster 1.1, processing 1.1. An item keeps the versions that it already names.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def read_item(path: Path) -> dict | None:
         return None
     item = load_json(path)
     if item.get("type") != "Feature" or not str(item.get("stac_version", "")).startswith("1."):
-        raise InputError(f"{path} is no STAC item of version 1; name one, or a new file")
+        raise InputError(f"{path} is not a STAC item of version 1; name one, or a new file")
     if not are_assets(item.get("assets", {})):
-        raise InputError(f"{path} has assets that are no objects; correct the item")
+        raise InputError(f"{path} has assets that are not JSON objects; correct the item")
     return item
 
 

@@ -4,7 +4,7 @@
     crops of a set --> mean m, covariance C
     distance = |m1 - m2|^2 + tr(C1 + C2 - 2 (C1^(1/2) C2 C1^(1/2))^(1/2))
 
-It is no FID, which uses another network and pictures of 299 x 299: compare it only with itself, for the same pictures.
+It is not FID, which uses another network and pictures of 299 x 299: compare it only with itself, for the same pictures.
 Few crops make it larger, so always state how many there are.
 """
 

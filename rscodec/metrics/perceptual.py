@@ -1,7 +1,7 @@
 """LPIPS (AlexNet, version 0.1). The package `lpips` brings the metric's own layers. The ImageNet weights of AlexNet are
 looked up in this order:
 
-$RSCODEC_METRIC_WEIGHTS, or metric-weights beside $RSCODEC_DATA    alexnet_features.pth: no network needed
+$RSCODEC_METRIC_WEIGHTS, or metric-weights beside $RSCODEC_DATA    alexnet_features.pth: no download needed
 else                                                              the package's own download
 else                                                              MetricUnavailable, which reports show
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,6 +62,12 @@ def network():
     return found.eval()
 
 
+@cache
+def network_on(device: str):
+    """The metric on a device. Its layers are constants."""
+    return deepcopy(network()).to(device).requires_grad_(False)
+
+
 def lpips_distance(original: np.ndarray, decoded: np.ndarray) -> float:
     """LPIPS of two uint8 RGB pictures (3, H, W) of at least EDGE pixels a side; 0 means identical."""
     import torch
@@ -72,9 +79,9 @@ def lpips_distance(original: np.ndarray, decoded: np.ndarray) -> float:
 
 
 def perceptual(made: torch.Tensor, original: torch.Tensor) -> torch.Tensor:
-    """LPIPS of images (B, 3, H, W) in 0..1, (B,). A gradient passes to `made`."""
+    """LPIPS (B,) of images (B, 3, H, W) in 0..1, with a gradient for `made`."""
     import torch
 
-    measure = network().to(made.device).requires_grad_(False)
+    measure = network_on(str(made.device))
     with torch.autocast(made.device.type, enabled=False):
         return measure(made.float(), original.float(), normalize=True).flatten()

@@ -1,4 +1,4 @@
-"""The portable codec with what torch adds to it, where torch is asked for.
+"""The portable codec of a weights file, with torch for the parts that need it.
 
 cpu     NumPy computes; the search of effort 1 and more imports torch when it is called
 cuda    torch computes on the GPU

@@ -1,4 +1,4 @@
-"""The registry: literal rows. A row's class is imported when it is used, so importing this module is cheap.
+"""The registry: literal rows. A row imports its class or function when it is used, so importing this module is cheap.
 
 A new codec needs one file, one row here, and a line in bitstreams/wire.py and in SPEC.md.
 """
@@ -12,7 +12,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Row:
-    """`name`: what a user types. `target`: a class, as "module:attribute". `models`: the wire names that it decodes."""
+    """`name`: what a user types. `target`: a class or function, as "module:attribute". `models`: the models that it
+    loads, by the names in their weights files (for codecs, also in streams).
+    """
 
     name: str
     target: str
@@ -20,7 +22,7 @@ class Row:
     default_model: str | None  # the weights that ship; None if the user must give them
     summary: str
     public: bool = True  # offered on the command line
-    extra: str = "enhance"  # of the package, which brings what it needs
+    extra: str = "enhance"  # the extra of the package that installs what the row needs
 
     def load(self) -> Any:
         module, _, attribute = self.target.partition(":")

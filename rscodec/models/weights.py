@@ -40,9 +40,7 @@ def manifest(model: str) -> dict:
 
 
 def weights_path(name: str, weights: str | Path | None = None) -> Path:
-    """The weights file to encode with: the one that the user names, or the one that ships for this
-    row of the registry.
-    """
+    """The weights file to encode with: the one that the user names, or the one that ships for this registry row."""
     model = _row(name).default_model
     if weights is None and model is None:
         raise MissingWeights(f"no weights of the codec {name} ship with this package; give your file as `weights`")
@@ -78,7 +76,9 @@ def codec_for_decoding(header: Header, weights: str | Path | None = None, device
 
 
 def enhancer_for(model: str | Path, device: str = "cpu") -> Enhancer:
-    """The enhancer of a registry row, with the weights that ship, or the one in a weights file (by its suffix)."""
+    """The enhancer that `model` names: a row of the registry, with the weights that ship, or a weights file (known by
+    its suffix).
+    """
     return _generator(ENHANCERS, "enhancer", model, device)
 
 
@@ -95,12 +95,12 @@ def measured_with(enhancer: Enhancer) -> set[str]:
 
 
 def upsampler_for(model: str | Path, device: str = "cpu") -> Upsampler:
-    """The same for an upsampler."""
+    """The upsampler that `model` names, as in `enhancer_for`."""
     return _generator(UPSAMPLERS, "upsampler", model, device)
 
 
 def mapper_for(model: str | Path, device: str = "cpu"):
-    """The same for a model of carbon (rscodec.carbon.mapper)."""
+    """The model of carbon (rscodec.carbon.mapper) that `model` names, as in `enhancer_for`."""
     return _generator(CARBON, "model of carbon", model, device)
 
 
@@ -155,7 +155,7 @@ def _row(name: str) -> Row:
 
 
 def _load(row: Row, path: Path, device: str):
-    """The codec, enhancer or upsampler in a file. It is cached until the file changes."""
+    """The model in a file. The two used last are cached until their files change."""
     about = path.stat() if path.exists() else None
     return _loaded(row, path.absolute(), device, about and (about.st_ino, about.st_mtime_ns, about.st_size))
 
@@ -170,7 +170,7 @@ def _loaded(row: Row, path: Path, device: str, _version: tuple | None):
 
 
 def _imported(row: Row):
-    """What loads the weights of a row. Raises InputError if its extra is not installed."""
+    """The class or function that loads the weights of a row. Raises InputError if the row's extra is not installed."""
     try:
         return row.load()
     except ModuleNotFoundError as missing:

@@ -1,4 +1,4 @@
-"""Effort 1 and more: better latents for the same decoder.
+"""Effort 1 and above: better latents for the same decoder.
 
     0      round with a dead zone (rscodec/codec/dead_zone.py)
     1..9   2 ** effort steps down  J = bits + lambda * 255^2 * squared error  of a tile, then round
@@ -8,12 +8,12 @@
        '---------------------- Adam <------------------------'
 
 In the forward pass, everything is rounded as it will be coded, so J is the real cost of the tile. The best of all steps
-is kept. The first step is plain rounding, so effort never makes a tile worse, except for errors of the float networks.
+is kept. The first step is plain rounding, so effort never makes a tile worse, apart from errors of the float networks.
 
-A straight-through gradient is the gradient at y^, wherever y lies between two roundings, so it would push y further and
-further. A leak towards y^ stops this: y rests where  gradient(y^) + 2 LEAK (y - y^) = 0,  which is Newton's step from
-y^ if 2 LEAK is the curvature of J. So y becomes the best answer to the rounding of all other latents, and is then
-rounded itself.
+A straight-through gradient is the gradient at y^. It is the same wherever y lies between two roundings, so it would
+push y further and further. A leak towards y^ stops this: y rests where  gradient(y^) + 2 LEAK (y - y^) = 0,  which is
+Newton's step from y^ if 2 LEAK is the curvature of J. So y settles where it best compensates for the rounding of all
+other latents, and is then rounded itself.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _trainable(codec: PortableCodec) -> Codec:
 
 
 def refine(net: Codec, y: np.ndarray, aim: Aim, inside: Inside, quality: float, effort: int) -> np.ndarray:
-    """Return targets (h, w, N) of a tile. To round them costs less than to round the tile's y.
+    """Return targets (h, w, N) of a tile. Rounding them costs no more than rounding the tile's y.
 
     `y` contains the tile, which is `inside`, and its surroundings, which do not change. `net` has the trainable form,
     but its weights do not change.

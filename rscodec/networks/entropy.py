@@ -1,6 +1,6 @@
 """The context model in its trainable form: the walk of rscodec/codec/entropy.py on torch, with gradients.
 
-Training answers each pass with rounded latents.
+Training sends rounded latents back for each pass.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ class Group(nn.Module):
 
 
 class EntropyModel(nn.Module):
-    """Everything between latents and symbols. Its attributes that are layers form the whole exact path."""
+    """Everything between latents and symbols: `hyper_analysis` in floats; everything else is the exact path."""
 
     def __init__(self, groups: tuple[int, ...], features: int, hyper: int, narrow: int):
         super().__init__()

@@ -19,8 +19,8 @@ from rscodec.networks.entropy import EntropyModel, Group
 from rscodec.networks.integer import IntegerLayer
 from rscodec.networks.model import Codec
 
-ROOM = 0.75  # of the range, for the largest value of a channel in the pictures
-LARGEST = 64.0  # factor
+ROOM = 0.75  # share of the range that the largest value of a channel in the pictures takes
+LARGEST = 64.0  # the largest factor
 
 
 class Hidden(NamedTuple):
@@ -84,5 +84,5 @@ def _hidden(entropy: EntropyModel) -> Iterator[Hidden]:
 
 
 def _rows(layer: IntegerLayer, values: torch.Tensor) -> torch.Tensor:
-    """Return values of outputs in a shape that multiplies the layer's weights."""
+    """Return values, one for each output, in a shape that multiplies the layer's weights."""
     return values.view(-1, *[1] * (layer.weight.dim() - 1))

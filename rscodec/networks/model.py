@@ -28,7 +28,7 @@ from rscodec.networks.integer import IntegerLayer, round_through
 
 @dataclass
 class Coded:
-    """The result of one training pass: pixels, and bits per sample as the Gaussians estimate them."""
+    """The result of one training pass: pixels, and the bits of each picture (with z) as the Gaussians estimate them."""
 
     pixels: torch.Tensor
     bits: torch.Tensor
@@ -91,7 +91,7 @@ class Codec(nn.Module):
         return mix(self.entropy.hyper.levels, quality) * BIAS_UNIT
 
     def forward(self, x: torch.Tensor, quality: torch.Tensor, generator: torch.Generator | None = None) -> Coded:
-        """Round everything that the decoder sees, with straight-through gradients. The rate term gets noise of
+        """Round everything that the decoder sees, with straight-through gradients. The rate term gets noise from
         `generator`.
         """
         mixed = torch.is_autocast_enabled(x.device.type) and not self.fake
@@ -135,7 +135,7 @@ class Codec(nn.Module):
 
 
 def mix(table: torch.Tensor, quality: torch.Tensor) -> torch.Tensor:
-    """Mix rows of a (LEVELS, C) table at qualities (B,) to (B, C). The mix is linear, so gradients reach both rows."""
+    """Interpolate a (LEVELS, C) table linearly at qualities (B,), to (B, C). Gradients reach both neighbouring rows."""
     position = (quality - 1).clamp(0, rate.LEVELS - 1)
     low = position.floor().clamp(max=rate.LEVELS - 2)
     fraction = (position - low).unsqueeze(1)

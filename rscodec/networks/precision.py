@@ -1,4 +1,4 @@
-"""The number type of float networks if speed matters: bfloat16 if the processor supports it, otherwise float32.
+"""The number type of float networks where speed matters: bfloat16 if the processor supports it, otherwise float32.
 
     fast_type("cpu")    bfloat16 with AVX512-BF16, AMX or Arm's BF16; other CPUs emulate it, which is eight times slower
     fast_type("cuda")   bfloat16 on Ampere and later
@@ -71,7 +71,7 @@ def full_precision() -> Iterator[None]:
 def _plain_products() -> AbstractContextManager[None]:
     backends: Any = torch.backends
     cuda, cudnn, mkldnn = backends.cuda, backends.cudnn, backends.mkldnn
-    # torch 2.9 and later; it refuses the older switches once these were used
+    # torch 2.9 and later, which refuses the older switches once the new ones were used
     if hasattr(torch.backends, "fp32_precision"):
         return _set([cuda.matmul, cudnn.conv, mkldnn.matmul, mkldnn.conv], "fp32_precision", "ieee")
     return _set([cuda.matmul, cudnn], "allow_tf32", False)

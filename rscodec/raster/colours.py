@@ -11,7 +11,7 @@ DESCRIBED = {"red": "red", "green": "green", "blue": "blue", "b04": "red", "b03"
 
 
 def named_colours(colours: Sequence[str], coded: tuple[int, ...], chosen: Sequence[int] = ()) -> tuple[int, ...]:
-    """The bands (0-based) that are named red, green and blue; else the first three `chosen` ones; else none."""
+    """The bands (0-based) named red, green and blue; else the first three coded ones of `chosen`; else none."""
     if all(colours.count(colour) == 1 for colour in COLOURS):
         return tuple(colours.index(colour) for colour in COLOURS)
     first = tuple(band for band in chosen if band in coded)[:3]

@@ -1,4 +1,4 @@
-"""DataArrays of xarray as scenes, with what rioxarray keeps about them. Works without importing xarray."""
+"""Turns DataArrays of xarray, with the metadata that rioxarray keeps in them, into scenes. Does not import xarray."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rscodec.raster.scene import Scene
 ROWS, COLUMNS = ("y", "lat", "latitude"), ("x", "lon", "longitude")
 PLACES = ("spatial_ref", "crs")  # coordinates that hold the CRS and the geotransform
 NO_TAGS = ("long_name", "units", "grid_mapping")  # attributes that a scene keeps in another place
-EVEN = 1e-3  # of a pixel
+EVEN = 1e-3  # of a pixel: smaller deviations from even spacing do not count
 
 
 def is_data_array(value: object) -> bool:
@@ -79,7 +79,7 @@ def _crs(place: dict[str, Any]) -> str | None:
 
 
 def _nodata(array: Any, pixels: np.ndarray) -> str | None:
-    """The nodata value as text. In floats that were masked, invalid pixels are NaN, whatever the encoding says."""
+    """The nodata value as text. For floats the encoding does not count: there, invalid pixels are NaN already."""
     masked = not np.issubdtype(pixels.dtype, np.integer)
     nodata = array.attrs.get("_FillValue", None if masked else array.encoding.get("_FillValue"))
     return None if nodata is None else repr(float(nodata))
@@ -99,8 +99,8 @@ def _names(array: Any, bands: list[str]) -> list[str] | None:
 
 
 def _transform(array: Any, place: dict[str, Any], rows: str, columns: str) -> list[float] | None:
-    """The geotransform. Coordinates of pixel centres come first, because slices of the array change them; the text that
-    rioxarray and rscodec write is exact where they agree.
+    """The geotransform. The coordinates of pixel centres take precedence over the text that rioxarray and rscodec
+    write, because slicing the array changes only them. Where both agree, the text is used, because it is exact.
     """
     written = None
     if "GeoTransform" in place:

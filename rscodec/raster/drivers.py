@@ -1,4 +1,4 @@
-"""GDAL's drivers: which one belongs to a file name, and which ones change pixels again."""
+"""GDAL's drivers: which one belongs to a file name, and which outputs are lossy."""
 
 from __future__ import annotations
 

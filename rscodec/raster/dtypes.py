@@ -6,7 +6,7 @@ import numpy as np
 
 
 def to_dtype(values: np.ndarray, dtype: str) -> np.ndarray:
-    """float64 -> dtype: rounded to the nearest integer and clipped for an integer type."""
+    """Floats -> dtype: rounded to the nearest for an integer type, and clipped to the range of the type."""
     if np.issubdtype(dtype, np.integer):
         limits: np.iinfo | np.finfo = np.iinfo(dtype)
         values = np.rint(values)

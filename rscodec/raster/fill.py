@@ -48,9 +48,7 @@ def _continued(values: np.ndarray, weights: np.ndarray, distances: list[np.ndarr
 
 
 def _distances(weights: np.ndarray) -> list[np.ndarray]:
-    """Rows and columns between the place a value comes from and the place it is used, in pixels of
-    half the resolution.
-    """
+    """Rows and columns between where a value comes from and where it is used, in pixels of half the resolution."""
     found = []
     for axis, place in enumerate(np.indices(weights.shape, np.float64)):
         source = _push_pull(*_halved(place / 2 - 0.25, weights))
@@ -59,9 +57,7 @@ def _distances(weights: np.ndarray) -> list[np.ndarray]:
 
 
 def _slope(values: np.ndarray, weights: np.ndarray, axis: int, coarser: int = COARSER) -> np.ndarray:
-    """Difference to the next value along an axis, also in holes, measured at a coarser resolution,
-    where noise is weak.
-    """
+    """Difference to the next value along an axis, also in holes, measured at a coarser resolution with less noise."""
     if coarser:
         height, width = values.shape
         return _doubled(_slope(*_halved(values, weights), axis, coarser - 1))[:height, :width] / 2

@@ -2,8 +2,8 @@
 
     columns, rows --transform, or an affine fit of the GCPs--> the CRS of the scene --> WGS 84, cut at the antimeridian
 
-GDAL cuts an outline at the antimeridian when it projects it. It does not project degrees, such as 0 to 360, so this
-module cuts those.
+GDAL cuts an outline at the antimeridian when it projects it. It does not project an outline that is in degrees already,
+such as 0 to 360, so this module cuts those.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ def _outline(width: int, height: int) -> list[tuple[float, float]]:
 
 
 def _wrapped(ring: np.ndarray) -> list[np.ndarray]:
-    """Split a ring with any longitudes into rings within -180 and 180: the ring moved by multiples of 360, or two
-    parts.
+    """Split a ring with any longitudes into rings within -180 to 180: the ring moved by a multiple of 360, or two
+    parts. A ring that spans 360 degrees or more becomes a rectangle over all longitudes.
     """
     west, south, east, north = _box(ring)
     if -180 <= west and east <= 180:

@@ -17,7 +17,7 @@ CACHE_BYTES = 64 * 2**20  # of GDAL's blocks
 
 
 class OptionComplaints(logging.Handler):
-    """Collects GDAL's warnings about creation options while it is entered. GDAL itself ignores misspelt options."""
+    """Collects GDAL's warnings about creation options while its block runs. GDAL itself ignores misspelt options."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)

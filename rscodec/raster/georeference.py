@@ -18,7 +18,7 @@ def crs_of(metadata: Metadata) -> CRS | None:
 
 
 def crs_from(text: str | None, name: str) -> str | None:
-    """A CRS that somebody wrote, as metadata hold it. Raises InputError for one of `name` that is unknown."""
+    """A CRS given as text, in the form that metadata hold. Raises InputError with the text's origin, `name`."""
     try:
         return crs_text(parse_crs(text))
     except CRSError as problem:

@@ -154,9 +154,7 @@ def crop_metadata(metadata: Metadata, col: int, row: int, width: int, height: in
 
 
 def scale_metadata(metadata: Metadata, across: float, down: float) -> Metadata:
-    """The metadata of a picture with the same corner whose pixels are `across` times as wide and
-    `down` times as high.
-    """
+    """The metadata of a picture with the same corner and pixels `across` times as wide and `down` times as high."""
     scaled: dict[str, object] = dict(metadata)
     if "transform" in metadata:
         scaled["transform"] = list(Affine(*metadata["transform"]) * Affine.scale(across, down))[:6]
@@ -326,7 +324,7 @@ def _items(source: DatasetReader, band: int, namespace: str) -> dict[str, str]:
 
 
 class _Undecoded(logging.Handler):
-    """Collects the tags of this thread that are not UTF-8 while it is entered. rasterio only logs them."""
+    """Collects the tags of this thread that are not UTF-8 while its block runs. rasterio only logs them."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -387,7 +385,9 @@ def _write_tags(target: DatasetWriter, namespace: str, items: dict[str, str], ba
 
 
 def _unless_default(names: list[str], dtype: str) -> list[str] | None:
-    """Gray and undefined mean the same: a TIFF has gray for the first band and undefined for the others."""
+    """The names, or None if they are the default. Gray and undefined mean the same: a TIFF has gray for the first band
+    and undefined for the others.
+    """
     colourless = ("gray", "undefined")
     names = [colourless[i > 0] if name in colourless else name for i, name in enumerate(names)]
     return None if names == default_colours(len(names), dtype) else names

@@ -122,7 +122,7 @@ def _are_tags(value: Any, bands: int = 0) -> bool:
 
 
 def _is_document(namespace: str, items: dict[str, str]) -> bool:
-    """Whether the items of such a namespace are one text under the name of the namespace. rasterio takes the part
+    """Whether the items of an XML namespace are one text under the name of the namespace. rasterio takes the part
     before the first "=" as its key.
     """
     return list(items) == [namespace] and items[namespace].partition("=")[0] not in RESERVED

@@ -1,4 +1,4 @@
-"""Sources of pixels with one interface: a file that is read by windows, an array in memory, or a part of either.
+"""Sources of pixels with one interface: files that are read by windows, an array in memory, or a part of either.
 
 RasterReader (a file)  RasterStack (several files)  SceneSource (an array)  SourcePart (a window of one of them)
 """
@@ -139,7 +139,9 @@ def open_source(
         return
     scene = _as_scene(scene)
     if bands is not None or nodata is not None:
-        raise InputError("bands and nodata apply to a file; select them in the array, or set scene.metadata['nodata']")
+        raise InputError(
+            "`bands` and `nodata` apply to files; select bands in the array, or set scene.metadata['nodata']"
+        )
     yield SceneSource(scene)
 
 

@@ -1,4 +1,4 @@
-"""Turns a scene of any type into a picture that any viewer shows: 8 bits, grey or red, green and blue, transparent.
+"""Turns a scene of any type into a picture that any viewer shows: 8 bits, grey or RGB, transparent where invalid.
 
 scene --choose bands--> one or three --stretch each between two percentiles--> uint8 --invalid pixels--> alpha
 """
@@ -22,8 +22,8 @@ PLACE = ("crs", "transform", "gcps", "gcps_crs", "rpcs", "tags")  # metadata tha
 
 
 def shown_bands(metadata: Metadata, count: int, dtype: str) -> tuple[int, ...]:
-    """The bands (counted from 1) to show: red, green and blue if the scene names them, otherwise the first three; one
-    band of a scene with fewer.
+    """The bands (counted from 1) to show: red, green and blue if the scene names them, otherwise the first three; the
+    first band of a scene with fewer.
     """
     coded = tuple(band for band in range(count) if band not in alpha_bands(metadata)) or (0,)
     chosen = named_colours(band_colours(metadata, count, dtype), coded, coded) or coded[:1]

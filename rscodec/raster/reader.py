@@ -1,4 +1,4 @@
-"""The only file that opens images. It reads by window, so memory does not depend on the size of the scene.
+"""The only module that reads scenes from images. It reads by window, so memory does not grow with the scene.
 
 RasterReader(path).read(window) -> pixels (B,h,w), classes (P,h,w)            whatever GDAL can read
 """
@@ -159,7 +159,7 @@ class RasterReader:
 
     def _override_nodata(self, nodata: float) -> None:
         if native(nodata, self.dtype) is None:
-            raise InputError(f"nodata {nodata} is no possible {self.dtype} pixel of {self.path}")
+            raise InputError(f"nodata {nodata} is not a possible {self.dtype} value of {self.path}")
         self.metadata["nodata"] = repr(float(nodata))
 
 

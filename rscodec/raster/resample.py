@@ -5,7 +5,8 @@
     cubic         Keys' kernel with a = -1/2; if stretched by the factor, it shrinks without aliasing
     linear        interpolates between the two neighbours
 
-Taps depend on the coordinate only and are summed in a fixed order, so a pixel is the same in every window.
+The taps (neighbours and weights) of a pixel depend only on its coordinate and are summed in a fixed order, so the pixel
+is the same in every window.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ class Scene:
 
 
 def summary(shape: tuple[int, ...], dtype: str, metadata: Metadata) -> str:
-    """Size, type, CRS and nodata value of a scene with this (bands, rows, columns), for people."""
+    """Size, type, CRS and nodata value of a scene, for people. `shape`: (bands, rows, columns)."""
     count, height, width = shape
     nodata = nodata_value(metadata)
     facts = [

@@ -24,8 +24,8 @@ PLACE = ("crs", "transform", "gcps", "gcps_crs", "rpcs", "nodata")  # metadata t
 class RasterStack:
     """Images of one grid and type as a PixelSource. A context manager.
 
-    Tags of the scene are those of the first image. A band without a description is named by its file. `nodata` replaces
-    the nodata value of the files.
+    Tags of the scene are those of the first image. A band without a description is named after its file. `nodata`
+    replaces the nodata value of the files.
     """
 
     def __init__(self, paths: Sequence[str | os.PathLike], nodata: float | None = None):
@@ -101,7 +101,7 @@ class RasterStack:
         """The metadata of all bands."""
         joined: dict[str, Any] = dict(self._readers[0].metadata)
         joined |= {key: [value for reader in self._readers for value in _of_bands(reader, key)] for key in KEYS}
-        grey = joined["colorinterp"]  # the colour of a scene with one band
+        grey = joined["colorinterp"]  # "gray" is the colour of every image with one band
         joined["colorinterp"] = [*grey[:1], *("undefined" if name == "gray" else name for name in grey[1:])]
         defaults = {key: [default] * self.count for key, default in DEFAULTS.items()}
         defaults["colorinterp"] = default_colours(self.count, self.dtype)

@@ -1,15 +1,14 @@
 """Which pixels are measured, and how the others are restored exactly.
 
-Every pixel of a coded band has a class. The codec stores the classes losslessly, fills all but VALID smoothly
-before the network, and restores them after it:
+Every pixel of a coded band has a class. The codec stores the classes losslessly, fills all but VALID smoothly before
+the network, and restores them after it:
 
     0 VALID    coded by the network; decodes to a similar value
     1 NODATA   the nodata value; decodes to this value
     2 NAN      not a number (also nodata=NaN); decodes to NaN
     3 MASKED   outside the dataset mask, so without meaning; decodes to nodata, or else 0
 
-A VALID pixel must never decode to the nodata value by accident. `protect_nodata` moves such a pixel
-by one step.
+A VALID pixel must never decode to the nodata value by accident. `protect_nodata` moves such a pixel by one step.
 """
 
 from __future__ import annotations
@@ -89,9 +88,7 @@ def same(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def native(nodata: float | None, dtype: DTypeLike) -> Pixel | None:
-    """The nodata value as a pixel of this type. None if there is none, or if the type cannot hold
-    it (-9999 in uint8).
-    """
+    """The nodata value as a pixel of this type; None if there is none or the type cannot hold it (-9999 in uint8)."""
     kind: np.dtype = np.dtype(dtype)
     if nodata is None:
         return None

@@ -25,7 +25,7 @@ BOUNDED_BYTES = 2**26  # cached tiles, at most: several windows of a few rows ne
 
 
 class Residual(NamedTuple):
-    """What a stream holds of one tile besides its latents."""
+    """The place of a tile, the payload of its residual, and its class planes."""
 
     place: Tile
     payload: bytes
@@ -41,7 +41,7 @@ class BoundedTiles:
         self.cache: TileCache[np.ndarray] = TileCache(BOUNDED_BYTES, lambda pixels: pixels.nbytes)
 
     def each(self, grid: Grid, tiles: dict[Tile, np.ndarray]) -> list[np.ndarray | BitstreamError]:
-        """The coded bands (C, h, w) of tiles with these latents, from the cache or decoded now, or the tile's error."""
+        """For each tile with these latents: its coded bands (C, h, w), from the cache or decoded now, or its error."""
         missing = [tile for tile in tiles if tile not in self.cache]
         parts = ((grid.tile(*tile), tiles[tile], self._read(*tile)) for tile in missing)
         decoded = side_by_side(lambda part: self._decoded(*part), parts, self._codec.parallel)

@@ -69,7 +69,9 @@ def analyse(codec: TileCodec, channels: np.ndarray, quality: float) -> np.ndarra
 
 
 def closer(view: TileView, coded: Coded, valid: np.ndarray, radiometry: Radiometry) -> Coded:
-    """Like `coded`, with a smaller largest error of the valid pixels (1,h,w) or (C,h,w), after a few rounds."""
+    """`coded`, or the result of a few more rounds in which the largest error of the valid pixels is smaller. `valid`:
+    bool (1,h,w) or (C,h,w).
+    """
     rows, cols = view.place
     asked, wanted, best, least, stale = view.channels.copy(), view.wanted, coded, np.inf, 0
     bands = radiometry.unrounded(wanted.astype(np.float64))

@@ -122,7 +122,7 @@ class SceneDecoder:
         return self._lossless.read(window, self._damage.note)
 
     def damage(self, window: Window) -> np.ndarray:
-        """bool (h, w): True for pixels of a window whose tiles have damaged latents."""
+        """bool (h, w): True for pixels of a window that belong to damaged tiles."""
         return self._damage.area(window)
 
     def blank(self) -> Pixel | float:

@@ -39,9 +39,9 @@ from rscodec.stream.tile_payload import BLOCK_TILES
 class SceneEncoder:
     """Encodes one source with one codec. Properties of the scene are computed once, in the constructor.
 
-    `choice`: that of the whole scene, if the source is a part of it. `peak`: the peak of the scene's
-    PSNR, if its statistics were computed. `max_error`: the largest error of a valid pixel. `effort`: as in
-    rscodec.networks.effort. `balance`: weight errors by the variation of their band.
+    `choice`: that of the whole scene, if the source is a part of it. `peak`: the peak of the scene's PSNR, if its
+    statistics were computed. `max_error`: the largest error of a valid pixel. `effort`: as in rscodec.networks.effort.
+    `balance`: give errors more weight in bands that vary less.
     """
 
     peak: float | None = None
@@ -81,13 +81,11 @@ class SceneEncoder:
 
     @property
     def radiometry(self) -> Radiometry:
-        """What the statistics of the scene found. `radiometry_at` chooses from it."""
+        """The radiometry that the statistics of the scene give. `radiometry_at` derives that of a stream from it."""
         return self.choice.measured
 
     def radiometry_at(self, quality: float) -> Radiometry:
-        """The radiometry of a stream of this quality. It does not depend on the quality if the
-        codec has a single rate.
-        """
+        """The radiometry of a stream of this quality; of any quality if the codec has a single rate."""
         return self.radiometry.at(QUALITY_MIN) if self.codec.fixed_rate else self.choice.at(quality)
 
     def header(self, quality: float) -> Header:

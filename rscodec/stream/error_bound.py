@@ -66,7 +66,7 @@ class Bound:
         return nudges.tobytes() + coded, _crc(decoded, valid)
 
     def decode(self, payload: bytes, unrounded: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, int]:
-        """Payload and base -> pixels (C,h,w) and crc_decoded."""
+        """Payload and unrounded base -> pixels (C,h,w) and crc_decoded."""
         nudges = np.frombuffer(payload[: len(unrounded)], np.uint8)
         if not payload:
             base = self.base(unrounded, np.zeros(len(unrounded)))
@@ -84,7 +84,7 @@ class Bound:
         chosen = []
         for band in unrounded / self.unit + 0.5:
             doubt = SYNTHESIS_TOLERANCE * self.scale / self.unit + REAL_ERROR * np.abs(band).max()
-            places = (band - np.floor(band)) * NUDGES  # the nudges, 0 to NUDGES, that would reach the next integer
+            places = (band - np.floor(band)) * NUDGES  # a nudge of NUDGES - places would reach the next integer
             nearest = np.rint(places)
             doubtful = nearest[np.abs(places - nearest) <= NUDGES * doubt].astype(np.int64)
             free = np.setdiff1d(np.arange(NUDGES), -doubtful % NUDGES)

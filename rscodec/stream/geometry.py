@@ -64,7 +64,7 @@ class Grid:
         return [part for part in parts if part.width > 0 and part.height > 0]
 
     def blocks(self, tiles: int) -> Iterator[Window]:
-        """Windows of up to `tiles` neighbouring tiles, row by row. The network processes one at a time."""
+        """Windows of up to `tiles` neighbouring tiles, row by row. The network processes one such block at a time."""
         for row in range(self.rows):
             for first in range(0, self.cols, tiles):
                 corner = Window(first * self.edge, row * self.edge, tiles * self.edge, self.edge)

@@ -27,7 +27,7 @@ class Lossless:
 
     def read(self, window: Window, damaged: Callable[[TileDamaged], None] | None = None) -> tuple:
         """Classes (P, h, w) or None, lossless bands (E, h, w), and a bool array that is True where they are unreadable.
-        A damaged tile raises, unless `damaged` accepts it.
+        A damaged tile raises TileDamaged, unless `damaged` is given, which then receives the error.
         """
         shape = window.height, window.width
         exact = np.zeros((len(self._radiometry.exact), *shape), self._radiometry.dtype)

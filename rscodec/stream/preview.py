@@ -1,11 +1,11 @@
 """Makes a small picture of a scene with little work: every pixel is the average of 2^n x 2^n pixels.
 
-    factor   how it is made                                                          of the work (costs.md in docs/)
+    factor   how it is made                                                          needs (docs/explanation/costs.md)
     16 ...   the first channels of every tile, by the linear shortcut, 1 pixel a latent     entropy decoding in part
     4, 8     the same with more channels, 4 x 4 or 2 x 2 pixels a latent                    entropy decoding
     1, 2     the whole decode
 
-Averages are over valid pixels. A pixel gets the class (valid, nodata, outside the mask) that most of its pixels have.
+Averages are over valid pixels. A pixel gets the class (valid, nodata, outside the mask) that most pixels under it have.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ COARSEST_DECODE = 2  # up to this factor, tiles are decoded completely
 def factor_for(width: int, height: int, longest: int) -> int:
     """The power of two for which the longest side is closest to `longest` pixels."""
     if not is_whole(longest) or longest < 1:
-        raise InputError(f"the longest side of a preview is a whole number of pixels from 1 on, not {longest!r:.80}")
+        raise InputError(f"the longest side of a preview is a whole number of pixels, at least 1, not {longest!r:.80}")
     return 2 ** max(0, round(math.log2(max(width, height) / longest)))
 
 
@@ -39,8 +39,8 @@ def shrunk(window: Window, factor: int) -> Window:
 
 
 class PreviewPicture:
-    """A scene made `factor` times smaller. A piece is one tile, or so many that its borders are borders of pixels in
-    the small picture. So memory does not depend on the size of the scene.
+    """A scene made `factor` times smaller. A piece is one tile, or as many tiles as it takes for the borders of the
+    piece to be borders of pixels in the small picture. So memory does not depend on the size of the scene.
     """
 
     def __init__(self, decoder: SceneDecoder, factor: int):
@@ -69,7 +69,7 @@ class PreviewPicture:
         return pixels, classes
 
     def damage(self, window: Window) -> np.ndarray:
-        """The damage of a piece that was read."""
+        """bool (h, w): True for pixels of a piece that were damaged, or outside the dataset mask, when it was read."""
         return self._lost.get(window, np.zeros((window.height, window.width), bool))
 
 
@@ -150,7 +150,7 @@ class _Canvas:
 
 
 def _fold(values: np.ndarray, at: Window, size: int) -> np.ndarray:
-    """Sums of an array at position `at` of the scene over the scene's grid of squares of `size` x `size`."""
+    """Sums of an array, which lies at `at` in the scene, over the scene's grid of squares of `size` x `size`."""
     for axis, first in ((-2, at.row), (-1, at.col)):
         number = (first + np.arange(values.shape[axis])) // size
         starts = np.flatnonzero(np.diff(number, prepend=-1))

@@ -1,8 +1,8 @@
-"""Bands <-> what the network sees.
+"""Converts between bands and network channels.
 
-Converts between bands and network channels. The network processes groups of three channels with values of about 0..1;
-0.5 is mid grey. A scene has up to sixteen bands of an integer or float type. A `Radiometry` converts between them. It
-is small enough to be stored in the file, and exact enough for encoder and decoder to compute the same numbers:
+The network processes groups of three channels with values of about 0..1; 0.5 is mid grey. A scene has up to sixteen
+bands of an integer or float type. A `Radiometry` converts between them. It is small enough to be stored in the file,
+and exact enough for encoder and decoder to compute the same numbers:
 
     all bands (B,h,w) --split--> coded (C,h,w)        exact (E,h,w): alpha, stored losslessly
                                    |
@@ -82,7 +82,7 @@ class Radiometry:
         return max(alone for alone in range(count + 1) if replace(self, alone=alone).groups <= MAX_GROUPS)
 
     def at(self, quality: float) -> Radiometry:
-        """This radiometry with strong components alone at high qualities, and else as few groups as possible."""
+        """This radiometry with strong components alone at high qualities, otherwise with as few groups as possible."""
         return self.with_alone_above(weakest_alone(quality)) if self.deviations else self
 
     def ways(self, quality: float) -> list[Radiometry]:
@@ -96,8 +96,8 @@ class Radiometry:
         return found if strong.alone == found[0].alone else [*found, strong]
 
     def with_alone_above(self, grey_levels: float) -> Radiometry:
-        """This radiometry with a group of their own for components that deviate more than this, and for others as long
-        as that adds no group.
+        """This radiometry with a group of its own for each component that deviates by more than this, and for further
+        components as long as that adds no group.
         """
         strong = sum(255 * deviation > grey_levels for deviation in self.deviations)
         groups = replace(self, alone=min(strong, self.most_alone)).groups
@@ -166,9 +166,7 @@ class Radiometry:
 
     @property
     def _working(self) -> type[np.floating]:
-        """The float type of computations: float32 is precise enough for eight bits, unless a matrix
-        must be inverted.
-        """
+        """The float type of computations: float32 suffices for eight bits, unless a matrix must be inverted."""
         return np.float32 if self.dtype == "uint8" and self.matrix is None else np.float64
 
     def _scales(self, real: type[np.floating]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Chooses the radiometry of a scene: shows some squares of it to the network in every way, and keeps the cheapest way.
+"""Chooses the radiometry of a scene: codes some squares of the scene in every way, and keeps the cheapest way.
 
     source --squares--> pixels --each of Radiometry.ways: analyse, encode, synthesise--> bits + lambda * squared error
 
@@ -47,7 +47,7 @@ class RadiometryChoice:
         return candidates[costs.argmin()]
 
     def _cost(self, radiometry: Radiometry, pixels: np.ndarray, valid: np.ndarray, quality: float) -> float:
-        """Bits + lambda * squared error of a square (C,h,w), where errors count in valid pixels (h,w)."""
+        """Bits + lambda * squared error of a square (C,h,w). Only errors in valid pixels (h,w) count."""
         channels, (height, width) = radiometry.forward(pixels), pixels.shape[1:]
         coded = self._codec.encode(analyse(self._codec, channels, quality), quality)
         latents = np.stack([values for _, values in coded])
@@ -65,7 +65,7 @@ class RadiometryChoice:
 
 
 def squares(width: int, height: int) -> list[Window]:
-    """Some squares of a scene, spread over it; smaller ones if the scene is smaller."""
+    """Some squares, spread over a scene, and cropped to a scene that is smaller than a square."""
     cols, rows = max(1, width // EDGE), max(1, height // EDGE)
     count = min(max(1, width * height // (SHARE * EDGE**2)), MOST_SQUARES, cols * rows)
     chosen = [divmod((2 * number + 1) * cols * rows // (2 * count), cols) for number in range(count)]

@@ -23,7 +23,7 @@ MATRIX_TOLERANCE = 0.01  # how far a stored KLT may be from orthonormal
 
 
 def needs_section(dtype: str, bands: int) -> bool:
-    """Whether a scene of this type has no default radiometry. A file without this section is then damaged."""
+    """Whether a stream of such a scene must have this section. A stream that lacks it is damaged."""
     return dtype != "uint8" or bands > 3
 
 
@@ -71,7 +71,9 @@ def _check_flags(flags: int, exact: tuple[int, ...], dtype: str, bands: int) -> 
     if any(band >= bands for band in exact) or flags & FLAG_PLANES == 3:
         raise RadiometryDamaged(f"the radiometry section has flags {flags:#x}, lossless bands {exact}")
     if count < 2 if flags & FLAG_MATRIX else count > 3:
-        raise RadiometryDamaged(f"a spectral transform is for more than 3 coded bands, not for {count}")
+        raise RadiometryDamaged(
+            f"{count} coded bands do not fit the flags: a transform needs 2, more than 3 need a transform"
+        )
     if flags & FLAG_SHORT and (dtype != "uint8" or count < 2 or flags & (FLAG_SCALE | FLAG_OFFSET | FLAG_MATRIX)):
         raise RadiometryDamaged(f"a short spectral transform is for 2 or 3 bands of uint8, not {count} of {dtype}")
     if flags & FLAG_WEIGHTS and count < 2:
@@ -141,5 +143,5 @@ def _matrix(data: bytes, count: int) -> np.ndarray | None:
 
 
 def _real(dtype: str) -> str:
-    """The type in which scale and offset are stored."""
+    """The type in which scale, offset and weights are stored."""
     return "<f8" if dtype == "float64" else "<f4"

@@ -1,6 +1,6 @@
-"""Searches the quality that meets a target rate or PSNR, among the 225 that a header can hold.
+"""Searches for the quality that meets a target rate or PSNR, among the 225 that a header can hold.
 
-    quality ──> bytes, or distance, of the scene or a sample of it        each try encodes, none decodes
+    quality ──> bytes, or PSNR, of the scene or a sample of it            each try encodes, none decodes a payload
     try the middle, then where the curve should cross the target, until two neighbours have it between them
 
 A try encodes whole scenes of up to SAMPLE_TILES tiles (fewer if a tile has several groups). For a larger scene it

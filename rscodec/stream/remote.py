@@ -63,7 +63,7 @@ class RemoteSource:
         return self._fetch([(offset, offset + length)])[0] if held is None else held
 
     def prefetch(self, spans: list[tuple[int, int]]) -> None:
-        """Read these (offset, length) at once, joining neighbours, and keep them until the next call."""
+        """Read these (offset, length) at once, joining neighbours, and keep them until the next prefetch."""
         if all(self._find(*span) is not None for span in spans):
             return
         merged: list[tuple[int, int]] = []

@@ -194,7 +194,7 @@ class _Writer:
         best = np.linalg.solve(products, known.T @ (certainty * self._aim(lattice, here)))
         weights = np.clip(np.rint(WEIGHT_ONE * best), -WEIGHT_LIMIT, WEIGHT_LIMIT).astype(np.int64)
         if np.abs(np.stack(features, 1) @ weights >> 8).max() > PREDICTED_LIMIT:
-            weights[:] = 0  # values that are far off would distort the fit
+            weights[:] = 0  # values that are far off have distorted the fit
         self._pieces.append((weights, None))
         return weights
 
@@ -229,8 +229,8 @@ class _Writer:
 
 
 def _best_steps(symbols: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """The step from the table of each class to the best table of the next. Classes that do not occur get the expected
-    step.
+    """The step of each class: its best table comes 1 + step after that of the class before. Classes that do not occur
+    have step 0.
     """
     steps, at = np.zeros(CLASSES, np.int64), 0
     for number in np.unique(classes):

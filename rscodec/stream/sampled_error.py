@@ -17,7 +17,7 @@ MOST_TILES, EDGE = 4, 256  # a square in the middle of each tile
 
 
 class SampledError(NamedTuple):
-    """Errors of the valid pixels of the sample. `tiles`: how many tiles it is from, out of `of`."""
+    """Errors of the valid pixels of the sample, which has a square in each of `tiles` tiles, out of `of`."""
 
     psnr_db: float
     rmse: float

@@ -25,15 +25,15 @@ Progress = Callable[[int, int], None]  # called with (done, all)
 
 @dataclass(frozen=True)
 class EncodeSettings:
-    """`quality`: 1 to 8, continuous, 3 by default. `bpp` (the largest rate) or `psnr` (in dB, the least) search for a
-    quality.
+    """How to encode a scene. `quality`: 1 to 8, continuous, 3 by default. `bpp` (the highest rate) or `psnr` (in dB,
+    the lowest) search for the quality.
 
     `max_error`: the largest error of a valid pixel, in units of the scene. It also chooses the quality, unless
     `quality` is given.
 
     `effort`: 0 to 9, how long to search for latents that take fewer bits. It does not change decoding.
 
-    `balance`: weight errors by the variation of their band, so that bands that vary little keep their detail.
+    `balance`: give errors more weight in bands that vary less, so that these bands keep their detail.
 
     `weights`: a file that replaces the packaged weights. `tile`: edge in pixels. `threads`: CPU threads, all by
     default.
@@ -70,6 +70,8 @@ class EncodeSettings:
                 raise InputError(f"`{name}={goal}`: give a number above 0")
         if self.bpp is not None and self.psnr is not None:
             raise InputError("`bpp` and `psnr` exclude each other; give one of them")
+        if self.quality is not None and self.has_target:
+            raise InputError("`quality` excludes `bpp` and `psnr`, which find the quality; give one of them")
         if self.max_error is not None and self.has_target:
             raise InputError("`max_error` excludes `bpp` and `psnr`; give `quality` with it, or none of them")
         if self.max_error is not None and not 0 <= self.max_error < float("inf"):
@@ -86,7 +88,7 @@ class EncodeSettings:
 class DecodeSettings:
     """How to decode a stream. `weights`: a file that replaces the packaged weights.
 
-    `on_error`: "stop" at a damaged tile, or leave it empty and continue ("nodata").
+    `on_error`: "stop" at a damaged tile, or make it nodata and continue ("nodata").
     """
 
     weights: str | Path | None = None
@@ -144,7 +146,7 @@ def check_types(settings: Any) -> None:
 
 
 class Kind(NamedTuple):
-    """What is of a type, and how messages call it."""
+    """Which values are of a type, and how messages name the type."""
 
     holds: Callable[[object], bool]
     words: str

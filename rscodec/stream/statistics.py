@@ -91,7 +91,7 @@ class Statistics:
         self, bands: int, exact: tuple[int, ...] = (), planes: int | None = None, balance: bool = False
     ) -> Radiometry:
         """The Radiometry of a scene with `bands` bands, of which `exact` are lossless. `planes`: by default the fewest
-        that suffice. `balance`: weight errors by the variation of their band.
+        that suffice. `balance`: give errors more weight in bands that vary less.
         """
         planes = self.planes if planes is None else planes
         seen = self.high >= self.low
@@ -147,8 +147,8 @@ def _eigenvectors(scatter: np.ndarray) -> np.ndarray:
 
 
 def _scale(dtype: str, spread: np.ndarray, quarter_range: np.ndarray) -> float:
-    """The network's 1.0 in units of the scene: the range of most pixels of the widest band, but at least a quarter
-    of its full range. It is constant for eight bits.
+    """The network's 1.0 in units of the scene: the widest range of most pixels of a band, but at least a quarter of the
+    widest full range. It is constant for eight bits.
     """
     if dtype == "uint8":
         return 255.0
@@ -178,9 +178,7 @@ class _Histogram:
 
 
 class _Sample:
-    """Percentiles of float bands, from a random sample of pixels. Half of the sample is dropped
-    when it gets too large.
-    """
+    """Percentiles of float bands, from a random sample of pixels. A sample that gets too large is halved."""
 
     def __init__(self, coded: int):
         self.random = np.random.Generator(np.random.PCG64(0))

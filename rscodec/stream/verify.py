@@ -19,17 +19,17 @@ from rscodec.raster.validity import MASKED, same
 from rscodec.stream.decoder import SceneDecoder
 from rscodec.stream.geometry import Grid
 from rscodec.stream.settings import Progress
-from rscodec.stream.tile_payload import lost_tiles, valid_pixels
+from rscodec.stream.tile_payload import lost_tiles, reading_order, valid_pixels
 
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """Checksums of all decoded latents (tiles in order, groups in order within a tile) and of all pixels (windows in
-    order).
+    """Checksums of all decoded latents (tiles in order, groups in order within a tile) and of all pixels (blocks of
+    tiles in order).
 
-    The other fields are known if there is a scene to compare with: PSNR and its `peak`, and errors in the units of the
-    scene, over the valid pixels of all coded bands together. `max_error_bound`: the largest error that the stream
-    guarantees. `lost` names the bad tiles.
+    PSNR and its `peak`, `nodata_exact`, `metadata_exact`, and the errors, in the units of the scene, are known if there
+    is a scene to compare with. PSNR and errors are over the valid pixels of all coded bands together.
+    `max_error_bound`: the largest error that the stream guarantees. `lost` names the bad tiles.
     """
 
     tiles: int
@@ -59,7 +59,7 @@ class VerifyReport:
 def verify(
     reader: StreamReader, codec: TileCodec, against: PixelSource | None = None, progress: Progress | None = None
 ) -> VerifyReport:
-    """Decode everything and compare with the source `against`. Raises CheckError if it has another shape."""
+    """Decode everything and compare with the source `against`. Raises CheckError if it has another size or type."""
     if against is not None:
         _check_comparable(reader, against)
     decoder = SceneDecoder(reader, codec, on_error="nodata")
@@ -101,7 +101,7 @@ def verify(
         max_error_bound=reader.bound,
         nodata_exact=nodata_exact if compared else None,
         metadata_exact=None if against is None else not differences(describe_stream(reader), describe_source(against)),
-        lost=lost_tiles(sorted(decoder.bad, key=str)),
+        lost=lost_tiles(reading_order(decoder.bad)),
     )
 
 
@@ -121,7 +121,7 @@ def _tiles_before(right: int, bottom: int, grid: Grid) -> int:
 
 
 def _restored(classes: np.ndarray | None, valid: np.ndarray) -> np.ndarray:
-    """Invalid pixels whose value is restored exactly: all except those under a dataset mask."""
+    """Invalid pixels whose value is restored exactly: all except those outside the dataset mask."""
     if classes is None:
         return np.zeros_like(valid)
     return ~valid & (np.broadcast_to(classes, valid.shape) != MASKED)

@@ -1,10 +1,10 @@
 """Paints the reflectance of the synthetic scene, layer over layer.
 
-    parcels in rows      a tilted, slightly bent grid; a smooth field chooses town, farm, forest or meadow
-    river, lakes         a contour of another smooth field, with sandy banks and trees
-    trees                at most one for each cell of a fine grid: crown, lit side, shadow
-    towns                streets, lots with a roof of two lit halves, shadows, gardens, pools; malls
+    parcels in rows      a tilted, slightly bent grid; a smooth field chooses town, farm or forest; grass lies under all
     farms                strips of crops with rows, tracks, circles of pivot irrigation
+    towns                streets, lots with a roof of two unequally lit halves, shadows, gardens, pools; malls
+    trees                at most one for each cell of a fine grid: crown, lit side, shadow
+    river, lakes         a contour of another smooth field, with sandy banks and trees
     roads                between parcels, over the river
     terrain              shades everything
 
@@ -235,7 +235,7 @@ class Landscape:
         self._layer("white", dashes * _edge(0.7 - main) * 0.8, 1.0)
 
     def _terrain(self) -> np.ndarray:
-        """Multiply by the light on slopes."""
+        """The factor (h,w) by which slopes light or darken each pixel."""
         height = fractal(self.view.grown(1), self.seed + 95, 520, 6, 0.48)
         rise_x, rise_y = height[1:-1, 2:] - height[1:-1, :-2], height[2:, 1:-1] - height[:-2, 1:-1]
         return np.clip(1 + 9 * (rise_x * -SUN[0] + rise_y * -SUN[1]) * (1 - 0.7 * self.town), 0.6, 1.4)

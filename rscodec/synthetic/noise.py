@@ -48,9 +48,7 @@ def hashed(seed: int, *coordinates: np.ndarray) -> np.ndarray:
 
 
 def bell(seed: int, *coordinates: np.ndarray) -> np.ndarray:
-    """Integer coordinate arrays -> float32, nearly normal: the sum of four draws, so its absolute
-    value is at most 3.5.
-    """
+    """Integer coordinate arrays -> float32, nearly normal: the sum of four draws, scaled, so between -3.5 and 3.5."""
     return (sum(hashed(seed + 7919 * k, *coordinates) for k in range(4)) - np.float32(2)) * np.float32(3**0.5)
 
 

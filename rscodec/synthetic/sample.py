@@ -3,7 +3,7 @@
     landscape.py: reflectance (B,h,w) --> blur of the optics, sensor noise --> digital numbers
 
 A pixel depends only on its coordinates and the seed (noise.py). So a scene of any size can be made block by block, and
-a larger scene with the same seed contains the smaller one.
+a larger scene with the same seed contains the smaller one. Only a collar of nodata depends on the size of the scene.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def synthesize(
     footprint of a satellite image, surrounded by nodata.
     """
     if nodata is not None and native(nodata, dtype) is None:
-        raise InputError(f"nodata {nodata:g} is no possible {dtype} pixel: choose another value or another dtype")
+        raise InputError(f"nodata {nodata:g} is not a possible {dtype} value: choose another value or another dtype")
     width, height = (size, size) if isinstance(size, int) else size
     chosen = list(BANDS[:bands]) if bands <= 4 else sorted(BANDS[:bands], key=lambda band: band[1])
     pixels = np.empty((bands, height, width), dtype)

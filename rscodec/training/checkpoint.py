@@ -54,7 +54,7 @@ def load(path: Path) -> dict:
 
 def check_same(path: Path, begun: dict) -> None:
     """Check that a run continues with the settings that it began with. `begun` has the settings that must not change,
-    by the name that users know; `train` stores it in the checkpoint.
+    under the names that users know; `train` stores it in the checkpoint.
     """
     before = load(path) if path.exists() else {}
     for word, value in begun.items():

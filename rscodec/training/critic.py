@@ -12,7 +12,7 @@ SLOPE = 0.2
 
 
 class Critic(nn.Module):
-    """Rates how real each patch of about twenty pixels of images (B, 3, H, W) in 0..1 looks: (B, 1, H/8, W/8)."""
+    """Rates how real each patch of 38 x 38 pixels of images (B, 3, H, W) in 0..1 looks: (B, 1, H/8, W/8)."""
 
     def __init__(self, width: int = 32):
         super().__init__()

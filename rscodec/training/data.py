@@ -1,4 +1,4 @@
-"""Training crops from a shard, a zip of 8-bit images. They are decoded once and kept in memory. A thread cuts crops.
+"""Training crops from a shard, a zip of 8-bit images, which are decoded once and kept in memory. A thread cuts crops.
 
 Each image is kept twice: at full resolution, and downscaled by a random factor between 1 and 2. DOWNSCALED is the share
 of crops from the second pool. The share is lower if many of its images are smaller than a crop.
@@ -8,9 +8,9 @@ of these ways:
     NATIVE      red, green, blue
     ROTATED     the components of its image: the strongest as luminance, the others as colour differences
     otherwise   one of the components alone, as luminance
-In a tenth of the crops, the bands are shuffled, one band is replicated, or the contrast is changed. So other band
-triplets, single bands and other radiometry work, too. All of this is affine in a pixel's bands. A batch contains the
-pixels and one (3, 4) matrix for each crop, and `shown` applies the matrix on the device.
+In a tenth of the crops, the bands are shuffled, one band is replicated, or brightness and contrast are changed. So
+other band triplets, single bands and other radiometry work, too. All of this is affine in a pixel's bands. A batch
+contains the pixels and one (3, 4) matrix for each crop, and `shown` applies the matrix on the device.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from rscodec.bitstreams.errors import InputError
 from rscodec.stream.radiometry import GREY_ROTATION
 
 DOWNSCALED = 0.3
@@ -36,7 +37,7 @@ ALONE = 0.5, 0.3, 0.2  # how often the first, second and third component is show
 VARIED = 0.1
 
 
-HELD_OUT = 40  # one of this many grounds is not used for training
+HELD_OUT = 40  # one in this many grounds is not used for training
 
 
 class Pools(NamedTuple):
@@ -96,7 +97,7 @@ class Crops:
     def __init__(self, pools: Pools, batch: int, size: int, seed: int):
         self.pools = [[image for image in pool if min(image.shape[:2]) >= size] for pool in pools]
         if not any(self.pools):
-            raise ValueError(f"no image of the shard is as large as a crop of {size} pixels")
+            raise InputError(f"no image of the shard is as large as a crop of {size} pixels")
         weights = (1 - DOWNSCALED) * len(self.pools[0]), DOWNSCALED * len(self.pools[1])
         self.shares = [weight / sum(weights) for weight in weights]
         self.components = [[_components(image) for image in pool] for pool in self.pools]

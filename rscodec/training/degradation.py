@@ -5,7 +5,7 @@
              --JPEG, resize to the target, sinc--> or --resize to the target, sinc, JPEG-->  8 bits
 
 The method is that of Real-ESRGAN (Wang et al. 2021), with the ranges of SlimDiffSR. All random numbers come from the
-generator that is passed in, so the same generator makes the same image.
+generator that is passed in, so a generator in the same state makes the same image.
 """
 
 from __future__ import annotations

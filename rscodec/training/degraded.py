@@ -1,4 +1,4 @@
-"""Training data of SlimDiffSR: crops, and the same crops after the degradation of rscodec/training/degradation.
+"""Training data of SlimDiffSR: crops, and the same crops after the degradation of rscodec/training/degradation.py.
 
 Crops --degrade, x4 or x8 for each batch, processes--> small --our codec, for some of them--> SrPair
 """
@@ -19,7 +19,7 @@ from rscodec.upsamplers.slimdiffsr import SCALES
 
 
 class DegradedPairs:
-    """Uses `workers` processes to degrade (0: this process). `codec` decodes half of the small images."""
+    """Uses `workers` processes to degrade (0: this process). `codec` decodes about half of the small images."""
 
     def __init__(self, crops: Crops, device: str, codec: CodecPairs | None = None, workers: int = 0):
         self.crops, self.device, self._codec, self._workers = crops, device, codec, workers

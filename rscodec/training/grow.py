@@ -1,12 +1,12 @@
 """Starts a wider and deeper codec from a trained smaller one, with the same bits and pixels at first.
 
     old channels    keep their weights; zeros multiply what they get from new channels
-    new channels    have random input weights, as in a codec that starts anew
+    new channels    have random input weights, as in an untrained codec
     new blocks      come last and add nothing, because the layers that add are zero
 
 So every step of the smaller model's training counts for the larger one (Net2Net, Chen et al. 2016). A channel group may
-also be divided into several. Each of these has the layers of the old one. It then sees fewer of the latents around, and
-more of those at the same place, so bits differ a little at first.
+also be divided into several. Each of these has the layers of the old one, but sees fewer surrounding latents and more
+of those at the same place, so bits differ a little at first.
 """
 
 from __future__ import annotations

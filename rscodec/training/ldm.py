@@ -6,10 +6,10 @@
     twin     MEN(x~, 0) against x                                           what the enhancer does without a prior
 
 Instead of the paper's |MEN - x|, the loss is the logarithm of the squared error relative to that of x~, for each crop.
-This is the gain in PSNR, except for the unit. So no rate and no crop that gets worse dominates the gradient. The
-network learns the mean, whereas absolute errors would make it learn the median.
+This is the negative gain in PSNR, in another unit. So neither one rate nor a crop that gets worse dominates the
+gradient. The network learns the mean, whereas absolute errors would make it learn the median.
 
-With realism R, the loss is (1 - R) times that, plus R times the same for LPIPS, plus the adversarial loss.
+With realism R, the loss is (1 - R) times that, plus R times the same for LPIPS, plus R times the adversarial loss.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ STAGES = ("one", "two", "drawn", "twin")
 PRIORS = ("none", "generated", "learnt")
 LEAST_ERROR = (1 / 510) ** 2
 LEAST_LPIPS = 0.01
-EXACT_SHARE = 0.5  # of the steps of a model with realism, in which R is 0
+EXACT_SHARE = 0.5  # share of the steps with R = 0, for a model with realism
 Loss = tuple[torch.Tensor, dict[str, torch.Tensor]]
 
 
 @dataclass(frozen=True)
 class Looks:
-    """The realism of a step, the critic that rates it, and the weight of the critic's opinion."""
+    """The realism of a step, the critic, and the weight of the adversarial loss."""
 
     realism: float = 0.0
     critic: Critic | None = None
@@ -129,7 +129,7 @@ def gain_db(found: torch.Tensor, pair: Pair) -> torch.Tensor:
 
 @torch.no_grad()
 def enhanced(net: LdmRsic, pair: Pair, prior: str, realism: float = 0.0) -> torch.Tensor:
-    """Return the decoded crops plus the output of the network for one of PRIORS, in 8-bit levels as in a file."""
+    """Return the decoded crops plus the output of the network for one of PRIORS, rounded to 8 bits as in a file."""
     known = net.known(pair.decoded, pair.quality, realism)
     if prior == "learnt":
         tokens = net.learnt_prior(pair.decoded, pair.original)

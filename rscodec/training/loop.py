@@ -5,8 +5,9 @@
     batch --gradient-->+--> mean --> step            `together` batches, each on a thread of its own
 
 Batches depend only on seed and step, and the checkpoint contains the random state. So on a CPU, an interrupted run
-gives the same result as an uninterrupted one. SIGTERM ends a sitting after the checkpoint is written. Ctrl-C does the
-same and then raises KeyboardInterrupt; a second Ctrl-C does not wait.
+gives the same result as an uninterrupted one. A run consists of sittings: each is one call of `train`. SIGTERM ends a
+sitting after the checkpoint is written. Ctrl-C does the same and then raises KeyboardInterrupt; a second Ctrl-C does
+not wait.
 """
 
 from __future__ import annotations
@@ -167,7 +168,7 @@ def train(
 
 @contextmanager
 def _asked_to_stop() -> Iterator[list[int]]:
-    """Yield the list of signals that came inside. A second signal of the same kind has its normal effect."""
+    """Yield the list of signals received inside. A second signal of the same kind has its normal effect."""
     asked = []
 
     def stop(number: int, _) -> None:

@@ -1,4 +1,4 @@
-"""Low-rank adaptation (Hu et al. 2021): trained weights stay, and the product of two thin matrices is added.
+"""Low-rank adaptation (Hu et al. 2021): trained weights stay fixed, and the product of two thin matrices is added.
 
 W  ->  W + up @ down         up starts at zero, so an adapted network is the same at first
 """
@@ -23,7 +23,7 @@ class LowRank(nn.Module):
 
 
 def merge(net: nn.Module) -> None:
-    """Add the learnt matrices to the weights. This is faster, and nothing is left to learn."""
+    """Add the learnt products to the weights. The network then runs faster and has nothing left to learn."""
     for module in list(net.modules()):
         if parametrize.is_parametrized(module, "weight"):
             parametrize.remove_parametrizations(module, "weight")

@@ -28,7 +28,7 @@ class Export:
         return new_weights(self.out, self.model, self.overwrite)
 
     def write_manifest(self, weights: Path, made: dict, figures, script: str, options: str = "") -> dict:
-        """Describe weights that are written and measured. `options` of the script do not include --run and --model."""
+        """Write the manifest of finished weights. `options`: those of the script, besides --run and --model."""
         command = " ".join(f"{script} --run {self.run.name} --model {self.model} {options}".split())
         return write_manifest(weights, self.model, made, figures, command)
 

@@ -7,9 +7,9 @@ Names in a shard are GROUND/PICTURE: all pictures of one ground share a folder, 
     x.tif                      as 8-bit pictures: the colours, three random bands, and near infrared - red - green
                                (four bands and more: blue, green, red, near infrared, ...), and spectral components
 
-Spectral components are what the network sees of a scene of four bands and more. Pixels of other types than uint8 are
-stretched between their 0.5 and 99.5 percentiles. Pictures of GeoTIFFs are squares without nodata; a pixel of zeros in
-all bands counts as nodata.
+Spectral components are what the network sees of a scene of four bands and more. Pixels of types other than uint8 are
+stretched between their 0.5 and 99.5 percentiles. Pictures of GeoTIFFs are squares without nodata. A pixel also counts
+as nodata if all its bands are zero or, in a scene of four bands and more, if any band of the picture is.
 """
 
 from __future__ import annotations
@@ -70,18 +70,19 @@ def _of_tile(path: Path, ground: str) -> Iterator[Picture]:
         visible = np.asarray(Image.open(path).convert("RGB"))
         near = np.asarray(Image.open(infrared).convert("L"))
         yield f"{ground}/infrared.jpg", _as_jpeg(np.dstack([near, visible[..., 0], visible[..., 1]]))
-        yield from _components(ground, np.concatenate([visible.transpose(2, 0, 1), near[None]]))
+        pixels = np.concatenate([visible.transpose(2, 0, 1), near[None]])
+        yield from _components(ground, pixels, (pixels == 0).any(0))
 
 
 def _of_scene(path: Path, ground: str) -> Iterator[Picture]:
     from rscodec.raster.scene import Scene  # it needs rasterio, which a machine that only trains may lack
 
     scene = Scene.load(path)
-    pixels = scene.pixels
-    count, invalid = len(pixels), ~scene.mask.all(0) | (pixels == 0).all(0)
+    count, invalid = len(scene.pixels), ~scene.mask.all(0) | (scene.pixels == 0).all(0)
+    pixels = np.where(invalid, 0, scene.pixels)
     kinds = {"colour": (0, 1, 2) if count == 3 else (0, 0, 0)}
     if count >= 4:
-        yield from _components(ground, pixels)
+        yield from _components(ground, pixels, invalid | (pixels == 0).any(0))
         chosen = tuple(random.Random(path.name).sample(range(count), 3))
         kinds = {"colour": (2, 1, 0), "infrared": (3, 2, 1), "random": chosen}
     for kind, bands in kinds.items():
@@ -97,9 +98,8 @@ def _of_scene(path: Path, ground: str) -> Iterator[Picture]:
             yield f"{ground}/{kind}_{number}.png", _as_bytes(square, "PNG")
 
 
-def _components(ground: str, pixels: np.ndarray) -> Iterator[Picture]:
-    """Yield what the network sees of a scene (B, h, w) of more than three bands, without nodata."""
-    invalid = (pixels == 0).any(0)
+def _components(ground: str, pixels: np.ndarray, invalid: np.ndarray) -> Iterator[Picture]:
+    """Yield what the network sees of the valid pixels of a scene (B, h, w) of more than three bands."""
     statistics = Statistics(str(pixels.dtype), len(pixels))
     statistics.add(pixels, np.where(invalid, 1, 0).astype(np.uint8)[None])
     groups = statistics.radiometry(len(pixels), planes=0).forward(pixels)

@@ -1,6 +1,6 @@
 """Training data of enhancers: crops, and the same crops after compression.
 
-    Crops --CodecPairs: our frozen codec, a random quality per crop--> Pair        where the model trains, always anew
+    Crops --CodecPairs: our frozen codec, a random quality per crop--> Pair        on the device that trains the model
     Crops --Jpeg2000Crops: OpenJPEG, a random rate per crop, processes--> Pair
 
 Both decode anew for every batch, so nothing has to be stored. The codec's forward pass costs little compared with the
@@ -35,9 +35,9 @@ from rscodec.stream.statistics import Statistics
 from rscodec.training.data import Crops
 
 RATES = 0.05, 2.5  # bits per pixel of JPEG2000; their logarithm is uniform
-# Edge of the picture that JPEG2000 codes at once; in smaller ones, the headers would weigh more. From pictures of 256
-# pixels, it is cut at any position: in pictures that once were JPEG, windows must not always have the same position in
-# the grid of 8.
+# Edge of the pictures that JPEG2000 codes. In smaller ones, the headers would weigh more. An edge below 256 leaves room
+# to cut them from images of 256 pixels at any position: if an image once was a JPEG, windows must not always have the
+# same position in its grid of 8.
 PICTURE = 240
 RAW_BITS = 24
 LOW = 1.7  # qualities are a uniform number to this power, since there is more to gain at low rates
@@ -110,8 +110,8 @@ class CodecPairs:
 
 
 def _views(crop: np.ndarray, quality: float) -> list[np.ndarray]:
-    """Return the ways in which a file may show this crop, bands (3, H, W) in 0..1, to the network: each (groups, 3, 4),
-    linear part and offset.
+    """Return the ways in which a file may show this crop (3, H, W), uint8, to the network. Each is (groups, 3, 4):
+    linear part and offset of the network's channels, from bands in 0..1.
     """
     statistics = Statistics("uint8", 3)
     statistics.add(crop)
@@ -122,7 +122,7 @@ def _views(crop: np.ndarray, quality: float) -> list[np.ndarray]:
 
 class Jpeg2000Crops:
     """Windows of crops, and the same windows after OpenJPEG, which runs in several processes (0: in this one). The
-    windows begin where an enhancer's windows may begin, so that four levels of wavelets lie in them as they do in use.
+    windows begin where an enhancer's windows may begin, so that the grid of four wavelet levels lies in them as in use.
 
     This process cuts the crops, which costs little, so that the others need not hold the shard. They are spawned: torch
     has threads, and a fork of a process with threads may hang.

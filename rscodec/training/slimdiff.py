@@ -4,7 +4,7 @@ autoencoder   decode(encode(I)) against I: L1 + LPIPS + adversarial
 diffusion     the UNet's v of a noisy z_gt: MSE
 uncertainty   1/2 mean(exp(-s) |z_gt - z_mean|^2 + 3 s)                                            equation 5
 teacher       decode(one_step(z_lr)) against I: L1 + LPIPS + adversarial (20), + TV of alpha (21)
-student       the same three for the student, + MSE and 0.1 MMD of its features to the teacher's   16 to 19
+student       L1 + LPIPS + adversarial (20), + 0.1 (MSE + MMD) of features to the teacher's        16 to 19
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ def made_by(
 
 @torch.no_grad()
 def judged(made: torch.Tensor, pair: SrPair, lpips: bool = True) -> dict[str, float]:
-    """Return mean PSNR in dB and LPIPS of images, in 8-bit levels as in a file."""
+    """Return mean PSNR in dB and LPIPS of images, rounded to 8-bit levels as in a file."""
     made = (255 * made).round().clamp(0, 255) / 255
     squares = (made - pair.original).square().flatten(1).mean(1)
     figures = {"psnr": float((-10 * (squares + 1e-9).log10()).mean())}

@@ -1,12 +1,12 @@
-"""SlimDiffSR's teacher: a latent diffusion that restores an image in one step, at a time that suits the image.
+"""SlimDiffSR's teacher: a latent diffusion model that restores an image in one step, at a time that suits the image.
 
     up(I_LR) --encode--> z_lr --Estimator--> z_mean, s = ln z_var                                            equation 5
     z (z_gt when it is trained, z_mean in evaluation), s --Pred--> alpha, a map --step_of, mean--> t         9 to 11
     z_lr, t --UNet--> v --> z = sqrt(alpha) z_lr - sqrt(1 - alpha) v --decode--> I_SR
 
 We read equations 9 to 11 as follows. z_lr counts as a noisy z whose share of signal is alpha, for each pixel. The UNet
-gets one time, the mean of the map. It is first trained as a diffusion of many steps, `multi_step`, and then adapted
-(lora.py).
+gets one time, the mean of the map. It is first trained as a diffusion model of many steps (`multi_step`), and then
+adapted (lora.py).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from rscodec.training.lora import adapt
 from rscodec.upsamplers.autoencoder import CHANNELS, Decoder, Encoder
 
 LEAST, MOST = 0.05, 0.999  # limits of alpha
-# the share sets where in the schedule it starts: from a later step, it would lose the image
+# DDIM_SHARE: where in the schedule DDIM starts; a later start would lose the image
 DDIM_STEPS, DDIM_SHARE = 50, 0.4
 LOG_VARIANCE = 10.0  # limit of its absolute value
 
@@ -100,7 +100,7 @@ class Pred(nn.Module):
         self.body = nn.Sequential(nn.Conv2d(2 * CHANNELS, width, 3, padding=1), Residual(width))
         self.leave = nn.Conv2d(width, 1, 3, padding=1)
         nn.init.zeros_(self.leave.weight)
-        nn.init.constant_(self.leave.bias, 2.0)  # alpha starts at 0.88, near the signal
+        nn.init.constant_(self.leave.bias, 2.0)  # alpha starts at 0.89, near the signal
 
     def forward(self, z: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
         found = self.leave(F.silu(self.body(torch.cat([z, log_variance], 1)))).float()
@@ -118,8 +118,8 @@ class Restored:
 
 
 class Teacher(nn.Module):
-    """`autoencoder` and `unet` are our own, or others with the same calls. `prediction` is what the UNet predicts from
-    a noisy z: "v" or "epsilon".
+    """`autoencoder` and `unet` are our own, or others with the same interface. `prediction` is what the UNet predicts
+    from a noisy z: "v" or "epsilon".
     """
 
     def __init__(
@@ -151,7 +151,7 @@ class Teacher(nn.Module):
         return self.unet.leave.parametrizations.weight[0].up
 
     def one_step(self, z_lr: torch.Tensor, z_gt: torch.Tensor | None = None) -> Restored:
-        """Restore in one step. `z_gt` is the oracle of training; without it, the estimator's mean replaces it."""
+        """Restore in one step. Only training gives `z_gt`; without it, the estimator's mean takes its place."""
         if self.config.timestep is None:
             mean, log_variance = self.estimator(z_lr)
             alpha = self.pred(mean if z_gt is None else z_gt, log_variance)
@@ -167,7 +167,7 @@ class Teacher(nn.Module):
         return self.autoencoder.decode(self.one_step(self.autoencoder.encode(raised)).z)
 
     def multi_step(self, raised: torch.Tensor, generator: torch.Generator, steps: int = DDIM_STEPS) -> torch.Tensor:
-        """Restore by the diffusion of many steps, from z_lr with noise."""
+        """Restore in many steps of the diffusion, from z_lr with noise."""
         z, first = self.autoencoder.encode(raised), round(DDIM_SHARE * len(self.schedule))
         start = self.schedule.add_noise(z, normal(z.shape, generator, z.device), first)
 

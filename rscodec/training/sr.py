@@ -6,7 +6,7 @@
 
 Two other stages keep to the paper's Algorithm 1, in which the diffusion learns alone and is sampled:
 
-    noisy    stage one with z + noise, and the encoder frozen: what uses z gets used to a z that is wrong
+    noisy    stage one with z + noise, and the encoder frozen: the parts that read z learn to tolerate errors in it
     drawn    (z^ - z)^2 + (CondNet - z)^2, z^ from one random step; only denoiser and CondNet learn
 
 The paper prints 1e-6 for the adversarial term and 0.5 for KL. These are the weights of the autoencoder of latent
@@ -40,9 +40,9 @@ STAGES = ("one", "two", "noisy", "drawn", "twin")
 PRIORS = ("none", "condition", "generated", "learnt")
 ABLATIONS = ("modulation", "reverse-steps", "distillation")
 SCALES = 1.0, 8.0
-UNIT, CODED_UNIT = 8, 16  # the edges of small images are multiples of these
+UNIT, CODED_UNIT = 8, 16  # edges of small images are multiples of the first or, with a codec, of the second
 CODED = 0.5  # share of small images that the codec decoded
-MOST_NOISE = 1.0  # deviation of the noise of stage `noisy`, in deviations of z; each batch has a share of it
+MOST_NOISE = 1.0  # largest deviation of the noise of stage `noisy`, in deviations of z; a batch draws a share of it
 
 
 @dataclass
@@ -98,7 +98,7 @@ class SrPairs:
 
 
 def partly_coded(small: torch.Tensor, codec: CodecPairs, rng: np.random.Generator) -> torch.Tensor:
-    """Code some of the images (B, 3, h, w) with our codec. They have whole levels, and h and w are multiples of 16."""
+    """Code some of the images (B, 3, h, w) with our codec. Values are whole levels, and h and w are multiples of 16."""
     coded = torch.from_numpy(rng.random(len(small)) < CODED)
     if not coded.any():
         return small
@@ -234,7 +234,7 @@ def measure_spread(net: E2DiffSr, pairs: list[SrPair]) -> None:
 
 @torch.no_grad()
 def gain_of(net: E2DiffSr, pair: SrPair, kind: str) -> float:
-    """Return the mean over crops of the PSNR gain over bicubic interpolation, in dB, in 8-bit levels."""
+    """Return the mean over crops of the PSNR gain over bicubic interpolation, in dB, of images rounded to 8 bits."""
     found = upsampled(net, pair, prior_of(net, pair, kind))
     return float(gain_db((255 * found).round().clamp(0, 255) / 255, _given(pair)).mean())
 

@@ -23,7 +23,7 @@ TOKENS = 77
 
 
 class StableAutoencoder(nn.Module):
-    """An autoencoder with the calls of our Autoencoder."""
+    """An autoencoder with the interface of our Autoencoder."""
 
     def __init__(self, net: nn.Module):
         super().__init__()
@@ -39,7 +39,7 @@ class StableAutoencoder(nn.Module):
 
 
 class StableUnet(nn.Module):
-    """A UNet with the calls of our LatentUnet."""
+    """A UNet with the interface of our LatentUnet."""
 
     def __init__(self, net: nn.Module):
         super().__init__()
@@ -73,10 +73,15 @@ def stable_teacher(path: Path, config: TeacherConfig) -> Teacher:
         about = json.loads((path / "scheduler" / "scheduler_config.json").read_text())
         autoencoder = getattr(diffusers, kind).from_pretrained(path, subfolder="vae", local_files_only=True)
         unet = diffusers.UNet2DConditionModel.from_pretrained(path, subfolder="unet", local_files_only=True)
-    except (OSError, KeyError, AttributeError, ValueError) as problem:
-        raise InputError(f"{path} has no Stable Diffusion ({problem}); give a folder of unet, vae, scheduler") from None
-    if about["beta_schedule"] != "scaled_linear" or about["prediction_type"] not in ("epsilon", "v_prediction"):
-        raise InputError(f"{path / 'scheduler'} has another schedule than Stable Diffusion 2.1; give one of that")
-    schedule = scaled_linear(about["num_train_timesteps"], about["beta_start"], about["beta_end"])
-    prediction = "v" if about["prediction_type"] == "v_prediction" else "epsilon"
+        shape, target = about["beta_schedule"], about["prediction_type"]
+        schedule = scaled_linear(about["num_train_timesteps"], about["beta_start"], about["beta_end"])
+    except (OSError, KeyError, AttributeError, TypeError, ValueError) as problem:
+        raise InputError(
+            f"{path} contains no Stable Diffusion model ({problem}); give a folder with unet, vae and scheduler"
+        ) from None
+    if shape != "scaled_linear" or target not in ("epsilon", "v_prediction"):
+        raise InputError(
+            f"{path / 'scheduler'} is not the scheduler of Stable Diffusion 2.1; give a folder with that one"
+        )
+    prediction = "v" if target == "v_prediction" else "epsilon"
     return Teacher(config, StableAutoencoder(autoencoder), StableUnet(unet), schedule, prediction)

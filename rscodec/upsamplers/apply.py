@@ -3,8 +3,8 @@
     stream    upscaled_stream(reader, decoder, settings, device, chosen)
     raster    upscaled_raster(reader, settings, device, chosen)
 
-`chosen`: the bands (0-based) of the output, by default all. If the source does not name its colours, they are the first
-three.
+`chosen`: the bands (0-based) of the output, by default all. If the source does not name its colours, the first three of
+them are taken as red, green and blue.
 """
 
 from __future__ import annotations

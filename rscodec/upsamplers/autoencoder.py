@@ -1,5 +1,5 @@
 """Encoder and decoder between images and features at stride 8: both ends of SlimDiffSR and, with a bottleneck of four
-channels, its autoencoder.
+channels, its teacher's autoencoder.
 
     Encoder   image --unshuffle 4, 3x3--> w (1/4), residual blocks --unshuffle 2, 1x1--> 2w (1/8), residual blocks
     Decoder   2w (1/8), residual blocks --1x1, shuffle 2--> w (1/4), blocks --1x1, shuffle 2--> w/2 (1/2), block

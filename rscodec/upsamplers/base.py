@@ -95,10 +95,14 @@ class Upsampler(ABC):
         """Raise InputError for an unsupported scale."""
         if self.scales and scale not in self.scales:
             known = " or ".join(f"{one:g}" for one in self.scales)
-            raise InputError(f"`scale={scale:g}`: {self.model} upsamples by {known}; give that, or another `model`")
+            raise InputError(
+                f"`scale={scale:g}`: {self.model} upsamples by {known}; give such a scale, or another `model`"
+            )
 
 
 def window_edge(config, scale: float) -> int:
-    """The largest edge of windows that is at most config.window before upsampling and config.large after it."""
+    """The largest multiple of EDGE_UNIT that is at most config.window before upsampling and config.large after it, but
+    at least twice the overlap.
+    """
     edge = int(min(config.window, config.large / scale)) // EDGE_UNIT * EDGE_UNIT
     return max(edge, 2 * config.overlap)

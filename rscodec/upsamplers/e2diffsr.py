@@ -1,5 +1,5 @@
-"""E2DiffSR: a latent diffusion generates the missing detail of a small image, and an implicit network amplifies it to
-any scale.
+"""E2DiffSR: a latent diffusion model generates the missing detail of a small image, and an implicit network amplifies
+it to any scale.
 
                   noise --4 steps of the denoiser--> z^ (4, 1/8) --DPDecoder--> h1..h4
                                 ^                                                 |
@@ -33,7 +33,7 @@ from rscodec.upsamplers.prior import CHANNELS, STRIDE, CondNet, DPDecoder, DPEnc
 
 FORMAT = "rscodec-e2diff-1"
 TRAINING_ONLY = ("encoder.",)  # it needs the original, so it does not ship
-SCALE_UNIT = 3.0  # log2 of 8, the largest scale that is trained
+SCALE_UNIT = 3.0  # log2 of 8, the largest scale in training
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ class Plain(nn.Conv2d):
 
 
 class Qgam(nn.Module):
-    """Query-driven global aggregation: learned queries collect from all pixels, and pixels read from the queries
+    """Query-driven global aggregation: learned queries gather from all pixels, and each pixel reads the results
     (equations 14, 15).
     """
 

@@ -1,4 +1,4 @@
-"""SlimDiffSR: a one-step student of a latent diffusion, small enough for a CPU.
+"""SlimDiffSR: a one-step student of a latent diffusion model, small enough for a CPU.
 
     I_LR --bicubic--> up --Encoder--> 2w (1/8) --fused 3x3--> SlimUnet --fused 3x3--> 2w (1/8) --Decoder--> detail (3)
 
@@ -31,8 +31,8 @@ SCALES = 4.0, 8.0
 @dataclass(frozen=True)
 class SlimConfig(Config):
     """Everything needed to rebuild the modules of a checkpoint. `window` and `large`: the longest edges of windows
-    before and after upsampling. The paper's ablations switch off the flags. `widths` has four items for the two deepest
-    levels of the unpruned UNet.
+    before and after upsampling. The paper's ablations switch off the flags. Four `widths` keep the two deepest levels
+    of the unpruned UNet.
     """
 
     window: int = 128
@@ -65,8 +65,8 @@ class SlimDiffSr(nn.Module):
         nn.init.zeros_(self.decoder.head.bias)
 
     def features(self, raised: torch.Tensor, whole: Whole) -> torch.Tensor:
-        """Features (B, widths[0], H/8, W/8), which the student learns from its teacher. All layers that need the whole
-        picture are in here.
+        """Features (B, widths[0], H/8, W/8), which distillation compares with the teacher's. All layers that need the
+        whole picture are in here.
         """
         return self.unet(self.enter(self.encoder(raised)), whole)
 
@@ -115,7 +115,7 @@ class SlimDiffUpsampler(Upsampler):
         seed: int,
         surveyed: list[torch.Tensor] | None = None,
     ) -> np.ndarray:
-        """Coordinates must be those of all pixels that the window becomes."""
+        """`rows` and `cols` must be those of all pixels that the window becomes: only their number is used."""
         raised = resize(self._on_device(pixels[None]), len(rows), len(cols))
         whole = Measured() if surveyed is None else Known(surveyed)
         return self.net.change(self.net.features(raised, whole))[0].cpu().numpy()

@@ -1,6 +1,6 @@
 """The raster that a stream is compared with, as blocks of pixels, because a browser cannot open a GeoTIFF.
 
-block (factor, row, col)  EDGE x EDGE pixels of the raster made `factor` times smaller, twice that if factor is 1
+block (factor, row, col)  EDGE x EDGE pixels of the raster made `factor` times smaller; twice this edge if factor is 1
 its bytes                 bands, then class planes, little endian, row by row
 """
 
@@ -23,7 +23,7 @@ STRIP_PIXELS = 2**22  # pixels that are read at once
 
 
 class Original:
-    """Several threads may share it; they take turns."""
+    """An open raster that gives its blocks. Several threads may share it; they take turns."""
 
     def __init__(self, path: str | Path, bands: tuple[int, ...] | None = None):
         self._reader, self._lock = RasterReader(path, bands), threading.Lock()

@@ -94,7 +94,11 @@ class Handler(BaseHTTPRequestHandler):
         while body and data:
             self.wfile.write(data)
             start += len(data)
-            data = asset.read(start, min(PART, end - start)) if start < end else b""
+            try:
+                data = asset.read(start, min(PART, end - start)) if start < end else b""
+            except RscodecError:  # the head is sent; the browser notices that the body is incomplete
+                self.close_connection = True
+                return
 
     def _refuse(self, status: int, words: str, headers: dict[str, str] | None = None) -> None:
         data = words.encode()

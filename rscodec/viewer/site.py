@@ -177,5 +177,5 @@ def _file(path: Path) -> Asset:
 def _remote(url: str) -> Asset:
     source = RemoteSource(url)
     if source.size is None:
-        raise InputError(f"{url}: the server does not tell its size; fetch the whole file and use the copy")
+        raise InputError(f"{url}: the server does not state the file's size; fetch the whole file and use the copy")
     return Asset(BINARY, source.size, source)

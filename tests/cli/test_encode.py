@@ -60,7 +60,7 @@ def test_the_last_argument_is_the_output_where_no_option_is(rscodec, api, line, 
 def test_an_image_is_not_taken_for_the_output(rscodec, api, tmp_path):
     (tmp_path / "b.tif").write_bytes(b"an image")
     result = rscodec("encode", "a.tif", tmp_path / "b.tif", "--overwrite")
-    assert result.code == 2 and "b.tif exists and is no compressed file" in result.err and not api.calls
+    assert result.code == 2 and "b.tif exists and is not a compressed file" in result.err and not api.calls
     (tmp_path / "b.tif").write_bytes(MAGIC)
     assert rscodec("encode", "a.tif", tmp_path / "b.tif", "--overwrite").code == 0
 

@@ -94,7 +94,7 @@ def test_weights_have_names_of_their_own(images, tmp_path, tiny_weights):
     models.write(copies[2], seed=1)
     found, _ = rd.line_up([f"rscodec:vec@{copy}" for copy in copies[:2]])
     assert [one.name for one in found.values()] == ["rscodec:vec@a", "rscodec:vec@b"]
-    with pytest.raises(InputError, match="another one has the name rscodec:vec@a, too"):
+    with pytest.raises(InputError, match="another codec also has the name rscodec:vec@a"):
         rd.line_up([f"rscodec:vec@{copy}" for copy in copies])
 
 

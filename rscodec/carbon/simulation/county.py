@@ -2,7 +2,7 @@
 
     terrain.py --> stands.py --> canopy.py --> reflectance.py
         |             |             |               |
-     dem.tif    forest.geojson  canopy_height.tif  imagery.tif       and climate.tif, region.tif, county.json
+     dem.tif    forest.geojson  canopy_height.tif  imagery.tif       and region.tif, county.json
      climate.tif
 
 Training and test region are two parts of the county with a strip between them. Stands that touch the strip belong to

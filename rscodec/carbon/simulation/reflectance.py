@@ -88,7 +88,7 @@ def _crowns(view: View, seed: int, stands: Stands, ground: np.ndarray) -> tuple[
 
 
 def _ground(view: View, seed: int, land: Terrain, stands: Stands) -> np.ndarray:
-    """The spectrum (4,h,w) of the ground, under trees and without."""
+    """The spectrum (4,h,w) of the ground, under trees and in the open."""
     wet = np.clip(0.5 + (land.precipitation - 950) / 600 + 0.22 * fractal(view, seed + 43, 35, 4, 0.6), 0, 1)
     bare = np.clip(0.25 * fractal(view, seed + 44, 50, 4, 0.6) - 0.1, 0, 0.6)
     soil = _bands(GROUND["soil"])

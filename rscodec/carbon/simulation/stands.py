@@ -3,7 +3,7 @@
     cells of a jittered grid, their borders bent --> land use by slope and chance --> species by climate
     age by chance, site by climate and soil --> height --> basal area --> m3/ha --> surveyed m3/ha
 
-Each stand has one value of everything; canopy.py makes it vary between pixels.
+Each stand has one value of each property; canopy.py makes it vary between pixels.
 """
 
 from __future__ import annotations

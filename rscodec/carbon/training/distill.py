@@ -23,7 +23,7 @@ from rscodec.carbon.training.pca_student import Basis, Features, Moments, Studen
 from rscodec.carbon.vgg import Vgg
 
 SEEN = (1, 2, 3, 7)  # blue, green, red, near infrared among Sentinel-2's bands
-BEGUN = 6  # batches that initialise a block and give its reported loss
+BEGUN = 6  # batches that initialise a block; also the number of last losses that its report averages
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from rscodec.carbon.vgg import Vgg
 
 SHARE = 0.85
 RIDGE = 1e-4  # relative to the mean square of a student's channels
-LIFT = 2.0  # deviations; so ReLU cuts off almost nothing at first
+LIFT = 2.0  # deviations, so that ReLU cuts off almost nothing at first
 Features = Callable[..., list[torch.Tensor]]
 
 

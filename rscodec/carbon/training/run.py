@@ -125,8 +125,9 @@ def learn(
 def train_model(
     name: str, ground: Ground, run: Path, plan: CarbonPlan, log: Callable[[str], None], start: Path | None = None
 ) -> Scores | None:
-    """Train a row of TRAINED, or resume. Returns the scores of the part that was kept back. `start`: a file with a
-    configuration and some of its weights to start from: average.pt of another run, or the result of distillation.
+    """Train a row of TRAINED, or resume. Returns the scores of the part that was kept back, if any. `start`: a file
+    with a configuration and some of its weights to start from: average.pt of another run, or the result of
+    distillation.
     """
     if plan.crop % STRIDE:
         raise InputError(f"`crop={plan.crop}`: give a multiple of {STRIDE}")
@@ -135,7 +136,7 @@ def train_model(
     begun = checkpoint.load(start) if start else {"config": asdict(replace(TRAINED[name], bands=bands)), "module": {}}
     kind, wanted = begun["config"]["kind"], TRAINED[name].kind
     if kind != wanted:
-        raise InputError(f"{start} is of a {kind}, not of a {wanted}: give another `start`, or train a {kind}")
+        raise InputError(f"{start} has weights of {kind}, not of {wanted}: give another `start`, or train {kind}")
     model = begun_model(begun)
     if bands != model.config.bands:
         raise InputError(f"{start} takes {model.config.bands} bands, and the imagery has {bands}: give another `start`")

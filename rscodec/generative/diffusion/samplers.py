@@ -2,8 +2,7 @@
 
     sampler(predict, x_T, schedule, generator) -> x_0         predict(x_t, t) -> the predicted noise in x_t
 
-The caller passes the generator; samplers that draw nothing ignore it. Gradients pass through all
-steps.
+The caller passes the generator; samplers that draw nothing ignore it. Gradients pass through all steps.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ def ddim(
     steps: int | None = None,
     first: int | None = None,
 ) -> torch.Tensor:
-    """DDIM (Song et al. 2021): few of many steps, each from the predicted x_0 and noise. It draws nothing.
+    """DDIM (Song et al. 2021): a few of the schedule's steps, each from the predicted x_0 and noise. It draws nothing.
 
     `first`: the step of x, if it is not the last one.
     """

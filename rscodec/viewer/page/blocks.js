@@ -18,7 +18,7 @@ export class Blocks {
     return this.loading === 0 && this._wanted.every((block) => this._blocks.has(block.key));
   }
 
-  /** Sets which part of the scene is on the screen, and how many of its pixels are about one pixel of the screen. */
+  /** Sets which part of the scene is on the screen, and about how many of its pixels one pixel of the screen shows. */
   look(rect, factor) {
     const [middleRow, middleCol] = [rect.row + rect.height / 2, rect.col + rect.width / 2];
     this._wanted = this.layer.stages(factor).flatMap((stage) => {

@@ -9,8 +9,8 @@ import { FIXED_BYTES, toHeader, wireNumbers } from "../decoder/header.js";
 import { InputError, LimitExceeded, MissingWeights, Pool } from "../decoder/rscodec.js";
 import { overlap } from "../decoder/windows.js";
 
-const EDGE = 256; // edge of a block in its own pixels, about
-const SKETCH = 16; // the factor of the first picture of a stream
+const EDGE = 256; // about the edge of a block, in its own pixels
+const SKETCH = 16; // the least factor of the first picture of a stream
 export const COARSEST = 64;
 const MOST_TILES = 2; // tiles of a stream along the edge of a block
 const MAX_PIXELS = 2 ** 24; // pixels of a block, in all bands
@@ -20,7 +20,7 @@ const ARRAYS = { uint8: Uint8Array, uint16: Uint16Array, int16: Int16Array, floa
                  float64: Float64Array };
 
 class Layer {
-  /** { width, height, bands, dtype, coded, metadata, name } */
+  /** `about` has at least width, height, bands, dtype, coded, metadata and name. */
   constructor(about) {
     Object.assign(this, about);
     const { colorinterp, descriptions } = this.metadata;
@@ -37,7 +37,7 @@ class Layer {
     return EDGE * Math.max(2, factor);
   }
 
-  /** Returns what to show at a factor, one after the other: { factor, groups }. */
+  /** Returns what to show at a factor, in this order: a list of { factor, groups }. */
   stages(factor) {
     return [{ factor, groups: null }];
   }
@@ -89,7 +89,10 @@ export class StreamLayer extends Layer {
     this.pool.end();
   }
 
-  /** Uses whole tiles if each tile is decoded by itself, and never many of them. */
+  /**
+   * If each tile is decoded by itself, a block consists of whole tiles. A block spans at most MOST_TILES tiles or 512
+   * pixels of the scene, whichever is more.
+   */
   edge(factor) {
     const { tile, bounded } = this.header;
     const unit = bounded ? tile : 512;
@@ -103,7 +106,7 @@ export class StreamLayer extends Layer {
     return rough.factor === factor && groups <= 1 ? [{ factor, groups }] : [rough, { factor, groups }];
   }
 
-  /** Returns the part of a window that a tile [row, col, ...] has. */
+  /** Returns the part of a window that lies in a tile [row, col, ...]. */
   tilePart([row, col], part) {
     const { tile } = this.header;
     return overlap({ row: row * tile, col: col * tile, width: tile, height: tile }, part);
@@ -133,7 +136,7 @@ export class RasterLayer extends Layer {
       const size = width * height;
       const bytes = size * ArrayType.BYTES_PER_ELEMENT;
       if (data.byteLength !== bytes * this.bands + size * this.planes) {
-        throw new InputError(`${this.name}: the server sends ${data.byteLength} bytes, which is no block of it`);
+        throw new InputError(`${this.name}: the server sends ${data.byteLength} bytes, which is not the size of this block`);
       }
       const bands = Array.from({ length: this.bands }, (_, band) => new ArrayType(data, band * bytes, size));
       const classes = Array.from({ length: this.planes }, (_, plane) => {

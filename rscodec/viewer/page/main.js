@@ -80,11 +80,12 @@ function join(layers) {
   const changed = () => {
     tell(picture.idle ? "ready" : "loading");
     panel.show(picture.ranges);
+    values();
     const { scale } = picture.view;
     element("zoom").textContent = scale < 0.1 ? `${(100 * scale).toFixed(1)} %` : `${Math.round(100 * scale)} %`;
   };
   picture = new Picture(element("map"), layers, style, { changed, came });
-  showValues(element("values"), element("map"), picture);
+  const values = showValues(element("values"), element("map"), picture);
   divide(layers);
 }
 

@@ -1,6 +1,6 @@
 // Turns pixels into colours: which bands, and which of their values are black and white.
 
-const SAMPLES = 4096; // samples of a block and band, about
+const SAMPLES = 4096; // about how many samples of a block and band
 
 /**
  * Returns, for each band, [lowest, highest, 2 %, 98 %] of the valid pixels of these blocks; null for a band without

@@ -31,7 +31,7 @@ export class Picture {
     this.view.fit(layers[0].width, layers[0].height);
   }
 
-  /** Requests the blocks that failed again. */
+  /** Requests again the blocks that failed. */
   retry() {
     this.sides.forEach((blocks) => blocks.retry());
     this.redraw();
@@ -49,7 +49,7 @@ export class Picture {
     return !this._asked && this.sides.every((blocks) => blocks.idle);
   }
 
-  /** { bands, stretch, manual }, as panel.js makes it. */
+  /** Shows the picture in a style { bands, stretch, manual }, as panel.js makes it. */
   restyle(style) {
     this._style = style;
     this.ranges = rangesOf(this.sides[0].layer, style, this._statistics);
@@ -85,7 +85,7 @@ export class Picture {
     this.redraw();
   }
 
-  /** Returns how many pixels of the scene are about one pixel of the screen: a power of two. */
+  /** Returns about how many pixels of the scene, along an edge, one pixel of the screen shows: a power of two. */
   get _factor() {
     const sharp = this.view.scale * Math.min(devicePixelRatio, SHARPEST);
     return Math.max(1, Math.min(COARSEST, 2 ** Math.round(Math.log2(1 / sharp))));
@@ -138,7 +138,7 @@ export class Picture {
   }
 }
 
-/** Draws the background that is visible where there is no measurement. */
+/** Returns the pattern that is visible where there is no measurement. */
 function checkerboard(context) {
   const tile = document.createElement("canvas");
   tile.width = tile.height = 16;

@@ -2,7 +2,7 @@
 
 import { bandName, generated } from "./panel.js";
 
-/** Updates `line` when the cursor moves over `canvas`. */
+/** Updates `line` when the cursor moves over `canvas`. Returns what updates it when the picture has changed. */
 export function showValues(line, canvas, picture) {
   const [first] = picture.sides;
   let cursor = null;
@@ -46,6 +46,7 @@ export function showValues(line, canvas, picture) {
   canvas.onpointermove = point;
   canvas.onpointerdown = point;
   update();
+  return update;
 }
 
 /** Returns the map coordinates of a point; null for a scene without any. */

@@ -192,7 +192,7 @@ def test_metres_in_a_file_of_degrees(place):
     path = place.folder / "metres.geojson"
     feature = {"type": "Feature", "properties": {"volume_m3_ha": 1.0}, "geometry": box(2, 3, 8, 9)}
     path.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
-    with pytest.raises(InputError, match="metres.geojson has outlines that are nowhere on Earth .* check its CRS"):
+    with pytest.raises(InputError, match="outlines of .*metres.geojson cannot be projected .* check its CRS"):
         prepare(place.image, path, place.heights, "volume_m3_ha")
 
 
@@ -232,7 +232,7 @@ def test_files_that_are_no_inventories(place, tmp_path):
     (tmp_path / "a.gpkg").write_bytes(b"hello")
     with pytest.raises(InputError, match="no vector file"):
         prepare(place.image, tmp_path / "a.gpkg", place.heights, "v")
-    with pytest.raises(InputError, match="holds Point where outlines"):
+    with pytest.raises(InputError, match="contains Point; stands must be polygons"):
         place.prepare(({"type": "Point", "coordinates": (EAST, NORTH)}, 1.0))
     with pytest.raises(InputError, match="no stand with both"):
         place.prepare((None, 1.0))

@@ -72,7 +72,7 @@ def test_an_array_that_is_no_scene_is_named(pixels, words):
 
 
 def test_bands_and_nodata_go_with_files():
-    with pytest.raises(InputError, match="apply to a file"):
+    with pytest.raises(InputError, match="apply to files"):
         with open_source(np.zeros((3, 4, 4), np.uint8), bands=(1,)):
             pass
 

@@ -224,7 +224,7 @@ def test_bands_and_nodata_can_be_chosen(tmp_path: Path):
     for bands in [(0,), (5,), (1, 1), ()]:
         with pytest.raises(InputError, match="has bands 1 to 4, not"):
             RasterReader(source, bands=bands)
-    with pytest.raises(InputError, match="no possible uint16 pixel"):
+    with pytest.raises(InputError, match="not a possible uint16 value"):
         RasterReader(source, nodata=-1)
 
 

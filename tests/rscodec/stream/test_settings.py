@@ -25,7 +25,10 @@ def test_an_unknown_keyword_is_answered_with_the_known_ones():
         settings_of({"quick": True}, DecodeSettings)
 
 
-@pytest.mark.parametrize("goals", [{"bpp": 1, "psnr": 30}, {"max_error": 1, "bpp": 1}, {"max_error": 1, "psnr": 30}])
+GOALS = [{"bpp": 1, "psnr": 30}, {"max_error": 1, "bpp": 1}, {"max_error": 1, "psnr": 30}, {"quality": 3, "bpp": 1}]
+
+
+@pytest.mark.parametrize("goals", GOALS)
 def test_goals_exclude_each_other(goals):
     with pytest.raises(InputError, match="exclude"):
         EncodeSettings(**goals)

@@ -6,8 +6,9 @@ import zlib
 
 import numpy as np
 
+from rscodec.bitstreams.container import RESIDUAL
 from rscodec.raster.validity import NODATA, VALID
-from rscodec.stream.tile_payload import latents_crc, lost_tiles, valid_pixels
+from rscodec.stream.tile_payload import latents_crc, lost_tiles, reading_order, valid_pixels
 
 
 def test_checksums_are_over_little_endian_bytes():
@@ -25,4 +26,10 @@ def test_a_plane_counts_for_all_bands():
 
 
 def test_lost_tiles_in_words():
-    assert lost_tiles([(0, 1, None), (2, 3, 1)]) == "tile (0, 1) planes, tile (2, 3) group 1"
+    lost = [(0, 1, None), (2, 3, 1), (2, 3, RESIDUAL)]
+    assert lost_tiles(lost) == "tile (0, 1) planes, tile (2, 3) group 1, tile (2, 3) residual"
+
+
+def test_damaged_tiles_are_listed_from_the_top():
+    bad = [(10, 0, 1), (2, 11, None), (2, 3, RESIDUAL), (2, 3, 0)]
+    assert reading_order(bad) == [(2, 3, 0), (2, 3, RESIDUAL), (2, 11, None), (10, 0, 1)]

@@ -71,7 +71,7 @@ def test_looks_like_a_photograph_to_a_codec():
 
 @pytest.mark.parametrize("dtype, nodata", [("uint8", -9999), ("uint16", 0.5), ("int16", np.nan), ("float32", 1e300)])
 def test_a_nodata_value_that_no_pixel_can_have(dtype: str, nodata: float):
-    with pytest.raises(InputError, match=f"no possible {dtype} pixel"):
+    with pytest.raises(InputError, match=f"not a possible {dtype} value"):
         synthesize(32, 1, dtype, nodata)
 
 

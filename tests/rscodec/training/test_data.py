@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from rscodec.bitstreams.errors import InputError
 from rscodec.stream.radiometry import GREY_ROTATION
 from rscodec.training import data
 from rscodec.training.data import Crops, load_shard
@@ -24,7 +25,7 @@ def test_crops_are_a_function_of_seed_and_step(shard):
 
 
 def test_crops_larger_than_every_image_are_refused(shard):
-    with pytest.raises(ValueError, match="no image of the shard"):
+    with pytest.raises(InputError, match="no image of the shard"):
         Crops(load_shard(shard)[0], batch=1, size=128, seed=0)
 
 

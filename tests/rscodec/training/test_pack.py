@@ -30,10 +30,10 @@ def folder(tmp_path):
     return tmp_path / "imagery"
 
 
-def write(path, pixels):
+def write(path, pixels, nodata=None):
     count, height, width = pixels.shape
     path.parent.mkdir(parents=True, exist_ok=True)
-    about = {"count": count, "height": height, "width": width, "dtype": pixels.dtype}
+    about = {"count": count, "height": height, "width": width, "dtype": pixels.dtype, "nodata": nodata}
     with rasterio.open(path, "w", driver="GTiff", **about) as file:
         file.write(pixels)
 
@@ -73,6 +73,20 @@ def test_scenes_become_pictures_without_nodata(tmp_path):
     assert colour.shape == (512, 512, 3) and colour.min() == 0 and colour.max() == 255
     order = np.argsort(pixels[2, :512, :512].ravel(), kind="stable")
     assert (np.diff(colour[..., 0].ravel()[order].astype(int)) >= 0).all()
+
+
+@pytest.mark.parametrize("nodata", [-9999, np.nan])
+def test_nodata_that_is_not_zero_is_left_out_too(tmp_path, nodata):
+    pixels = np.random.default_rng(0).uniform(500, 900, (5, 512, 700)).astype(np.float32)
+    shown = {}
+    for value in (0, nodata):
+        pixels[:, :, 640:] = value
+        write(tmp_path / f"{value}" / "scene.tif", pixels, nodata=value)
+        pack(tmp_path / f"{value}", tmp_path / "shard.zip")
+        packed = names(tmp_path / "shard.zip")
+        assert "scene/components_0_0.png" in packed and not any("_1.png" in name for name in packed)
+        shown[str(value)] = picture(tmp_path / "shard.zip", "scene/components_0_0.png")
+    assert np.array_equal(*shown.values())
 
 
 @pytest.mark.parametrize("count", [1, 3])

@@ -65,7 +65,7 @@ def test_it_is_adapted_as_ours_is(folder):
 
 def test_a_folder_without_it_is_refused(tmp_path, monkeypatch):
     pytest.importorskip("diffusers", reason="diffusers is not installed")
-    with pytest.raises(InputError, match="give a folder of unet, vae, scheduler"):
+    with pytest.raises(InputError, match="give a folder with unet, vae and scheduler"):
         stable_teacher(tmp_path, TINY)
 
 

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import http.client
+from contextlib import closing
 
 import pytest
 
 from rscodec.bitstreams.errors import InputError
-from rscodec.viewer.server import Server
+from rscodec.viewer.server import PART, Server
 from tests.helpers.site import serving
 
 
 def ask(server: Server, path: str, method: str = "GET", **headers: str) -> tuple[int, dict, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=60)
-    connection.request(method, path, headers=headers)
-    answer = connection.getresponse()
-    found = answer.status, dict(answer.getheaders()), answer.read()
-    connection.close()
-    return found
+    with closing(http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=60)) as connection:
+        connection.request(method, path, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, dict(answer.getheaders()), answer.read()
 
 
 def test_parts_of_a_stream(serve, scenes):
@@ -40,6 +39,26 @@ def test_names_that_lead_here_are_not_answered(serve, scenes):
     server = serve(scenes / "rgb.bin")
     assert ask(server, "/", Host=f"localhost:{server.server_port}")[0] == 200
     assert ask(server, "/", Host=f"example.org:{server.server_port}")[0] == 403
+
+
+class Failing:
+    """An asset whose second part cannot be read."""
+
+    kind, size = "application/octet-stream", 3 * PART
+
+    def read(self, start: int, length: int) -> bytes:
+        if start:
+            raise InputError("the source is gone")
+        return bytes(length)
+
+
+def test_a_source_that_fails_midway_ends_the_answer(serve, scenes, monkeypatch, capsys):
+    server = serve(scenes / "rgb.bin")
+    monkeypatch.setattr(server.site, "find", lambda name: Failing())
+    with pytest.raises(http.client.IncompleteRead) as caught:
+        ask(server, "/streams/0.bin")
+    assert caught.value.partial == bytes(PART)
+    assert capsys.readouterr().err == ""
 
 
 def test_a_port_that_is_taken_is_refused(serve, scenes):

@@ -89,7 +89,7 @@ def test_no_run_goes_on_as_another(ground, tmp_path):
         with pytest.raises(InputError, match=f"run was begun with {what}: continue with it, or give a new `run`"):
             go_on(**other)
     go_on(plan=replace(PLAN, steps=5))
-    with pytest.raises(InputError, match="average.pt is of a unet, not of a iidm: give another `start`"):
+    with pytest.raises(InputError, match="average.pt has weights of unet, not of iidm: give another `start`"):
         go_on("iidm", start=tmp_path / "run" / "average.pt")
 
 
