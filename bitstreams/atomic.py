@@ -1,12 +1,13 @@
 """An output file appears complete, or not at all.
 
-    with AtomicPath("out/scene.tif") as temporary:      out/.scene.tif.4711-0c5d77e1-9f3c2a10.part
-        write(temporary)                                grows beside its target
+    with AtomicPath("out/scene.tif") as temporary:      out/.scene.tif.4711-0c5d77e1-9f3c2a10.part/scene.tif
+        write(temporary)                                grows in a folder beside its target
                                                         success: renamed to out/scene.tif
                                                         exception: removed, out/scene.tif is as before
                                                         killed: the next process that writes out/scene.tif removes it
 
-The three numbers are the process ID, an ID of the machine or container, and a random number.
+The temporary file has its final name, from which GDAL derives formats and the names of other files. The three numbers
+in the name of the folder are the process ID, an ID of the machine or container, and a random number.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ import errno
 import os
 import re
 import secrets
+import shutil
 import socket
+import tempfile
 import zlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -33,9 +36,9 @@ NO_FILE = re.compile(r"-$|/vsi[a-z0-9_]+(/|$)|[a-z][a-z0-9+]+:/")
 class AtomicPath:
     """A context manager that gives a temporary path and renames it to `path` when its block succeeds.
 
-    A writer may create files beside the temporary file, under its name plus a suffix (`.aux.xml`, `.msk`). They are
-    renamed or removed with it. On success, older files named like the output plus one of the suffixes `sidecars` are
-    removed. An OSError that means a full disk becomes an OutputError.
+    A writer may create other files beside the temporary file (`a.tif.aux.xml`, `a.tfw`). They are renamed or removed
+    with it, and replace older ones only if the output itself is replaced. On success, older files named like the output
+    plus one of the suffixes `sidecars` are removed. An OSError that means a full disk becomes an OutputError.
     """
 
     def __init__(self, path: str | os.PathLike, overwrite: bool = False, sidecars: Iterable[str] = ()):
@@ -43,11 +46,16 @@ class AtomicPath:
         self.overwrite, self._sidecars = overwrite, tuple(sidecars)
         target = Path(os.path.realpath(path))  # if `path` is a link, its target is replaced and the link stays
         self._target = target
-        self.temporary = target.with_name(f".{target.name}.{os.getpid()}-{_machine()}-{secrets.token_hex(4)}.part")
+        self._folder = target.with_name(f".{target.name}.{os.getpid()}-{_machine()}-{secrets.token_hex(4)}.part")
+        self.temporary = self._folder / target.name
 
     def __enter__(self) -> Path:
         self.check()
         remove_leftovers([self._target], _has_died)
+        try:
+            self._folder.mkdir()
+        except OSError as problem:
+            raise self.error(problem) from problem
         return self.temporary
 
     def check(self) -> None:
@@ -90,7 +98,7 @@ class AtomicPath:
     def check_space(self) -> None:
         """Raise OutputError if the disk is full. Call it after a writer fails without giving a reason."""
         try:
-            for part in self._parts() or [self.temporary]:
+            for part in [file for file in self._folder.rglob("*") if file.is_file()] or [self.temporary]:
                 with part.open("ab") as file:
                     file.write(bytes(PROBE))
         except OSError as problem:
@@ -107,36 +115,34 @@ class AtomicPath:
     def _commit(self) -> None:
         """Rename the new files to their final names, the output itself last. If that fails, restore the old files."""
         self._check_target()
-        new = sorted(self._parts(), key=lambda part: len(part.name), reverse=True)
-        if self.temporary not in new:
+        parts = list(self._folder.iterdir()) if self._folder.exists() else []
+        if self.temporary not in parts:
             raise OutputError(f"cannot write {self.path}: its temporary file {self.temporary} is gone; try again")
-        placed: list[Path] = []
-        aside: list[tuple[Path, Path]] = []
+        new = [(part, self._target.with_name(part.name)) for part in parts if part != self.temporary]
+        stale = {self._target.with_name(self._target.name + suffix) for suffix in self._sidecars}
+        replaced = {place for _, place in new} - stale
+        self._check_free(replaced)
+        kept = Path(tempfile.mkdtemp(dir=self._folder))
+        aside = [(old, kept / old.name) for old in sorted(stale | replaced) if old.exists()]
+        done: list[tuple[Path, Path]] = []
         try:
-            for old in filter(Path.exists, (self._beside(suffix) for suffix in self._sidecars)):
-                aside.append((old, self.temporary.with_name(f"{self.temporary.name}.{len(aside)}")))
-                os.replace(*aside[-1])
-            for part in new:
-                placed.append(self._beside(part.name[len(self.temporary.name) :]))
-                os.replace(part, placed[-1])
+            for move in (*aside, *new, (self.temporary, self._target)):
+                os.replace(*move)
+                done.append(move)
         except BaseException:
-            for place in placed[:-1]:
-                place.unlink()
-            for old, kept in filter(lambda pair: pair[1].exists(), aside):
-                os.replace(kept, old)
+            for source, place in reversed(done):
+                os.replace(place, source)
             raise
         self._remove()
 
-    def _beside(self, suffix: str) -> Path:
-        """The path of the output, or of a file that belongs to it."""
-        return self._target.with_name(self._target.name + suffix)
+    def _check_free(self, places: Iterable[Path]) -> None:
+        """Raise OutputError if a file that comes with the output would replace one of another output."""
+        taken = next((place for place in places if place.exists()), None)
+        if taken and not self._target.exists():
+            raise OutputError(f"cannot write {self.path}: {taken} comes with it, but exists; choose another name")
 
     def _remove(self) -> None:
-        for part in self._parts():
-            part.unlink(missing_ok=True)
-
-    def _parts(self) -> list[Path]:
-        return [p for p in self.temporary.parent.iterdir() if p.name.startswith(self.temporary.name)]
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def check_on_disk(path: str | os.PathLike, kind: str) -> None:
@@ -149,16 +155,15 @@ def check_on_disk(path: str | os.PathLike, kind: str) -> None:
 
 
 def remove_leftovers(paths: Iterable[str | os.PathLike], which: Callable[[re.Match], bool] = lambda _: True) -> None:
-    """Remove temporary files that killed processes left beside these outputs. `which` decides by name; by default all
+    """Remove temporary folders that killed processes left beside these outputs. `which` decides by name; by default all
     are removed, which is safe only if no process still writes these outputs.
     """
     outputs = {Path(path) for path in paths}
     for folder in {output.parent for output in outputs}:
         for entry in os.listdir(folder):
-            found = LEFTOVER.match(entry)
+            found = LEFTOVER.fullmatch(entry)
             if found and folder / found["name"] in outputs and which(found):
-                with suppress(OSError):  # it belongs to another user, or is gone already
-                    os.unlink(folder / entry)
+                shutil.rmtree(folder / entry, ignore_errors=True)  # it belongs to another user, or is gone already
 
 
 def _has_died(leftover: re.Match) -> bool:

@@ -259,4 +259,5 @@ def _create(output: AtomicPath) -> BinaryIO:
     try:
         return place.open("xb")
     except OSError as problem:
+        output.__exit__(type(problem), problem, None)
         raise output.error(problem) from problem

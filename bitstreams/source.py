@@ -43,6 +43,8 @@ class FileSource:
         self._lock = threading.Lock()
 
     def __call__(self, offset: int, length: int) -> bytes:
+        if self._file.closed:
+            raise InputError("the stream is closed; open it again")
         if hasattr(os, "pread"):  # does not move the file's position, which forked processes share
             return os.pread(self._file.fileno(), length, offset)
         with self._lock:

@@ -75,7 +75,7 @@ from rscodec.models.registry import CODECS, DEFAULT_CODEC
     "-a_nodata",
     "--nodata",
     type=float,
-    help="Value of invalid pixels, if the scene does not name one; nan is allowed.",
+    help="Value of invalid pixels; replaces the one that the scene names. nan is allowed.",
 )
 @options.device_option
 @options.threads_option
@@ -130,7 +130,7 @@ def command(
         result = encode_file(
             scene, target, progress=bar("encode", "tiles"), search_progress=searching, **goal, **settings
         )
-        measured = None if quiet or as_json else measure(target, scene, settings)
+        measured = None if quiet or as_json or paths.is_pipe(scene) else measure(target, scene, settings)
     notes = [*(write_item(stac, item, output) if stac else ()), *remarks(result, scene, output, goal, settings)]
     if measured and goal["max_error"] is None:
         notes.append(bound_remark(result, measured))

@@ -6,7 +6,9 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+from rscodec.bitstreams.errors import InputError
 from rscodec.bitstreams.limits import QUALITY_MAX, QUALITY_MIN
+from rscodec.cli.paths import is_pipe
 
 IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".jp2", ".jxl", ".webp", ".vrt", ".img", ".nc", ".zarr")
 MASK_BPP = 2  # bits per pixel of an alpha band: no mask takes this many, not even one of noise
@@ -37,6 +39,7 @@ def remarks(result, scene: str | Path | tuple, output: Path, goal: dict, setting
     """Notes on the result."""
     yield remark(result, goal["bpp"], goal["psnr"])
     yield balance_remark(result, settings["balance"])
+    yield nodata_remark(scene, settings["bands"], settings["nodata"])
     yield alpha_remark(result, scene)
     yield suffix_remark(output)
 
@@ -62,6 +65,22 @@ def balance_remark(result, balance: bool) -> str | None:
     if not balance or result.bands - len(result.alpha) > 1:
         return None
     return "--balance has no effect on a single band: it weighs bands against each other"
+
+
+def nodata_remark(scene: str | Path | tuple, bands: tuple[int, ...] | None, nodata: float | None) -> str | None:
+    """A note that the scene names another nodata value than the given one, or None."""
+    from rscodec.raster.pixel_source import open_source
+
+    if nodata is None or is_pipe(scene):
+        return None
+    try:
+        with open_source(scene, bands) as source:
+            named = source.nodata
+    except InputError:  # its own value cannot be used
+        return None
+    if named is None or repr(named) == repr(float(nodata)):
+        return None
+    return f"the scene names nodata {named:g}; --nodata {nodata:g} replaces it, so pixels of {named:g} count as valid"
 
 
 def suffix_remark(output: Path) -> str | None:

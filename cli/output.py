@@ -29,9 +29,12 @@ def note_guessed(scene: str | PathLike, report) -> None:
 
 
 def note_lossy(report) -> None:
-    """Print a note if the output format changes pixels again."""
+    """Print notes if the output format may change pixels again, or cannot hold all metadata."""
     if report.lossy:
-        click.echo(f"note: {report.lossy} changes pixels again; nodata may not be exact", err=True)
+        click.echo(f"note: {report.lossy} may change pixels again; nodata may not be exact", err=True)
+    if report.metadata_changed:
+        keys = ", ".join(report.metadata_changed)
+        click.echo(f"note: the format of {report.path} cannot hold all metadata; these differ: {keys}", err=True)
 
 
 def plain(value):

@@ -67,6 +67,14 @@ def standard_input(ctx: click.Context) -> Path:
     return path
 
 
+def is_pipe(scene: str | Path | tuple) -> bool:
+    """Whether a scene, one file or several, comes from a named pipe, which can be read only once."""
+    try:
+        return any(Path(file).is_fifo() for file in (scene if isinstance(scene, tuple) else (scene,)))
+    except OSError:  # a URL that is too long for a file name
+        return False
+
+
 @contextmanager
 def standard_output(output: Path) -> Iterator[Path]:
     """The file to write: `output`, or for `-` a temporary file that is copied to standard output at the end."""

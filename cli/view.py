@@ -68,6 +68,7 @@ def write(site, folder: Path, overwrite: bool, quiet: bool) -> None:
 
 
 def serve(site, port: int, browse: bool) -> None:
+    import threading
     import webbrowser
 
     from rscodec.viewer.server import Server
@@ -75,7 +76,8 @@ def serve(site, port: int, browse: bool) -> None:
     with Server(site, port) as server:
         click.echo(f"{server.address} (Ctrl-C ends it)")
         if browse:
-            webbrowser.open(server.address)
+            # A browser in the terminal does not return before the user leaves it, and needs the server until then.
+            threading.Thread(target=webbrowser.open, args=(server.address,), daemon=True).start()
         try:
             server.serve_forever()
         except KeyboardInterrupt:

@@ -42,7 +42,8 @@ def frontier(points: Iterable[tuple[float, float]]) -> np.ndarray:
     needs.
     """
     kept: list[tuple[float, float]] = []
-    for rate, quality in sorted(point for point in points if all(map(math.isfinite, point))):
+    finite = [point for point in points if all(map(math.isfinite, point))]
+    for rate, quality in sorted(finite, key=lambda point: (point[0], -point[1])):
         if not kept or (quality > kept[-1][1] and rate > kept[-1][0]):
             kept.append((rate, quality))
     return np.array(kept).reshape(-1, 2)
@@ -83,13 +84,14 @@ def deltas(curves: dict[str, dict[str, list[tuple[float, float]]]], codec: str, 
     images = sorted(curves[codec].keys() & curves[anchor].keys())
     found = [delta for image in images if (delta := image_delta(curves[anchor][image], curves[codec][image]))]
     rates, qualities, shared = np.array(found).reshape(-1, 3).T
+    qualities = qualities[np.isfinite(qualities)]  # curves that share qualities need not share rates
     reasons = {no_figure(frontier(curves[anchor][image]), frontier(curves[codec][image])) for image in images}
     return Delta(
         codec,
         anchor,
         metric,
         bd_rate_percent=float(rates.mean()) if found else None,
-        bd_quality_db=float(qualities.mean()) if found else None,
+        bd_quality_db=float(qualities.mean()) if len(qualities) else None,
         overlap_mean=float(shared.mean()) if found else 0.0,
         overlap_min=float(shared.min()) if found else 0.0,
         images=len(found),

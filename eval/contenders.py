@@ -129,6 +129,19 @@ class AnchorCodec:
         return Parts()
 
 
+class FilledSource(SceneSource):
+    """A scene whose invalid pixels are filled: only its classes name them."""
+
+    def __init__(self, scene: Scene):
+        super().__init__(scene)
+        self._known = scene.classes
+
+    def read(self, window: Window) -> tuple[np.ndarray, np.ndarray | None]:
+        pixels, _ = super().read(window)
+        inside = np.s_[:, window.row : window.bottom, window.col : window.right]
+        return pixels, None if self._known is None else self._known[inside]
+
+
 class Enhanced:
     """A codec or an anchor, followed by an enhancer."""
 
@@ -153,7 +166,7 @@ class Enhanced:
             colours = named_colours(band_colours(scene.metadata, len(every), str(scene.pixels.dtype)), tuple(every))
             return enhanced_stream(decoder.reader, decoder, self._settings, "cpu", colours).read(whole(scene))[0]
         found = Scene(self._base.decode(data, scene), scene.classes, scene.metadata)
-        picture = SourcePicture(SceneSource(found))
+        picture = SourcePicture(FilledSource(found))
         return EnhancedScene(picture, self._enhancer, self._settings, {}).read(whole(scene))[0]
 
 

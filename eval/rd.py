@@ -18,12 +18,14 @@ from functools import lru_cache
 from pathlib import Path
 
 from rscodec.bitstreams.atomic import AtomicPath
-from rscodec.bitstreams.errors import InputError, OutputError, ToolMissing
+from rscodec.bitstreams.errors import InputError, OutputError, ToolFailed, ToolMissing
+from rscodec.concurrency.threads import turn
 from rscodec.eval import published
 from rscodec.eval.contenders import contender
 from rscodec.eval.datasets import Image
 from rscodec.eval.features import Features
 from rscodec.eval.measure import Row, band_list, difference, is_picture, measure, unavailable
+from rscodec.eval.originals import check_originals, hash_of
 from rscodec.eval.summary import summarise, without_figure
 from rscodec.eval.table import Table, read
 from rscodec.raster.scene import Scene
@@ -75,8 +77,13 @@ def rd(
     taking_part, skipped = line_up(specs)
     points, refused = plan(taking_part, images, bands, read(table_path))
     with Table(table_path) as table:
-        for done, row in enumerate(measured(points, features, jobs), 1):
-            table.add(row)
+        pixels = ((f"{image.name}, bands {band_list(bands)}", load(image.path, bands, image.bands)) for image in images)
+        check_originals(out, {name: hash_of(scene.pixels) for name, scene in pixels})
+        for done, (point, row) in enumerate(measured(points, features, jobs), 1):
+            if isinstance(row, ToolFailed):
+                refused[f"{point.spec}, {point.parameter:g}, on {point.image.name}"] = str(row)
+            else:
+                table.add(row)
             if progress:
                 progress(done, len(points))
     contenders = {one.name: one for one in taking_part.values()}
@@ -91,7 +98,7 @@ def rd(
     summary = summarise(rows, features)
     summary["skipped"] = skipped | refused | metrics_left_out(rows) | without_figure(summary["sets"])
     with AtomicPath(out / "bd.json", overwrite=True) as path:
-        path.write_text(json.dumps(summary, indent=1) + "\n")
+        path.write_text(json.dumps(summary, indent=1, allow_nan=False) + "\n")
     return Result(summary, rows, asked, contenders, bands)
 
 
@@ -115,7 +122,8 @@ def line_up(specs: Iterable[str]) -> tuple[dict, dict[str, str]]:
 def plan(found: dict, images: list[Image], bands, rows: list[Row]) -> tuple[list[Point], dict[str, str]]:
     """(points without a row, image by image; refusals as text)."""
     done = {row.key for row in rows}
-    points, refused = [], {}
+    points: list[Point] = []
+    refused: dict[str, str] = {}
     for image in images:
         scene = load(image.path, bands, image.bands)
         if not scene.mask.any():
@@ -145,26 +153,29 @@ def metrics_left_out(rows: list[Row]) -> dict[str, str]:
     return reasons
 
 
-def measured(points: list[Point], features: Features, jobs: int) -> Iterator[Row]:
-    """Yield the rows of the points, as they finish."""
+def measured(points: list[Point], features: Features, jobs: int) -> Iterator[tuple[Point, Row | ToolFailed]]:
+    """Yield the points with their rows, or with what their tool says, as they finish."""
     if jobs == 1:
-        yield from (row_of(point, features) for point in points)
+        yield from ((point, row_of(point, features)) for point in points)
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, context, initializer=_one_thread) as pool:
-        waiting = [pool.submit(row_of, point, features) for point in points]
+        waiting = {pool.submit(_on_one_thread, point, features): point for point in points}
         try:
             for future in as_completed(waiting):
-                yield future.result()
+                yield waiting[future], future.result()
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def row_of(point: Point, features: Features) -> Row:
+def row_of(point: Point, features: Features) -> Row | ToolFailed:
     image, one = point.image, _contender(point.spec)
     scene = load(image.path, point.bands, image.bands)
     ceiling_db = _ceiling_db(point.spec, image, point.bands)
-    return measure(scene, one, point.parameter, image.name, ceiling_db, point.bands, features)
+    try:
+        return measure(scene, one, point.parameter, image.name, ceiling_db, point.bands, features)
+    except ToolFailed as problem:
+        return problem
 
 
 @lru_cache(maxsize=2)
@@ -195,3 +206,8 @@ def _one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+def _on_one_thread(point: Point, features: Features) -> Row | ToolFailed:
+    with turn(1):
+        return row_of(point, features)

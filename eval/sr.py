@@ -31,6 +31,7 @@ from rscodec.eval import niqe
 from rscodec.eval.datasets import Image
 from rscodec.eval.features import Features
 from rscodec.eval.measure import is_picture, unavailable
+from rscodec.eval.originals import check_originals, hash_of
 from rscodec.eval.rd import load
 from rscodec.eval.table import Table, read
 from rscodec.generative.interpolated import InterpolatedPicture
@@ -116,6 +117,7 @@ def sr(
     done = {row.key for row in read(path, SrRow)}
     missing = [(key, image) for key, image in asked.items() if key not in done]
     with Table(path, SrRow) as table:
+        check_originals(out, {image.name: hash_of(load(image.path, BANDS).pixels) for image in images})
         for number, (key, image) in enumerate(missing, 1):
             table.add(row_of(image, *key[1:], device, features))
             if progress:
@@ -123,7 +125,7 @@ def sr(
     rows = [row for row in read(path, SrRow) if row.key in asked]
     summary = {"degradation": degradation, "sets": summarise(rows, features), "skipped": unavailable()}
     with AtomicPath(out / "sr.json", overwrite=True) as target:
-        target.write_text(json.dumps(summary, indent=1) + "\n")
+        target.write_text(json.dumps(summary, indent=1, allow_nan=False) + "\n")
     return Result(summary, rows, {image.name: image for image in images}, device)
 
 

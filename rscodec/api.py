@@ -96,7 +96,8 @@ class EncodeReport:
 class DecodeReport:
     """`tiles_bad`: (row, col, group) of damaged tiles that were left empty; group None means the planes of the tile.
     `enhanced`: the enhanced bands of the output, counted from 1. `guessed`: as in UpscaleReport. `lossy`: the property
-    of the output format that changes pixels again, if there is one.
+    of the output format that may change pixels again, if there is one. `metadata_changed`: the keys of the metadata
+    that the output format cannot hold exactly.
     """
 
     path: str
@@ -108,6 +109,7 @@ class DecodeReport:
     enhanced: tuple[int, ...] = ()
     guessed: tuple[int, ...] = ()
     lossy: str = ""
+    metadata_changed: tuple[str, ...] = ()
 
     @property
     def lost(self) -> str:
@@ -117,8 +119,8 @@ class DecodeReport:
 
 @dataclass(frozen=True)
 class EnhanceReport:
-    """`bands`: the enhanced bands of the output, counted from 1. `guessed`: as in UpscaleReport. `lossy`: as in
-    DecodeReport.
+    """`bands`: the enhanced bands of the output, counted from 1. `guessed`: as in UpscaleReport. `lossy` and
+    `metadata_changed`: as in DecodeReport.
     """
 
     path: str
@@ -128,12 +130,13 @@ class EnhanceReport:
     seconds: float
     guessed: tuple[int, ...] = ()
     lossy: str = ""
+    metadata_changed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class UpscaleReport:
-    """`bands`: the generated bands of the output, counted from 1. `tiles_bad` (if a stream was decoded) and `lossy`: as
-    in DecodeReport.
+    """`bands`: the generated bands of the output, counted from 1. `tiles_bad` (if a stream was decoded), `lossy` and
+    `metadata_changed`: as in DecodeReport.
 
     `guessed`: bands of the input that were used as red, green and blue because the input does not name them; empty if
     it does.
@@ -147,6 +150,7 @@ class UpscaleReport:
     tiles_bad: list
     guessed: tuple[int, ...] = ()
     lossy: str = ""
+    metadata_changed: tuple[str, ...] = ()
 
     lost = DecodeReport.lost
 
@@ -391,10 +395,11 @@ def decode_file(
         target = check_window(window, whole, src)
         metadata = cropped(image_metadata(scene.reader), target, whole)
         part = Part(lambda: scene.picture, target, header.bands, header.dtype, metadata, scene.mark, lambda: scene.bad)
-        chosen = write_picture(part, src, dst, output, max_pixels)
+        chosen, lost = write_picture(part, src, dst, output, max_pixels)
         changed, guessed = _generated(scene.picture, chosen) if enhance else ((), ())
     size, seconds = (target.width, target.height, len(chosen)), time.perf_counter() - started
-    return DecodeReport(str(dst), *size, seconds, reading_order(scene.bad), tuple(changed), guessed, output.lossy)
+    bad = reading_order(scene.bad)
+    return DecodeReport(str(dst), *size, seconds, bad, tuple(changed), guessed, output.lossy, lost)
 
 
 @takes(OutputSettings)
@@ -433,10 +438,10 @@ def enhance_file(
         scene = enhanced_raster(reader, _enhancement(enhance), device, colours)
         whole = Window(0, 0, reader.width, reader.height)
         part = Part(lambda: scene, whole, reader.count, reader.dtype, reader.metadata, scene.mark)
-        chosen = write_picture(part, src, dst, output)
+        chosen, lost = write_picture(part, src, dst, output)
     changed, guessed = _generated(scene, chosen)
     seconds = time.perf_counter() - started
-    return EnhanceReport(str(dst), whole.width, whole.height, changed, seconds, guessed, output.lossy)
+    return EnhanceReport(str(dst), whole.width, whole.height, changed, seconds, guessed, output.lossy, lost)
 
 
 @takes(DecodeSettings, OutputSettings)
@@ -473,10 +478,10 @@ def upscale_file(
         target = scene.part(check_window(window, scene.source, src))
         metadata = cropped(scene.metadata, target, scene.target)
         part = Part(lambda: scene, target, count, dtype, metadata, scene.mark, lambda: bad)
-        chosen = write_picture(part, src, dst, output, max_pixels)
+        chosen, lost = write_picture(part, src, dst, output, max_pixels)
     generated, guessed = _generated(scene, chosen)
     seconds, bad = time.perf_counter() - started, reading_order(bad)
-    return UpscaleReport(str(dst), target.width, target.height, generated, seconds, bad, guessed, output.lossy)
+    return UpscaleReport(str(dst), target.width, target.height, generated, seconds, bad, guessed, output.lossy, lost)
 
 
 def _upscaled(
@@ -558,16 +563,16 @@ def preview_file(
     write = _write_preview if stretch is None else partial(_write_quicklook, stretch)
     in_memory = min(max_pixels, MAX_PIXELS_IN_MEMORY)
     with turn(threads), _opened(src, how, max_pixels=in_memory) as scene, naming(src):
-        *size, guessed = write(scene, src, dst, longest, output, max_pixels)
+        *size, guessed, lost = write(scene, src, dst, longest, output, max_pixels)
     seconds, bad = time.perf_counter() - started, reading_order(scene.bad)
-    return DecodeReport(str(dst), *size, seconds, bad, guessed=guessed, lossy=output.lossy)
+    return DecodeReport(str(dst), *size, seconds, bad, (), guessed, output.lossy, lost)
 
 
 def _write_preview(
     scene: OpenScene, src, dst, longest: int, output: OutputSettings, max_pixels: int
-) -> tuple[int, int, int, tuple[int, ...]]:
+) -> tuple[int, int, int, tuple[int, ...], tuple[str, ...]]:
     """Write a small picture with the values of the scene, piece by piece. Returns fields of the report: width, height,
-    bands, guessed.
+    bands, guessed, metadata_changed.
     """
     from rscodec.stream.preview import PreviewPicture, factor_for, shrunk
 
@@ -580,13 +585,14 @@ def _write_preview(
         return PreviewPicture(scene.decoder, factor)
 
     part = Part(picture, target, header.bands, header.dtype, metadata, bad=lambda: scene.bad)
-    return target.width, target.height, len(write_picture(part, src, dst, output, max_pixels)), ()
+    chosen, lost = write_picture(part, src, dst, output, max_pixels)
+    return target.width, target.height, len(chosen), (), lost
 
 
 def _write_quicklook(
     stretch: Percentiles, scene: OpenScene, src, dst, longest: int, output: OutputSettings, _max_pixels: int
-) -> tuple[int, int, int, tuple[int, ...]]:
-    """Write a small stretched picture. Returns fields of the report: width, height, bands, guessed."""
+) -> tuple[int, int, int, tuple[int, ...], tuple[str, ...]]:
+    """Write a small stretched picture. Returns fields of the report: as _write_preview."""
     AtomicPath(dst, output.overwrite).check()
     check_stretch(stretch)
     if output.bands:
@@ -597,7 +603,7 @@ def _write_quicklook(
         output.progress(1, 1)
     count, height, width = made.pixels.shape
     guessed = () if output.bands else guessed_bands(scene.metadata, scene.count, scene.dtype)
-    return width, height, count, guessed
+    return width, height, count, guessed, ()
 
 
 def verify_file(
@@ -728,4 +734,5 @@ def _spread(executor, src, bands, nodata, settings: EncodeSettings, encoder, qua
 
 
 def _absolute(src: str | Path) -> str:
-    return src if is_url(src) else str(Path(src).absolute())
+    """The absolute path of a file. Other names that GDAL opens, such as NETCDF:FILE:VARIABLE, stay as they are."""
+    return str(Path(src).absolute()) if Path(src).exists() else str(src)

@@ -18,8 +18,9 @@ import numpy as np
 from rscodec.bitstreams.errors import InputError, LimitExceeded, OutputError, check_path
 from rscodec.concurrency.read_ahead import ahead
 from rscodec.raster.drivers import lossy_option
-from rscodec.raster.metadata import Metadata, crop_metadata, nodata_value, select_bands
-from rscodec.raster.validity import MASKED, native
+from rscodec.raster.metadata import Metadata, crop_metadata, select_bands
+from rscodec.raster.scene import MASKED_FORMATS, needs_mask
+from rscodec.raster.validity import MASKED
 from rscodec.raster.window import Window
 from rscodec.raster.writer import SIDECARS, RasterWriter
 from rscodec.stream.remote import is_url
@@ -27,8 +28,6 @@ from rscodec.stream.settings import Progress, check_types, is_whole
 
 if TYPE_CHECKING:
     from rscodec.generative.picture import ReadablePicture
-
-MASKED_FORMATS = ("GTiff", "COG")  # formats that can store a mask of valid pixels
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class OutputSettings:
 
     @property
     def lossy(self) -> str:
-        """The property of the format that changes pixels again; empty if there is none."""
+        """The property of the format that may change pixels again; empty if there is none."""
         return lossy_option(self.driver, self.creation_options or {})
 
 
@@ -76,8 +75,12 @@ class Part:
     bad: Callable[[], dict] = dict
 
 
-def write_picture(part: Part, src, dst, output: OutputSettings, max_pixels: int | None = None) -> list[int]:
-    """Write a part of the scene in `src`, piece by piece. Returns the bands (0-based) that were written."""
+def write_picture(
+    part: Part, src, dst, output: OutputSettings, max_pixels: int | None = None
+) -> tuple[list[int], tuple[str, ...]]:
+    """Write a part of the scene in `src`, piece by piece. Returns the bands (0-based) that were written, and the keys
+    of the metadata that the format cannot hold exactly.
+    """
     target, metadata = part.target, part.metadata
     chosen = list(range(part.count))
     if output.bands:
@@ -97,21 +100,15 @@ def write_picture(part: Part, src, dst, output: OutputSettings, max_pixels: int 
                     writer.write_mask(_inside_mask(classes, pixels.shape[1:]), *place)
                 if output.progress:
                     output.progress(done, len(pieces))
-        if part.bad() and _needs_mask(output.driver, metadata, part.dtype):
+        if part.bad() and output.driver in MASKED_FORMATS and needs_mask(metadata, part.dtype):
             for piece in pieces:
                 writer.write_mask(~picture.damage(piece), piece.col - target.col, piece.row - target.row)
-    return chosen
+    return chosen, tuple(writer.changed)
 
 
 def _inside_mask(classes: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
     """bool (h, w): True inside the dataset mask, if the scene has one."""
     return np.ones(shape, bool) if classes is None else classes[0] != MASKED
-
-
-def _needs_mask(driver: str, metadata: Metadata, dtype: str) -> bool:
-    """Whether only a mask can mark lost pixels, and the format can store one."""
-    says = "masked" in metadata or dtype.startswith("float") or native(nodata_value(metadata), dtype) is not None
-    return driver in MASKED_FORMATS and not says
 
 
 def cropped(metadata: Metadata, target: Window, whole: Window) -> Metadata:
@@ -140,7 +137,7 @@ def check_window(window, whole: Window, name: object = None) -> Window:
         return whole
     if hasattr(window, "col_off"):  # rasterio counts in floats
         parts = (window.col_off, window.row_off, window.width, window.height)
-        window = tuple(int(part) if part == int(part) else part for part in parts)
+        window = tuple(int(part) if float(part).is_integer() else part for part in parts)
     if not isinstance(window, Iterable) or len(window := tuple(window)) != 4 or not all(map(is_whole, window)):
         raise InputError(
             f"a window is four whole numbers, (col, row, width, height), not {window!r:.80}; `bands` chooses bands"

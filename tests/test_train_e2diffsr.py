@@ -30,7 +30,8 @@ def test_stage_two_goes_on_from_stage_one(stage, tmp_path, monkeypatch):
     log = (two / "log.txt").read_text()
     assert "resumed at step 2" in log and "held out, x2.00" in log
     history = checkpoint.load(two / "average.pt")["history"]
-    assert [(part["stage"], part["steps_taken"]) for part in history] == [("one", 2), ("two", 3)]
+    assert [(part["stage"], part["steps_taken"]) for part in history] == [("one", 2), ("two", 2), ("two", 1)]
+    assert [part["steps"] for part in history] == [2, 2, 3]
     assert history[1]["without"] == ["distillation"] and "without" not in history[0]
 
     monkeypatch.setenv("RSCODEC_DATA", str(tmp_path))  # no images: nothing is measured
@@ -38,9 +39,11 @@ def test_stage_two_goes_on_from_stage_one(stage, tmp_path, monkeypatch):
     load("export_e2diffsr").main([str(arg) for arg in args], standalone_mode=False)
     manifest = json.loads((tmp_path / "mine.json").read_text())
     assert manifest["figures_command"] == "tools/export_e2diffsr.py --run two --model mine --images 0"
-    with pytest.raises(ClickException, match="train stage two first"):
-        args[1], args[3] = one, "other"
-        load("export_e2diffsr").main([str(arg) for arg in args], standalone_mode=False)
+    noisy = stage("noisy", "--start", one / "average.pt", to="never-drawn")
+    for run in (one, noisy):
+        args[1], args[3] = run, f"{run.name}-1"
+        with pytest.raises(ClickException, match="train stage two or drawn first"):
+            load("export_e2diffsr").main([str(arg) for arg in args], standalone_mode=False)
 
 
 def test_decoder_and_denoiser_learn_apart(stage):

@@ -34,6 +34,7 @@ from rscodec.carbon.scores import Scores, score
 from rscodec.carbon.simulation.county import TEST
 from rscodec.carbon.training.pca_student import parameters_of
 from rscodec.carbon.training.run import CarbonPlan, Ground, begun_model, learn
+from rscodec.cli.main import Tool
 from rscodec.training import checkpoint
 
 PATH = click.Path(path_type=Path)
@@ -105,7 +106,7 @@ def judge(model: CarbonModel, units: Units, ground: Ground, edge: int, draws: in
     return asdict(mean) | both | {"draws": draws}
 
 
-@click.command()
+@click.command(cls=Tool)
 @click.argument("county", type=PATH)
 @click.argument("target", type=PATH)
 @click.argument("rows", nargs=-1, type=click.Choice(list(ROWS)))
@@ -136,6 +137,7 @@ def main(
     for name, make in wanted.items():
         run, kept = runs / name, runs / name / "scores.json"
         begun = {"--steps": steps, "--seed": seed, "--draws": draws, "--start": str(dict(start).get(name, ""))}
+        begun["COUNTY"] = asdict(crops.units)
         checkpoint.check_same(run / "checkpoint.pt", begun)
         if not kept.exists():
             torch.manual_seed(seed)

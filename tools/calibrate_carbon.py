@@ -9,14 +9,14 @@
     north    (kept back): widths are calibrated, so that 90 % of the pixels are within the 5 and 95 % quantiles
     east     map of the U-Net that ships + draws, beside map + white Gaussian noise: CRPS, coverage, variogram
 
-Where windows overlap, a draw is a mean of several, so it is divided by the share of the deviation that such a mean
-keeps. RUNS holds the runs; an interrupted run resumes.
+Where windows overlap, a draw is a mean of several, so its difference from the mean of all draws is divided by the share
+of the deviation that such a mean keeps. Maps are 0 outside forest. RUNS holds the runs; an interrupted run resumes.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
@@ -30,10 +30,12 @@ from rscodec.carbon.kinds import IIDM, TRAINED, build
 from rscodec.carbon.scores import scale_of
 from rscodec.carbon.simulation.county import TEST, TRAIN
 from rscodec.carbon.training.run import CarbonPlan, Ground, learn
-from rscodec.carbon.uncertainty import covered, crps, gaussian_crps, variogram
+from rscodec.carbon.uncertainty import FEWEST, covered, crps, gaussian_crps, variogram
+from rscodec.cli.main import Tool
 from rscodec.generative.blending import Windows
 from rscodec.models.weights import mapper_for
 from rscodec.raster.window import Window
+from rscodec.training import checkpoint
 
 PATH = click.Path(path_type=Path)
 LAGS = range(1, 17)
@@ -50,20 +52,26 @@ def halves(ground: Ground) -> list[np.ndarray]:
 
 
 def trained(model: CarbonModel, crops: Crops, plan: CarbonPlan, run: Path) -> CarbonModel:
-    averaged = learn(model, crops, plan, run / "checkpoint.pt", click.echo, {})
+    path, begun = run / "checkpoint.pt", {"COUNTY": asdict(crops.units)}
+    checkpoint.check_same(path, begun)
+    averaged = learn(model, crops, plan, path, click.echo, begun)
+    if checkpoint.load(path)["step"] < plan.steps:
+        raise click.ClickException(f"{run} was interrupted: run the command again to resume")
     model.load_state_dict(averaged.state)
     return model.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
 
 def cross_map(ground: Ground, steps: int, seed: int, runs: Path) -> np.ndarray:
-    """Mg/ha (h,w): in each half of the west the map of a U-Net that was trained in the other, without the north."""
+    """Mg/ha (h,w): in the forest of each half of the west the map of a U-Net that was trained in the other half,
+    without the north; 0 elsewhere.
+    """
     found, forest = np.zeros_like(ground.density), np.isfinite(ground.density)
     for number, region in enumerate(halves(ground)):
         plan = CarbonPlan(steps=steps, seed=seed)
         crops = Crops(ground.imagery, ground.density, region, plan.batch, plan.crop, seed, ground.north)
         torch.manual_seed(seed)
         model = trained(build(TRAINED["unet"]), crops, plan, runs / f"unet{number}-{steps}-{seed}")
-        other = (ground.region == TRAIN) & (region != TRAIN)
+        other = forest & (ground.region == TRAIN) & (region != TRAIN)
         found = np.where(other, estimate_map(model, crops.units, ground.imagery, forest, plan.crop, 0), found)
     return found
 
@@ -77,7 +85,9 @@ def drawn(model: Iidm, units: Units, layers: np.ndarray, forest: np.ndarray, edg
     for part in windows.touching(whole):
         kept[part.row : part.bottom, part.col : part.right] += windows.share(part).astype(float) ** 2
     deviation = np.sqrt(kept[:height, :width])
-    return np.stack([estimate_map(model, units, layers, forest, edge, seed) for seed in range(count)]) / deviation
+    draws = np.stack([estimate_map(model, units, layers, forest, edge, seed) for seed in range(count)])
+    mean = draws.mean(0)
+    return mean + (draws - mean) / deviation
 
 
 def calibrated(wanted: np.ndarray, draws: np.ndarray) -> float:
@@ -121,12 +131,12 @@ def judged_in_the_east(
     }
 
 
-@click.command()
+@click.command(cls=Tool)
 @click.argument("county", type=PATH)
 @click.argument("target", type=PATH)
 @click.option("--steps", default=2400, show_default=True)
 @click.option("--seed", default=0, show_default=True)
-@click.option("--draws", type=click.IntRange(2), default=20, show_default=True)
+@click.option("--draws", type=click.IntRange(FEWEST), default=20, show_default=True)
 @click.option("--runs", type=PATH, default=Path("local/calibration"), show_default=True)
 def main(county: Path, target: Path, steps: int, seed: int, draws: int, runs: Path) -> None:
     torch.set_num_threads(1)

@@ -26,6 +26,7 @@ import click
 import numpy as np
 import torch
 
+from rscodec.bitstreams.digest import sha256
 from rscodec.carbon.crops import Crops
 from rscodec.carbon.iidm import Iidm
 from rscodec.carbon.kinds import IIDM, AnyConfig, build
@@ -34,6 +35,7 @@ from rscodec.carbon.training.pca_student import Student, VggStudent, parameters_
 from rscodec.carbon.training.run import Ground, begun_model
 from rscodec.carbon.unet import UNet
 from rscodec.carbon.vgg import CHANNELS, STAGES, Vgg, full_widths
+from rscodec.cli.main import Tool
 from rscodec.networks.precision import fast
 from rscodec.training import checkpoint
 from rscodec.training.loop import Plan, Record, train
@@ -73,12 +75,14 @@ def main() -> None:
     torch.manual_seed(0)
 
 
-@main.command()
+@main.command(cls=Tool)
 @click.option("--tiles", type=PATH, required=True)
 @click.option("--vgg", type=click.Choice(list(STAGES)), default="vgg19", show_default=True)
 @click.option("--run", type=PATH, required=True)
 @click.option("--steps", default=2000, show_default=True)
 def source(tiles: Path, vgg: str, run: Path, steps: int) -> None:
+    path, begun = run / "checkpoint.pt", {"--tiles": sha256(tiles), "--vgg": vgg}
+    checkpoint.check_same(path, begun)
     patches = Tiles(np.load(tiles)["patches"], BATCH, 0)
     widths = full_widths(vgg)
     net = Source(Vgg(IIDM.bands, widths), patches.others)
@@ -89,7 +93,7 @@ def source(tiles: Path, vgg: str, run: Path, steps: int) -> None:
 
     plan = Plan(steps, steps // 2, 3e-4, average=0.98)
     groups = [(1.0, list(net.parameters()))]
-    averaged = train(net, groups, patches.stream, loss_of, plan, Record(run / "checkpoint.pt", say, {}))
+    averaged = train(net, groups, patches.stream, loss_of, plan, Record(path, say, begun))
     checkpoint.save(run / "average.pt", module=checkpoint.part(averaged.state, "vgg."), widths=widths)
 
 

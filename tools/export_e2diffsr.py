@@ -26,8 +26,10 @@ def trained(export: Export) -> tuple[E2DiffSr, dict]:
     """The network of a run, and the rest of its checkpoint. A twin has no prior, so its condition network returns 0."""
     saved = checkpoint.load(export.average)
     stage = saved["history"][-1]["stage"]
-    if stage == "one":
-        raise click.ClickException(f"{export.run} ends with stage one, which needs the original; train stage two first")
+    if stage in ("one", "noisy"):
+        raise click.ClickException(
+            f"{export.run} ends with stage {stage}, which needs the original; train stage two or drawn first"
+        )
     net = E2DiffSr(E2DiffConfig.from_dict(saved["config"]))
     net.load_state_dict(checkpoint.part(saved["module"], "net."))
     if stage == "twin":

@@ -90,6 +90,11 @@ def measure(scenes: list[Scene], points, both) -> list[dict]:
 def main(export: Export, codec: str, times: float) -> None:
     path = export.new_weights()
     saved = checkpoint.load(export.average)
+    stage = saved["history"][-1]["stage"]
+    if stage in ("one", "twin"):
+        raise click.ClickException(
+            f"{export.run} ends with stage {stage}, which trains no denoiser; train stage two or drawn first"
+        )
     net = LdmRsic(LdmConfig.from_dict(saved["config"]))
     net.load_state_dict(checkpoint.part(saved["module"], "net."))
     with torch.no_grad():

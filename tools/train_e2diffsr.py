@@ -8,8 +8,8 @@ Stage one trains the differential prior and everything that uses it. Stage two t
 the first --alone steps nothing else, then also the resulting pixels. Instead of stage two, stage noisy and then stage
 drawn train the two sides apart, as in the paper (rscodec/training/sr.py). The twin is stage one without a prior, for
 comparison. --without omits other parts of the method. Every batch has its own scale from 1 to 8. With --codec, half of
-the small images are decoded by our codec at a random quality. One in 40 grounds is held out; at the end, the gains over
-bicubic on them are logged for each kind of prior. rscodec/training/run.py describes the run folder.
+the small images are decoded by our codec at a random quality. About one in 35 grounds is held out; at the end, the
+gains over bicubic on them are logged for each kind of prior. rscodec/training/run.py describes the run folder.
 `tools/export_e2diffsr.py` exports its weights.
 """
 

@@ -9,9 +9,9 @@
 Stage one trains the enhancement network with the learnt prior. Stage two trains the generation of the prior: for the
 first --alone steps only the prior, then both. Instead of stage two, stage drawn trains the prior alone, as a
 distribution. The twin is stage one without a prior, for comparison. With --realism, half of the steps train results
-that look real (rscodec/training/ldm.py). One in 40 grounds of the shard is held out; at the end, the gains on them are
-logged for each kind of prior. rscodec/training/run.py describes the run folder. `tools/export_ldm_rsic.py` exports its
-weights.
+that look real (rscodec/training/ldm.py). About one in 35 grounds of the shard is held out; at the end, the gains on
+them are logged for each kind of prior. rscodec/training/run.py describes the run folder. `tools/export_ldm_rsic.py`
+exports its weights.
 """
 
 from __future__ import annotations
@@ -38,42 +38,53 @@ from rscodec.training.pairs import PICTURE, CodecPairs, Jpeg2000Crops, Pair, fro
 from rscodec.training.run import Run
 
 RATES = (0.1, 0.2, 0.4, 0.8, 1.6)
-
-
 GENERATING = ("two", "drawn")  # the stages that train the denoiser
 
 
 def begin(stage: str, start: Path | None, config: LdmConfig) -> tuple[WithCritic, list[dict]]:
-    """The networks to train, and the history of their training."""
+    """The networks to train, and the history of their training. A network that is new to realism ignores it at
+    first.
+    """
+    if stage in GENERATING and (start is None or start.suffix == ".safetensors"):
+        raise click.UsageError(
+            f"--stage {stage} continues stage one: give its average.pt with --start (a weights file lacks the LRM)"
+        )
     if start is None:
-        if stage in GENERATING:
-            raise click.UsageError(f"--stage {stage} continues stage one: give its average.pt with --start")
         return WithCritic(LdmRsic(config)), []
     if start.suffix == ".safetensors":
         about = json.loads(start.with_suffix(".json").read_text())
         return WithCritic(from_weights(start, config.realism)), about["history"]
     saved = checkpoint.load(start)
-    before = LdmConfig.from_dict(saved["config"])
+    before, state = LdmConfig.from_dict(saved["config"]), saved["module"]
+    now = replace(before, realism=config.realism or before.realism)
+    if now != before:
+        state = with_realism(state, "net.")
     if stage not in GENERATING or saved["history"][-1]["stage"] in GENERATING:
-        both = WithCritic(LdmRsic(before))
-        both.load_state_dict(saved["module"])
+        both = WithCritic(LdmRsic(now))
+        both.load_state_dict(state)
         return both, saved["history"]
-    both = WithCritic(LdmRsic(replace(before, steps=config.steps)))
+    both = WithCritic(LdmRsic(replace(now, steps=config.steps)))
     untrained = {key: value for key, value in both.state_dict().items() if key.startswith("net.denoiser.")}
-    both.load_state_dict(saved["module"] | untrained)
+    both.load_state_dict(state | untrained)
     both.net.lrm_dm.start_from(both.net.lrm)
     return both, saved["history"]
 
 
 def from_weights(path: Path, realism: bool) -> LdmRsic:
-    """The network of weights that ship, with a new LRM. A network that is new to realism ignores it at first."""
+    """The network of weights that ship, with a new LRM."""
     file = read_model(path, FORMAT, "enhancer", LdmConfig)
     net = LdmRsic(replace(file.config, realism=realism or file.config.realism))
     state = net.state_dict() | {key: value.float() for key, value in file.tensors.items()}
     if realism and not file.config.realism:
-        state["compression.0.weight"] = F.pad(state["compression.0.weight"], (0, 1))
+        state = with_realism(state)
     net.load_state_dict(state)
     return net
+
+
+def with_realism(state: dict[str, torch.Tensor], prefix: str = "") -> dict[str, torch.Tensor]:
+    """The state with an input for realism, which the network ignores."""
+    name = f"{prefix}compression.0.weight"
+    return state | {name: F.pad(state[name], (0, 1))}
 
 
 def report(net: LdmRsic, source, crops: Crops, batches: int, log) -> None:
@@ -137,6 +148,8 @@ def main(
 ) -> None:
     if realism and (jpeg2000 or stage == "two"):
         raise click.UsageError("--realism is for streams, and for stages one, drawn and twin")
+    if stage == "drawn" and not realism:
+        raise click.UsageError("--stage drawn needs --realism: a model without it does not sample its prior")
     if jpeg2000 and window > PICTURE - ALIGN:
         raise click.UsageError(f"--window {window}: with --jpeg2000, windows are cut out of crops of {PICTURE}")
     settings.prepare()
@@ -160,7 +173,7 @@ def main(
 
     def loss_of(images, step: int) -> ldm.Loss:
         pair, generator = source.pair(images, step), settings.generator(step)
-        wanted = ldm.realism_of(generator) if realism else 0.0
+        wanted = ldm.realism_of(seed, step) if realism else 0.0
         looks = ldm.Looks(wanted, critic, adversarial)
         with fast(device, cache_enabled=False):  # threads would share the cache
             if stage == "one":

@@ -3,6 +3,7 @@
 import * as errors from "./errors.js";
 
 const SECONDS = 60; // a tile of 512 pixels takes a few; a stream that needs more is hostile
+const ENDED = "the decoders were ended; make another pool";
 
 /**
  * Has `size` workers, which `spawn` makes when they are needed. `setup` has the calls [name, ...args] that each worker
@@ -11,6 +12,7 @@ const SECONDS = 60; // a tile of 512 pixels takes a few; a stream that needs mor
 export class Pool {
   constructor({ size, setup, seconds = SECONDS, spawn = spawnWorker }) {
     this.seconds = seconds; // after which a worker is ended
+    this.ended = false;
     this._idle = Array.from({ length: size }, () => new Seat(this, spawn, setup));
     this._all = [...this._idle];
     this._waiting = [];
@@ -33,8 +35,10 @@ export class Pool {
     }
   }
 
+  /** Ends the workers. Calls without an answer fail, and so do later ones. */
   end() {
-    this._all.forEach((worker) => worker.end());
+    this.ended = true;
+    this._all.forEach((worker) => worker.end(ENDED));
   }
 }
 
@@ -45,11 +49,14 @@ class Seat {
     this._spawn = spawn;
     this._setup = setup;
     this._worker = null;
+    this._reason = ENDED; // of the end of the last worker
+    this._lose = () => {}; // fails the call that waits for an answer
   }
 
   async run(call, args) {
-    if (this._worker === null) {
+    if (this._worker === null && !this._pool.ended) {
       this._worker = this._spawn();
+      this._worker.onerror = ({ message }) => this.end(`a decoder ended by itself (${message}); load the page again`);
       try {
         for (const [name, ...values] of this._setup) await this._ask(name, await Promise.all(values));
       } catch (problem) {
@@ -60,23 +67,25 @@ class Seat {
     return this._ask(call, args);
   }
 
-  end() {
+  /** Ends the worker. If a call waits for its answer, the call fails with `message`. */
+  end(message = this._reason) {
     this._worker?.terminate();
     this._worker = null;
+    this._reason = message;
+    this._lose(message);
   }
 
-  _ask(call, args) {
+  async _ask(call, args) {
+    const { seconds } = this._pool;
+    if (this._worker === null) throw new errors.WorkerLost(this._reason); // it ended, perhaps while `run` waited
     return new Promise((resolve, reject) => {
-      const { seconds } = this._pool;
-      const lose = (message) => {
+      const watchdog = setTimeout(() => {
+        this.end(`a decoder was ended, since it gave no answer in ${seconds} s; the stream may be damaged`);
+      }, 1000 * seconds);
+      this._lose = (message) => {
         clearTimeout(watchdog);
-        this.end();
         reject(new errors.WorkerLost(message));
       };
-      const watchdog = setTimeout(() => {
-        lose(`a decoder was ended, since it gave no answer in ${seconds} s; the stream may be damaged`);
-      }, 1000 * seconds);
-      this._worker.onerror = ({ message }) => lose(`a decoder ended by itself (${message}); load the page again`);
       this._worker.onmessage = ({ data: { result, error } }) => {
         clearTimeout(watchdog);
         if (error) reject(named(error));

@@ -4,12 +4,14 @@
                       '--> kept: the report lists this output with the same input and settings
 
 A scene that fails does not stop the others. Outputs are atomic, so no harm is done if a second worker gets the job of
-one that only seemed dead. Temporary files of killed workers are removed at the end.
+one that only seemed dead. Temporary files of killed workers are removed at the end, and a lock keeps other runs out
+until then.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -19,10 +21,11 @@ from inspect import signature
 from pathlib import Path
 
 from rscodec.batch.inputs import Input
+from rscodec.batch.lock import only_run
 from rscodec.batch.report import DONE, FAILED, KEPT, PLANNED, Journal, Row
 from rscodec.bitstreams.atomic import check_on_disk, remove_leftovers
 from rscodec.bitstreams.digest import sha256
-from rscodec.bitstreams.errors import MissingWeights, OutputError, RscodecError, TileDamaged
+from rscodec.bitstreams.errors import InputError, MissingWeights, OutputError, RscodecError, TileDamaged
 from rscodec.concurrency.executors import as_done
 from rscodec.models.registry import DEFAULT_CODEC
 from rscodec.stream.settings import DecodeSettings, EncodeSettings
@@ -99,19 +102,26 @@ def run(
         raise OutputError(f"cannot make the folder {folder}: it is a file; choose another") from None
     except OSError as problem:
         raise OutputError(f"cannot make the folder {folder}: {problem.strerror}; choose another") from None
-    journal = _journal(folder / f"{work.verb}-report.csv", work.verb, settings, resume, overwrite)
     rows = [
         Row(item.path, str(folder / (item.name + work.suffix)), PLANNED, stamp=_stamp(item.path), settings=settings)
         for item in inputs
     ]
-    rows = [_plan(row, journal.rows.get(row.output), overwrite) for row in rows]
+    report = folder / f"{work.verb}-report.csv"
+    with only_run(report):
+        journal = _journal(report, work.verb, settings, resume, overwrite)
+        rows = [_plan(row, journal.rows.get(row.output), overwrite) for row in rows]
+        return _process(work, rows, journal, executor, progress)
+
+
+def _process(work: Work, rows: list[Row], journal: Journal, executor: Executor, progress: Progress | None) -> list[Row]:
+    """Process the planned rows, and return all rows, in order."""
     journal.rows |= {row.output: row for row in rows}
     planned = [row for row in rows if row.status == PLANNED]
     done = len(rows) - len(planned)
     with journal:
         for row, future in as_done(executor, partial(_do, work), planned):
             problem = future.exception()
-            journal.add(_failed(row, problem) if problem else future.result())
+            journal.add(_failed_midway(row, problem) if problem else future.result())
             done += 1
             if progress:
                 progress(done, len(rows))
@@ -157,21 +167,29 @@ def retold(row: Row, verb: str, settings: str) -> Row:
 
 
 def _plan(row: Row, before: Row | None, overwrite: bool) -> Row:
-    """A row before the run: planned, kept, or failed (as before, or because a file exists at the output).
+    """A row before the run: planned, kept, or failed (as before, or because of a name or of a file at the output).
 
-    A failed row with a checksum is an output with lost tiles. It is not decoded again, because the result would be the
-    same.
+    The file at an output is ours if the report has its size, or planned to write it. A failed row with a checksum is an
+    output with lost tiles. It is not decoded again, because the result would be the same.
     """
-    output = Path(row.output)
-    if not output.exists():
+    named = replace(row, input=_printable(row.input), output=_printable(row.output))
+    if named != row:
+        wrong = named.input if named.input != row.input else named.output
+        return _failed(named, InputError(f"{wrong}: this name is not UTF-8; rename the file or the folder"))
+    if not os.path.exists(row.output):
         return row
-    ours = before is not None and (before.status in (PLANNED, DONE, KEPT) or before.sha256 != "")
+    ours = before is not None and (before.status == PLANNED or before.bytes)
     same = ours and (before.input, before.stamp, before.settings) == (row.input, row.stamp, row.settings)
-    if same and before.status != PLANNED and output.stat().st_size == before.bytes:
+    if same and before.status != PLANNED and before.sha256 and os.path.getsize(row.output) == before.bytes:
         return before if before.status == FAILED else replace(before, status=KEPT)
     if ours or overwrite:
         return row
-    return _failed(row, OutputError(f"{output} exists; give `overwrite=True` or another folder"))
+    return _failed(row, OutputError(f"{row.output} exists; give `overwrite=True` or another folder"))
+
+
+def _printable(name: str) -> str:
+    """A name as a report can hold it: bytes that are not UTF-8 are escaped."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _do(work: Work, row: Row) -> Row:
@@ -183,7 +201,7 @@ def _do(work: Work, row: Row) -> Row:
     try:
         made = function(row.input, row.output, overwrite=True, threads=1, **work.options)
     except RscodecError as problem:
-        return _failed(row, problem)
+        return _failed_midway(row, problem)
     output = Path(row.output)
     size, checksum = output.stat().st_size, sha256(output)
     row = replace(
@@ -206,6 +224,17 @@ def _failed(row: Row, problem: BaseException) -> Row:
     if isinstance(problem, RscodecError):
         return replace(row, status=FAILED, exit_code=problem.exit_code, message=" ".join(str(problem).split()))
     return replace(row, status=FAILED, exit_code=1, message=f"unexpected {type(problem).__name__}: {problem}")
+
+
+def _failed_midway(row: Row, problem: BaseException) -> Row:
+    """The row of a planned scene that failed. Its size is that of the file at its output: an earlier run or this one
+    wrote it, or it was to be replaced.
+    """
+    try:
+        size = os.path.getsize(row.output)
+    except OSError:
+        size = 0
+    return _failed(replace(row, bytes=size), problem)
 
 
 def _stamp(path: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -12,6 +13,7 @@ from rscodec.bitstreams.errors import InputError
 from rscodec.stream.remote import is_url
 
 MEDIA_TYPE = "application/x-rscodec"
+NO_NAME = re.compile("[\0\ud800-\udfff]")  # in JSON, but in no name of a file
 
 
 def assets(path: Path, key: str | None, streams: bool = False) -> Iterator[tuple[str, str]]:
@@ -24,9 +26,10 @@ def assets(path: Path, key: str | None, streams: bool = False) -> Iterator[tuple
         if not _is_item(item):
             raise InputError(f"{path} is not a STAC item or item collection")
         name = str(item["id"]).replace("/", "_")
-        if "\0" in name:
+        if NO_NAME.search(name):
             raise InputError(
-                f"{path}: the id {name!r} of an item holds a NUL, so no file can have this name; change the id"
+                f"{path}: the id {name!r} of an item holds a NUL or half a surrogate pair, so no file can have this "
+                "name; change the id"
             )
         yield name, _href(path, item, key, streams)
 
@@ -41,12 +44,17 @@ def are_assets(assets) -> bool:
     return isinstance(assets, dict) and all(isinstance(asset, dict) for asset in assets.values())
 
 
+def _roles(asset: dict) -> list:
+    roles = asset.get("roles")
+    return roles if isinstance(roles, list) else []
+
+
 def _href(path: Path, item: dict, key: str | None, streams: bool) -> str:
     found = item["assets"]
     fitting = [
         name
         for name, asset in found.items()
-        if "data" in (asset.get("roles") or []) and (asset.get("type") == MEDIA_TYPE) == streams
+        if "data" in _roles(asset) and (asset.get("type") == MEDIA_TYPE) == streams
     ]
     chosen = fitting if key is None else [key] if key in found else []
     if len(chosen) != 1:
@@ -55,14 +63,17 @@ def _href(path: Path, item: dict, key: str | None, streams: bool) -> str:
     href = found[chosen[0]].get("href")
     if not isinstance(href, str):
         raise InputError(f"{path}: the asset {chosen[0]} of the item {item['id']} has no href; add one")
-    if "\0" in href:
-        raise InputError(f"{path}: the href of the asset {chosen[0]} of the item {item['id']} holds a NUL; correct it")
+    if NO_NAME.search(unquote(href)):
+        raise InputError(
+            f"{path}: the href of the asset {chosen[0]} of the item {item['id']} holds a NUL or half a surrogate pair; "
+            "correct it"
+        )
     if href.startswith("file://"):
         href = unquote(urlsplit(href).path)
     if is_url(href):
         return href
     here = path.absolute().parent
-    return os.path.abspath(here / (href if (here / href).exists() else unquote(href)))
+    return os.path.abspath(here / (href if os.path.exists(here / href) else unquote(href)))
 
 
 def load_json(path: Path) -> dict:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from rscodec.carbon.scores import scale_of
 from rscodec.carbon.simulation.county import TEST, TRAIN
 from rscodec.generative.blending import Windows
 from rscodec.networks.precision import fast
+from rscodec.raster.metadata import Metadata, alpha_bands
 from rscodec.raster.window import Window
 
 TOGETHER = 8  # windows in a batch
@@ -101,6 +103,16 @@ class Crops:
         light = np.exp(LIGHT * rng.normal() + BAND_LIGHT * rng.normal(size=mean.shape))
         haze = np.array(HAZE)[:, None, None] * rng.normal()
         return light * x + (light - 1) * mean / spread + haze
+
+
+def refuse_alpha(metadata: Metadata, name: str | Path, bands: tuple[int, ...] | None = None) -> None:
+    """Raise InputError if a band of imagery is alpha. `bands`: their numbers in the file, if some were chosen."""
+    for at in alpha_bands(metadata):
+        band = bands[at] if bands else at + 1
+        raise InputError(
+            f"{name}: band {band} is alpha, not a measurement: leave it out, or, if it is a measurement, such as near "
+            f"infrared, run `gdal_edit.py -colorinterp_{band} undefined {name}`"
+        )
 
 
 def north_of(region: np.ndarray) -> np.ndarray:

@@ -23,6 +23,7 @@ from rscodec.api import load
 from rscodec.bitstreams.atomic import AtomicPath
 from rscodec.bitstreams.errors import InputError
 from rscodec.carbon.area import pixel_areas
+from rscodec.carbon.crops import refuse_alpha
 from rscodec.carbon.density import HECTARE
 from rscodec.carbon.folder import check, make
 from rscodec.carbon.grid import Grid
@@ -100,6 +101,7 @@ def predict_file(src: str | Path, folder: Path, model: str | Path = "iidm", **se
                 f"{src}: {len(scene.pixels)} bands are given, {mapper.model} takes {mapper.bands}: give those that it "
                 "was trained on, in their order, with `bands` (weights that ship: blue, green, red, near infrared)"
             )
+        refuse_alpha(scene.metadata, src, given.bands)
         grid = Grid.of(scene.metadata, *scene.pixels.shape[:0:-1], name=src)
         forest, label, numbers = _forest(scene, grid, given.stands, src)
         seen = fill_invalid(scene.pixels, ~scene.mask)  # a nodata value would affect all pixels of its windows

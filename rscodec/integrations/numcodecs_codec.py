@@ -11,6 +11,7 @@ from numcodecs.compat import ensure_bytes, ensure_ndarray, ndarray_copy
 
 from rscodec.bitstreams.errors import InputError
 from rscodec.integrations.chunk_codec import ChunkCodec
+from rscodec.stream.settings import settings_of
 
 
 class RscodecCodec(Codec):
@@ -19,7 +20,7 @@ class RscodecCodec(Codec):
     codec_id = "rscodec"
 
     def __init__(self, **configuration):
-        self.chunks = ChunkCodec(**configuration)
+        (self.chunks,) = settings_of(configuration, ChunkCodec)
 
     def encode(self, buf) -> bytes:
         chunk = ensure_ndarray(buf)

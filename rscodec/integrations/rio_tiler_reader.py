@@ -8,7 +8,8 @@
 
 So rio-tiler itself warps, resamples, masks and evaluates expressions, and it reads the pixels of the decoded GeoTIFF.
 If the scene is at least twice as fine as the request, it is first made 2, 4, 8, ... times smaller by averaging, so
-that no pixels are skipped.
+that no pixels are skipped. rio-tiler derives the size of an answer from the size of the pixels, and never enlarges. So
+the size is computed for the original scene, and then given to rio-tiler.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from rasterio.crs import CRS
 from rasterio.features import bounds as bounds_of
 from rasterio.io import DatasetReader, MemoryFile
 from rasterio.transform import array_bounds
+from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform_bounds
 from rasterio.windows import Window as GdalWindow
 from rio_tiler.constants import WEB_MERCATOR_TMS, WGS84_CRS
@@ -32,6 +34,7 @@ from rio_tiler.errors import TileOutsideBounds
 from rio_tiler.io import BaseReader, Reader
 from rio_tiler.models import BandStatistics, ImageData, Info, PointData
 from rio_tiler.types import BBox
+from rio_tiler.utils import get_vrt_transform
 
 import rscodec
 from rscodec.bitstreams.errors import InputError
@@ -44,6 +47,7 @@ from rscodec.raster.window import Window
 from rscodec.stream.preview import PreviewPicture, shrunk
 
 BLOCK = 256
+NOTHING = Window(0, 0, 0, 0)
 MARGIN = 16  # border around a request, in pixels of the answer, for kernels and for the grid of a warp
 LONGEST = 1024  # of previews and statistics, as in rio-tiler
 
@@ -86,58 +90,79 @@ class RscodecReader(BaseReader):
             found = reader.info()
         return found.model_copy(update={"driver": "rscodec", "overviews": []})
 
-    def statistics(self, max_size: int = LONGEST, **settings: Any) -> dict[str, BandStatistics]:
-        with self._preview(max_size) as reader:
-            return reader.statistics(max_size=max_size, **settings)
+    def statistics(self, max_size: int | None = LONGEST, **settings: Any) -> dict[str, BandStatistics]:
+        with self._preview({"max_size": max_size, **settings}) as (reader, settings):
+            return reader.statistics(**settings)
 
-    def preview(
-        self, max_size: int | None = LONGEST, height: int | None = None, width: int | None = None, **settings: Any
-    ) -> ImageData:
-        with self._preview(max(height or 0, width or 0) or max_size) as reader:
-            return reader.preview(max_size=max_size, height=height, width=width, **settings)
+    def preview(self, max_size: int | None = LONGEST, **settings: Any) -> ImageData:
+        with self._preview({"max_size": max_size, **settings}) as (reader, settings):
+            return reader.preview(**settings)
 
     def tile(self, tile_x: int, tile_y: int, tile_z: int, tilesize: int | None = None, **settings: Any) -> ImageData:
         if not self.tile_exists(tile_x, tile_y, tile_z):
             raise TileOutsideBounds(f"Tile(x={tile_x}, y={tile_y}, z={tile_z}) is outside bounds")
-        size = tilesize or self.tms.matrix(tile_z).tileWidth
-        bounds = tuple(self.tms.xy_bounds(tile_x, tile_y, tile_z))
-        with self._part(bounds, self.tms.rasterio_crs, size, settings) as reader:
+        matrix, bounds = self.tms.matrix(tile_z), tuple(self.tms.xy_bounds(tile_x, tile_y, tile_z))
+        size = {"width": tilesize or matrix.tileWidth, "height": tilesize or matrix.tileHeight}
+        with self._part(bounds, self.tms.rasterio_crs, {**settings, **size}) as (reader, _):
             return reader.tile(tile_x, tile_y, tile_z, tilesize=tilesize, **settings)
 
     def part(self, bbox: BBox, bounds_crs: CRS = WGS84_CRS, **settings: Any) -> ImageData:
-        with self._part(bbox, bounds_crs, longest(settings), settings) as reader:
+        with self._part(bbox, bounds_crs, settings) as (reader, settings):
             return reader.part(bbox, bounds_crs=bounds_crs, **settings)
 
     def feature(self, shape: dict, shape_crs: CRS = WGS84_CRS, **settings: Any) -> ImageData:
-        with self._part(bounds_of(shape), shape_crs, longest(settings), settings) as reader:
+        with self._part(bounds_of(shape), shape_crs, settings) as (reader, settings):
             return reader.feature(shape, shape_crs=shape_crs, **settings)
 
     def point(self, lon: float, lat: float, coord_crs: CRS = WGS84_CRS, **settings: Any) -> PointData:
-        with self._part((lon, lat, lon, lat), coord_crs, None, {}) as reader:
+        with self._reader(self._around(self._window_of((lon, lat, lon, lat), coord_crs), MARGIN), 1) as reader:
             return reader.point(lon, lat, coord_crs=coord_crs, **settings)
 
     @contextmanager
-    def _preview(self, size: int | None) -> Iterator[Reader]:
-        factor = factor_for(max(self.width, self.height) / size) if size else 1
+    def _preview(self, settings: dict) -> Iterator[tuple[Reader, dict]]:
+        """A reader of the scene, as fine as the answer needs it, and settings that give the answer its size."""
+        crs, wide, high = settings.get("dst_crs"), self.width, self.height
+        if crs and crs != self.crs:
+            with self._reader(NOTHING, 1) as original, WarpedVRT(original.dataset, crs=crs) as warped:
+                wide, high = warped.width, warped.height
+        width, height = answer_size(wide, high, settings)
+        factor = factor_for(min(wide / width, high / height))
         with self._reader(Window(0, 0, self.width, self.height), factor) as reader:
-            yield reader
+            yield reader, sized(settings, width, height) if factor > 1 else settings
 
     @contextmanager
-    def _part(self, bounds: BBox, crs: CRS, size: int | None, settings: dict) -> Iterator[Reader]:
-        """A reader of the part within bounds, as fine as an answer of `size` pixels along the longest side needs it."""
-        window = self._window_of(bounds, crs)
-        ratio = max(window[2], window[3]) / size if size else 1
+    def _part(self, bounds: BBox, crs: CRS, settings: dict) -> Iterator[tuple[Reader, dict]]:
+        """The same for the part within bounds."""
+        target = settings.get("dst_crs") or crs
+        if target != crs:
+            bounds = transform_bounds(crs, target, *bounds, densify_pts=21)
+        window = self._window_of(bounds, target)
+        wide, high = self._original_size(bounds, target, settings)
+        width, height = answer_size(wide, high, settings)
+        # In a CRS where the scene crosses the antimeridian, rio-tiler's pixels are far too large. The window is right
+        # there, but elsewhere it can be larger than the bounds: around a rotated square by sqrt(2).
+        ratios = wide / width, high / height, max(window[2:]) / max(width, height)
+        factor = factor_for(max(min(ratios[:2]), ratios[2] / 2))
         spare = MARGIN + (settings.get("padding") or 0) + (settings.get("buffer") or 0)
-        border = math.ceil(spare * max(1, ratio))
-        col, row, right, bottom = (
-            math.floor(window[0]) - border,
-            math.floor(window[1]) - border,
-            math.ceil(window[0] + window[2]) + border,
-            math.ceil(window[1] + window[3]) + border,
-        )
-        part = Window(col, row, right - col, bottom - row).overlap(Window(0, 0, self.width, self.height))
-        with self._reader(part, factor_for(ratio)) as reader:
-            yield reader
+        part = self._around(window, math.ceil(spare * max(1, *ratios)))
+        with self._reader(part, factor) as reader:
+            yield reader, sized(settings, width, height) if factor > 1 else settings
+
+    def _original_size(self, bounds: BBox, crs: CRS, settings: dict) -> tuple[float, float]:
+        """Width and height of the part within bounds, in pixels of the grid on which rio-tiler reads the scene."""
+        if crs == self.crs:
+            return self._window_of(bounds, crs)[2:]
+        with self._reader(NOTHING, 1) as original:
+            size = settings.get("height"), settings.get("width")
+            _, width, height = get_vrt_transform(original.dataset, bounds, *size, dst_crs=crs)
+        return width, height
+
+    def _around(self, window: tuple[float, float, float, float], border: int) -> Window:
+        """The pixels of the scene within a window and a border around it."""
+        left, top, width, height = window
+        col, row = math.floor(left) - border, math.floor(top) - border
+        right, bottom = math.ceil(left + width) + border, math.ceil(top + height) + border
+        return Window(col, row, right - col, bottom - row).overlap(Window(0, 0, self.width, self.height))
 
     def _window_of(self, bounds: BBox, crs: CRS) -> tuple[float, float, float, float]:
         """Column, row, width and height of the pixels within bounds."""
@@ -224,6 +249,16 @@ def factor_for(ratio: float) -> int:
     return 2 ** max(0, math.floor(math.log2(ratio))) if ratio > 0 else 1
 
 
-def longest(settings: dict) -> int | None:
-    """The limit on the longest side of an answer, or None."""
-    return max(settings.get("height") or 0, settings.get("width") or 0) or settings.get("max_size")
+def answer_size(wide: float, high: float, settings: dict) -> tuple[int, int]:
+    """Width and height of rio-tiler's answer, if its grid has `wide` x `high` pixels."""
+    width, height, longest = settings.get("width"), settings.get("height"), settings.get("max_size")
+    if not width and not height:
+        wide, high = max(1, round(wide)), max(1, round(high))
+        if not longest or longest > max(wide, high):
+            return wide, high
+        width, height = (None, longest) if high > wide else (longest, None)
+    return width or math.ceil(height / (high / wide)), height or math.ceil(width * (high / wide))
+
+
+def sized(settings: dict, width: int, height: int) -> dict:
+    return settings | {"max_size": None, "width": width, "height": height}

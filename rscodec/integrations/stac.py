@@ -3,7 +3,8 @@
     stream --> assets.rscodec: href, type, roles, file:size, file:checksum, raster:bands, proj:*, processing:lineage
     item   --> its other members stay; a new item also gets geometry, bbox and datetime
 
-Extensions: file 2.1, projection 2.0, raster 1.1, processing 1.1. An item keeps the versions that it already names.
+Extensions: file 2.1, projection 2.0, raster 1.1, processing 1.1. An item keeps the versions that it already names. With
+version 1 of projection, the CRS is in proj:epsg and not in proj:code.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ EXTENSIONS = {
     name: f"https://stac-extensions.github.io/{name}/{version}/schema.json"
     for name, version in (("file", "v2.1.0"), ("projection", "v2.0.0"), ("raster", "v1.1.0"), ("processing", "v1.1.0"))
 }
+REFERENCE = ("proj:code", "proj:epsg", "proj:wkt2", "proj:projjson")  # the members that name a CRS
 SHA256 = "1220"  # start of a multihash: the code of SHA-256 and its length, 32 bytes
 TAKEN = (("", "TIFFTAG_DATETIME"), ("IMAGERY", "ACQUISITIONDATETIME"))  # tags with the time of acquisition
 FORMS = ("%Y:%m:%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f%z", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d %H:%M:%S")
@@ -41,6 +43,9 @@ def read_item(path: Path) -> dict | None:
         raise InputError(f"{path} is not a STAC item of version 1; name one, or a new file")
     if not are_assets(item.get("assets", {})):
         raise InputError(f"{path} has assets that are not JSON objects; correct the item")
+    named = item.get("stac_extensions", [])
+    if not isinstance(named, list) or not all(isinstance(url, str) for url in named):
+        raise InputError(f"{path} has stac_extensions that are not a list of addresses; correct the item")
     return item
 
 
@@ -53,6 +58,7 @@ def write_item(path: Path, item: dict | None, stream: Path) -> list[str]:
         header, metadata = reader.header, stream_metadata(reader)
     if item is None:
         item, notes = _new_item(path, stream, header, metadata)
+    named = item.get("stac_extensions", [])
     here = os.path.relpath(stream.absolute(), path.absolute().parent)
     asset = {
         "href": Path(here).as_posix() if here.startswith("..") else f"./{Path(here).as_posix()}",
@@ -63,9 +69,10 @@ def write_item(path: Path, item: dict | None, stream: Path) -> list[str]:
         "raster:bands": _bands(header, metadata),
         "processing:lineage": f"compressed with rscodec, model {header.model} "
         f"(weights {header.weights_hash.hex()}), quality {header.quality:g}",
-    } | _projection(header, metadata)
-    item["assets"] = item.get("assets", {}) | {ASSET: item.get("assets", {}).get(ASSET, {}) | asset}
-    named = item.get("stac_extensions", [])
+    } | _projection(header, metadata, any("/projection/v1." in url for url in named))
+    assets = item.get("assets", {})
+    kept = {key: value for key, value in assets.get(ASSET, {}).items() if key not in REFERENCE}
+    item["assets"] = assets | {ASSET: kept | asset}
     missing = [url for name, url in EXTENSIONS.items() if not any(f"/{name}/" in one for one in named)]
     item["stac_extensions"] = [*named, *missing]
     with AtomicPath(path, overwrite=True) as temporary:
@@ -117,7 +124,7 @@ def _utc(moment: datetime) -> str:
 
 def _bands(header, metadata: dict) -> list[dict]:
     """raster:bands, without values that the scene does not have."""
-    nodata = metadata.get("nodata")
+    nodata, resolution = metadata.get("nodata"), _resolution(metadata)
     bands = []
     for band in range(header.bands):
         about = {"data_type": header.dtype, "sampling": _sampling(metadata)}
@@ -127,21 +134,45 @@ def _bands(header, metadata: dict) -> list[dict]:
         for key, name in (("unit", "units"), ("scale", "scales"), ("offset", "offsets")):
             if metadata.get(name) and metadata[name][band] is not None:
                 about[key] = metadata[name][band]
-        if "transform" in metadata and metadata["transform"][1] == 0 == metadata["transform"][3]:
-            about["spatial_resolution"] = abs(metadata["transform"][0])
+        if resolution is not None:
+            about["spatial_resolution"] = resolution
         bands.append(about)
     return bands
+
+
+def _resolution(metadata: dict) -> float | None:
+    """The width of a pixel in metres; None if the CRS is not projected or the grid is rotated."""
+    from rscodec.raster.metadata import parse_crs
+
+    crs = parse_crs(metadata.get("crs"))
+    if crs is None or not crs.is_projected or "transform" not in metadata:
+        return None
+    a, b, _, d, *_ = metadata["transform"]
+    return abs(a) * crs.linear_units_factor[1] if b == d == 0 else None
 
 
 def _sampling(metadata: dict) -> str:
     return metadata.get("tags", {}).get("", {}).get("AREA_OR_POINT", "Area").lower()
 
 
-def _projection(header, metadata: dict) -> dict:
-    """The members of the projection extension, if the scene has a CRS."""
+def _projection(header, metadata: dict, first: bool) -> dict:
+    """The members of the projection extension. `first`: in its version 1."""
     crs, fields = metadata.get("crs"), {"proj:shape": [header.height, header.width]}
     if crs is not None:
-        fields |= {"proj:code": crs} if ":" in crs and "[" not in crs else {"proj:code": None, "proj:wkt2": crs}
+        fields |= _reference(crs, first)
     if "transform" in metadata:
         fields["proj:transform"] = metadata["transform"]
     return fields
+
+
+def _reference(crs: str, first: bool) -> dict:
+    """The members that name the CRS. `first`: in version 1 of the extension."""
+    from rscodec.raster.metadata import parse_crs
+
+    authority, _, code = crs.partition(":")
+    if first and authority == "EPSG" and code.isdecimal():
+        return {"proj:epsg": int(code)}
+    if not first and code and "[" not in crs:
+        return {"proj:code": crs}
+    wkt = crs if "[" in crs else parse_crs(crs).to_wkt(version="WKT2_2019")
+    return {"proj:epsg" if first else "proj:code": None, "proj:wkt2": wkt}

@@ -60,15 +60,26 @@ class RscodecBackend(BackendEntrypoint):
         device="cpu",
         max_pixels=MAX_PIXELS_IN_MEMORY,
     ):
-        options = {"weights": weights, "device": device, "max_pixels": max_pixels}
-        files = CachingFileManager(rscodec.open, filename_or_obj, kwargs=options)
+        source = absolute(filename_or_obj)
+        options = {"weights": absolute(weights), "device": device, "max_pixels": max_pixels}
+        files = CachingFileManager(open_source, source, mode="r", kwargs=options)
         scene = files.acquire()
         pixels = xr.Variable(DIMS, indexing.LazilyIndexedArray(ScenePixels(files, scene, mask_and_scale)))
         attributes, encoding = describe(scene, mask_and_scale)
-        pixels.attrs, pixels.encoding = attributes, encoding | {"source": str(filename_or_obj)}
+        pixels.attrs, pixels.encoding = attributes, encoding | {"source": str(source)}
         dataset = xr.Dataset({NAME: pixels}, coordinates(scene), dict(scene.metadata.get("tags", {}).get("", {})))
         dataset.set_close(files.close)
         return dataset.drop_vars(drop_variables or [], errors="ignore")
+
+
+def absolute(source):
+    """A local path as an absolute one, for processes with another working directory. Everything else stays."""
+    return os.path.abspath(source) if isinstance(source, (str, os.PathLike)) and not is_url(source) else source
+
+
+def open_source(source, *, mode: str, **options) -> OpenScene:
+    """rscodec.open with the `mode` that CachingFileManager passes in another process, even if it is given none."""
+    return rscodec.open(source, **options)
 
 
 class ScenePixels(BackendArray):
@@ -133,7 +144,11 @@ def coordinates(scene: OpenScene) -> dict[str, xr.Variable]:
 
 
 def describe(scene: OpenScene, masked: bool) -> tuple[dict, dict]:
-    """Attributes and encoding of the pixels. Values that were applied go to the encoding, others to the attributes."""
+    """Attributes and encoding of the pixels. Values that were applied go to the encoding, others to the attributes.
+
+    Saved by xarray, masked pixels become integers again, with one scale and offset and `_FillValue` for NaN. Where that
+    would change values, the encoding has none of these, and xarray saves floats.
+    """
     header, metadata = scene.header, scene.metadata
     attributes, radiometry = {}, {}
     nodata = native(nodata_value(metadata), header.dtype)
@@ -151,5 +166,10 @@ def describe(scene: OpenScene, masked: bool) -> tuple[dict, dict]:
         attributes["units"] = tuple(unit or "" for unit in metadata["units"])
     edge = header.tile if header.bounded else header.tile // CHUNKS_PER_TILE
     chunks = {"band": header.bands, "y": min(edge, header.height), "x": min(edge, header.width)}
-    encoding = {"preferred_chunks": chunks, "grid_mapping": GRID_MAPPING, "dtype": np.dtype(header.dtype)}
-    return (attributes, encoding | radiometry) if masked else (attributes | radiometry, encoding)
+    encoding = {"preferred_chunks": chunks, "grid_mapping": GRID_MAPPING}
+    stored = {"dtype": np.dtype(header.dtype)}
+    if not masked:
+        return attributes | radiometry, encoding | stored
+    needs_fill = "masked" in metadata and stored["dtype"].kind != "f"
+    fits = not radiometry.keys() & {"scales", "offsets"} and (nodata is not None or not needs_fill)
+    return attributes, encoding | stored | radiometry if fits else encoding

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from zarr.abc.codec import ArrayBytesCodec
 
 from rscodec.integrations.chunk_codec import ChunkCodec, check_chunk
+from rscodec.stream.settings import settings_of
 
 
 @dataclass(frozen=True, init=False)
@@ -21,7 +22,8 @@ class RscodecCodec(ArrayBytesCodec):
     chunks: ChunkCodec
 
     def __init__(self, **configuration):
-        object.__setattr__(self, "chunks", ChunkCodec(**configuration))
+        (chunks,) = settings_of(configuration, ChunkCodec)
+        object.__setattr__(self, "chunks", chunks)
 
     @classmethod
     def from_dict(cls, data: dict) -> RscodecCodec:

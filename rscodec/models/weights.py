@@ -142,7 +142,9 @@ def check_device(device: str) -> None:
     try:
         kind = torch.device(device).type
     except RuntimeError:
-        raise InputError(f"`device={device}`: there is no such device; give cpu or cuda") from None
+        kind = ""
+    if kind not in ("cpu", "cuda"):
+        raise InputError(f"`device={device}`: there is no such device; give cpu or cuda")
     if kind == "cuda" and not torch.cuda.is_available():
         raise InputError(f"`device={device}`: no CUDA device is usable here; use `device=cpu`")
 

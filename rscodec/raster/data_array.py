@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any, cast
 
 import numpy as np
@@ -12,8 +13,10 @@ from rscodec.raster.metadata import Metadata
 from rscodec.raster.scene import Scene
 
 ROWS, COLUMNS = ("y", "lat", "latitude"), ("x", "lon", "longitude")
-PLACES = ("spatial_ref", "crs")  # coordinates that hold the CRS and the geotransform
-NO_TAGS = ("long_name", "units", "grid_mapping")  # attributes that a scene keeps in another place
+PLACES = ("spatial_ref", "crs")  # coordinates that hold the CRS and the geotransform, unless grid_mapping names one
+NODATA = ("_FillValue", "missing_value", "fill_value", "nodata")  # attributes that hold the nodata value
+# Attributes that a scene keeps in another place.
+NO_TAGS = ("long_name", "units", "grid_mapping", "scale_factor", "add_offset", *NODATA)
 EVEN = 1e-3  # of a pixel: smaller deviations from even spacing do not count
 
 
@@ -42,7 +45,13 @@ def _only_variable(dataset: Any) -> Any:
     names = [name for name, variable in dataset.data_vars.items() if variable.ndim >= 2]
     if len(names) != 1:
         raise InputError(f"the dataset has the variables {', '.join(map(str, names)) or 'none'}; give one of them")
-    return dataset[names[0]]
+    place = _grid_mapping(dataset[names[0]])
+    return (dataset.set_coords(place) if place in dataset.data_vars else dataset)[names[0]]
+
+
+def _grid_mapping(array: Any) -> str | None:
+    """The name of the variable that holds the CRS."""
+    return array.encoding.get("grid_mapping", array.attrs.get("grid_mapping"))
 
 
 def _dimension(array: Any, names: tuple[str, ...]) -> str:
@@ -56,7 +65,8 @@ def _dimension(array: Any, names: tuple[str, ...]) -> str:
 
 def _metadata(array: Any, axes: tuple[str, str], bands: list[str], pixels: np.ndarray) -> Metadata:
     """What the attributes, coordinates and encoding of an array say about it."""
-    place = next((dict(array.coords[name].attrs) for name in PLACES if name in array.coords), {})
+    places = (_grid_mapping(array), *PLACES)
+    place = next((dict(array.coords[name].attrs) for name in places if name in array.coords), {})
     found: dict[str, Any] = {
         "crs": _crs(place),
         "transform": _transform(array, place, *axes),
@@ -67,7 +77,9 @@ def _metadata(array: Any, axes: tuple[str, str], bands: list[str], pixels: np.nd
     for key, own, default in (("scale_factor", "scales", 1.0), ("add_offset", "offsets", 0.0)):
         values = [float(value) for value in _of_bands(array, key, len(pixels)) or []]
         found[own] = values if any(value != default for value in values) else None
-    tags = {key: value for key, value in array.attrs.items() if isinstance(value, str) and key not in NO_TAGS}
+    tags = {
+        key: str(value) for key, value in array.attrs.items() if isinstance(value, (str, Real)) and key not in NO_TAGS
+    }
     if tags.get("AREA_OR_POINT") == "Area":  # the default of a TIFF
         del tags["AREA_OR_POINT"]
     found["tags"] = {"": tags} if tags else None
@@ -80,9 +92,17 @@ def _crs(place: dict[str, Any]) -> str | None:
 
 def _nodata(array: Any, pixels: np.ndarray) -> str | None:
     """The nodata value as text. For floats the encoding does not count: there, invalid pixels are NaN already."""
-    masked = not np.issubdtype(pixels.dtype, np.integer)
-    nodata = array.attrs.get("_FillValue", None if masked else array.encoding.get("_FillValue"))
-    return None if nodata is None else repr(float(nodata))
+    if not np.issubdtype(pixels.dtype, np.integer) and "_FillValue" in array.encoding:
+        return None
+    found = [
+        value for place in (array.attrs, array.encoding) for key in NODATA if (value := place.get(key)) is not None
+    ]
+    if not found:
+        return None
+    try:
+        return repr(float(np.asarray(found[0]).item()))
+    except (TypeError, ValueError):
+        raise InputError(f"the array has the nodata value {found[0]!r:.80}, which is not one number") from None
 
 
 def _of_bands(array: Any, key: str, count: int) -> list | None:

@@ -8,30 +8,65 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import cache
+from typing import Any, TypeVar
 
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning
 
 CACHE_BYTES = 64 * 2**20  # of GDAL's blocks
 
+Heard = TypeVar("Heard", bound="Listener")
 
-class OptionComplaints(logging.Handler):
+
+class Listener:
+    """Gets the warnings that a logger of rasterio makes in this thread while its block runs, also those that the
+    program silences. Handlers of the program get what they would get without it.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.records: list[logging.LogRecord] = []
+        self._ears = _tapped(name)
+
+    def __enter__(self: Heard) -> Heard:
+        self._before = getattr(self._ears, "records", None)
+        self._ears.records = self.records
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ears.records = self._before
+
+
+@cache
+def _tapped(name: str) -> threading.local:
+    """Let listeners hear a logger. In each thread, `records` of the result is where its listener wants the records."""
+    logger, ears = logging.getLogger(name), threading.local()
+    enabled, handle = logger.isEnabledFor, logger.handle
+
+    def is_enabled(level: int) -> bool:
+        heard = level >= logging.WARNING and getattr(ears, "records", None) is not None
+        return heard or enabled(level)
+
+    def handle_too(record: logging.LogRecord) -> None:
+        if getattr(ears, "records", None) is not None:
+            ears.records.append(record)
+        if enabled(record.levelno):
+            handle(record)
+
+    logger.isEnabledFor, logger.handle = is_enabled, handle_too  # type: ignore[method-assign]
+    return ears
+
+
+class OptionComplaints(Listener):
     """Collects GDAL's warnings about creation options while its block runs. GDAL itself ignores misspelt options."""
 
     def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.found: list[str] = []
+        super().__init__("rasterio._env")
 
-    def emit(self, record: logging.LogRecord) -> None:
-        if "creation option" in record.getMessage():
-            self.found.append(re.sub(r"CPLE_\w+ in ", "", record.getMessage()))
-
-    def __enter__(self) -> None:
-        logging.getLogger("rasterio._env").addHandler(self)
-
-    def __exit__(self, *_: object) -> None:
-        logging.getLogger("rasterio._env").removeHandler(self)
+    @property
+    def found(self) -> list[str]:
+        messages = (record.getMessage() for record in self.records)
+        return [re.sub(r"CPLE_\w+ in ", "", message) for message in messages if "creation option" in message]
 
 
 class Silence:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from rasterio import Affine
 from rasterio.coords import BoundingBox
 from rasterio.crs import CRS
@@ -49,5 +51,7 @@ def window_of(metadata: Metadata, left: float, bottom: float, right: float, top:
     if transform.b or transform.d:
         raise InputError("the scene is rotated, so coordinates describe no window of it: give columns and rows")
     ends = [~transform * corner for corner in ((left, top), (right, bottom))]
+    if not all(math.isfinite(value) for end in ends for value in end):
+        raise InputError(f"corners are finite numbers in units of the CRS, not {(left, bottom, right, top)}")
     (col, end_col), (row, end_row) = (sorted(map(round, values)) for values in zip(*ends, strict=True))
     return Window(col, row, max(1, end_col - col), max(1, end_row - row))

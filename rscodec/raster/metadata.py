@@ -10,9 +10,7 @@ too. JSON keeps floats exactly: it writes the shortest text that reads back as t
 
 from __future__ import annotations
 
-import logging
 import re
-import threading
 from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict, cast
 
@@ -26,6 +24,7 @@ from rasterio.errors import CRSError
 from rasterio.io import DatasetReader, DatasetWriter
 
 from rscodec.bitstreams.errors import InputError
+from rscodec.raster.gdal import Listener
 from rscodec.raster.validity import native
 
 STORAGE_NAMESPACES = {"IMAGE_STRUCTURE", "DERIVED_SUBDATASETS", "SUBDATASETS", "RPC", "TIFF"}
@@ -34,6 +33,7 @@ PER_BAND = ("descriptions", "units", "scales", "offsets", "colorinterp")
 RPC_ORIGIN = ("LINE_OFF", "SAMP_OFF")
 RESERVED = ("ns", "bidx")  # rasterio cannot write tags with these names
 XML = "xml:"  # prefix of a namespace that is a single document
+DECLARATION = '<?xml version="1.0"?>'  # written before documents without "="
 NOT_IN_TIFF = {"COLOR_PROFILE": ("SOURCE_ICC_PROFILE_NAME",)}  # tags of a PNG; the profile itself is kept
 RPC_TOLERANCE = 1e-13  # TIFF readers print RPCs with 15 digits
 CRS_TEXT = re.compile(r"\s*(\w+\s*\[|\+?proj=|\{|urn:|\w+:[\w.+-]+$|(WGS|NAD)\d\d$)")  # WKT, PROJ, JSON, codes, names
@@ -196,6 +196,20 @@ def description(width: int, height: int, bands: int, dtype: str, metadata: Metad
     return {"width": width, "height": height, "bands": bands, "dtype": dtype, **metadata}
 
 
+def not_kept(wanted: Metadata, found: Metadata) -> list[str]:
+    """The keys of the metadata that differ in an image file. A format may add a mask, and tags of its own."""
+    keys = wanted.keys() | found.keys() - {"masked", "tags", "band_tags"}
+    return sorted(key for key in keys if not _holds(key, wanted.get(key), found.get(key)))
+
+
+def _holds(key: str, wanted: Any, found: Any) -> bool:
+    if key == "tags":
+        return all(items.items() <= (found or {}).get(name, {}).items() for name, items in wanted.items())
+    if key == "band_tags":
+        return all(_holds("tags", *pair) for pair in zip(wanted, found or [{}] * len(wanted), strict=False))
+    return _same(key, wanted, found)
+
+
 def differences(a: Mapping[str, object], b: Mapping[str, object]) -> list[str]:
     """One line for each difference between two descriptions; none if only pixels can differ."""
     return [
@@ -320,32 +334,29 @@ def _read_tags(source: DatasetReader, band: int = 0) -> Tags:
 
 def _items(source: DatasetReader, band: int, namespace: str) -> dict[str, str]:
     with _Undecoded() as undecoded:
-        return source.tags(band, ns=namespace or None) | dict(undecoded.items())
+        items = source.tags(band, ns=namespace or None) | dict(undecoded.items())
+    if namespace.startswith(XML):
+        items = {key: _without_declaration(text) for key, text in items.items()}
+    return items
 
 
-class _Undecoded(logging.Handler):
-    """Collects the tags of this thread that are not UTF-8 while its block runs. rasterio only logs them."""
+def _without_declaration(document: str) -> str:
+    """The document without the declaration that `_write_tags` adds."""
+    bare = document.removeprefix(DECLARATION)
+    return document if "=" in bare else bare
+
+
+class _Undecoded(Listener):
+    """Collects the tags that are not UTF-8 while its block runs. rasterio only logs them."""
 
     def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self._found: list[bytes] = []
-        self._thread = threading.get_ident()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.thread == self._thread and isinstance(record.args, tuple):
-            self._found += [item for item in record.args if isinstance(item, bytes)]
+        super().__init__("rasterio._base")
 
     def items(self) -> list[tuple[str, str]]:
         """The tags decoded as Latin-1, which is the most likely encoding and accepts every byte."""
-        parts = [item.decode("latin-1").partition("=") for item in self._found if b"=" in item]
-        return [(key, value) for key, _, value in parts]
-
-    def __enter__(self) -> _Undecoded:
-        logging.getLogger("rasterio._base").addHandler(self)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        logging.getLogger("rasterio._base").removeHandler(self)
+        logged = [item for record in self.records if isinstance(record.args, tuple) for item in record.args]
+        tags = [item.decode("latin-1") for item in logged if isinstance(item, bytes) and b"=" in item]
+        return [(key, value) for key, _, value in (tag.partition("=") for tag in tags)]
 
 
 def _read_rpcs(source: DatasetReader) -> dict[str, str]:
@@ -379,7 +390,8 @@ def _without_statistics(tags: Tags) -> Tags:
 def _write_tags(target: DatasetWriter, namespace: str, items: dict[str, str], band: int = 0) -> None:
     if namespace.startswith(XML):
         # rasterio joins key and value with "=". This namespace is a single document: split it at its first "=".
-        key, _, value = items[namespace].partition("=")
+        document = items[namespace]
+        key, _, value = (document if "=" in document else DECLARATION + document).partition("=")
         items = {key: value}
     target.update_tags(band, ns=namespace or None, **items)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -18,10 +18,12 @@ from rscodec.bitstreams.wire import DTYPES
 from rscodec.raster.data_array import is_data_array, scene_of
 from rscodec.raster.metadata import Metadata, alpha_bands, nodata_value
 from rscodec.raster.reader import RasterReader, in_memory
-from rscodec.raster.scene import Scene
+from rscodec.raster.scene import Scene, needs_mask
 from rscodec.raster.stack import RasterStack
 from rscodec.raster.validity import check_nodata, classify
 from rscodec.raster.window import Window
+
+STRIP = 512  # rows that are classified at once
 
 
 class PixelSource(Protocol):
@@ -79,20 +81,34 @@ class SceneSource:
         check_nodata(self.nodata, self.dtype)
         self.exact_bands = alpha_bands(scene.metadata)
         self.coded_bands = tuple(band for band in range(self.count) if band not in self.exact_bands)
-        self._pixels = pixels
-        self._classes = scene.classes
-        if self._classes is None and self.coded_bands:
-            self._classes = classify(pixels[list(self.coded_bands)], self.nodata)
-        if self._classes is None or not self._classes.any():
-            self.planes = 0
-        else:
-            self.planes = 1 if (self._classes == self._classes[:1]).all() else 2
+        self._pixels, self._mask = pixels, scene.dataset_mask
+        if self.coded_bands and needs_mask(self.metadata, self.dtype) and not self._mask.all():
+            self.metadata = cast(Metadata, {**self.metadata, "masked": True})
+        self.planes = self._find_planes()
 
     def read(self, window: Window) -> tuple[np.ndarray, np.ndarray | None]:
-        inside = np.s_[:, window.row : window.bottom, window.col : window.right]
-        if self._classes is None or not self.planes:
-            return self._pixels[inside], None
-        return self._pixels[inside], self._classes[inside] if self.planes == 2 else self._classes[inside][:1]
+        rows, cols = slice(window.row, window.bottom), slice(window.col, window.right)
+        pixels = self._pixels[:, rows, cols]
+        if not self.planes:
+            return pixels, None
+        classes = self._classify(pixels, self._mask[rows, cols])
+        return pixels, classes if self.planes == 2 else classes[:1]
+
+    def _classify(self, pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """The classes of the coded bands. They are those of the pixels as they are now; only the dataset mask is that
+        of the scene's classes.
+        """
+        return classify(pixels[list(self.coded_bands)], self.nodata, mask if "masked" in self.metadata else None)
+
+    def _find_planes(self) -> int:
+        """The fewest planes that hold the classes, found strip by strip."""
+        planes = 0
+        for row in range(0, self.height if self.coded_bands else 0, STRIP):
+            rows = slice(row, row + STRIP)
+            classes = self._classify(self._pixels[:, rows], self._mask[rows])
+            if classes.any():
+                planes = max(planes, 1 if (classes == classes[:1]).all() else 2)
+        return planes
 
 
 class SourcePart:

@@ -9,8 +9,9 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from numbers import Integral, Real
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import rasterio
@@ -54,8 +55,12 @@ class RasterReader:
                     f"only alpha of {path} is chosen, but its mask goes with other bands: "
                     "choose one of these, too, with `bands`"
                 )
-        except BaseException:
+        except BaseException as error:
             self.close()
+            if isinstance(error, UnicodeDecodeError):
+                raise InputError(
+                    f"{path} has a text that is not UTF-8, {error.object!r:.80}: convert its header to UTF-8"
+                ) from None
             raise
 
     @property
@@ -122,7 +127,7 @@ class RasterReader:
         if dataset.count == 0:
             parts = ", ".join(dataset.subdatasets[:3]) or "none"
             raise InputError(f"{path} has no bands of its own: name one of its subdatasets ({parts})")
-        bands = tuple(dataset.indexes) if bands is None else tuple(bands)
+        bands = tuple(dataset.indexes) if bands is None else _numbers(bands)
         missing = [band for band in bands if band not in dataset.indexes]
         if missing or not bands or len(set(bands)) != len(bands):
             chosen = _listed(bands) or "none"
@@ -144,6 +149,12 @@ class RasterReader:
                 raise InputError(f"band {band} of {path} has a mask of its own: turn it into nodata pixels")
             if {MaskFlags.per_dataset, MaskFlags.nodata} <= set(flags):
                 raise InputError(f"{path} has nodata of all bands together (NODATA_VALUES): turn it into a mask")
+        if dataset.tags(ns="IMAGE_STRUCTURE").get("MINISWHITE") == "YES":
+            top = np.iinfo(dtypes[0]).max if np.issubdtype(dtypes[0], np.integer) else 1
+            raise InputError(
+                f"0 is white in {path} (MINISWHITE), and would be black in the output: "
+                f"use gdal_translate -scale_1 0 {top} {top} 0"
+            )
         if dataset.gcps[0] and not dataset.transform.is_identity:
             raise InputError(f"{path} has both GCPs and a geotransform, of which a GeoTIFF keeps one: remove one")
         nodata = [dataset.nodatavals[band - 1] for band in bands]
@@ -158,6 +169,8 @@ class RasterReader:
             raise InputError(f"{self.path}: {error}") from None
 
     def _override_nodata(self, nodata: float) -> None:
+        if not isinstance(nodata, Real) or isinstance(nodata, bool):
+            raise InputError(f"`nodata={nodata!r:.80}`: give a number")
         if native(nodata, self.dtype) is None:
             raise InputError(f"nodata {nodata} is not a possible {self.dtype} value of {self.path}")
         self.metadata["nodata"] = repr(float(nodata))
@@ -189,6 +202,8 @@ def _open(path: str | os.PathLike) -> DatasetReader:
     try:
         with gdal():
             return rasterio.open(path)
+    except UnicodeEncodeError:
+        raise InputError(f"the name of the file {os.fsencode(path)!r} is not UTF-8: rename the file") from None
     except RasterioError as error:
         local = Path(path)
         if local.is_dir():
@@ -210,6 +225,14 @@ def _on_disk(name: str) -> list[str]:
     inner = re.sub(r"^(/vsi[a-z0-9]+/|[a-z]+\+?[a-z]*://)+", "", name).replace("{", "").replace("}", "")
     places = [name] if inner == name else [inner, *map(str, Path(inner.replace("!", "/")).parents)]
     return [place for place in places if os.path.isfile(place)]
+
+
+def _numbers(bands: Any) -> tuple[int, ...]:
+    """The numbers of bands. Raises InputError for anything else."""
+    found = tuple(bands) if isinstance(bands, Iterable) else (None,)
+    if not all(isinstance(band, Integral) and not isinstance(band, bool) for band in found):
+        raise InputError(f"bands are whole numbers from 1 on, such as (3, 2, 1), not {bands!r:.80}")
+    return found
 
 
 def _listed(values: Iterable[object]) -> str:

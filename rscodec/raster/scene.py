@@ -9,18 +9,22 @@ from typing import Any
 
 import numpy as np
 
-from rscodec.bitstreams.errors import check_path
+from rscodec.bitstreams.errors import InputError, check_path
 from rscodec.raster.drivers import driver_for
 from rscodec.raster.metadata import Metadata, alpha_bands, nodata_value
 from rscodec.raster.reader import RasterReader
-from rscodec.raster.validity import MASKED, VALID
+from rscodec.raster.validity import MASKED, VALID, native
 from rscodec.raster.window import Window
 from rscodec.raster.writer import BLOCK, RasterWriter
+
+MASKED_FORMATS = ("GTiff", "COG")  # formats that can store a mask of valid pixels
 
 
 @dataclass(repr=False)
 class Scene:
     """pixels (B,H,W), class planes of its coded bands (P,H,W) or None (every pixel is valid), metadata.
+
+    `encode` and `save` find nodata and NaN in the pixels. Of the classes, they take only the dataset mask.
 
     >>> import rscodec
     >>> from rscodec.synthetic.sample import synthesize
@@ -53,12 +57,13 @@ class Scene:
         check_path(path, "the output")
         count, height, width = self.pixels.shape
         shape = width, height, count, str(self.pixels.dtype)
-        driver = driver or driver_for(path)
+        driver, mask = driver or driver_for(path), self.dataset_mask
+        lost = driver in MASKED_FORMATS and needs_mask(self.metadata, shape[-1]) and not mask.all()
         with RasterWriter(path, shape, self.metadata, driver, creation_options, overwrite) as writer:
             for row in range(0, height, BLOCK):
                 strip = slice(row, row + BLOCK)
-                if "masked" in self.metadata:
-                    writer.write_mask(self.dataset_mask[strip], 0, row)
+                if "masked" in self.metadata or lost:
+                    writer.write_mask(mask[strip], 0, row)
                 writer.write(self.pixels[:, strip], 0, row)
 
     @property
@@ -75,11 +80,22 @@ class Scene:
         """bool (H,W): False outside the dataset mask, if the scene has one."""
         if self.classes is None:
             return np.ones(self.pixels.shape[1:], bool)
+        coded = len(self.pixels) - len(alpha_bands(self.metadata))
+        if np.shape(self.classes) not in ((planes, *self.pixels.shape[1:]) for planes in (1, coded)):
+            raise InputError(
+                f"classes of shape {np.shape(self.classes)} do not fit pixels of shape {self.pixels.shape}: give one "
+                f"plane for each of the {coded} coded bands, or one for all of them"
+            )
         return self.classes[0] != MASKED
 
     @property
     def nodata(self) -> float | None:
         return nodata_value(self.metadata)
+
+
+def needs_mask(metadata: Metadata, dtype: str) -> bool:
+    """Whether only a new dataset mask can mark lost pixels: the scene has none, nor a pixel value for them."""
+    return not ("masked" in metadata or dtype.startswith("float") or native(nodata_value(metadata), dtype) is not None)
 
 
 def summary(shape: tuple[int, ...], dtype: str, metadata: Metadata) -> str:

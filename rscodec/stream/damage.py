@@ -10,31 +10,28 @@ from rscodec.stream.geometry import Grid
 
 
 class Damage:
-    """`bad`: (row, col, group) of each damaged tile found so far, and the reason. With `on_error="stop"` the first one
-    raises.
+    """`bad`: (row, col, group) of each damaged payload found so far, and the reason. `tiles`: (row, col) of these. With
+    `on_error="stop"` the first one raises.
     """
 
     def __init__(self, grid: Grid, on_error: str):
         self._grid, self._on_error = grid, on_error
         self.bad: dict[tuple[int, int, int | str | None], str] = {}
+        self.tiles: set[tuple[int, int]] = set()
 
     def note(self, problem: TileDamaged) -> None:
         if self._on_error == "stop" or problem.tile is None:
             raise problem
         self.bad.setdefault(problem.tile, str(problem))
-
-    @property
-    def tiles(self) -> set[tuple[int, int]]:
-        """(row, col) of the bad tiles."""
-        return {tile[:2] for tile in self.bad}
+        self.tiles.add(problem.tile[:2])
 
     def area(self, window: Window) -> np.ndarray:
         """bool (h, w): True for pixels of a window that belong to bad tiles."""
         damaged = np.zeros((window.height, window.width), bool)
-        for tile in self.tiles:
-            part = self._grid.tile(*tile).overlap(window)
-            if part.width > 0 and part.height > 0:
-                damaged[part.within(window)] = True
+        if self.tiles:
+            for tile in self._grid.pieces(window, tiles=1):
+                if (tile.row // self._grid.edge, tile.col // self._grid.edge) in self.tiles:
+                    damaged[tile.within(window)] = True
         return damaged
 
 

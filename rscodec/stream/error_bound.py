@@ -35,7 +35,7 @@ class Bound:
     """
 
     def __init__(self, largest: float, dtype: str, scale: float, nodata: float | None):
-        self.dtype, self.scale = np.dtype(dtype), scale
+        self.dtype, self.scale, largest = np.dtype(dtype), scale, float(largest)
         self.integer = np.issubdtype(self.dtype, np.integer)
         if not (self.integer or largest >= MIN_FLOAT_BOUND):
             raise InputError(

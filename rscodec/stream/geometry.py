@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 
 from rscodec.raster.window import Window
 from rscodec.stream.tile_payload import BLOCK_TILES
+
+PLASTIC = 1.324717957244746  # the real root of x^3 = x + 1
 
 
 @dataclass(frozen=True)
@@ -60,12 +63,30 @@ class Grid:
 
     def pieces(self, window: Window, tiles: int = BLOCK_TILES) -> list[Window]:
         """The parts in which a window is processed fastest: its intersection with each block, row by row."""
-        parts = (block.overlap(window) for block in self.blocks(tiles))
-        return [part for part in parts if part.width > 0 and part.height > 0]
+        return list(self._pieces(window.overlap(self.scene), tiles))
 
     def blocks(self, tiles: int) -> Iterator[Window]:
         """Windows of up to `tiles` neighbouring tiles, row by row. The network processes one such block at a time."""
-        for row in range(self.rows):
-            for first in range(0, self.cols, tiles):
-                corner = Window(first * self.edge, row * self.edge, tiles * self.edge, self.edge)
-                yield corner.overlap(self.scene)
+        return self._pieces(self.scene, tiles)
+
+    def _pieces(self, window: Window, tiles: int) -> Iterator[Window]:
+        if window.width <= 0 or window.height <= 0:
+            return
+        height, width = self.edge, tiles * self.edge
+        for row in range(window.row // height, -(-window.bottom // height)):
+            for col in range(window.col // width, -(-window.right // width)):
+                yield Window(col * width, row * height, width, height).overlap(window)
+
+
+def scattered(rows: int, cols: int) -> Iterator[tuple[int, int]]:
+    """Yield each (row, col) of a grid once. However many one takes, they are spread evenly over both directions (the
+    low-discrepancy sequence R2, Roberts 2018).
+    """
+    seen: set[tuple[int, int]] = set()
+    for number in count():
+        row, col = int(rows * ((0.5 + number / PLASTIC) % 1)), int(cols * ((0.25 + number / PLASTIC**2) % 1))
+        if (row, col) not in seen:
+            seen.add((row, col))
+            yield row, col
+        if len(seen) == rows * cols:
+            return

@@ -29,7 +29,7 @@ def factor_for(width: int, height: int, longest: int) -> int:
     """The power of two for which the longest side is closest to `longest` pixels."""
     if not is_whole(longest) or longest < 1:
         raise InputError(f"the longest side of a preview is a whole number of pixels, at least 1, not {longest!r:.80}")
-    return 2 ** max(0, round(math.log2(max(width, height) / longest)))
+    return 2 ** max(0, round(math.log2(max(1.0, max(width, height) / longest))))
 
 
 def shrunk(window: Window, factor: int) -> Window:

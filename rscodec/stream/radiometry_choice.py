@@ -7,6 +7,10 @@ A choice is made for each whole quality, when it is first needed, and holds for 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import islice
+
 import numpy as np
 
 from rscodec.codec import rate
@@ -16,10 +20,12 @@ from rscodec.raster.pixel_source import PixelSource
 from rscodec.raster.validity import VALID
 from rscodec.raster.window import Window
 from rscodec.stream.closed_loop import analyse
+from rscodec.stream.geometry import scattered
 from rscodec.stream.radiometry import Radiometry
 from rscodec.stream.radiometry_section import section_of
 
 EDGE = 128  # of a square
+MOST_LOOKS = 64  # squares that are read to find some with valid pixels
 MOST_SQUARES, SHARE = 8, 16  # the squares have about a sixteenth of the scene's pixels, and at least one is tried
 
 
@@ -39,12 +45,19 @@ class RadiometryChoice:
     def _cheapest(self, candidates: list[Radiometry], quality: float) -> Radiometry:
         if len(candidates) == 1:
             return candidates[0]
-        windows = squares(self._source.width, self._source.height)
-        share = sum(window.width * window.height for window in windows) / (self._source.width * self._source.height)
+        share = sum(valid.size for _, valid in self._squares) / (self._source.width * self._source.height)
         costs = np.array([8 * share * len(section_of(candidate) or b"") for candidate in candidates])
-        for pixels, valid in map(self._square, windows):
+        for pixels, valid in self._squares:
             costs += [self._cost(candidate, pixels, valid, quality) for candidate in candidates]
         return candidates[costs.argmin()]
+
+    @cached_property
+    def _squares(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Squares with valid pixels, spread over the scene."""
+        width, height = self._source.width, self._source.height
+        looked_at = map(self._square, islice(squares(width, height), MOST_LOOKS))
+        some = (square for square in looked_at if square[1].any())
+        return list(islice(some, min(max(1, width * height // (SHARE * EDGE**2)), MOST_SQUARES)))
 
     def _cost(self, radiometry: Radiometry, pixels: np.ndarray, valid: np.ndarray, quality: float) -> float:
         """Bits + lambda * squared error of a square (C,h,w). Only errors in valid pixels (h,w) count."""
@@ -64,9 +77,7 @@ class RadiometryChoice:
         return fill_invalid(coded, classes != VALID), (classes == VALID).any(0)
 
 
-def squares(width: int, height: int) -> list[Window]:
-    """Some squares, spread over a scene, and cropped to a scene that is smaller than a square."""
-    cols, rows = max(1, width // EDGE), max(1, height // EDGE)
-    count = min(max(1, width * height // (SHARE * EDGE**2)), MOST_SQUARES, cols * rows)
-    chosen = [divmod((2 * number + 1) * cols * rows // (2 * count), cols) for number in range(count)]
-    return [Window(col * EDGE, row * EDGE, min(EDGE, width), min(EDGE, height)) for row, col in chosen]
+def squares(width: int, height: int) -> Iterator[Window]:
+    """The squares of a scene, in an order that spreads the first ones over it. A small scene crops its only square."""
+    for row, col in scattered(max(1, height // EDGE), max(1, width // EDGE)):
+        yield Window(col * EDGE, row * EDGE, min(EDGE, width), min(EDGE, height))

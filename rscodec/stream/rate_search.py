@@ -22,14 +22,18 @@ from rscodec.codec import rate
 from rscodec.codec.remembering import RememberingCodec
 from rscodec.metrics.pixels import Difference, psnr
 from rscodec.raster.pixel_source import SourcePart
+from rscodec.raster.validity import VALID
 from rscodec.stream.decoder import SceneDecoder
 from rscodec.stream.encoder import SceneEncoder
+from rscodec.stream.geometry import scattered
 from rscodec.stream.settings import DEFAULT_QUALITY, Progress
 from rscodec.stream.tile_payload import valid_pixels
 
 SAMPLE_TILES, FEWEST_TILES = 12, 6  # for one group, and for any number of groups
 BOUNDED_TILES = 3  # a residual takes longer, and its size hardly differs between tiles
+MOST_LOOKS = 4  # tiles that are tried for each wanted one with a valid pixel, unless no tile has one
 MOST_TRIES = 12  # usually four or five; bisection alone would take eight
+FAR = 1e3  # beyond every PSNR in dB and every binary logarithm of a rate
 DB_PER_QUALITY, DOUBLINGS_PER_QUALITY = 2.2, 0.7  # approximately; gives the second try
 
 
@@ -109,12 +113,13 @@ def crossing(curve: Callable[[float], float], target: float, slope: float, progr
     A curve that is below `target` at every quality, or at none, crosses after the last quality or before the first.
     """
     low, high = rate.to_wire(QUALITY_MIN) - 1, rate.to_wire(QUALITY_MAX) + 1
+    target = min(max(target, -FAR), FAR)
     tried: dict[int, float] = {}
     while high - low > 1:
         left = 2 ** (MOST_TRIES - len(tried) - 1)  # how many qualities the remaining tries can distinguish
         guess = _guess(tried, target, slope / QUALITY_STEPS) if tried else (low + high) / 2
         guess = min(max(round(guess), low + 1, high - left), high - 1, low + left)
-        tried[guess] = min(max(curve(rate.from_wire(guess)), -1e3), 1e3)
+        tried[guess] = min(max(curve(rate.from_wire(guess)), -FAR), FAR)
         low, high = (guess, high) if tried[guess] < target else (low, guess)
         if progress:
             progress(len(tried), MOST_TRIES if high - low > 1 else len(tried))
@@ -129,13 +134,21 @@ def _guess(tried: dict[int, float], target: float, slope: float) -> float:
 
 
 def sample(encoder: SceneEncoder, most: int | None = None) -> list[SceneEncoder]:
-    """The encoders to try: one of the whole scene, or one for each tile of a sample."""
-    grid = encoder.grid
-    tiles, most = grid.rows * grid.cols, most or max(FEWEST_TILES, SAMPLE_TILES // max(1, encoder.radiometry.groups))
-    if tiles <= most:
+    """The encoders to try: one of the whole scene, or one for each tile of a sample. `most`: how many tiles of the
+    sample have a valid pixel. The others count too, because the scene has such tiles in the same proportion.
+    """
+    grid, source = encoder.grid, encoder.source
+    most = most or max(FEWEST_TILES, SAMPLE_TILES // max(1, encoder.radiometry.groups))
+    if grid.rows * grid.cols <= most:
         return [encoder]
-    chosen = [divmod(number * tiles // most, grid.cols) for number in range(most)]
-    parts = [SourcePart(encoder.source, grid.tile(row, col)) for row, col in chosen]
+    parts: list[SourcePart] = []
+    filled = 0
+    for row, col in scattered(grid.rows, grid.cols):
+        parts.append(SourcePart(source, grid.tile(row, col)))
+        _, classes = source.read(parts[-1].window)
+        filled += classes is None or bool((classes == VALID).any())
+        if filled == most or (filled and len(parts) >= MOST_LOOKS * most):
+            break
     how = grid.edge, encoder.choice, encoder.max_error, encoder.effort
     return [SceneEncoder(part, encoder.codec, *how) for part in parts]
 

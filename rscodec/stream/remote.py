@@ -43,20 +43,24 @@ class RemoteSource:
     def __init__(self, url: str):
         self._url = url
         self._held: list[tuple[int, bytes]] = []  # offset, bytes
+        self._connect()
+        self.size = self._ask(self._files.info, self._path).get("size")
+        if url.startswith(("http://", "https://")):
+            self._check_ranges()
+
+    def _connect(self) -> None:
+        self._process = os.getpid()
         try:
             from fsspec.core import url_to_fs
 
-            self._files, self._path = url_to_fs(url)
+            self._files, self._path = url_to_fs(self._url)
         except ImportError as problem:
-            scheme = url.partition("://")[0]
+            scheme = self._url.partition("://")[0]
             raise InputError(
                 f"{scheme}:// needs more than the core ({problem}); run pip install 'rscodec[remote]'"
             ) from None
         except ValueError as problem:
-            raise InputError(f"cannot read {url}: {problem}") from None
-        self.size = self._ask(self._files.info, self._path).get("size")
-        if url.startswith(("http://", "https://")):
-            self._check_ranges()
+            raise InputError(f"cannot read {self._url}: {problem}") from None
 
     def __call__(self, offset: int, length: int) -> bytes:
         held = self._find(offset, length)
@@ -83,6 +87,8 @@ class RemoteSource:
 
     def _fetch(self, spans: list[tuple[int, int]]) -> list[bytes]:
         """The bytes of each (start, end), up to the end of the stream."""
+        if os.getpid() != self._process:  # forked: connections belong to the parent
+            self._connect()
         if self.size is not None:
             spans = [(min(start, self.size), min(end, self.size)) for start, end in spans]
         starts, ends = [start for start, _ in spans], [end for _, end in spans]

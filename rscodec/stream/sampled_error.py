@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import islice
 from typing import NamedTuple
 
 from rscodec.bitstreams import StreamReader
@@ -11,6 +12,7 @@ from rscodec.metrics.pixels import Difference
 from rscodec.raster.pixel_source import PixelSource
 from rscodec.raster.window import Window
 from rscodec.stream.decoder import SceneDecoder
+from rscodec.stream.geometry import scattered
 from rscodec.stream.tile_payload import valid_pixels
 
 MOST_TILES, EDGE = 4, 256  # a square in the middle of each tile
@@ -31,17 +33,17 @@ def sampled_error(reader: StreamReader, codec: TileCodec, source: PixelSource) -
     decoder, header = SceneDecoder(reader, codec), reader.header
     coded, difference = list(decoder.radiometry.coded), Difference(header.dtype)
     lengths = reader.index["length"][:, header.planes : header.planes + header.groups]
-    filled = [number for number, length in enumerate(lengths.sum(1)) if length]
-    count = min(MOST_TILES, len(filled))
-    for place in range(count):
-        number = filled[(2 * place + 1) * len(filled) // (2 * count)]
-        square = middle(decoder.grid.tile(*divmod(number, decoder.grid.cols)))
+    filled = lengths.any(1).reshape(reader.grid)
+    tiles = list(islice((tile for tile in scattered(*reader.grid) if filled[tile]), MOST_TILES))
+    for tile in tiles:
+        square = middle(decoder.grid.tile(*tile))
         original, classes = source.read(square)
         decoded, _ = decoder.read(square)
         difference.add(original[coded], decoded[coded], valid_pixels(classes, original.shape[1:], len(coded)))
     if not difference.count:
         return None
-    return SampledError(difference.psnr_db, math.sqrt(difference.mse), difference.largest, count, len(reader.index))
+    rmse, count = math.sqrt(difference.mse), len(tiles)
+    return SampledError(difference.psnr_db, rmse, difference.largest, count, len(reader.index))
 
 
 def middle(tile: Window) -> Window:

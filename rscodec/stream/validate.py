@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rscodec.bitstreams import StreamReader
-from rscodec.bitstreams.errors import naming
+from rscodec.bitstreams.errors import InputError, naming
+from rscodec.bitstreams.wire import MAGIC
 from rscodec.raster.metadata import differences
 from rscodec.raster.reader import RasterReader, is_stream
 from rscodec.raster.validity import VALID, same
@@ -23,6 +23,7 @@ from rscodec.stream.geometry import Grid
 from rscodec.stream.lossless import Lossless
 from rscodec.stream.radiometry import Radiometry
 from rscodec.stream.radiometry_section import unpack_radiometry
+from rscodec.stream.remote import RemoteSource, is_url, open_stream
 from rscodec.stream.verify import describe_source, describe_stream
 
 PIECE = 1024
@@ -64,16 +65,26 @@ def _counted(one: LosslessParts, two: LosslessParts) -> list[str]:
 
 @contextmanager
 def _opened(path: str | Path) -> Iterator[LosslessParts]:
-    if not is_stream(path):
+    if not _is_stream(path):
         with RasterReader(path) as reader:
             yield LosslessParts(describe_source(reader), reader.coded_bands, lambda part: _of_raster(reader, part))
         return
-    with StreamReader.from_path(path) as reader, naming(path):
+    with open_stream(path) as reader, naming(path):
         radiometry = unpack_radiometry(reader.radiometry, reader.header.dtype, reader.header.bands)
         lossless = Lossless(reader, radiometry)
         yield LosslessParts(
             describe_stream(reader), radiometry.coded, lambda part: _of_stream(lossless, radiometry, part)
         )
+
+
+def _is_stream(path: str | Path) -> bool:
+    """Whether this is a stream, and not an image."""
+    if not is_url(path):
+        return is_stream(path)
+    try:
+        return RemoteSource(path)(0, len(MAGIC)) == MAGIC
+    except InputError:  # GDAL may read it
+        return False
 
 
 def _of_raster(reader: RasterReader, part: Window) -> tuple[np.ndarray, np.ndarray]:

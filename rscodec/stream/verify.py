@@ -15,7 +15,7 @@ from rscodec.metrics.pixels import Difference
 from rscodec.raster.metadata import description, differences
 from rscodec.raster.metadata_schema import stream_metadata
 from rscodec.raster.pixel_source import PixelSource
-from rscodec.raster.validity import MASKED, same
+from rscodec.raster.validity import MASKED, NODATA, native, same
 from rscodec.stream.decoder import SceneDecoder
 from rscodec.stream.geometry import Grid
 from rscodec.stream.settings import Progress
@@ -84,7 +84,8 @@ def verify(
             valid = valid_pixels(original_classes, original.shape[1:], len(coded))
             difference.add(original[coded], pixels[coded], valid)
             nodata_exact &= bool((valid == valid_pixels(classes, original.shape[1:], len(coded))).all())
-            nodata_exact &= bool(same(original[coded], pixels[coded])[_restored(original_classes, valid)].all())
+            wanted = _with_nodata(original[coded], original_classes, decoder.nodata)
+            nodata_exact &= bool(same(wanted, pixels[coded])[_restored(original_classes, valid)].all())
             exact = list(decoder.radiometry.exact)
             nodata_exact &= bool(same(original[exact], pixels[exact]).all())
         if progress:
@@ -125,6 +126,12 @@ def _restored(classes: np.ndarray | None, valid: np.ndarray) -> np.ndarray:
     if classes is None:
         return np.zeros_like(valid)
     return ~valid & (np.broadcast_to(classes, valid.shape) != MASKED)
+
+
+def _with_nodata(pixels: np.ndarray, classes: np.ndarray | None, nodata: float | None) -> np.ndarray:
+    """Pixels with the nodata value in place of floats that GDAL takes for it."""
+    value = native(nodata, pixels.dtype)
+    return pixels if classes is None or value is None else np.where(classes == NODATA, value, pixels)
 
 
 def _check_comparable(reader: StreamReader, source: PixelSource) -> None:

@@ -14,11 +14,12 @@ from rscodec.bitstreams.errors import InputError
 class Average:
     """An exponential moving average of a module's parameters and buffers. The decay warms up with the number of steps.
 
-    `seconds` is the duration of the run that made it.
+    `seconds` is the duration of the run that made it, and `sittings` is its history (`sittings_after`).
     """
 
     def __init__(self, module: nn.Module, decay: float):
         self.decay, self.steps, self.seconds = decay, 0, 0.0
+        self.sittings: list[dict] = []
         self.state = {key: value.detach().clone() for key, value in module.state_dict().items()}
 
     @torch.no_grad()
@@ -28,11 +29,6 @@ class Average:
         for key, value in module.state_dict().items():
             if value.is_floating_point():
                 self.state[key].lerp_(value, 1 - decay)
-
-    @property
-    def spent(self) -> dict[str, int]:
-        """The cost of the run so far, for the history of its weights."""
-        return {"steps_taken": self.steps, "seconds": round(self.seconds)}
 
 
 def save(path: Path, **parts) -> None:
@@ -60,6 +56,29 @@ def check_same(path: Path, begun: dict) -> None:
     for word, value in begun.items():
         if before.get(word, value) != value:
             raise InputError(f"{path.parent} was begun with another {word}: continue with it, or give a new `run`")
+
+
+def sittings_after(earlier: list[dict], settings: dict, steps: int, seconds: float) -> list[dict]:
+    """Return the sittings of a run that has taken so many steps and seconds: the `earlier` ones, and the present one
+    with `settings`. Each has its own steps and seconds. Successive sittings with the same settings count as one.
+    """
+    if earlier and _settings(earlier[-1]) == _settings(settings):
+        earlier = earlier[:-1]
+    spent = {"steps_taken": steps, "seconds": round(seconds)}
+    own = {key: value - sum(sitting[key] for sitting in earlier) for key, value in spent.items()}
+    return [*earlier, settings | own]
+
+
+def _settings(sitting: dict) -> dict:
+    return {key: value for key, value in sitting.items() if key not in ("minutes", "steps_taken", "seconds")}
+
+
+def sittings_of(saved: dict, begun: dict) -> list[dict]:
+    """Return the sittings in a checkpoint. An older checkpoint has none: it counts as one with the settings that it
+    contains.
+    """
+    known = {word.removeprefix("--"): saved[word] for word in begun if word in saved and word != "config"}
+    return saved.get("sittings") or sittings_after([], known, saved["average_steps"], saved.get("seconds", 0.0))
 
 
 def part(state: dict, prefix: str) -> dict:

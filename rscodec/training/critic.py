@@ -21,11 +21,17 @@ class Critic(nn.Module):
         self.layers = nn.ModuleList(nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in pairs)
         self.head = nn.Conv2d(widths[-1], 1, 3, padding=1)
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
+    def forward(self, images: torch.Tensor, frozen: bool = False) -> torch.Tensor:
+        """Rate images. With `frozen`, the critic itself gets no gradient."""
         x = 2 * images - 1
         for layer in self.layers:
-            x = F.leaky_relu(layer(x), SLOPE)
-        return self.head(x).float()
+            x = F.leaky_relu(_convolved(layer, x, frozen), SLOPE)
+        return _convolved(self.head, x, frozen).float()
+
+
+def _convolved(layer: nn.Conv2d, x: torch.Tensor, frozen: bool) -> torch.Tensor:
+    weight, bias = (part.detach() if frozen else part for part in (layer.weight, layer.bias))
+    return F.conv2d(x, weight, bias, layer.stride, layer.padding)
 
 
 class WithCritic(nn.Module):
@@ -43,8 +49,7 @@ def told_apart(critic: Critic, real: torch.Tensor, made: torch.Tensor) -> torch.
 
 def taken_for_real(critic: Critic, made: torch.Tensor) -> torch.Tensor:
     """Return the adversarial loss of the network that made the images. The critic learns nothing from it."""
-    frozen = {key: value.detach() for key, value in critic.named_parameters()}
-    return -torch.func.functional_call(critic, frozen, (made,)).mean()
+    return -critic(made, frozen=True).mean()
 
 
 def contested(

@@ -35,9 +35,7 @@ DOWNSCALED = 0.3
 NATIVE, ROTATED = 0.4, 0.4
 ALONE = 0.5, 0.3, 0.2  # how often the first, second and third component is shown alone
 VARIED = 0.1
-
-
-HELD_OUT = 40  # one in this many grounds is not used for training
+HELD_OUT = 35  # about one in this many grounds is not used for training
 
 
 class Pools(NamedTuple):
@@ -49,15 +47,15 @@ class Pools(NamedTuple):
 
 def load_shard(path: str | Path, seed: int = 0) -> tuple[Pools, Pools]:
     """Return (images for training, held-out images) of a shard. Pictures of one ground share a folder of the shard, and
-    are never on both sides.
+    are never on both sides. The name of a ground decides its side, so it is on the same side in every shard. A shard
+    without a held-out ground by this rule holds out one.
     """
     with zipfile.ZipFile(path) as archive:
         names = sorted(name for name in archive.namelist() if name.lower().endswith((".png", ".jpg", ".webp")))
-    grounds = sorted({_ground(name) for name in names}, key=lambda ground: (zlib.crc32(ground.encode()), ground))
-    held_out = set(grounds[: -(-len(grounds) // HELD_OUT)])
-    return tuple(
-        _load(path, [name for name in names if (_ground(name) in held_out) is apart], seed) for apart in (False, True)
-    )
+    hashes = {ground: zlib.crc32(ground.encode()) for ground in map(_ground, names)}
+    limit = max(2**32 // HELD_OUT, 1 + min(hashes.values(), default=0))
+    sides = ([name for name in names if (hashes[_ground(name)] < limit) is apart] for apart in (False, True))
+    return tuple(_load(path, side, seed) for side in sides)
 
 
 def _ground(name: str) -> str:
@@ -124,12 +122,17 @@ class Crops:
         ready: queue.Queue = queue.Queue(depth)
 
         def fill():
-            for step in range(first, last):
-                ready.put(self.at(step))
-            ready.put(None)
+            try:
+                for step in range(first, last):
+                    ready.put(self.at(step))
+                ready.put(None)
+            except Exception as problem:
+                ready.put(problem)
 
         threading.Thread(target=fill, daemon=True).start()
         while (batch := ready.get()) is not None:
+            if isinstance(batch, Exception):
+                raise batch
             yield batch
 
 

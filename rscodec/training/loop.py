@@ -16,10 +16,11 @@ import itertools
 import math
 import signal
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -58,45 +59,51 @@ def learning_rate(step: int, plan: Plan) -> float:
 @dataclass(frozen=True)
 class Record:
     """What a run leaves behind: its checkpoint at `path`, which also contains `begun` (checkpoint.check_same), lines in
-    `log`, and, every `plan.share_seconds`, the result of `share(average)`.
+    `log`, and, every `plan.share_seconds`, the result of `share(average)`. `sitting` has the settings of this sitting
+    (checkpoint.sittings_after).
     """
 
     path: Path
     log: Callable[[str], None]
     begun: dict
     share: Callable[[checkpoint.Average], None] = lambda average: None
+    sitting: dict = field(default_factory=dict)
 
 
 class _State:
     """The state that continues from sitting to sitting: weights, optimizer, average, numbers of steps and seconds."""
 
-    def __init__(self, module: nn.Module, groups: list[tuple[float, list[nn.Parameter]]], plan: Plan):
-        self.module, self.plan, self.step = module, plan, 0
+    def __init__(self, module: nn.Module, groups: list[tuple[float, list[nn.Parameter]]], plan: Plan, record: Record):
+        self.module, self.plan, self.record, self.step = module, plan, record, 0
         self.optimizer = torch.optim.Adam([{"params": parameters, "share": share} for share, parameters in groups])
         self.parameters = [parameter for _, some in groups for parameter in some]
         self.average = checkpoint.Average(module, plan.average)
         self.started, self._seconds_before = time.monotonic(), 0.0
+        self._earlier: list[dict] = []
 
-    def resume(self, path: Path) -> None:
-        saved = checkpoint.load(path)
+    def resume(self) -> None:
+        saved = checkpoint.load(self.record.path)
         self.module.load_state_dict(saved["module"])
         self.optimizer.load_state_dict(saved["optimizer"])
         self.average.state, self.average.steps, self.step = saved["average"], saved["average_steps"], saved["step"]
         self.started, self._seconds_before = time.monotonic(), saved.get("seconds", 0.0)
+        self._earlier = checkpoint.sittings_of(saved, self.record.begun)
         if "random" in saved:
             torch.set_rng_state(saved["random"])
 
-    def save(self, path: Path, begun: dict) -> None:
+    def save(self) -> None:
+        average = self.timed_average()
         checkpoint.save(
-            path,
+            self.record.path,
             module=self.module.state_dict(),
             optimizer=self.optimizer.state_dict(),
-            average=self.average.state,
-            average_steps=self.average.steps,
+            average=average.state,
+            average_steps=average.steps,
             step=self.step,
-            seconds=self._seconds(),
+            seconds=average.seconds,
+            sittings=average.sittings,
             random=torch.get_rng_state(),
-            **begun,
+            **self.record.begun,
         )
 
     def advance(self, gradients: list[torch.Tensor | None]) -> torch.Tensor:
@@ -113,11 +120,10 @@ class _State:
         return norm
 
     def timed_average(self) -> checkpoint.Average:
-        self.average.seconds = self._seconds()
-        return self.average
-
-    def _seconds(self) -> float:
-        return self._seconds_before + time.monotonic() - self.started
+        average, sitting = self.average, self.record.sitting
+        average.seconds = self._seconds_before + time.monotonic() - self.started
+        average.sittings = checkpoint.sittings_after(self._earlier, sitting, average.steps, average.seconds)
+        return average
 
 
 def train(
@@ -133,34 +139,33 @@ def train(
     `groups` are parameters, each with its share of the learning rate. `batches(first, last)` yields the batches of
     these numbers. `loss_of(batch, number)` returns the loss and figures to log.
     """
-    state = _State(module, groups, plan)
+    state = _State(module, groups, plan, record)
     if record.path.exists():
-        state.resume(record.path)
+        state.resume()
         record.log(f"resumed at step {state.step} from {record.path}")
-    sums, counted, skipped = {}, 0, 0
+    seen, skipped = defaultdict(list), 0
     saved_at = shared_at = state.started
     with _asked_to_stop() as asked:
         for figures, found in gradients(loss_of, state.parameters, batches, state.step, plan):
             norm = state.advance(found)
             skipped += not torch.isfinite(norm)
             for key, value in {"norm": norm, **figures}.items():
-                sums[key] = sums.get(key, 0.0) + value
-            counted += 1
+                seen[key].append(value)
             now = time.monotonic()
             if state.step % plan.log_every == 0:
-                means = " ".join(f"{key} {float(value) / counted:.4f}" for key, value in sums.items())
+                means = " ".join(f"{key} {float(_mean(values)):.4f}" for key, values in seen.items())
                 rate = learning_rate(state.step - 1, plan)
                 record.log(f"step {state.step} {now - state.started:.0f}s {means} lr {rate:.1e} skipped {skipped}")
-                sums, counted = {}, 0
+                seen.clear()
             if now - saved_at > plan.save_seconds:
-                state.save(record.path, record.begun)
+                state.save()
                 saved_at = now
             if now - shared_at > plan.share_seconds:
                 record.share(state.timed_average())
                 shared_at = now
             if asked or (plan.minutes and now - state.started > 60 * plan.minutes):
                 break
-    state.save(record.path, record.begun)
+    state.save()
     if signal.SIGINT in asked:
         raise KeyboardInterrupt
     return state.timed_average()
@@ -187,7 +192,7 @@ def gradients(
     loss_of: Callable, parameters: list[nn.Parameter], batches: Callable[[int, int], Iterator], first: int, plan: Plan
 ) -> Iterator[tuple[dict[str, torch.Tensor], list[torch.Tensor | None]]]:
     """Yield figures and gradients of each step from `first` on. They are means over the step's batches, at the current
-    weights. Frozen or unused parameters have no gradient.
+    weights; a figure, over those batches that have it. Frozen or unused parameters have no gradient.
     """
     learning = [parameter for parameter in parameters if parameter.requires_grad]
 
@@ -204,7 +209,8 @@ def gradients(
         side_by_side = pool.map if plan.together > 1 else map
         while some := list(itertools.islice(tasks, plan.together)):
             figures, found = zip(*side_by_side(one, some), strict=True)
-            means = {key: _mean([each[key] for each in figures]) for key in figures[0]}
+            keys = dict.fromkeys(key for each in figures for key in each)
+            means = {key: _mean([each[key] for each in figures if key in each]) for key in keys}
             yield means, [_mean(of_one) for of_one in zip(*found, strict=True)]
 
 

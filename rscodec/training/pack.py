@@ -2,7 +2,7 @@
 
 Names in a shard are GROUND/PICTURE: all pictures of one ground share a folder, so that whole grounds can be held out.
 
-    x.jpg, x.webp, x.png       as they are
+    x.jpg, x.webp, x.png       as they are; more than 8 bits are refused
     x.jpg beside x.nir.jpg     a quarter of them also as near infrared - red - green, and as spectral components
     x.tif                      as 8-bit pictures: the colours, three random bands, and near infrared - red - green
                                (four bands and more: blue, green, red, near infrared, ...), and spectral components
@@ -64,6 +64,11 @@ def pictures_of(path: Path, root: Path) -> Iterator[Picture]:
 
 
 def _of_tile(path: Path, ground: str) -> Iterator[Picture]:
+    with Image.open(path) as image:
+        if image.mode.startswith(("I", "F")):
+            raise InputError(
+                f"{path} has more than 8 bits per band (mode {image.mode}); convert it to 8 bits, or to a GeoTIFF"
+            )
     yield f"{ground}/colour{path.suffix.lower()}", path.read_bytes()
     infrared = path.with_suffix(INFRARED)
     if infrared.exists() and random.Random(path.name).random() < INFRARED_SHARE:

@@ -4,7 +4,7 @@
 
 The run folder contains
 
-    checkpoint.pt    everything that is needed to continue; every ten minutes
+    checkpoint.pt    everything that is needed to continue, and the sittings so far; every ten minutes
     average16.pt     the moving average in float16, for --start elsewhere; every two minutes
     average.pt       the moving average at the end, for --start and for tools/export_*.py
     log.txt
@@ -77,20 +77,20 @@ class Run:
         together: int = 1,
     ) -> None:
         """Train (loop.train), write the average, and load it into `module`. `about` describes this sitting in the
-        history.
+        history. A run that is resumed with other settings adds an entry to the history.
         """
         settings, plan = self.settings, self.settings.plan(together)
         sitting = about | {"shard": settings.shard.name, "batch": settings.batch, "seed": settings.seed} | vars(plan)
         self.log(json.dumps(sitting))
 
         def save(name: str, average: checkpoint.Average, state: dict[str, torch.Tensor]) -> None:
-            history = [*self._history, sitting | average.spent]
+            history = [*self._history, *average.sittings]
             checkpoint.save(settings.run / name, module=state, history=history, config=self._begun["config"])
 
         def share(average: checkpoint.Average) -> None:
             save("average16.pt", average, checkpoint.halved(average.state))
 
-        record = Record(self._checkpoint, self.log, self._begun, share)
+        record = Record(self._checkpoint, self.log, self._begun, share, sitting)
         average = train(module, groups, batches, loss_of, plan, record)
         share(average)
         save("average.pt", average, average.state)

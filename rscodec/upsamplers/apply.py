@@ -54,7 +54,7 @@ def _upscaled(
         "model": upsampler.model,
         "weights": upsampler.weights_hash,
         **drawn,
-        "scale": repr(settings.scale),
+        "scale": str(settings.scale),
         "source_crc32": source_crc32,
     }
     return UpscaledScene(picture, upsampler, settings, facts, chosen)

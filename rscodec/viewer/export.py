@@ -31,7 +31,7 @@ def export(site: Site, folder: str | Path, overwrite: bool = False) -> int:
                 shutil.rmtree(folder)
             made.rename(folder)
     except OSError as problem:
-        raise OutputError(f"cannot write {folder}: {problem.strerror}") from None
+        raise OutputError(f"cannot write {folder}: {problem.strerror or problem}") from None
     return total
 
 

@@ -6,6 +6,7 @@ its bytes                 bands, then class planes, little endian, row by row
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,7 +41,7 @@ class Original:
             "dtype": reader.dtype,
             "coded": list(reader.coded_bands),
             "planes": (0, min(1, len(reader.coded_bands)), len(reader.coded_bands))[reader.planes],
-            "metadata": reader.metadata,
+            "metadata": json.loads(json.dumps(reader.metadata), parse_constant=str),  # JSON has no NaN: it becomes text
         }
 
     def blocks(self) -> Iterator[tuple[int, int, int]]:

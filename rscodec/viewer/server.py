@@ -64,41 +64,41 @@ class Handler(BaseHTTPRequestHandler):
         if asset is None:
             self._refuse(404, "there is nothing here")
             return
-        part = self._part(asset)
-        if part is None:
+        status, start, end = self._part(asset.size)
+        if status == 416:
             self._refuse(416, "no such range", {"Content-Range": f"bytes */{asset.size}"})
-            return
-        self._send(asset, *part, body)
+        else:
+            self._send(asset, status, start, end, body)
 
-    def _part(self, asset: Asset) -> tuple[int, int] | None:
-        """Return (start, end) of the requested range. Without a range, return the whole asset; if the asset does not
-        have the range, return None.
+    def _part(self, size: int) -> tuple[int, int, int]:
+        """Return the status of the answer, and start and end of the requested part. Ranges are ignored unless there is
+        one, START-END or START-; HTTP allows that.
         """
         wanted = re.fullmatch(r"bytes=(\d{1,15})-(\d{0,15})", self.headers.get("Range", ""))
         if not wanted:
-            return 0, asset.size
-        start, last = int(wanted[1]), int(wanted[2] or asset.size)
-        return (start, min(last + 1, asset.size)) if start < asset.size and start <= last else None
+            return 200, 0, size
+        start, last = int(wanted[1]), int(wanted[2] or size)
+        return (206, start, min(last + 1, size)) if start < size and start <= last else (416, 0, 0)
 
-    def _send(self, asset: Asset, start: int, end: int, body: bool) -> None:
-        partial = end - start < asset.size or "Range" in self.headers
+    def _send(self, asset: Asset, status: int, start: int, end: int, body: bool) -> None:
         try:
             data = asset.read(start, min(PART, end - start)) if body else b""
         except RscodecError as problem:
             self._refuse(502, str(problem))
             return
         headers = {"Content-Type": asset.kind, "Content-Length": str(end - start), "Accept-Ranges": "bytes"}
-        if partial:
+        if status == 206:
             headers["Content-Range"] = f"bytes {start}-{end - 1}/{asset.size}"
-        self._head(206 if partial else 200, headers)
-        while body and data:
-            self.wfile.write(data)
-            start += len(data)
-            try:
+        self._head(status, headers)
+        if not body:
+            return
+        with suppress(RscodecError):
+            while data:
+                self.wfile.write(data)
+                start += len(data)
                 data = asset.read(start, min(PART, end - start)) if start < end else b""
-            except RscodecError:  # the head is sent; the browser notices that the body is incomplete
-                self.close_connection = True
-                return
+        if start < end:  # the head is sent; a browser notices that the body is incomplete when the connection ends
+            self.close_connection = True
 
     def _refuse(self, status: int, words: str, headers: dict[str, str] | None = None) -> None:
         data = words.encode()

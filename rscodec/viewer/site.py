@@ -59,9 +59,11 @@ class Site:
     ):
         self._weights = weights
         self.original: Original | None = None
-        self.assets = {f"page/{path.name}": _file(path) for path in sorted(PAGE.iterdir()) if path.suffix in KINDS}
+        self.assets: dict[str, Asset | Path] = {  # a Path is a file that may be replaced: each request opens it
+            f"page/{path.name}": path for path in sorted(PAGE.iterdir()) if path.suffix in KINDS
+        }
         self.assets["index.html"] = self.assets.pop("page/index.html")
-        self.assets |= {f"decoder/{path.name}": _file(path) for path in sorted(DECODER.glob("*.js"))}
+        self.assets |= {f"decoder/{path.name}": path for path in sorted(DECODER.glob("*.js"))}
         streams, other = [self._add(stream, source) for stream in find_streams(source)], None
         if against is not None and (is_url(against) or is_stream(against)):
             other = self._add(against, against)
@@ -85,7 +87,8 @@ class Site:
         if weights and path not in self.assets:  # the weights of a stream that was dropped onto the page
             known = packaged(*weights.groups())
             return None if known is None else _file(known)
-        return self.assets.get(path)
+        found = self.assets.get(path)
+        return _file(found) if isinstance(found, Path) else found
 
     def paths(self) -> Iterator[str]:
         """Yield every path at which there is an asset."""
@@ -113,7 +116,7 @@ class Site:
             return {"name": name, "error": f"{type(problem).__name__}: {words}"}
         asset = _remote(stream) if is_url(stream) else _file(Path(stream))
         path = f"streams/{sum(path.startswith('streams/') for path in self.assets)}.bin"
-        self.assets[path] = asset
+        self.assets[path] = asset if is_url(stream) else Path(stream)
         shape = {"width": header.width, "height": header.height, "bands": header.bands, "dtype": header.dtype}
         return {"name": name, "path": path, "bytes": asset.size, "weights": weights} | shape
 
@@ -127,7 +130,8 @@ class Site:
                 f"the stream needs {header.model} with hash {found}, which is not in this package; "
                 "give its file as `weights`"
             )
-        self.assets[name] = _file(path)
+        _file(path)  # refuses a file that cannot be read
+        self.assets[name] = path
         return name
 
 

@@ -62,3 +62,27 @@ watched.end();
 const broken = new Pool({ size: 1, setup, spawn: () => spawn(BROKEN) });
 await assert.rejects(broken.run("read", "a", whole), { name: "WorkerLost", message: /no memory/ });
 broken.end();
+
+const MISSING = "data:text/javascript,import 'data:text/javascript,throw new Error(404)'";
+const later = new Promise((resolve) => { setTimeout(() => resolve(weights.buffer), 1500); });
+const unloaded = new Pool({ size: 1, setup: [["weights", later]], seconds: 30, spawn: () => spawn(MISSING) });
+await assert.rejects(unloaded.run("read", "a", whole), { name: "WorkerLost", message: /ended by itself \(.*404/ });
+unloaded.end();
+
+for (const waits of [false, true]) { // the pool ends while a worker decodes, or while one waits for its weights
+  let arrive;
+  let count = 0;
+  const late = new Promise((resolve) => { arrive = resolve; });
+  const ended = new Pool({ size: 1, setup: [["weights", waits ? late : weights.buffer]], seconds: 5,
+                           spawn: () => { count++; return spawn(STUCK); } });
+  const calls = [ended.run("about", "a"), ended.run("about", "a")]; // the second one waits for the worker
+  await new Promise((resolve) => setTimeout(resolve));
+  ended.end();
+  arrive(weights.buffer);
+  for (const { reason } of await Promise.allSettled([...calls, ended.run("about", "a")])) {
+    assert.equal(reason.name, "WorkerLost");
+    assert.match(reason.message, /make another pool/);
+  }
+  assert.equal(count, 1);
+}
+assert(!process.getActiveResourcesInfo().includes("Timeout")); // no watchdog is left

@@ -18,12 +18,14 @@ def names(folder):
 
 def test_success_and_companions(tmp_path):
     with AtomicPath(tmp_path / "a.png") as temporary:
-        assert temporary.parent == tmp_path
-        assert temporary.name.startswith(".a.png.") and temporary.suffix == ".part"
+        folder = temporary.parent
+        assert temporary.name == "a.png" and names(tmp_path) == [folder.name]
+        assert folder.name.startswith(".a.png.") and folder.suffix == ".part"
         temporary.write_bytes(b"pixels")
-        temporary.with_name(temporary.name + ".aux.xml").write_bytes(b"tags")
+        temporary.with_name("a.png.aux.xml").write_bytes(b"tags")
+        temporary.with_name("a.wld").write_bytes(b"world")
         assert "a.png" not in names(tmp_path)
-    assert names(tmp_path) == ["a.png", "a.png.aux.xml"]
+    assert names(tmp_path) == ["a.png", "a.png.aux.xml", "a.wld"]
     assert (tmp_path / "a.png.aux.xml").read_bytes() == b"tags"
 
 
@@ -90,6 +92,38 @@ def test_a_rename_that_fails_loses_nothing_old(tmp_path, monkeypatch, fails_at):
     assert (tmp_path / "a.png").read_bytes() == b"old" and (tmp_path / "a.png.aux.xml").read_bytes() == b"old tags"
 
 
+def with_header(path, content: bytes):
+    with AtomicPath(path, overwrite=True) as temporary:
+        temporary.write_bytes(content)
+        temporary.with_suffix(".hdr").write_bytes(content)
+
+
+def test_what_comes_with_an_output_replaces_only_what_came_with_it_before(tmp_path):
+    (tmp_path / "a.hdr").write_bytes(b"of another image")
+    with pytest.raises(OutputError, match="a.hdr comes with it, but exists; choose another name"):
+        with_header(tmp_path / "a.img", b"mine")
+    assert names(tmp_path) == ["a.hdr"] and (tmp_path / "a.hdr").read_bytes() == b"of another image"
+    for content in (b"old", b"new"):
+        with_header(tmp_path / "b.img", content)
+    assert names(tmp_path) == ["a.hdr", "b.hdr", "b.img"]
+    assert (tmp_path / "b.hdr").read_bytes() == (tmp_path / "b.img").read_bytes() == b"new"
+
+
+def test_a_rename_that_fails_restores_what_came_with_the_old_output(tmp_path, monkeypatch):
+    with_header(tmp_path / "a.img", b"old")
+    replace = os.replace
+
+    def failing(source, place):
+        if Path(place) == tmp_path / "a.img":
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        replace(source, place)
+
+    monkeypatch.setattr(os, "replace", failing)
+    with pytest.raises(OutputError, match="not permitted"):
+        with_header(tmp_path / "a.img", b"new")
+    assert names(tmp_path) == ["a.hdr", "a.img"] and (tmp_path / "a.hdr").read_bytes() == b"old"
+
+
 def test_one_that_appears_meanwhile_is_kept(tmp_path):
     target = tmp_path / "a.tif"
     with pytest.raises(OutputError, match="exists"), AtomicPath(target) as temporary:
@@ -130,8 +164,9 @@ import os, sys
 from rscodec.bitstreams.atomic import AtomicPath
 with AtomicPath(sys.argv[1], overwrite=True) as temporary:
     temporary.write_bytes(b"half")
-    temporary.with_name(temporary.name + ".pixels").write_bytes(b"half")
-    print(temporary.name, flush=True)
+    temporary.with_name("pixels").mkdir()
+    temporary.with_name("pixels").joinpath("a").write_bytes(b"half")
+    print(temporary.parent.name, flush=True)
     if sys.argv[2] == "dies":
         os._exit(1)
     sys.stdin.read()
@@ -139,7 +174,7 @@ with AtomicPath(sys.argv[1], overwrite=True) as temporary:
 
 
 def start(target, how: str) -> tuple[subprocess.Popen, str]:
-    """A process that writes `target` and dies, or waits, and the name that its output has meanwhile."""
+    """A process that writes `target` and dies, or waits, and the folder that has its output meanwhile."""
     process = subprocess.Popen(
         [sys.executable, "-c", KILLED, target, how],
         stdin=subprocess.PIPE,
@@ -160,12 +195,12 @@ def test_what_a_killed_process_left_is_removed_by_the_next_one_that_writes_there
                 pass
         there = {path.name for path in tmp_path.iterdir()}
         elsewhere = alive.split("-")[0] + "-00c0ffee-" + alive.split("-")[2]  # its number means nothing here
-        (tmp_path / elsewhere).write_bytes(b"of another machine")
+        (tmp_path / elsewhere).mkdir()
         with AtomicPath(target) as temporary:
             temporary.write_bytes(b"new")
         assert {name for name in there if not name.startswith(".a.tif")} <= set(names(tmp_path))
         kept = {name for name in names(tmp_path) if name.startswith(".a.tif")}
-        assert kept == {alive, alive + ".pixels", elsewhere} and len(there) == 6
+        assert kept == {alive, elsewhere} and len(there) == 3
     assert target.read_bytes() == b"half"  # the one that waited has come to its end
 
 

@@ -1,7 +1,9 @@
 """Streams as a whole: they read as they were written, cost little, and are read only where asked."""
 
+import errno
 import io
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -129,6 +131,16 @@ def test_nothing_is_left_of_a_failure(scene, tmp_path):
         raise KeyboardInterrupt
     writer.close()  # once more: nothing happens
     assert [p.name for p in tmp_path.iterdir()] == ["scene.bin"] and path.read_bytes() == b"as before"
+
+
+def test_nothing_is_left_of_a_file_that_cannot_be_opened(scene, tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(Path, "open", fail)
+    with pytest.raises(OutputError, match="Too many open files"):
+        StreamWriter(tmp_path / "a.bin", scene()[0])
+    assert not list(tmp_path.iterdir())
 
 
 def test_metadata_that_json_cannot_hold(scene):

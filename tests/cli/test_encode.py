@@ -8,10 +8,12 @@ import math
 from contextlib import nullcontext
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rscodec.bitstreams.wire import MAGIC
 from rscodec.cli import encode
+from rscodec.raster.scene import Scene
 from rscodec.stream.sampled_error import SampledError
 
 DEFAULTS = dict(
@@ -111,6 +113,20 @@ def test_a_search_has_a_bar_of_its_own(rscodec, api, monkeypatch, args, searches
     monkeypatch.setattr(encode, "bars", lambda quiet: bar)
     assert rscodec("encode", "a.tif", "-o", "a.bin", *args).code == 0
     assert sorted(shown) == [("encode", "tiles")] + [("search", "tries")] * searches
+
+
+@pytest.mark.parametrize(
+    "named, given, told",
+    [
+        ("7.0", "0", "the scene names nodata 7; --nodata 0 replaces it, so pixels of 7 count as valid"),
+        ("7.0", "7", None),
+        (None, "0", None),
+    ],
+)
+def test_a_nodata_value_that_replaces_another_brings_a_note(rscodec, api, tmp_path, named, given, told):
+    Scene(np.ones((1, 8, 8), np.uint8), metadata={"nodata": named} if named else {}).save(tmp_path / "a.tif")
+    err = rscodec("encode", tmp_path / "a.tif", "-o", "a.bin", "--nodata", given).err
+    assert (f"note: {told}" in err) if told else ("nodata" not in err)
 
 
 def test_nodata_may_be_nan(rscodec, api):

@@ -67,7 +67,14 @@ def test_usage(rscodec, api, args):
 def test_a_format_that_loses_pixels_is_a_note(rscodec, api):
     api.results["enhance_file"] = dataclasses.replace(api.results["enhance_file"], lossy="COMPRESS=JPEG")
     told = rscodec("enhance", "a.jp2", "-o", "a.tif", "--model", "ldm-jpeg2000").err
-    assert told == "note: COMPRESS=JPEG changes pixels again; nodata may not be exact\n"
+    assert told == "note: COMPRESS=JPEG may change pixels again; nodata may not be exact\n"
+
+
+def test_a_format_that_changes_metadata_is_a_note(rscodec, api):
+    found = dataclasses.replace(api.results["enhance_file"], metadata_changed=("gcps", "rpcs"))
+    api.results["enhance_file"] = found
+    told = rscodec("enhance", "a.jp2", "-o", "a.tif", "--model", "ldm-jpeg2000").err
+    assert told == f"note: the format of {found.path} cannot hold all metadata; these differ: gcps, rpcs\n"
 
 
 def test_colours_that_are_guessed_are_a_note(rscodec, api):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -28,7 +30,7 @@ def piped(root, tmp_path):
 
     def run(given: bytes, *line: object) -> subprocess.CompletedProcess:
         words = [sys.executable, "-c", code, str(root), *map(str, line)]
-        return subprocess.run(words, cwd=tmp_path, input=given, capture_output=True, check=False)
+        return subprocess.run(words, cwd=tmp_path, input=given, capture_output=True, check=False, timeout=100)
 
     return run
 
@@ -46,6 +48,18 @@ def test_a_stream_flows_through_pipes(piped, tmp_path):
     assert piped(stream, "validate", "-", "a.tif").returncode == 0
     assert piped(stream, "decode", "-", "b.tif").returncode == 0 and Scene.load(tmp_path / "b.tif").mask.all()
     assert {path.name for path in tmp_path.iterdir()} == {"a.tif", "a.bin", "b.tif"}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+def test_a_scene_in_a_named_pipe_is_read_once(piped, tmp_path):
+    assert piped(b"", "encode", "a.tif", "a.bin", "-q", "2").returncode == 0
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=[(tmp_path / "a.tif").read_bytes()])
+    writer.start()
+    done = piped(b"", "encode", "pipe", "b.bin", "-q", "2", "--nodata", "0")
+    writer.join()
+    assert done.returncode == 0 and b"dB" not in done.stdout and not done.stderr
+    assert (tmp_path / "b.bin").exists()
 
 
 def test_what_flows_in_is_checked_as_a_file_is(piped):

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -49,16 +51,35 @@ def test_export(rscodec, stream, tmp_path):
     assert rscodec("view", stream, "--export", out, "--overwrite", "--quiet").out == ""
 
 
-@pytest.mark.skipif(os.name == "nt", reason="no Ctrl-C between processes")
-def test_it_serves_until_ctrl_c(stream):
-    command = [sys.executable, "-m", "rscodec", "view", str(stream), "--no-browser"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        address = process.stdout.readline().split()[0]
-        with urllib.request.urlopen(f"{address}streams/0.bin", timeout=60) as answer:
-            assert answer.read() == stream.read_bytes()
-        process.send_signal(signal.SIGINT)
+@contextmanager
+def viewing(*args: str | Path, **environment: str) -> Iterator[subprocess.Popen]:
+    """A process of `rscodec view`, ended by Ctrl-C."""
+    command = [sys.executable, "-m", "rscodec", "view", *map(str, args)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes, text=True, env=os.environ | environment) as process:
         try:
+            yield process
+            process.send_signal(signal.SIGINT)
             _, errors = process.communicate(timeout=60)
         finally:
             process.kill()  # it would serve for ever where the shell of the tests ignores Ctrl-C
     assert process.returncode == 0 and errors == ""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no Ctrl-C between processes")
+def test_it_serves_until_ctrl_c(stream):
+    with viewing(stream, "--no-browser") as process:
+        address = process.stdout.readline().split()[0]
+        with urllib.request.urlopen(f"{address}streams/0.bin", timeout=60) as answer:
+            assert answer.read() == stream.read_bytes()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no Ctrl-C between processes")
+def test_a_browser_in_the_terminal_gets_the_page(stream):
+    """Python waits until such a browser ends."""
+    browser = (
+        "import sys, urllib.request as web; sys.excepthook = print; print(web.urlopen(sys.argv[1], timeout=20).status)"
+    )
+    with viewing(stream, BROWSER=f"{sys.executable} -c '{browser}' %s") as process:
+        process.stdout.readline()
+        assert process.stdout.readline() == "200\n"

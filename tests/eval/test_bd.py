@@ -40,6 +40,13 @@ def test_little_overlap_gives_no_figure():
 def test_points_that_others_beat_do_not_count():
     curve = bd.frontier([(1, 30), (2, 29), (3, 33), (2, 31), (4, float("inf"))])
     assert curve.tolist() == [[1, 30], [2, 31], [3, 33]]
+    assert bd.frontier([(1, 30), (1, 31), (2, 33)]).tolist() == [[1, 31], [2, 33]]
+
+
+def test_curves_without_common_rates_have_a_rate_but_no_quality():
+    far = moved(rate=100)
+    found = bd.deltas({"a": {"1": ANCHOR}, "b": {"1": far}}, "b", "a", "psnr_db")
+    assert found.bd_rate_percent == pytest.approx(9900) and found.bd_quality_db is None
 
 
 def test_images_are_averaged_and_those_without_a_figure_counted():

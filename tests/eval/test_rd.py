@@ -9,7 +9,7 @@ import math
 import numpy as np
 import pytest
 
-from rscodec.bitstreams.errors import InputError, OutputError, ToolMissing
+from rscodec.bitstreams.errors import InputError, OutputError, ToolFailed, ToolMissing
 from rscodec.eval import anchors, contenders, datasets, rd, spectral, table
 from rscodec.raster.scene import Scene
 from tests.eval.conftest import Offset
@@ -68,6 +68,31 @@ def test_a_row_a_point_and_skips_by_name(images, tmp_path):
     first = one["curves"]["offset"]["points"][0]
     assert (first["rate_bpp_file"], first["images"]) == (800 / 600, 2)
     assert first["psnr_db_image_mean"] == pytest.approx(10 * math.log10(255**2 / (50 / 3)))
+
+
+class Failing(Offset):
+    name = "failing"
+
+    def encode(self, pixels, parameter):
+        if parameter == 2:
+            raise ToolFailed("the tool ended with 1")
+        return super().encode(pixels, parameter)
+
+
+def test_a_tool_that_fails_once_costs_one_point(images, tmp_path, monkeypatch):
+    row = anchors.Row("failing", "tests.eval.test_rd:Failing", "")
+    monkeypatch.setattr(anchors, "ANCHORS", (*anchors.ANCHORS, row))
+    result = rd.rd(images, [], ["failing"], tmp_path / "out")
+    assert len(result.rows) == 2 * (len(Offset.parameters) - 1)
+    assert result.summary["skipped"]["failing, 2, on set/0.tif"] == "the tool ended with 1"
+
+
+def test_another_picture_of_the_same_name_is_not_resumed(images, tmp_path):
+    run(images, tmp_path / "out")
+    Scene(np.zeros((4, 20, 30), np.uint8)).save(images[0].path, overwrite=True)
+    rd.load.cache_clear()
+    with pytest.raises(InputError, match="results of another set/0.tif, bands 1 2 3; give another `out`"):
+        run(images, tmp_path / "out", resume=True)
 
 
 def test_a_figure_that_is_missing_is_explained(images, tmp_path):

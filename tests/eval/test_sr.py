@@ -204,7 +204,7 @@ def test_the_command_writes_table_and_curves(images, tmp_path, capfd):
     out = capfd.readouterr().out
     assert code == 0 and "bicubic" in out and "skipped lpips: not here" in out
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "sr.csv", "sr.json", "scales_set.png", "scales_set.svg", "report.html", "pictures",
+        "sr.csv", "sr.json", "originals.json", "scales_set.png", "scales_set.svg", "report.html", "pictures",
     }  # fmt: skip
     assert main(words) == 7 and main([*words, "--resume", "--quiet"]) == 0
     assert main(["eval", "sr", str(tmp_path / "set"), "--scales", "0.5", "--out", str(tmp_path / "b")]) == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from inspect import Parameter, signature
 from itertools import groupby
 from pathlib import Path
@@ -289,8 +290,12 @@ def test_a_damaged_tile_is_masked_where_nothing_else_says_so(
     with rasterio.open(tmp_path / "out.tif") as out:
         mask = out.read_masks(1) == 0
     assert mask[64:100, 64:128].all() and mask.sum() == 36 * 64
-    with rscodec.open(tmp_path / "bad.bin", **damaged) as stream:
-        assert np.array_equal(~stream.read().mask[0], mask)
+    read = rscodec.decode((tmp_path / "bad.bin").read_bytes(), **damaged)
+    again = rscodec.decode(rscodec.encode(read, **options), weights=tiny_weights)
+    assert np.array_equal(~read.mask[0], mask) and np.array_equal(~again.mask[0], mask)
+    read.save(tmp_path / "saved.tif", driver)
+    with rasterio.open(tmp_path / "saved.tif") as out:
+        assert np.array_equal(out.read_masks(1) == 0, mask)
     api.decode_file(tmp_path / "bad.bin", tmp_path / "part.tif", window=(60, 60, 20, 20), **damaged)
     with rasterio.open(tmp_path / "part.tif") as out:
         assert np.array_equal(out.read_masks(1) == 0, mask[60:80, 60:80])
@@ -382,6 +387,15 @@ def test_an_output_that_loses_pixels_is_told_and_refused_within_a_bound(tmp_path
         api.decode_file(tmp_path / "1.bin", tmp_path / "c.tif", **lossy)
     assert not (tmp_path / "c.tif").exists()
     assert api.preview_file(tmp_path / "1.bin", tmp_path / "d.tif", 50, **lossy).lossy == "COMPRESS=JPEG"
+
+
+def test_metadata_that_the_format_cannot_hold_are_told(tmp_path, options, tiny_weights):
+    points = [[float(row), 0.0, 1.0, 2.0 + row, 3.0, name, ""] for row, name in enumerate(("door", "tower", "bell"))]
+    scene = Scene(np.full((1, 64, 64), 7, np.uint8), metadata={"gcps": points, "gcps_crs": "EPSG:4326"})
+    (tmp_path / "a.bin").write_bytes(rscodec.encode(scene, **options))
+    for make in (api.decode_file, partial(api.preview_file, longest=32)):
+        told = make(tmp_path / "a.bin", tmp_path / "a.tif", weights=tiny_weights, overwrite=True)
+        assert told.metadata_changed == ("gcps",)
 
 
 @pytest.fixture

@@ -65,7 +65,9 @@ def test_bands_windows_and_sizes_are_checked():
         with pytest.raises(InputError, match="bands"):
             check_bands(bands, 3)
     assert check_window(RasterioWindow(1.0, 2, 3, 4.0), whole) == Window(1, 2, 3, 4)
-    for window in (RasterioWindow(0.5, 0, 2, 2), (0, 0, 31, 20), (0, 0, 1), (0, 0, 1.5, 2)):
+    nan, inf = float("nan"), float("inf")
+    nowhere = RasterioWindow(nan, 0, 2, 2), RasterioWindow(0, 0, inf, 2)
+    for window in (*nowhere, RasterioWindow(0.5, 0, 2, 2), (0, 0, 31, 20), (0, 0, 1), (0, 0, 1.5, 2)):
         with pytest.raises(InputError, match="window"):
             check_window(window, whole)
     check_size(30, 20, 3, "uint8", 1800)

@@ -18,7 +18,7 @@ import torch
 
 from rscodec.bitstreams.errors import InputError
 from rscodec.carbon.base import STRIDE, CarbonModel
-from rscodec.carbon.crops import Crops, estimate_map, north_of
+from rscodec.carbon.crops import Crops, estimate_map, north_of, refuse_alpha
 from rscodec.carbon.kinds import TRAINED, AnyConfig, build
 from rscodec.carbon.mapper import write_weights
 from rscodec.carbon.prepare import DENSITY
@@ -64,6 +64,7 @@ class Ground:
     @classmethod
     def load(cls, image: Path, target: Path, region: Path | None) -> Ground:
         scene, density = Scene.load(image), Scene.load(target / DENSITY).pixels[0]
+        refuse_alpha(scene.metadata, image)
         where = np.full(density.shape, TRAIN) if region is None else Scene.load(region).pixels[0]
         for name, found in ((target / DENSITY, density), (region, where)):
             if found.shape != scene.pixels.shape[1:]:

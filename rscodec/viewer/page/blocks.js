@@ -33,6 +33,12 @@ export class Blocks {
     this._pump();
   }
 
+  /** Ends the layer and requests no more blocks. */
+  end() {
+    this._wanted = [];
+    this.layer.end();
+  }
+
   /** Returns the loaded blocks for a part of the scene, the coarsest first, none finer than `factor`. */
   visible(rect, factor) {
     return [...this._blocks.values()]

@@ -6,6 +6,7 @@
 // carries the most information.
 
 import { FIXED_BYTES, toHeader, wireNumbers } from "../decoder/header.js";
+import { MAX_BANDS, MAX_TILE } from "../decoder/limits.js";
 import { InputError, LimitExceeded, MissingWeights, Pool } from "../decoder/rscodec.js";
 import { overlap } from "../decoder/windows.js";
 
@@ -13,7 +14,7 @@ const EDGE = 256; // about the edge of a block, in its own pixels
 const SKETCH = 16; // the least factor of the first picture of a stream
 export const COARSEST = 64;
 const MOST_TILES = 2; // tiles of a stream along the edge of a block
-const MAX_PIXELS = 2 ** 24; // pixels of a block, in all bands
+const MAX_PIXELS = MAX_BANDS * MAX_TILE ** 2; // pixels of a block, in all bands: those of the largest tile
 const MAX_WEIGHTS = 2 ** 28; // bytes
 
 const ARRAYS = { uint8: Uint8Array, uint16: Uint16Array, int16: Int16Array, float32: Float32Array,

@@ -41,7 +41,7 @@ export class Picture {
   end() {
     this._ending.abort();
     this._observer.disconnect();
-    this.sides.forEach(({ layer }) => layer.end());
+    this.sides.forEach((blocks) => blocks.end());
   }
 
   /** Returns whether nothing more will arrive for what is on the screen. */

@@ -66,6 +66,17 @@ def test_a_url_is_named_by_its_path():
     assert names("https://host/a/scene.tif?key=a/b.c#d", "s3://bucket/b.bin") == ["scene", "b"]
 
 
+@pytest.mark.parametrize("url", ["vrt://a.tif?bands=1", "https://host/", "s3://bucket"])
+def test_a_url_without_a_name_is_refused(url):
+    with pytest.raises(InputError, match="would have no name; give it one as the id of a STAC item"):
+        find_inputs([url])
+
+
+def test_what_is_no_url_is_named():
+    with pytest.raises(InputError, match=r"https://\[host/a.tif is not a URL"):
+        find_inputs(["https://[host/a.tif"])
+
+
 def test_a_list_has_a_path_or_pattern_a_line(folder):
     Path("list.txt").write_text("# scenes\n\n  b.tif\ndeep/**/*.tif\n")
     assert names("list.txt") == ["b", "c"]
@@ -74,6 +85,26 @@ def test_a_list_has_a_path_or_pattern_a_line(folder):
 def test_paths_in_a_list_are_relative_to_the_current_folder(folder):
     Path("deep/list.txt").write_text("b.tif\n?.tif\n")
     assert find_inputs(["deep/list.txt"]) == [Input(str(folder / "b.tif"), "b"), Input(str(folder / "a.tif"), "a")]
+
+
+def test_a_list_may_begin_with_a_byte_order_mark(folder):
+    Path("list.txt").write_text("b.tif\n", encoding="utf-8-sig")
+    assert names("list.txt") == ["b"]
+
+
+def test_a_name_that_is_too_long_is_left_to_the_run(folder):
+    Path("list.txt").write_text(f"a.tif\n{'x' * 300}.tif\n")
+    assert names("list.txt") == ["a", "x" * 300]
+    with pytest.raises(InputError, match="nothing matches"):
+        find_inputs([f"{'x' * 300}*"])
+    Path("item.json").write_text(json.dumps(item("y", image=asset("x" * 300))))
+    assert names("item.json") == ["y"]
+
+
+def test_a_list_with_a_nul_is_no_list_of_names(folder):
+    Path("list.txt").write_text("a.tif\nb\0.tif\n")
+    with pytest.raises(InputError, match="holds a NUL"):
+        find_inputs(["list.txt"])
 
 
 def test_a_list_that_is_not_there_is_named(folder):
@@ -114,6 +145,19 @@ def test_two_inputs_of_one_name_are_an_error(folder):
     (folder / "deep/a.tif").touch()
     with pytest.raises(InputError, match="deep/a.tif would all become a"):
         find_inputs(["a.tif", "deep/a.tif"])
+
+
+def test_a_file_that_is_named_twice_is_one_input(folder):
+    (folder / "link").symlink_to(folder / "deep", target_is_directory=True)
+    twice = ["a.tif", f"../{folder.name}/a.tif", "link/../a.tif", "deep/er/c.tif", "link/er/c.tif"]
+    assert find_inputs(twice) == [(str(folder / "a.tif"), "a"), (str(folder / "deep/er/c.tif"), "c")]
+
+
+def test_a_folder_above_a_link_is_that_of_its_target(folder):
+    (folder / "link").symlink_to(folder / "deep/er", target_is_directory=True)
+    (folder / "deep/a.tif").touch()
+    with pytest.raises(InputError, match="would all become a"):
+        find_inputs(["a.tif", "link/../a.tif"])
 
 
 def item(name: str, **assets) -> dict:
@@ -171,6 +215,11 @@ def test_an_asset_may_have_no_roles(folder):
         (json.dumps(item("x", a="a.tif")), None, "not a STAC item"),
         (json.dumps(item("x\0", a=asset("a"))), None, "holds a NUL"),
         (json.dumps(item("x", a=asset("a\0"))), None, "holds a NUL"),
+        (json.dumps(item("x", a=asset("a%00"))), None, "holds a NUL"),
+        (json.dumps(item("x\ud800", a=asset("a"))), None, "half a surrogate pair"),
+        (json.dumps(item("x", a=asset("a\ud800"))), None, "half a surrogate pair"),
+        (json.dumps(item("", a=asset("a"))), None, "would have no name"),
+        (json.dumps(item("x", a={"href": "a", "roles": 5})), None, "0 assets with the role data"),
         ('{"type": "FeatureCollection", "features": ["x"]}', None, "not a STAC item"),
         ('{"type": "FeatureCollection", "features": 1}', None, "no scene"),
     ],

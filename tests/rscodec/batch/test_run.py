@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 
 import rscodec
 from rscodec.batch import run as batch
-from rscodec.batch.inputs import find_inputs
+from rscodec.batch.inputs import Input, find_inputs
 from rscodec.batch.report import Row
 from rscodec.batch.run import Work
 from rscodec.bitstreams.errors import InputError, MissingWeights, OutputError
@@ -98,6 +99,20 @@ def test_an_unexpected_failure_is_one_too(scenes, work, tmp_path, monkeypatch):
     monkeypatch.setattr("rscodec.api.encode_file", broken)
     rows = batch.run(work, scenes[:1], tmp_path / "out", LocalExecutor())
     assert (rows[0].status, rows[0].exit_code) == ("failed", 1) and "ZeroDivisionError" in rows[0].message
+
+
+@pytest.mark.parametrize("path, name, code, words", [
+    ("{}", "x" * 260, 7, "File name too long"),
+    ("/nowhere/\udce9.tif", "x", 3, r"/nowhere/\\udce9.tif: this name is not UTF-8"),
+    ("{}", "\udce9", 3, r"\\udce9.bin: this name is not UTF-8"),
+])  # fmt: skip
+def test_a_name_that_cannot_be_used_stops_nothing(scenes, work, tmp_path, path, name, code, words):
+    inputs = [Input(path.format(scenes[0].path), name), *scenes[1:]]
+    for done in ("done", "kept"):
+        rows = batch.run(work, inputs, tmp_path / "out", LocalExecutor(), resume=True)
+        assert status(rows) == ["failed", done, done] and rows[0].exit_code == code
+        assert re.search(words, rows[0].message)
+        assert len((tmp_path / "out" / REPORT).read_text(encoding="utf-8").splitlines()) == 4
 
 
 def made(folder: Path) -> dict[str, int]:
@@ -225,11 +240,73 @@ def test_a_file_of_somebody_else_is_left_alone(scenes, work, tmp_path, resume):
         assert (out / "01.bin").read_bytes() == b"precious"
 
 
+@pytest.mark.parametrize("change", [{}, {"quality": 2.0}])
+def test_an_output_whose_scene_failed_once_is_made_again(scenes, work, tmp_path, change):
+    """The earlier run wrote the output, or had leave to replace it."""
+    scene, out, alone = Path(scenes[0].path), tmp_path / "out", tmp_path / "alone.bin"
+    batch.run(work, scenes, out, LocalExecutor())
+    other, image = Work("encode", work.options | change), scene.read_bytes()
+    scene.write_bytes(b"no image")
+    for again in ({"resume": True, "overwrite": bool(change)}, {"resume": True}):
+        (failed, *_) = batch.run(other, scenes, out, LocalExecutor(), **again)
+        assert (failed.status, failed.exit_code, failed.sha256) == ("failed", 3, "")
+        assert failed.bytes == (out / "00.bin").stat().st_size
+    scene.write_bytes(image)
+    rows = batch.run(other, scenes, out, LocalExecutor(), resume=True)
+    assert status(rows) == ["done", "kept", "kept"]
+    rscodec.encode_file(scene, alone, threads=1, **other.options)
+    assert (out / "00.bin").read_bytes() == alone.read_bytes()
+
+
+def test_an_output_of_a_run_that_could_not_finish_its_row_is_made_again(scenes, work, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    with monkeypatch.context() as broken:
+        broken.setattr(batch, "sha256", refused(batch.sha256))
+        assert status(batch.run(work, scenes[:1], out, LocalExecutor())) == ["failed"]
+    assert status(batch.run(work, scenes[:1], out, LocalExecutor(), resume=True)) == ["done"]
+
+
+def refused(function):
+    """The function, with an error for streams."""
+
+    def call(path):
+        if str(path).endswith(".bin"):
+            raise OSError("Stale file handle")
+        return function(path)
+
+    return call
+
+
+def test_a_file_that_came_after_a_failure_is_left_alone(scenes, work, tmp_path):
+    scene, out = Path(scenes[0].path), tmp_path / "out"
+    image = scene.read_bytes()
+    scene.write_bytes(b"no image")
+    batch.run(work, scenes, out, LocalExecutor())
+    scene.write_bytes(image)
+    (out / "00.bin").write_bytes(b"precious")
+    (row, *_) = batch.run(work, scenes, out, LocalExecutor(), resume=True)
+    assert row.exit_code == 7 and (out / "00.bin").read_bytes() == b"precious"
+
+
+def test_a_second_run_at_once_is_refused(scenes, work, tmp_path):
+    pytest.importorskip("fcntl")
+    out, refusals = tmp_path / "out", []
+
+    def run_another(done: int, total: int) -> None:
+        with pytest.raises(OutputError, match="another run writes .*encode-report.csv: wait") as refusal:
+            batch.run(work, scenes[2:], out, LocalExecutor(), resume=True)
+        refusals.append(refusal)
+
+    assert status(batch.run(work, scenes[:2], out, LocalExecutor(), progress=run_another)) == ["done"] * 2
+    assert len(refusals) == 2
+    assert status(batch.run(work, scenes, out, LocalExecutor(), resume=True)) == ["kept", "kept", "done"]
+
+
 def test_what_killed_workers_left_is_removed(scenes, work, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     left, others = out / ".00.bin.4711-00c0ffee-9f3c2a10.part", out / ".other.bin.4711-00c0ffee-9f3c2a10.part"
-    left.touch(), others.touch()
+    left.mkdir(), others.mkdir()
     batch.run(work, scenes, out, LocalExecutor())
     assert not left.exists() and others.exists()
 
@@ -308,7 +385,7 @@ def test_a_worker_killed_midway_costs_nothing(work, tmp_path):
     assert status(rows) == ["done"] * 40 and contents(tmp_path / "two") == contents(tmp_path / "serial")
 
 
-COMMAND = "import sys; from tests.rscodec.test_batch import as_client; as_client(*sys.argv[1:])"
+COMMAND = "import sys; from tests.rscodec.batch.test_run import as_client; as_client(*sys.argv[1:])"
 
 
 def as_client(scenes: str, out: str, weights: str) -> None:

@@ -30,7 +30,9 @@ def test_features():
     found = features(layers, "window")
     assert found.shape == (9, 12, 11) and np.array_equal(found[:3], layers)
     around = layers[1, 3:8, 4:9].astype(float)
-    assert found[4, 5, 6] == pytest.approx(around.mean())
+    assert found[4, 5, 6] == pytest.approx(around.mean()) and found[7, 5, 6] == pytest.approx(around.std())
+    ramp = features(np.tile(1e9 + np.arange(20.0), (20, 1))[None], "window")
+    assert np.allclose(ramp[2, :, 2:-2], np.sqrt(2), rtol=1e-6)
     flat = features(np.full((1, 12, 11), 700), "window")
     assert np.allclose(flat[2], 0) and np.allclose(flat[1], 700)
 

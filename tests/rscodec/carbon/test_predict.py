@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import rasterio
 import torch
+from rasterio.enums import ColorInterp
 from rasterio.warp import transform_geom
 
 import rscodec
@@ -140,6 +141,17 @@ def test_generated_imagery_is_refused(scene, weights, tmp_path):
     with rasterio.open(tmp_path / "out" / "density.tif") as raster:
         assert raster.tags()["synthetic"] == "yes" and raster.tags()["synthetic_model"] == "dreamer-1"
     assert made.pixels
+
+
+@pytest.mark.parametrize("bands", [None, (1, 4, 3, 2)])
+def test_alpha_is_no_near_infrared(weights, tmp_path, bands):
+    colours = {"colorinterp": ["red", "green", "blue", "alpha"]}
+    path = save(tmp_path / "rgba.tif", np.full((4, HEIGHT, WIDTH), 200, np.uint8), **colours)
+    with pytest.raises(InputError, match="rgba.tif: band 4 is alpha.*-colorinterp_4 undefined .*rgba.tif"):
+        predict_file(path, tmp_path / "out", weights, bands=bands)
+    with rasterio.open(path, "r+") as raster:
+        raster.colorinterp = [*raster.colorinterp[:3], ColorInterp.undefined]
+    assert predict_file(path, tmp_path / "out", weights, bands=bands, draws=1).pixels == HEIGHT * WIDTH
 
 
 def test_a_stream_is_as_good_as_what_it_decodes_to(scene, weights, tmp_path):

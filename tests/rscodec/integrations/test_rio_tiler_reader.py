@@ -14,9 +14,11 @@ from rscodec.synthetic.sample import synthesize
 
 pytest.importorskip("rio_tiler")
 
+from rio_tiler.constants import WGS84_CRS
 from rio_tiler.errors import PointOutsideBounds, TileOutsideBounds
 from rio_tiler.io import Reader
 
+from rscodec.integrations import rio_tiler_reader
 from rscodec.integrations.rio_tiler_reader import RscodecReader, factor_for
 
 pytestmark = pytest.mark.filterwarnings("ignore:The dataset has no Overviews")
@@ -99,6 +101,60 @@ def test_parts_previews_features_points_and_statistics(pair):
         found, wanted = reader.statistics(), plain.statistics()
         assert found.keys() == wanted.keys()
         assert all(abs(found[band].mean - wanted[band].mean) < 0.05 * wanted[band].std for band in wanted)
+
+
+def test_answers_have_the_size_of_those_of_the_decoded_file(pair):
+    stream, decoded = map(str, pair)
+    random = np.random.default_rng(1)
+    with RscodecReader(stream) as reader, Reader(decoded) as plain:
+        west, south, east, north = reader.get_geographic_bounds(WGS84_CRS)
+        for number in range(16):
+            (left, right), (bottom, top) = np.sort(random.uniform((west, south), (east, north), (2, 2)), 0).T
+            size = int(random.integers(8, 64))
+            settings = ({"max_size": size}, {"width": size}, {"height": size}, {"width": 9, "height": size})[number % 4]
+            found, wanted = (one.part((left, bottom, right, top), **settings) for one in (reader, plain))
+            assert found.array.shape == wanted.array.shape and np.allclose(found.bounds, wanted.bounds)
+            settings = {"max_size": None, "dst_crs": (None, WGS84_CRS)[number // 4 % 2], **settings}
+            found, wanted = (one.preview(**settings).array.shape for one in (reader, plain))
+            assert found == wanted
+
+
+@pytest.fixture(scope="module")
+def turned(tmp_path_factory) -> tuple[Path, Path]:
+    """A lossless stream of a scene that is rotated by 45 degrees against longitudes and latitudes, and the original."""
+    folder = tmp_path_factory.mktemp("turned")
+    pixels, metadata = synthesize((600, 500), seed=7)
+    metadata |= {"crs": "EPSG:3413", "transform": [6.0, 0.0, 1.15e6, 0.0, -6.0, -1.15e6]}
+    rscodec.Scene(pixels, metadata=metadata).save(folder / "scene.tif")
+    rscodec.encode_file(folder / "scene.tif", folder / "scene.bin", max_error=0, threads=1)
+    return folder / "scene.bin", folder / "scene.tif"
+
+
+def test_a_rotated_scene_is_as_fine_as_rio_tiler_reads_it(turned):
+    """The window around a rotated tile is larger than the tile, so the scene seems to be finer than it is."""
+    stream, original = map(str, turned)
+    with RscodecReader(stream) as reader, Reader(original) as plain:
+        west, south, east, north = reader.get_geographic_bounds(WGS84_CRS)
+        tile = reader.tms.tile((west + east) / 2, (south + north) / 2, 12)
+        same(reader.tile(*tile), plain.tile(*tile), 0)
+        left, bottom, right, top = reader.bounds
+        box = (left + 600, bottom + 600, right - 600, top - 600)
+        settings = {"bounds_crs": reader.crs, "dst_crs": WGS84_CRS}
+        same(reader.part(box, **settings), plain.part(box, **settings), 0)
+
+
+def test_a_scene_across_the_antimeridian_is_made_smaller(tmp_path, monkeypatch):
+    """In longitudes, its pixels are far too large by rio-tiler's measure: the answer is small, so the work must be."""
+    pixels, metadata = synthesize((640, 512), seed=7)
+    metadata |= {"crs": "EPSG:32660", "transform": [10.0, 0.0, 733000.0, 0.0, -10.0, 5e6]}
+    rscodec.Scene(pixels, metadata=metadata).save(tmp_path / "scene.tif")
+    rscodec.encode_file(tmp_path / "scene.tif", tmp_path / "scene.bin", quality=2.0, threads=1)
+    ratios = []
+    monkeypatch.setattr(rio_tiler_reader, "factor_for", lambda ratio: ratios.append(ratio) or factor_for(ratio))
+    with RscodecReader(str(tmp_path / "scene.bin")) as reader, Reader(str(tmp_path / "scene.tif")) as plain:
+        box = (179.97, 45.06, 179.999, 45.11)
+        assert reader.part(box).array.shape == plain.part(box).array.shape
+    assert ratios[0] > 64
 
 
 def test_info(pair):

@@ -137,6 +137,8 @@ def test_a_scene_without_a_place_has_no_geometry(tmp_path, tiny_weights):
         '{"type": "Catalog"}',
         '{"type": "Feature", "stac_version": "1.0.0", "assets": {"rscodec": "a.bin"}}',
         '{"type": "Feature", "stac_version": "0.9.0"}',
+        '{"type": "Feature", "stac_version": "1.0.0", "stac_extensions": null}',
+        '{"type": "Feature", "stac_version": "1.0.0", "stac_extensions": [1]}',
     ],
 )
 def test_what_is_no_item_is_named_and_stays(tmp_path, content):
@@ -149,3 +151,30 @@ def test_what_is_no_item_is_named_and_stays(tmp_path, content):
 def test_an_item_that_cannot_be_written_is_known_in_time(tmp_path):
     with pytest.raises(OutputError, match="nowhere"):
         read_item(tmp_path / "nowhere" / "item.json")
+
+
+FIRST = "https://stac-extensions.github.io/projection/v1.1.0/schema.json"
+
+
+@pytest.mark.parametrize("crs, code", [("EPSG:32633", 32633), ("ESRI:54009", None)])
+def test_an_item_of_the_first_projection_extension_has_an_epsg_code(encode, tmp_path, crs, code):
+    """That version has no proj:code, which the second version introduced."""
+    item = {"type": "Feature", "stac_version": "1.0.0", "id": "a", "geometry": None, "links": [], "assets": {}}
+    item |= {"stac_extensions": [FIRST], "properties": {"datetime": "2020-01-01T00:00:00Z", "proj:epsg": 4326}}
+    item["assets"] = {"rscodec": {"href": "old", "proj:code": "EPSG:3857"}}
+    (tmp_path / "item.json").write_text(json.dumps(item))
+    found = described(tmp_path / "item.json", encode(crs=crs))
+    check_item(found)
+    asset = found["assets"]["rscodec"]
+    assert found["stac_extensions"].count(FIRST) == 1 and found["properties"] == item["properties"]
+    assert asset["proj:epsg"] == code and "proj:code" not in asset
+    assert ("proj:wkt2" in asset) == (code is None) and asset.get("proj:wkt2", "PROJCRS").startswith("PROJCRS")
+
+
+@pytest.mark.parametrize(
+    "crs, metres", [("EPSG:32633", 0.5), ("EPSG:2263", 0.5 * 1200 / 3937), ("EPSG:4326", None)], ids=str
+)
+def test_the_resolution_is_in_metres(encode, tmp_path, crs, metres):
+    stream = encode(crs=crs, transform=[0.5, 0.0, 10.0, 0.0, -0.5, 50.0])
+    (band, *_) = described(tmp_path / "item.json", stream)["assets"]["rscodec"]["raster:bands"]
+    assert band.get("spatial_resolution") == (metres and pytest.approx(metres))

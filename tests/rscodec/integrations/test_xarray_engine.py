@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
+import os
 import pickle
+import subprocess
+import sys
 from importlib.metadata import entry_points
 
 import numpy as np
@@ -12,6 +16,7 @@ import pytest
 import rscodec
 from rscodec.bitstreams.errors import LimitExceeded, NotAStream
 from rscodec.raster.scene import Scene
+from rscodec.raster.validity import classify
 
 xr = pytest.importorskip("xarray")
 dask = pytest.importorskip("dask")
@@ -136,6 +141,37 @@ def test_scales_and_offsets_of_each_band(open_scene, make_scene):
     assert open_scene(scene).band_data.attrs["scale_factor"] == 0.5
 
 
+@pytest.mark.parametrize(
+    "nodata, changes, integers",
+    [
+        (0, {"scales": [0.5, 0.5], "offsets": [-100.0, -100.0]}, True),
+        (0, {"scales": [0.5, 2.0]}, False),
+        (0, {"scales": [0.5, 0.5], "offsets": [-100.0, 0.0]}, False),
+        (0, {"masked": True}, True),
+        (None, {"masked": True}, False),
+        (None, {}, True),
+    ],
+)
+@pytest.mark.parametrize("kind", ["netcdf", "zarr"])
+@pytest.mark.filterwarnings("ignore:saving variable .* without any _FillValue")
+def test_masked_and_scaled_values_survive_saving(open_scene, make_scene, tmp_path, nodata, changes, integers, kind):
+    pytest.importorskip({"netcdf": "scipy", "zarr": "zarr"}[kind])
+    scene = make_scene((90, 70), bands=2, dtype="int16", nodata=nodata)
+    mask = None if "masked" not in changes else np.arange(70 * 90).reshape(70, 90) >= 900
+    scene = Scene(scene.pixels, classify(scene.pixels, nodata, mask), scene.metadata | changes)
+    data = open_scene(scene, mask_and_scale=True)
+    if kind == "netcdf":
+        data.to_netcdf(tmp_path / "saved", engine="scipy")
+        back = xr.open_dataset(tmp_path / "saved", engine="scipy")
+    else:
+        data.to_zarr(tmp_path / "saved", consolidated=False)
+        back = xr.open_zarr(tmp_path / "saved", consolidated=False)
+    with back:
+        assert np.isnan(data.band_data.values).any() == (nodata is not None or "masked" in changes)
+        assert np.allclose(back.band_data.values, data.band_data.values, rtol=1e-6, atol=1e-3, equal_nan=True)
+        assert (back.band_data.encoding["dtype"].kind == "i") == integers
+
+
 def test_doubles_stay_doubles(open_scene, make_scene):
     assert open_scene(make_scene(dtype="float64"), mask_and_scale=True).band_data.dtype == np.float64
 
@@ -154,9 +190,17 @@ def test_a_limit_of_pixels(open_scene, make_scene):
         data[:, :10, :11].values  # noqa: B018
 
 
-def test_another_process_opens_the_stream_again(opened, pixels):
-    again = pickle.loads(pickle.dumps(opened.chunk({})))
-    assert close(again.band_data[:, :40, :40].values, pixels[:, :40, :40])
+@pytest.mark.parametrize("chunks", [None, {}], ids=["lazy", "dask"])
+def test_another_process_elsewhere_opens_the_stream_again(wide_file, tiny_weights, pixels, root, monkeypatch, chunks):
+    monkeypatch.chdir(wide_file.parent)
+    weights = os.path.relpath(tiny_weights)
+    code = "import pickle, sys; print(pickle.load(sys.stdin.buffer).band_data[:, :40, :40].values.tolist())"
+    with xr.open_dataset(wide_file.name, engine=RscodecBackend, weights=weights, chunks=chunks) as dataset:
+        found = subprocess.run(
+            [sys.executable, "-c", code], input=pickle.dumps(dataset), cwd=root, capture_output=True, check=False
+        )
+    assert found.returncode == 0, found.stderr.decode()
+    assert close(np.array(json.loads(found.stdout)), pixels[:, :40, :40])
 
 
 @pytest.fixture(scope="module")

@@ -114,6 +114,17 @@ def test_an_impossible_quality_is_refused(tiny_package):
         ChunkCodec(quality=9, model="vec-1")
 
 
+def test_an_unknown_key_is_refused_with_the_known_ones(zarr, tmp_path):
+    from rscodec.integrations.numcodecs_codec import RscodecCodec
+
+    message = "no setting qualty; there are quality, nodata"
+    serializer = {"name": "rscodec", "configuration": {"qualty": 5}}
+    with pytest.raises(InputError, match=message):
+        zarr.create_array(tmp_path / "a.zarr", shape=(64, 64), dtype="uint8", serializer=serializer, compressors=None)
+    with pytest.raises(InputError, match=message):
+        RscodecCodec(qualty=5)
+
+
 def test_a_cube_through_a_zarr_3_store(zarr, codec, tiny_weights, cube, tmp_path):
     made = zarr.create_array(
         tmp_path / "a.zarr",

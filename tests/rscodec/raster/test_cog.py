@@ -87,3 +87,17 @@ def test_another_compression_of_a_cog(tmp_path):
     Scene(pixels, None, metadata).save(tmp_path / "a.tif", "COG", COMPRESS="LERC")
     with rasterio.open(tmp_path / "a.tif") as file:
         assert file.tags(ns="IMAGE_STRUCTURE")["COMPRESSION"] == "LERC"
+
+
+def test_tags_of_all_kinds(tmp_path):
+    pixels, _ = synthesize(64, 2, "uint16")
+    tags = {
+        "": {"a": "1"},
+        "IMD": {"bandId": "P"},
+        "GEOLOCATION": {"X_BAND": "1"},
+        "xml:ISO": {"xml:ISO": '<a b="1"/>'},
+    }
+    for band_tags in ([{}, {"": {"note": "one"}}], [{"": {"note": "two"}}, {"BAND": {"key": "three"}}]):
+        metadata = {"tags": tags, "band_tags": band_tags}
+        Scene(pixels, None, metadata).save(tmp_path / "a.tif", "COG", overwrite=True)
+        assert Scene.load(tmp_path / "a.tif").metadata == metadata

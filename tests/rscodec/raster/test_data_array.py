@@ -79,6 +79,38 @@ def test_an_unknown_crs():
         scene_of(array)
 
 
+@pytest.mark.parametrize("kept", ["attrs", "encoding"])
+def test_the_crs_is_where_the_grid_mapping_says(kept):
+    array = xr.DataArray(np.zeros((3, 4), "uint8"), dims=("y", "x"))
+    places = {"spatial_ref": xr.DataArray(0), "utm": xr.DataArray(0, attrs={"spatial_ref": "EPSG:32633"})}
+    getattr(array, kept)["grid_mapping"] = "utm"
+    assert scene_of(array.assign_coords(places)).metadata == {"crs": "EPSG:32633"}
+    assert scene_of(xr.Dataset({"a": array, **places})).metadata == {"crs": "EPSG:32633"}
+
+
+@pytest.mark.parametrize("name", ["_FillValue", "missing_value", "fill_value", "nodata"])
+def test_nodata_is_where_rioxarray_looks(name):
+    array = xr.DataArray(np.zeros((3, 4), "int16"), dims=("y", "x"), attrs={name: np.int16(-9)})
+    assert scene_of(array).metadata == scene_of(array.astype("float32")).metadata == {"nodata": "-9.0"}
+    array.attrs = {"nodata": -7, name: -9}
+    assert scene_of(array).metadata == {"nodata": "-9.0"}
+    array.attrs = {name: [1, 2]}
+    with pytest.raises(InputError, match=r"the array has the nodata value \[1, 2\], which is not one number"):
+        scene_of(array)
+
+
+def test_floats_that_were_masked_have_no_nodata_value():
+    array = xr.DataArray(np.full((3, 4), np.nan, "float32"), dims=("y", "x"), attrs={"nodata": -9})
+    array.encoding["_FillValue"] = -9
+    assert scene_of(array).metadata == {}
+
+
+def test_attributes_that_are_texts_or_numbers_are_tags():
+    attributes = {"orbit": 12, "cloud": np.float32(3.5), "name": "x", "list": [1, 2], "units": "m"}
+    found = scene_of(xr.DataArray(np.zeros((3, 4), "uint8"), dims=("y", "x"), attrs=attributes)).metadata
+    assert found == {"units": ["m"], "tags": {"": {"orbit": "12", "cloud": "3.5", "name": "x"}}}
+
+
 def test_names_of_bands_and_axes_without_rioxarray():
     places = {"lat": [50.0, 49.0, 48.0], "lon": [6.0, 8.0, 10.0, 12.0], "b": ["red", "nir"]}
     array = xr.DataArray(np.zeros((2, 3, 4), "uint8"), places, ("b", "lat", "lon"))

@@ -39,3 +39,10 @@ def test_a_turned_scene():
     assert bounds_of(TURNED, 4, 3) == (10, 20, 13, 24)
     with pytest.raises(InputError, match="rotated"):
         window_of(TURNED, 0, 0, 1, 1)
+
+
+@pytest.mark.parametrize("corner", [float("nan"), float("inf"), 1e308])
+def test_corners_that_are_nowhere(corner):
+    tiny = {"transform": [1e-9, 0.0, 100.0, 0.0, -1e-9, 200.0]}
+    with pytest.raises(InputError, match="corners are finite numbers in units of the CRS, not .*0, 1, 1"):
+        window_of(tiny, corner, 0, 1, 1)

@@ -16,6 +16,7 @@ from rscodec.raster.metadata import (
     description,
     differences,
     nodata_value,
+    not_kept,
     parse_crs,
     select_bands,
 )
@@ -108,6 +109,15 @@ def test_rpcs_are_compared_as_numbers():
     assert differences({"rpcs": RICH["rpcs"]}, same) == []
     assert len(differences({"rpcs": RICH["rpcs"]}, other)) == 1
     assert len(differences({"rpcs": RICH["rpcs"]}, fewer)) == 1
+
+
+def test_an_image_may_have_a_mask_and_tags_of_its_own_but_not_lose_or_change_others():
+    assert not_kept(RICH, RICH) == [] == not_kept({}, {"masked": True, "tags": {"": {"MADE_BY": "GDAL"}}})
+    more = {"": {"A": "1", "B": "2"}, "NS": {"b": "c"}, "OTHER": {"d": "e"}}
+    assert not_kept(RICH, {**RICH, "tags": more}) == []
+    fewer = {"tags": {"": {"A": "1"}}, "band_tags": [{}] * 4, "units": ["m"] * 4, "nodata": "0.0"}
+    assert not_kept(RICH, {**RICH, **fewer}) == ["band_tags", "nodata", "tags", "units"]
+    assert not_kept(RICH, {}) == sorted(RICH)
 
 
 def test_long_values_are_shortened():

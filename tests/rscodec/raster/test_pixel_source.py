@@ -8,7 +8,7 @@ import pytest
 from rscodec.bitstreams.errors import InputError
 from rscodec.raster.pixel_source import SceneSource, SourcePart, open_source
 from rscodec.raster.scene import Scene
-from rscodec.raster.validity import NAN, NODATA, VALID
+from rscodec.raster.validity import MASKED, NAN, NODATA, VALID
 from rscodec.raster.window import Window
 
 ATTRIBUTES = ("width", "height", "count", "dtype", "metadata", "nodata", "exact_bands", "coded_bands", "planes")
@@ -53,6 +53,41 @@ def test_planes_that_agree_are_shared():
     pixels[:, 1, 1] = np.nan
     source = SceneSource(Scene(pixels))
     assert source.planes == 1 and source.read(Window(0, 0, 4, 3))[1].shape == (1, 3, 4)
+
+
+@pytest.mark.parametrize("dtype, before, value, after, kind", [
+    ("uint16", 0, 0, None, NODATA),
+    ("float32", None, -9999, "-9999.0", NODATA),
+    ("float32", None, np.nan, None, NAN),
+])  # fmt: skip
+def test_pixels_and_nodata_may_change_after_a_scene_was_loaded(make_scene, tmp_path, dtype, before, value, after, kind):
+    make_scene((60, 40), 2, dtype, before).save(tmp_path / "a.tif")
+    scene = Scene.load(tmp_path / "a.tif")
+    scene.pixels[:, 20:30, 5:15] = value
+    if after:
+        scene.metadata["nodata"] = after
+    classes = SceneSource(scene).read(Window(5, 20, 10, 10))[1]
+    assert (classes == kind).all()
+    scene.pixels[:, 20:30, 5:15] = 7
+    classes = SceneSource(scene).read(Window(5, 20, 10, 10))[1]
+    assert classes is None or not classes.any()
+
+
+def test_a_dataset_mask_of_classes_counts_where_no_pixel_value_marks_them():
+    classes = np.zeros((1, 3, 4), np.uint8)
+    classes[0, 1, 1:3] = MASKED
+    scene = Scene(np.ones((2, 3, 4), np.uint8), classes)
+    source = SceneSource(scene)
+    assert source.metadata == {"masked": True} and scene.metadata == {} and source.planes == 1
+    assert np.array_equal(source.read(Window(1, 0, 3, 3))[1], classes[:, :, 1:])
+    assert SceneSource(Scene(scene.pixels, classes, {"nodata": "7.0"})).planes == 0
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (3, 3, 4), (1, 4, 3), (0, 3, 4)], ids=str)
+def test_classes_that_do_not_fit_are_refused(shape):
+    scene = Scene(np.ones((2, 3, 4), np.uint8), np.zeros(shape, np.uint8))
+    with pytest.raises(InputError, match=r"classes of shape .* do not fit pixels of shape \(2, 3, 4\)"):
+        SceneSource(scene)
 
 
 @pytest.mark.parametrize("pixels, words", [

@@ -244,6 +244,13 @@ def test_types_that_cannot_be_coded(tmp_path: Path, dtype: str):
         RasterReader(make(tmp_path / "a.tif", np.zeros((1, 8, 8), dtype)))
 
 
+@pytest.mark.parametrize("dtype, top", [("uint8", 255), ("uint16", 65535)])
+def test_a_scene_with_white_zeros(tmp_path: Path, dtype: str, top: int):
+    white = make(tmp_path / "a.tif", np.zeros((1, 8, 8), dtype), photometric="MINISWHITE")
+    with pytest.raises(InputError, match=f"0 is white in .*: use gdal_translate -scale_1 0 {top} {top} 0"):
+        RasterReader(white)
+
+
 def test_seventeen_bands_palettes_and_mixed_types(tmp_path: Path):
     with pytest.raises(InputError, match="17 bands"):
         RasterReader(make(tmp_path / "a.tif", np.zeros((17, 8, 8), np.uint8)))
@@ -303,6 +310,36 @@ def test_tags_that_are_not_utf_8_are_kept(tmp_path: Path):
     assert describe(path)["tags"][""] == meant
     copy(path, tmp_path / "b.tif")
     assert describe(tmp_path / "b.tif") == describe(path)
+
+
+def test_a_header_that_is_not_utf_8(tmp_path: Path):
+    with rasterio.open(tmp_path / "a.img", "w", driver="ENVI", width=8, height=8, count=1, dtype="uint8") as target:
+        target.write(np.ones((1, 8, 8), np.uint8))
+        target.descriptions = ["Caf."]
+    header = tmp_path / "a.hdr"
+    header.write_bytes(header.read_bytes().replace(b"Caf.", b"Caf\xe9"))
+    (tmp_path / "a.img.aux.xml").unlink()
+    with pytest.raises(InputError, match=r"a\.img has a text that is not UTF-8, .*convert its header to UTF-8"):
+        RasterReader(tmp_path / "a.img")
+
+
+def test_a_name_that_is_not_utf_8(tmp_path: Path):
+    with pytest.raises(InputError, match=r"b'.*z\\xe9\.tif' is not UTF-8: rename the file"):
+        RasterReader(tmp_path / "z\udce9.tif")
+
+
+@pytest.mark.parametrize("bands", [1, (1.0,), "12", (True,)], ids=str)
+def test_bands_that_are_no_numbers(tmp_path: Path, bands):
+    path = make(tmp_path / "a.tif", pixels())
+    with pytest.raises(InputError, match="bands are whole numbers from 1 on, such as"):
+        RasterReader(path, bands)
+    assert RasterReader(path, np.array([3, 1])).count == 2
+
+
+@pytest.mark.parametrize("nodata", ["0", True, [0]], ids=str)
+def test_nodata_that_is_no_number(tmp_path: Path, nodata):
+    with pytest.raises(InputError, match=r"`nodata=.*`: give a number"):
+        RasterReader(make(tmp_path / "a.tif", pixels()), nodata=nodata)
 
 
 def test_rpcs_with_units_and_useless_ones(tmp_path: Path):

@@ -108,6 +108,42 @@ def test_what_a_png_cannot_hold_is_refused_before_anything_is_written(tmp_path: 
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    "metadata, bands, dtype, words",
+    [
+        ({}, 3, "uint16", "a JPEG holds uint8, not uint16: write a .tif"),
+        ({}, 4, "uint8", "one band, or three, or three and alpha, not 4: choose some with `bands`"),
+        ({}, 2, "uint8", "not 2"),
+        ({"colorinterp": ["red", "green", "alpha", "blue"]}, 4, "uint8", "not 4"),
+    ],
+)
+def test_what_a_jpeg_cannot_hold_is_refused_before_anything_is_written(tmp_path, metadata, bands, dtype, words):
+    shape = (8, 8, bands, dtype)
+    with pytest.raises(OutputError, match=words), RasterWriter(tmp_path / "a.jpg", shape, metadata, "JPEG"):
+        pytest.fail("it was opened")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_alpha_of_a_jpeg_is_its_mask(tmp_path: Path):
+    data = pixels(4)
+    data[3] = 255
+    data[3, :10] = 0
+    Scene(data, metadata={"colorinterp": ["red", "green", "blue", "alpha"]}).save(tmp_path / "a.jpg")
+    with rasterio.open(tmp_path / "a.jpg") as back:
+        assert np.array_equal(back.dataset_mask(), data[3])
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_the_nodata_value_of_a_png_is_that_of_each_band(tmp_path: Path, dtype: str):
+    data = np.maximum(pixels(3, dtype), 1)
+    data[:, :5], data[1, 5:9] = 0, 0
+    metadata = {"nodata": "0.0", "descriptions": ["a", None, "c"], "colorinterp": ["red", "green", "blue"]}
+    Scene(data, metadata=metadata).save(tmp_path / "a.png")
+    back = Scene.load(tmp_path / "a.png")
+    assert np.array_equal(back.pixels, data) and np.array_equal(back.mask, data != 0)
+    assert back.metadata["descriptions"] == ["a", None, "c"]
+
+
 @pytest.mark.parametrize("bands", [2, 4])
 def test_a_png_takes_alpha_that_is_alpha(tmp_path: Path, bands: int):
     colours = [*["red", "green", "blue"][: bands - 1], "alpha"] if bands == 4 else ["gray", "alpha"]
@@ -164,4 +200,73 @@ def test_creation_options_that_gdal_does_not_know_are_refused(tmp_path, options:
 def test_a_value_of_a_creation_option_that_gdal_refuses_is_an_error(tmp_path: Path):
     with pytest.raises(OutputError, match="cannot write .*: Illegal ZLEVEL value '99'"):
         Scene(pixels()).save(tmp_path / "a.png", ZLEVEL="99")
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_copy_of_the_tags_imd_is_left(tmp_path: Path):
+    metadata = {"tags": {"IMD": {"bandId": "Multi"}}}
+    for driver in ("GTiff", "COG"):
+        Scene(pixels(), metadata=metadata).save(tmp_path / "a.tif", driver, overwrite=True)
+        assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
+        assert Scene.load(tmp_path / "a.tif").metadata == metadata
+
+
+def test_files_that_come_with_an_image_have_its_name(tmp_path: Path):
+    scene = Scene(pixels(), metadata={"crs": "EPSG:32633", "transform": [1.0, 0.0, 2.0, 0.0, -1.0, 3.0]})
+    for name, driver, options, with_it in (
+        ("a.tif", "GTiff", {"TFW": "YES"}, {"a.tfw"}),
+        ("b.img", "ENVI", {}, {"b.hdr", "b.img.aux.xml"}),
+        ("c.bil", "EHdr", {}, {"c.hdr", "c.prj", "c.bil.aux.xml"}),
+    ):
+        before = {path.name for path in tmp_path.iterdir()}
+        scene.save(tmp_path / name, driver, **options)
+        assert {path.name for path in tmp_path.iterdir()} - before == {name} | with_it
+        back = Scene.load(tmp_path / name)
+        assert np.array_equal(back.pixels, scene.pixels)
+        assert back.metadata["transform"] == scene.metadata["transform"]
+
+
+def test_a_jp2_is_lossless_and_keeps_colours_and_rpcs(tmp_path: Path):
+    coefficients = {f"{axis}_{part}_COEFF": "1 " * 20 for axis in ("LINE", "SAMP") for part in ("NUM", "DEN")}
+    others = {f"{axis}_{kind}": "1" for axis in ("LINE", "SAMP", "LAT", "LONG", "HEIGHT") for kind in ("OFF", "SCALE")}
+    metadata = {"colorinterp": ["red", "green", "blue"], "rpcs": coefficients | others}
+    scene = Scene(pixels(3, "uint16"), metadata=metadata)
+    scene.save(tmp_path / "a.jp2")
+    back = Scene.load(tmp_path / "a.jp2")
+    assert np.array_equal(back.pixels, scene.pixels) and back.metadata["colorinterp"] == ["red", "green", "blue"]
+    assert back.metadata["rpcs"].keys() >= scene.metadata["rpcs"].keys()
+    assert (tmp_path / "a.jp2").read_bytes()[4:8] == b"jP  "
+
+
+def test_the_keys_that_a_format_cannot_hold(tmp_path: Path):
+    points = [[float(row), 0.0, 1.0, 2.0 + row, 3.0, name, ""] for row, name in enumerate(("door", "tower", "bell"))]
+    metadata = {"gcps": points, "descriptions": ["a", "b", "c"], "colorinterp": ["red", "nir", "blue"]}
+    for name, driver, changed in (
+        ("a.tif", "GTiff", ["gcps"]),
+        ("b.png", "PNG", ["colorinterp", "gcps"]),
+    ):
+        with RasterWriter(tmp_path / name, (40, 30, 3, "uint8"), metadata, driver) as writer:
+            writer.write(pixels(), 0, 0)
+        assert writer.changed == changed
+    with RasterWriter(tmp_path / "c.tif", (40, 30, 1, "float32"), {"nodata": "0.1"}) as writer:
+        writer.write(pixels(1, "float32"), 0, 0)
+    assert writer.changed == []
+
+
+def test_a_document_without_attributes_stays_as_it_is(tmp_path: Path):
+    for document in ("<a>t</a>", '<?xml version="1.0"?><a b="1">t</a>'):
+        metadata = {"tags": {"xml:ISO": {"xml:ISO": document}}}
+        Scene(pixels(), metadata=metadata).save(tmp_path / "a.tif", overwrite=True)
+        assert Scene.load(tmp_path / "a.tif").metadata == metadata
+
+
+def test_several_bands_in_a_netcdf(tmp_path: Path):
+    Scene(pixels()).save(tmp_path / "a.nc", "netCDF")
+    with rasterio.open(f"netcdf:{tmp_path}/a.nc:Band2") as back:
+        assert np.array_equal(np.sort(back.read(1), axis=None), np.sort(pixels()[1], axis=None))
+
+
+def test_a_system_error_of_rasterio_is_an_output_error(tmp_path: Path):
+    with pytest.raises(OutputError, match="cannot write .*: Unknown GDAL Error"):
+        Scene(pixels()).save(tmp_path / "a.pgm", "PNM")  # GDAL fails without a message: three bands need .ppm
     assert not list(tmp_path.iterdir())

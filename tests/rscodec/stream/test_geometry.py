@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from rscodec.raster.window import Window
-from rscodec.stream.geometry import Grid
+from rscodec.stream.geometry import Grid, scattered
 
 GRIDS = [Grid(1, 1, 64, 16), Grid(64, 64, 64, 16), Grid(65, 63, 64, 16), Grid(200, 150, 64, 16), Grid(300, 17, 128, 16)]
+WINDOWS = [(0, 0, 1, 1), (63, 63, 2, 2), (17, 90, 150, 40), (190, 140, 40, 40), (70, 20, 0, 9)]
 
 
 def test_windows_cut_and_grow():
@@ -42,6 +43,22 @@ def test_blocks_cover_every_pixel_once_and_are_whole_tiles(grid: Grid, tiles: in
         assert block.col % grid.edge == 0 and block.row % grid.edge == 0
         covered[block.within(grid.scene)] += 1
     assert (covered == 1).all()
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+@pytest.mark.parametrize("tiles", [1, 2])
+def test_pieces_are_the_parts_of_blocks(window, tiles):
+    grid, window = GRIDS[3], Window(*window)
+    parts = [block.overlap(window) for block in grid.blocks(tiles)]
+    assert grid.pieces(window, tiles) == [part for part in parts if part.width > 0 and part.height > 0]
+
+
+@pytest.mark.parametrize("rows, cols", [(1, 1), (1, 40), (40, 1), (2, 2), (6, 6), (12, 12), (24, 5), (16, 64)])
+def test_scattered_places_cover_a_grid_evenly(rows, cols):
+    places = list(scattered(rows, cols))
+    assert sorted(places) == [(row, col) for row in range(rows) for col in range(cols)]
+    quadrants = {(2 * row // rows, 2 * col // cols) for row, col in places[:8]}
+    assert len(quadrants) == min(2, rows) * min(2, cols)
 
 
 @pytest.mark.parametrize("grid", GRIDS, ids=str)

@@ -71,10 +71,24 @@ def test_a_large_scene_is_judged_by_a_sample(make_scene, tiny, monkeypatch):
     parts = [part.source for part in search.sample(SceneEncoder(source, tiny, TILE))]
     windows = [(part.window.col, part.window.row) for part in parts]
     assert len(set(windows)) == 8 and {part.width for part in parts} == {TILE}
-    assert {row for _, row in windows} != {0}
+    assert all(len({window[axis] for window in windows}) > 3 for axis in (0, 1))
     pixels, _ = parts[2].read(Window(3, 4, 10, 8))
     col, row = windows[2]
     assert np.array_equal(pixels, source.read(Window(col + 3, row + 4, 10, 8))[0])
+
+
+def test_tiles_of_nodata_do_not_decide(make_scene, to_stream, to_decoder, tiny, monkeypatch):
+    """A collar at the left: the sample has the same share of such tiles as the scene."""
+    monkeypatch.setattr(search, "SAMPLE_TILES", 12)
+    scene = make_scene((4 * TILE, 12 * TILE), nodata=0)
+    scene.pixels[:, :, : 2 * TILE] = 0
+    data = to_stream(scene, 4)
+    assert abs(search.quality_for_bpp(encoder(scene, tiny), bpp(data)).quality - 4) < 0.7
+    assert abs(search.quality_for_psnr(encoder(scene, tiny), psnr(scene, to_decoder(data))).quality - 4) < 0.7
+
+
+def test_an_absurd_target_gives_the_highest_quality(scene, tiny):
+    assert search.quality_for_psnr(encoder(scene, tiny), 1e308).quality == 8
 
 
 def test_a_sample_is_coded_as_a_part_of_its_scene(make_scene, to_stream, to_decoder, tiny, monkeypatch):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
 import subprocess
 import sys
 
@@ -46,6 +48,22 @@ def test_info_reads_header_and_index(url, site, wide, capsys):
     assert main(["info", url]) == 0
     assert "10 x 10 tiles" in capsys.readouterr().out
     assert site.sent == start_of(wide)
+
+
+def read_again(scene, told) -> None:
+    told.send(scene.read((10, 20, 30, 40)).pixels)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_child_reads_on(url, tiny_weights):
+    with rscodec.open(url, weights=tiny_weights) as scene:
+        here = scene.read((10, 20, 30, 40)).pixels
+        context = multiprocessing.get_context("fork")
+        answer, told = context.Pipe(duplex=False)
+        child = context.Process(target=read_again, args=(scene, told))
+        child.start()
+        assert answer.poll(120) and np.array_equal(answer.recv(), here)
+        child.join()
 
 
 def test_a_window_reads_its_tiles_and_no_others(url, site, wide, tiny, tiny_weights, tile_bytes):

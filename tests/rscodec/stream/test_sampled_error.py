@@ -43,6 +43,15 @@ def test_a_large_scene_costs_a_few_tiles_that_have_pixels(make_scene, to_stream,
     assert all(window.bottom > 500 for window in read) and len(set(read)) == MOST_TILES
 
 
+def test_the_sample_is_spread_over_rows_and_columns(make_scene, to_stream, tiny, monkeypatch):
+    scene = make_scene((512, 512))
+    data, read = to_stream(scene), []
+    whole = SceneDecoder.read
+    monkeypatch.setattr(SceneDecoder, "read", lambda self, window: read.append(window) or whole(self, window))
+    measure(scene, data, tiny)
+    assert len({window.col for window in read}) == len({window.row for window in read}) == MOST_TILES
+
+
 def test_a_scene_without_valid_pixels_has_none(to_stream, tiny):
     scene = Scene(np.zeros((1, 70, 70), "uint8"), metadata={"nodata": "0.0"})
     assert measure(scene, to_stream(scene), tiny) is None

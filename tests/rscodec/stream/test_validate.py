@@ -86,3 +86,13 @@ def test_a_stream_and_another_scene(tmp_path, tiny_weights):
     api.encode_file(one, stream, model="vec", weights=tiny_weights, tile=TILE)
     assert api.validate_files(stream, one) == []
     assert api.validate_files(stream, two) == ["valid, nodata, NaN or masked: 1600 differ, counted in all bands"]
+
+
+def test_a_stream_at_a_url(tmp_path, tiny_weights, site):
+    pytest.importorskip("aiohttp")
+    a = np.ones((1, 30, 30), np.uint8)
+    one, two = (written(tmp_path / f"{number}.tif", a, nodata=number) for number in range(2))
+    api.encode_file(one, tmp_path / "a.bin", model="vec", weights=tiny_weights, tile=TILE)
+    site.files["/a.bin"] = (tmp_path / "a.bin").read_bytes()
+    assert api.validate_files(one, f"{site.address}/a.bin") == []
+    assert api.validate_files(f"{site.address}/a.bin", two) == ["nodata: '0.0' in the one, '1.0' in the other"]

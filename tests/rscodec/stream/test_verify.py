@@ -97,6 +97,12 @@ def test_a_changed_nodata_pixel_is_a_failure(scene, stream, check, value):
     assert report.nodata_exact is False and not report.ok
 
 
+def test_floats_that_gdal_takes_for_nodata_become_nodata(make_scene, to_stream, check):
+    scene = make_scene((70, 60), 1, "float32", -9999.0)
+    scene.pixels[0, 5, 5] = np.nextafter(np.float32(-9999), np.float32(0))
+    assert check(to_stream(scene), scene).nodata_exact
+
+
 def test_changed_metadata_is_a_failure(scene, stream, check):
     report = check(stream, replace(scene, metadata=scene.metadata | {"crs": "EPSG:4326"}))
     assert report.metadata_exact is False and report.nodata_exact and not report.ok

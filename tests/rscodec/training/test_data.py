@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import threading
 import zipfile
+import zlib
 
 import numpy as np
 import pytest
@@ -85,15 +87,53 @@ def test_a_pool_of_few_images_gives_few_crops():
     assert 0.04 < np.mean(bright) < 0.16
 
 
-def test_pictures_of_one_ground_are_on_one_side(tmp_path):
-    names = [f"ground{number}/{kind}.png" for number in range(90) for kind in ("colour", "infrared")]
-    with zipfile.ZipFile(tmp_path / "shard.zip", "w") as archive:
-        for number, name in enumerate(names):
+def sides_of(path, numbers) -> list[list[int]]:
+    """Grounds, with two pictures each, on both sides of a shard of these grounds."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in numbers:
             buffer = io.BytesIO()
-            Image.new("RGB", (8, 8), (number // 2, 0, 0)).save(buffer, "PNG")
-            archive.writestr(name, buffer.getvalue())
-    seen, apart = load_shard(tmp_path / "shard.zip")
-    grounds = [sorted(int(image[0, 0, 0]) for image in pools.full) for pools in (seen, apart)]
-    assert not set(grounds[0]) & set(grounds[1])
-    assert [len(side) for side in grounds] == [2 * 87, 2 * 3]
-    assert sorted(grounds[0] + grounds[1]) == sorted(2 * list(range(90)))
+            Image.new("RGB", (8, 8), (number, 0, 0)).save(buffer, "PNG")
+            for kind in ("colour", "infrared"):
+                archive.writestr(f"ground{number}/{kind}.png", buffer.getvalue())
+    return [sorted(int(image[0, 0, 0]) for image in pools.full) for pools in load_shard(path)]
+
+
+def test_pictures_of_one_ground_are_on_one_side(tmp_path):
+    seen, apart = sides_of(tmp_path / "shard.zip", range(250))
+    assert not set(seen) & set(apart) and sorted(seen + apart) == sorted(2 * list(range(250)))
+    assert 2 * 3 <= len(apart) <= 2 * 12
+
+
+def test_a_ground_is_on_the_same_side_of_every_shard(tmp_path):
+    seen, apart = sides_of(tmp_path / "whole.zip", range(250))
+    for part in (range(0, 250, 2), range(min(apart), 250)):
+        some, kept = sides_of(tmp_path / "part.zip", part)
+        assert set(some) == set(seen) & set(part) and set(kept) == set(apart) & set(part)
+    few = seen[::2][:5]
+    learnt, held = sides_of(tmp_path / "few.zip", few)  # none of them is held out in the whole
+    assert set(held) == {min(few, key=lambda number: zlib.crc32(f"ground{number}".encode()))}
+    assert set(learnt) == set(few) - set(held)
+
+
+def test_a_failure_to_cut_crops_ends_the_stream(shard, monkeypatch):
+    crops = Crops(load_shard(shard)[0], batch=1, size=48, seed=0)
+    cut = crops.at
+
+    def at(step):
+        if step == 2:
+            raise MemoryError("no memory left")
+        return cut(step)
+
+    monkeypatch.setattr(crops, "at", at)
+    steps, problems = [], []
+
+    def train():
+        try:
+            steps.extend(crops.stream(0, 5))
+        except MemoryError as problem:
+            problems.append(str(problem))
+
+    training = threading.Thread(target=train, daemon=True)
+    training.start()
+    training.join(10)
+    assert problems == ["no memory left"] and len(steps) == 2

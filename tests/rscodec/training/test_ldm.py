@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 from rscodec.training import ldm
-from rscodec.training.pairs import Pair
-from tests.helpers import enhancers
+from rscodec.training.data import Batch, Crops
+from rscodec.training.pairs import CodecPairs, Pair
+from tests.helpers import enhancers, models
 from tests.helpers.descent import descend
 
 
@@ -76,3 +78,17 @@ def test_the_condition_network_starts_as_the_stage_before(pair):
 def test_the_gain_is_that_of_psnr(pair):
     half = (pair.decoded + pair.original) / 2
     assert ldm.gain_db(half, pair) == pytest.approx([20 * torch.log10(torch.tensor(2.0)).item()] * 4, abs=1e-3)
+
+
+def test_steps_are_exact_or_more_or_less_real():
+    drawn = [ldm.realism_of(0, step) for step in range(400)]
+    assert 0.4 < np.mean(np.equal(drawn, 0)) < 0.6 and 0 <= min(drawn) and 0.9 < max(drawn) <= 1
+
+
+def test_realism_does_not_follow_the_qualities(monkeypatch):
+    crops = Crops(([np.zeros((32, 32, 3), np.uint8)], []), batch=2, size=32, seed=3)
+    pairs = CodecPairs(models.build(), crops, "cpu")
+    monkeypatch.setattr(pairs, "at", lambda pixels, quality: quality)
+    batch = Batch(torch.zeros(2, 3, 32, 32), torch.zeros(2, 3, 4))
+    rows = [(ldm.realism_of(3, step), *pairs.pair(batch, step).tolist()) for step in range(400)]
+    assert np.abs(np.corrcoef(rows, rowvar=False)[0, 1:]).max() < 0.15

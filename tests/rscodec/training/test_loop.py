@@ -141,6 +141,24 @@ def test_batches_together_are_one_large_batch(tmp_path):
 
 
 @pytest.mark.parametrize("together", [1, 2])
+def test_a_figure_is_a_mean_over_the_batches_that_have_it(tmp_path, together):
+    module, lines = torch.nn.Linear(1, 1), []
+
+    def loss_of(batch, number):
+        return module(batch).sum(), {"odd": torch.tensor(float(number))} if number % 2 else {}
+
+    train(
+        module,
+        [(1.0, list(module.parameters()))],
+        lambda first, last: iter([torch.ones(1, 1)] * (last - first)),
+        loss_of,
+        Plan(8 // together, 0, log_every=4 // together, together=together),
+        Record(tmp_path / "run.pt", lines.append, {}),
+    )
+    assert [float(line.split("odd ")[1].split()[0]) for line in lines] == [2, 6]
+
+
+@pytest.mark.parametrize("together", [1, 2])
 def test_what_is_frozen_or_unused_stays(tmp_path, together):
     layers = torch.nn.ModuleDict({name: torch.nn.Linear(2, 1, bias=False) for name in ("learns", "frozen", "unused")})
     layers["frozen"].requires_grad_(False)

@@ -109,3 +109,9 @@ def test_a_folder_without_pictures_is_refused(tmp_path):
     (tmp_path / "readme.txt").write_text("nothing here")
     with pytest.raises(InputError, match="no pictures to train on"):
         pack(tmp_path, tmp_path / "shard.zip")
+
+
+def test_pictures_of_more_than_8_bits_are_refused_by_name(folder, tmp_path):
+    Image.fromarray(np.full((140, 150), 3000, np.uint16)).save(folder / "grey.png")
+    with pytest.raises(InputError, match=r"grey\.png has more than 8 bits .*GeoTIFF"):
+        pack(folder, tmp_path / "shard.zip")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,15 @@ def test_it_goes_on_from_its_checkpoint_and_refuses_another_kind(tmp_path):
     assert "resumed at step 3" in shown[1]
     with pytest.raises(InputError, match="another config"):
         trained(settings_for(tmp_path / "run"), config={"width": 2})
+
+
+def test_the_history_says_which_settings_made_which_steps(tmp_path):
+    settings = settings_for(tmp_path / "run")
+    for steps, change in ((3, {}), (5, {"batch": 4, "rate": 5e-4}), (5, {"batch": 4, "rate": 5e-4, "minutes": 9.0})):
+        trained(replace(settings, steps=steps, **change), history=[{"stage": "zero"}])
+    saved = checkpoint.load(tmp_path / "run" / "average.pt")
+    told = [[sitting.get(key) for key in ("batch", "rate", "steps", "steps_taken")] for sitting in saved["history"]]
+    assert told == [[None] * 4, [2, 1e-3, 3, 3], [4, 5e-4, 5, 2]]
 
 
 def test_what_is_random_is_a_function_of_seed_and_step(tmp_path):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -171,6 +174,26 @@ def test_whoever_makes_images_does_not_teach_the_critic(pair):
     made.grad = None
     told_apart(critic, pair.original, made).backward()
     assert made.grad is None and all(parameter.grad is not None for parameter in critic.parameters())
+
+
+def test_one_thread_does_not_freeze_the_critic_of_another(pair, monkeypatch):
+    critic, activation = Critic(4), torch.nn.functional.leaky_relu
+    inside, other_is_done = threading.Event(), threading.Event()
+
+    def waiting(x, slope):
+        if threading.current_thread() is not threading.main_thread():
+            inside.set()
+            other_is_done.wait(10)
+        return activation(x, slope)
+
+    monkeypatch.setattr(torch.nn.functional, "leaky_relu", waiting)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(taken_for_real, critic, pair.raised)
+        assert inside.wait(10)
+        loss = told_apart(critic, pair.original, pair.raised)
+        other_is_done.set()
+    loss.backward()
+    assert all(parameter.grad is not None for parameter in critic.parameters())
 
 
 def test_losses_pull_equally_once_balanced():

@@ -67,6 +67,16 @@ def test_a_raster_becomes_larger_and_stays_where_it_is(files, upscale):
     }
 
 
+class Float(np.float64):
+    def __repr__(self):
+        return f"np.float64({self})"  # as in NumPy 2
+
+
+@pytest.mark.parametrize("scale", [Float(2.5), np.int64(2)])
+def test_the_tag_of_a_scale_is_a_plain_number(upscale, scale):
+    assert upscale("a.tif", scale).metadata["tags"][""]["synthetic_scale"] == f"{scale:g}"
+
+
 def test_what_was_generated_before_is_told_too(files, upscale, tmp_path):
     enhancers.write(files / "raster.safetensors", "raster")
     settings = EnhanceSettings(files / "raster.safetensors", seed=7, max_change=20)

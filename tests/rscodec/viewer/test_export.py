@@ -27,3 +27,14 @@ def test_an_export_has_all_that_is_served(scenes, tmp_path):
     with pytest.raises(OutputError, match="choose another"):
         export(site, tmp_path / "mine", overwrite=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "out"]
+
+
+def test_a_link_to_an_export_is_refused_with_the_reason(scenes, tmp_path):
+    site = Site(scenes / "rgb.bin")
+    export(site, tmp_path / "out")
+    try:
+        (tmp_path / "link").symlink_to(tmp_path / "out", target_is_directory=True)
+    except OSError:
+        pytest.skip("no links here")
+    with pytest.raises(OutputError, match="cannot write .*link: .*symbolic link"):
+        export(site, tmp_path / "link", overwrite=True)

@@ -260,6 +260,37 @@ def test_a_file_that_is_dropped_is_shown(page, serve, scenes):
     assert page.evaluate("document.title") == "mine.bin"
 
 
+BLOCKS = """
+const { Blocks } = await import("/page/blocks.js");
+const answers = [];
+const layer = { width: 900, height: 900, free: 1, edge: () => 300, stages: () => [{ factor: 1, groups: 1 }],
+                windows: () => ({}), end() { this.ended = true; }, load() {
+  this.free = 0;
+  return new Promise((resolve) => answers.push(() => { this.free = 1; resolve({ bands: [] }); }));
+} };
+const blocks = new Blocks(layer, () => {});
+const answer = async () => { answers.at(-1)(); await new Promise((resolve) => setTimeout(resolve)); };
+"""
+
+
+def test_blocks_that_ended_request_nothing_more(page, serve, scenes):
+    page.open(serve(scenes / "rgb.bin").address)
+    found = page.evaluate(
+        f"(async () => {{ {BLOCKS} blocks.look({{ row: 0, col: 0, width: 900, height: 900 }}, 1);"
+        "await answer(); const before = answers.length;"
+        "blocks.end(); await answer(); return [before, answers.length, layer.ended]; })()"
+    )
+    assert found == [2, 2, True]
+
+
+def test_a_large_tile_of_many_bands_is_shown_whole(page, serve, tmp_path):
+    """With a bound, a block is a whole tile, here of more than 2**24 samples."""
+    scene = rscodec.Scene(np.zeros((8, 1536, 1536), np.uint8), metadata={"nodata": "0"})
+    (tmp_path / "a.bin").write_bytes(rscodec.encode(scene, quality=1.0, max_error=1, tile=1536, threads=1))
+    assert page.open(serve(tmp_path / "a.bin").address) == "ready"
+    assert message(page) == ""
+
+
 def test_generated_pixels_are_marked(page, serve, scenes, tmp_path):
     scene = rscodec.Scene.load(scenes / "rgb.tif")
     tags = {"synthetic": "yes", "synthetic_bands": "1,2,3", "synthetic_model": "<b>e2diff-1</b>"}
@@ -294,7 +325,7 @@ def test_an_export_works_on_any_server_and_in_any_folder(page, scenes, tmp_path)
 
 def test_what_could_not_be_had_is_asked_for_again(page, serve, scenes):
     server = serve(scenes / "rgb.bin")
-    site, whole = server.site, server.site.assets["streams/0.bin"]
+    site, whole = server.site, server.site.find("streams/0.bin")
 
     def read(offset: int, length: int) -> bytes:
         if offset >= 4096:  # behind the header

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import http.client
+import shutil
 from contextlib import closing
 
 import pytest
 
 from rscodec.bitstreams.errors import InputError
 from rscodec.viewer.server import PART, Server
+from rscodec.viewer.site import Asset
 from tests.helpers.site import serving
 
 
@@ -29,6 +31,9 @@ def test_parts_of_a_stream(serve, scenes):
     assert ask(server, path, Range="bytes=7-")[::2] == (206, data[7:])
     status, headers, _ = ask(server, path, Range=f"bytes={size}-")
     assert (status, headers["Content-Range"]) == (416, f"bytes */{size}")
+    for other in ("bytes=-10", "bytes=0-1,4-5"):
+        status, headers, body = ask(server, path, Range=other)
+        assert (status, body) == (200, data) and "Content-Range" not in headers
     status, headers, body = ask(server, path, "HEAD")
     assert (status, headers["Content-Length"], body) == (200, str(size), b"")
     assert ask(server, "/nothing")[0] == 404 and ask(server, path, "POST")[0] == 501
@@ -41,20 +46,29 @@ def test_names_that_lead_here_are_not_answered(serve, scenes):
     assert ask(server, "/", Host=f"example.org:{server.server_port}")[0] == 403
 
 
-class Failing:
-    """An asset whose second part cannot be read."""
-
-    kind, size = "application/octet-stream", 3 * PART
-
-    def read(self, start: int, length: int) -> bytes:
-        if start:
-            raise InputError("the source is gone")
-        return bytes(length)
+def test_a_stream_that_is_replaced_is_sent_as_it_is_now(serve, scenes, tmp_path):
+    shutil.copy(scenes / "rgb.bin", tmp_path / "a.bin")
+    server, path = serve(tmp_path / "a.bin"), "/streams/0.bin"
+    (tmp_path / "a.bin").write_bytes(b"shorter")
+    assert ask(server, path)[::2] == (200, b"shorter")
+    assert ask(server, path, Range="bytes=2-99")[::2] == (206, b"orter")
+    assert ask(server, path, Range="bytes=7-")[0] == 416
 
 
-def test_a_source_that_fails_midway_ends_the_answer(serve, scenes, monkeypatch, capsys):
+def gone(start: int, length: int) -> bytes:
+    if start:
+        raise InputError("the source is gone")
+    return bytes(length)
+
+
+def cut(start: int, length: int) -> bytes:
+    return b"" if start else bytes(length)
+
+
+@pytest.mark.parametrize("read", [gone, cut])
+def test_a_source_that_fails_midway_ends_the_answer(serve, scenes, monkeypatch, capsys, read):
     server = serve(scenes / "rgb.bin")
-    monkeypatch.setattr(server.site, "find", lambda name: Failing())
+    monkeypatch.setattr(server.site, "find", lambda name: Asset("application/octet-stream", 3 * PART, read))
     with pytest.raises(http.client.IncompleteRead) as caught:
         ask(server, "/streams/0.bin")
     assert caught.value.partial == bytes(PART)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 
 import rscodec
 from rscodec.bitstreams.errors import InputError, MissingWeights, NotAStream, Truncated
@@ -89,6 +90,14 @@ def test_what_cannot_be_shown_is_refused_by_name(scenes, tmp_path):
     with pytest.raises(InputError, match="do not match"):
         rscodec.Scene(np.zeros((3, 9, 9), np.uint8)).save(tmp_path / "small.tif")
         Site(scenes / "rgb.bin", tmp_path / "small.tif")
+
+
+def test_an_original_whose_metadata_json_does_not_have(scenes, tmp_path):
+    shutil.copy(scenes / "rgb.tif", tmp_path / "a.tif")
+    with rasterio.open(tmp_path / "a.tif", "r+") as target:
+        target.scales, target.offsets = (np.nan, 1, 2), (np.inf, 0, -np.inf)
+    metadata = told(Site(scenes / "rgb.bin", tmp_path / "a.tif"))["against"]["metadata"]
+    assert (metadata["scales"], metadata["offsets"]) == (["NaN", 1, 2], ["Infinity", 0, "-Infinity"])
 
 
 def test_another_stream_to_compare_with(scenes):

@@ -183,6 +183,10 @@ def test_ground_comes_from_files(ground, tmp_path):
     Scene(holes, metadata=place | {"nodata": "nan"}).save(tmp_path / "holes.tif")
     found = Ground.load(tmp_path / "holes.tif", tmp_path, None)
     assert np.isfinite(found.imagery).all() and np.isnan(found.density[5:9, 5:9]).all()
+    colours = {"colorinterp": ["red", "green", "blue", "alpha"]}
+    Scene(ground.imagery, metadata=place | colours).save(tmp_path / "alpha.tif")
+    with pytest.raises(InputError, match="alpha.tif: band 4 is alpha"):
+        Ground.load(tmp_path / "alpha.tif", tmp_path, None)
     Scene(np.ones((1, 9, 9), np.uint8), metadata=place).save(tmp_path / "region.tif")
     with pytest.raises(InputError, match="does not have the pixels of"):
         Ground.load(tmp_path / "image.tif", tmp_path, tmp_path / "region.tif")
