@@ -36,7 +36,7 @@ def test_a_turn_in_a_turn_has_its_own_threads():
 
 @pytest.mark.parametrize("threads", [0, -1, 2.5, "2", True])
 def test_numbers_of_threads_that_do_not_exist(threads):
-    with pytest.raises(InputError, match="1 or more, a whole number"), turn(threads):
+    with pytest.raises(InputError, match="a whole number, 1 or more"), turn(threads):
         pass
 
 
