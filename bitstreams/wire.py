@@ -15,6 +15,7 @@ MODELS = {
     0x0002: "rsc-s-2",
     0x0003: "rsc-m-1",
     0x0004: "rsc-m-2",
+    0x0005: "rsc-m-3",
     0x7001: "elic-official",
     0x7002: "elic-chandelier",
     0x7F01: "vec-1",  # the tiny model of the frozen test vectors

@@ -2,7 +2,7 @@
 
 The tile size decides the peak, not the scene size.
 
-    python tools/bench_memory.py --weights rsc-m-2.safetensors --sizes 6000 12000
+    python tools/bench_memory.py --weights rsc-m-3.safetensors --sizes 6000 12000
 
 For each size, a scene of N x N x 3 bytes is made, encoded, decoded and previewed at full size, each step in its own
 process, whose peak resident memory (ru_maxrss) is printed. Exits with 1 if a peak is above --limit, or if the peaks of

@@ -1,7 +1,7 @@
 // A decoder of rscodec streams, written from SPEC.md. It runs in browsers and in Node 20, and needs no other package.
 //
 //   import { Codec, memorySource, open } from "./rscodec.js";
-//   const codec = new Codec(await (await fetch("rsc-m-2.safetensors")).arrayBuffer());
+//   const codec = new Codec(await (await fetch("rsc-m-3.safetensors")).arrayBuffer());
 //   const scene = await open(memorySource(await (await fetch("scene.bin")).arrayBuffer()), { weights: codec });
 //   const { bands, classes } = await scene.tile(0, 0);
 

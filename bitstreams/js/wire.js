@@ -7,7 +7,7 @@ export const ARITHMETICS = new Map([[1, "integer-1"], [2, "float"], [4, "integer
 
 export const MODELS = new Map([
   [0x0001, "rsc-s-1"], [0x0002, "rsc-s-2"], [0x0003, "rsc-m-1"], [0x0004, "rsc-m-2"],
-  [0x7001, "elic-official"], [0x7002, "elic-chandelier"], [0x7f01, "vec-1"],
+  [0x0005, "rsc-m-3"], [0x7001, "elic-official"], [0x7002, "elic-chandelier"], [0x7f01, "vec-1"],
 ]);
 
 export const DTYPES = new Map([[1, "uint8"], [2, "uint16"], [3, "int16"], [4, "float32"], [5, "float64"]]);

@@ -32,7 +32,7 @@ class Row:
 PORTABLE = "rscodec.models.portable:portable_codec"
 DEFAULT_CODEC = "m"
 CODECS = (
-    Row("m", PORTABLE, ("rsc-m-1", "rsc-m-2"), "rsc-m-2", "the fewest bits; the default"),
+    Row("m", PORTABLE, ("rsc-m-1", "rsc-m-2", "rsc-m-3"), "rsc-m-3", "the fewest bits; the default"),
     Row("s", PORTABLE, ("rsc-s-1", "rsc-s-2"), "rsc-s-2", "three times as fast, for a few more bits"),
     Row(
         "elic",
