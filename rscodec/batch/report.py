@@ -22,8 +22,7 @@ PLANNED, DONE, KEPT, FAILED = "planned", "done", "kept", "failed"
 @dataclass(frozen=True)
 class Row:
     """One scene. The status `kept` means that an earlier run made the output. `stamp` identifies the input, `settings`
-    the settings of the run. A failed row with `bytes` and no checksum has an output from before the
-    failure.
+    the settings of the run. A failed row with `bytes` and no checksum has an output from before the failure.
     """
 
     input: str

@@ -1,6 +1,4 @@
-"""GDAL's drivers: which one belongs to a file name, their options, what they can hold, and which
-outputs are lossy.
-"""
+"""GDAL's drivers: which one belongs to a file name, their options, what they can hold, and which outputs are lossy."""
 
 from __future__ import annotations
 
