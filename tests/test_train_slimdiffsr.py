@@ -102,3 +102,16 @@ def test_the_student_is_exported_with_its_figures(runs, tmp_path, monkeypatch):
     figures = manifest["figures"]["degraded"]["test/ucmerced"]
     assert [point["scale"] for point in figures["ours"]] == [4.0, 8.0] and figures["bicubic"][0]["psnr_db"] > 0
     assert [sitting["stage"] for sitting in manifest["history"]] == list(runs)
+
+
+def test_a_student_that_ships_is_trained_further_from_pictures(stage):
+    shipped = Path("rscodec/weights/slimdiff-1.safetensors")
+    again = checkpoint.load(stage("student", "--start", shipped, steps=1, to="again") / "average.pt")
+    with safe_open(shipped, "pt") as file:
+        kept = {name: file.get_tensor(name).float() for name in file.keys()}
+    state = checkpoint.part(again["module"], "net.net.")
+    change = max(float((state[name] - value).abs().max()) for name, value in kept.items())
+    assert state.keys() == kept.keys() and 0 < change < 1e-4  # one step of the warm-up
+    assert again["history"][:-1] == json.loads(shipped.with_suffix(".json").read_text())["history"]
+    with pytest.raises(UsageError, match="keeps its parts"):
+        stage("student", "--start", shipped, "--without", "qgam", to="never")

@@ -7,7 +7,7 @@
     python tools/train_slimdiffsr.py --shard local/shard.zip --stage student     --run local/sl5 --start local/sl4/average.pt
 
 Each stage trains a part of the teacher (rscodec/training/slimdiff_teacher.py), the last one the student. Without
---start, the student learns from pictures only. Batches are degraded to a quarter and to an eighth in turn. With
+--start, or from the .safetensors of a student that ships, the student learns from pictures only. Batches are degraded to a quarter and to an eighth in turn. With
 --codec, half of the small images are decoded by our codec at a random quality. About one in 35 grounds is held
 out; at the end, PSNR and LPIPS on them are logged beside those of bicubic interpolation. --teacher sd21:PATH uses
 Stable Diffusion 2.1 instead of the first two stages (give it in every later stage). rscodec/training/run.py describes
@@ -16,6 +16,7 @@ the run folder. `tools/export_slimdiffsr.py` exports the weights of the last sta
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -24,6 +25,7 @@ import torch
 
 from rscodec.cli.main import Tool
 from rscodec.cli.tool_options import EXISTING, gathered, run_options
+from rscodec.models.model_file import read_model
 from rscodec.networks.precision import fast
 from rscodec.training import checkpoint, slimdiff
 from rscodec.training.critic import WithCritic
@@ -35,7 +37,7 @@ from rscodec.training.pairs import CodecPairs, frozen_codec
 from rscodec.training.run import Run
 from rscodec.training.slimdiff_teacher import CONFIGS, FULL, Teacher, TeacherConfig
 from rscodec.training.stable_diffusion import stable_teacher
-from rscodec.upsamplers.slimdiffsr import SCALES, SlimConfig, SlimDiffSr
+from rscodec.upsamplers.slimdiffsr import FORMAT, SCALES, SlimConfig, SlimDiffSr
 
 SPREAD_BATCHES = 16
 STABLE = "sd21:"
@@ -77,6 +79,13 @@ def student_of(teacher: Teacher | None, without: tuple[str, ...]) -> WithCritic:
     return WithCritic(slimdiff.Student(SlimDiffSr(config), teacher.unet.widths[0] if teacher else 1))
 
 
+def shipped_student(path: Path) -> tuple[WithCritic, list[dict]]:
+    """A student that ships, with a new critic, and the history of its training."""
+    file = read_model(path, FORMAT, "upsampler", SlimConfig)
+    net = file.load_into(SlimDiffSr(file.config), (), "cpu").train().requires_grad_(True)
+    return WithCritic(slimdiff.Student(net, 1)), json.loads(path.with_suffix(".json").read_text())["history"]
+
+
 def report(stage: str, net, pairs: DegradedPairs, batches: int, lpips: bool, log) -> None:
     """Log the quality of a stage's images on held-out crops, beside bicubic interpolation."""
     teacher, student = (None, net) if stage == "student" else (net, None)
@@ -94,7 +103,7 @@ def report(stage: str, net, pairs: DegradedPairs, batches: int, lpips: bool, log
 
 
 @click.command(cls=Tool)
-@run_options(batch=8, start="average.pt of the stage before.")
+@run_options(batch=8, start="average.pt of the stage before; for a student without a teacher, its .safetensors.")
 @gathered("terms", slimdiff.Weights)
 @click.option("--stage", type=click.Choice(slimdiff.STAGES), required=True)
 @click.option("--teacher", "stable", metavar="sd21:PATH", help="Use Stable Diffusion 2.1 as a teacher.")
@@ -129,10 +138,15 @@ def main(settings, terms, stage, stable, widths, timestep, without, codec_weight
     settings.prepare()
     device, seed = settings.device, settings.seed
     teacher, history = None, []
-    if stage != "student" or settings.start or stable:
+    shipped = stage == "student" and settings.start and settings.start.suffix == ".safetensors"
+    if shipped:
+        if stable or without:
+            raise click.UsageError("a student that ships keeps its parts, and learns without a --teacher")
+        trained, history = shipped_student(settings.start)
+    elif stage != "student" or settings.start or stable:
         trained, history = taught_so_far(stage, settings.start, stable, replace(CONFIGS[widths], timestep=timestep))
         teacher = trained.net.to(device, memory_format=torch.channels_last)
-    if stage == "student":
+    if stage == "student" and not shipped:
         trained = student_of(teacher, without)
     trained.to(device, memory_format=torch.channels_last)
     net, critic = trained.net, trained.critic

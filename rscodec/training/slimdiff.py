@@ -130,7 +130,7 @@ def reconstruction(
 
 def total_variation(x: torch.Tensor) -> torch.Tensor:
     """Compute equation 21."""
-    return x.diff(dim=2).abs().mean() + x.diff(dim=3).abs().mean()
+    return x.diff(dim=2).square().mean() + x.diff(dim=3).square().mean()
 
 
 def mmd(learnt: torch.Tensor, taught: torch.Tensor) -> torch.Tensor:

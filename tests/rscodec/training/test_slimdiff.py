@@ -189,8 +189,8 @@ def test_mmd_tells_distributions_apart():
 
 
 def test_total_variation():
-    x = torch.tensor([[[[0.0, 1.0], [0.0, 1.0]]]])
-    assert slimdiff.total_variation(x) == 1 and slimdiff.total_variation(torch.ones(1, 1, 3, 3)) == 0
+    x = torch.tensor([[[[0.0, 3.0], [0.0, 3.0]]]])
+    assert slimdiff.total_variation(x) == 9 and slimdiff.total_variation(torch.ones(1, 1, 3, 3)) == 0
 
 
 def test_lora_changes_only_what_it_adds():
