@@ -7,11 +7,12 @@
     python tools/train_slimdiffsr.py --shard local/shard.zip --stage student     --run local/sl5 --start local/sl4/average.pt
 
 Each stage trains a part of the teacher (rscodec/training/slimdiff_teacher.py), the last one the student. Without
---start, or from the .safetensors of a student that ships, the student learns from pictures only. Batches are degraded to a quarter and to an eighth in turn. With
---codec, half of the small images are decoded by our codec at a random quality. About one in 35 grounds is held
-out; at the end, PSNR and LPIPS on them are logged beside those of bicubic interpolation. --teacher sd21:PATH uses
-Stable Diffusion 2.1 instead of the first two stages (give it in every later stage). rscodec/training/run.py describes
-the run folder. `tools/export_slimdiffsr.py` exports the weights of the last stage.
+--start, or from the .safetensors of a student that ships, the student learns from pictures only. Batches are degraded
+to a quarter and to an eighth in turn. With --codec, half of the small images are decoded by our codec at a random
+quality. About one in 35 grounds is held out; at the end, PSNR and LPIPS on them are logged beside those of bicubic
+interpolation. --teacher sd21:PATH uses Stable Diffusion 2.1 instead of the first two stages (give it in every later
+stage). rscodec/training/run.py describes the run folder. `tools/export_slimdiffsr.py` exports the weights of the last
+stage.
 """  # noqa: E501
 
 from __future__ import annotations
