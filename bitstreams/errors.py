@@ -25,7 +25,7 @@ from contextlib import contextmanager
 
 
 class RscodecError(Exception):
-    """The root of the tree: `except RscodecError` catches every error that this project raises on purpose.
+    """The base class of all errors: `except RscodecError` catches every error that this project raises on purpose.
 
     >>> import rscodec
     >>> try:

@@ -28,7 +28,7 @@ ENCODE = (
     "device",
     "debug",
 )
-DECODE = ("bands", "driver", "creation_options", "on_error", "weights", "device", "max_pixels", "debug")
+DECODE = ("bands", "creation_options", "on_error", "weights", "device", "max_pixels", "debug")
 
 
 def settings_of(command: click.Command, names: tuple[str, ...]) -> list[click.Parameter]:
@@ -93,6 +93,7 @@ def encode(
 @inputs_argument
 @out_option
 @decode_asset_option
+@options.format_option("GTiff")
 @options.scheduler_option
 @options.workers_option
 @resume_option

@@ -157,12 +157,13 @@ def predict(scene: Path, output: Path, model: str, quiet: bool, as_json: bool, *
         where = "the polygons" if made.totals else "valid pixels"
         click.echo(
             f"{made.path}: {made.tonnes:.0f} t of carbon{spread} on {made.hectares:.0f} ha of {where}, "
-            f"by {made.model}, trained on {made.trained_on}"
+            f"by {made.model}; training data: {made.trained_on}"
         )
-        if made.far > FAR:
-            click.echo(
-                f"the imagery is {made.far:.0f} deviations away from the training imagery; do not rely on this map"
-            )
+    if made.far > FAR:
+        click.echo(
+            f"note: the imagery is {made.far:.0f} deviations away from the training imagery; do not rely on this map",
+            err=True,
+        )
 
 
 @command.command("eval")

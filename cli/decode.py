@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from rscodec.bitstreams.errors import TileDamaged
+from rscodec.bitstreams.errors import InputError, TileDamaged
 from rscodec.cli import enhancing, options, paths
 from rscodec.cli import upscale as upscale_scene
 from rscodec.cli.output import note_guessed, note_lossy
@@ -57,7 +57,7 @@ GENERATED = " or ".join(name for name, offered in (("--enhance", ENHANCED), ("--
     "nodata.",
 )
 @options.bands_option
-@options.format_option
+@options.format_option(options.BY_SUFFIX)
 @options.creation_option
 @click.option(
     "--on-error",
@@ -141,6 +141,15 @@ def window_between(
 ) -> tuple[int, int, int, int]:
     """The window between two corners of a stream."""
     from rscodec.api import open as open_scene
+    from rscodec.raster.window import Window
 
     with open_scene(stream) as scene:
-        return scene.window(left, bottom, right, top)
+        window = scene.window(left, bottom, right, top)
+        if window.overlap(Window(0, 0, scene.width, scene.height)) != window:
+            west, south, east, north = scene.bounds
+            given, covered = (
+                " ".join(f"{number:.12g}" for number in numbers)
+                for numbers in ((left, top, right, bottom), (west, north, east, south))
+            )
+            raise InputError(f"--projwin {given} is not inside {stream}, which covers {covered}, in units of its CRS")
+        return window

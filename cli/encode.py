@@ -21,18 +21,18 @@ from rscodec.models.registry import CODECS, DEFAULT_CODEC
 @click.argument("scenes", nargs=-1, required=True, type=click.Path(), metavar="SCENE... OUTPUT")
 @paths.output_option
 @click.option(
-    "-q", "--quality", type=options.FiniteRange(1, 8), show_default="3", help="Quality from 1 to 8, continuous."
+    "-q", "--quality", type=options.FiniteRange(1, 8), show_default="3", help="Quality from 1 to 8, in steps of 1/32."
 )
 @click.option(
     "--bpp",
     type=options.FiniteRange(0, min_open=True),
-    help="Target rate in bits per pixel; valid and invalid pixels count.",
+    help="Highest rate in bits per pixel; valid and invalid pixels count.",
 )
 @click.option(
     "--psnr",
     type=options.FiniteRange(0, min_open=True),
-    help="Target PSNR in dB, over all valid pixels of all bands. Its peak is the range of the type "
-    "(255 for uint8, 65535 for uint16 and int16), for floats that of the scene.",
+    help="Lowest PSNR in dB, over all valid pixels of all bands. Its peak is 255 for uint8 and 65535 for uint16 and "
+    "int16. For floats, it is the range of the values of the scene.",
 )
 @click.option(
     "--max-error",
@@ -47,7 +47,8 @@ from rscodec.models.registry import CODECS, DEFAULT_CODEC
     type=click.IntRange(0, MOST_EFFORT),
     default=0,
     show_default=True,
-    help="Time to spend on saving bits; each level doubles it. It does not change decoding.",
+    help="Search for latents that take fewer bits. Level 1 takes several times as long as level 0, and each further "
+    "level twice as long. Levels from 1 need the extra `enhance`. Decoding stays as fast.",
 )
 @click.option(
     "--balance",
@@ -60,7 +61,8 @@ from rscodec.models.registry import CODECS, DEFAULT_CODEC
     type=click.Choice([row.name for row in CODECS if row.public]),
     default=DEFAULT_CODEC,
     show_default=True,
-    help="The model of the codec.",
+    help="The model of the codec: `m` takes the fewest bits, `s` the least time. `elic` is CompressAI's; it needs "
+    "--weights and the extra `elic`.",
 )
 @options.weights_option
 @click.option(
@@ -108,9 +110,9 @@ def command(
 ) -> None:
     """Compress SCENE, any raster that GDAL reads, to a file. Several files are the bands of one scene.
 
-    One of --quality, --bpp, --psnr and --max-error sets the operating point; only --max-error and --quality can be
-    combined. Nodata, masks, alpha and all metadata are preserved exactly. SCENE and OUTPUT may be `-`, standard input
-    and output.
+    One of --quality, --bpp, --psnr and --max-error chooses between size and error; only --max-error and --quality can
+    be combined. Nodata, masks, alpha and all metadata are preserved exactly. SCENE and OUTPUT may be `-`, for standard
+    input and output.
     """
     goal = operating_point(quality, bpp, psnr, max_error, lossless)
     scene, output = scene_and_output(scenes, output)

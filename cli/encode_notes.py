@@ -26,12 +26,12 @@ def summary(result, name: str) -> str:
 
 
 def error_summary(result, measured) -> str:
-    """Mean and largest error of the sample. The peak of floats is not known from a sample, so they have no PSNR."""
+    """Mean and largest error of the sample: PSNR of 8 bits, unless the search measured it on more pixels; else RMSE."""
     sample = f"in a sample of the pixels of {measured.tiles} of {measured.of} tiles"
     if measured.largest == 0:
         return f"no error {sample}"
-    floats = result.dtype.startswith("float")
-    mean = f"RMSE {measured.rmse:.4g}" if floats else f"{measured.psnr_db:.2f} dB"
+    psnr = result.dtype == "uint8" and result.psnr_db_estimated is None
+    mean = f"{measured.psnr_db:.2f} dB" if psnr else f"RMSE {measured.rmse:.4g}"
     return f"{mean}, largest error {measured.largest:g}, {sample}"
 
 

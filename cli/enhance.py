@@ -18,7 +18,7 @@ from rscodec.enhancers.base import EnhanceSettings
 @paths.one_output
 @enhancing.always()
 @options.bands_option
-@options.format_option
+@options.format_option(options.BY_SUFFIX)
 @options.creation_option
 @options.device_option
 @options.threads_option

@@ -162,7 +162,7 @@ def speed(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Time every codec on IMAGE: megapixels per second, peak memory, and ratios to the first one named.
+    """Time every codec on IMAGE: megapixels per second, and ratios to the first one named.
 
     Codecs run in turn, each in its own process. Use a scene of some megapixels, such as one from `rscodec sample`.
     """
@@ -182,7 +182,7 @@ def speed(
     if as_json:
         print_json({"rows": rows, "skipped": skipped})
         return
-    head = ("codec", "parameter", "encode Mpx/s", "decode Mpx/s", "encode time", "decode time", "peak MiB")
+    head = ("codec", "parameter", "encode Mpx/s", "decode Mpx/s", "encode time", "decode time")
     print_table(
         [
             head,
@@ -194,12 +194,11 @@ def speed(
                     f"{row.decode_mpx_s:.3f}",
                     f"{row.encode_time_ratio:.2f} x",
                     f"{row.decode_time_ratio:.2f} x",
-                    f"{row.peak_mib:.0f}",
                 )
                 for row in rows
             ),
         ],
-        right=(1, 2, 3, 4, 5, 6),
+        right=(1, 2, 3, 4, 5),
     )
     print_skipped(skipped)
 

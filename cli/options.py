@@ -14,6 +14,7 @@ from rscodec.cli import paths
 from rscodec.concurrency.executors import LOCAL
 
 SUFFIXES = {"GTiff": (".tif", ".tiff"), "COG": (".tif", ".tiff"), "PNG": (".png",)}
+BY_SUFFIX = "PNG for .png, GTiff otherwise"
 FORMATS = {".png": "PNG", ".jpg": None, ".jpeg": None, ".jp2": None, ".webp": None}  # None: not written
 
 
@@ -149,15 +150,6 @@ max_pixels_option = click.option(
     metavar="N",
     help="Refuse to write more than N pixels (width x height x bands).",
 )
-format_option = click.option(
-    "-of",
-    "--format",
-    "driver",
-    type=click.Choice(["GTiff", "COG", "PNG"], case_sensitive=False),
-    metavar="[GTiff|COG|PNG]",
-    show_default="PNG for .png, GTiff otherwise",
-    help="Format of the output.",
-)
 creation_option = click.option(
     "-co",
     "--co",
@@ -182,6 +174,19 @@ workers_option = click.option(
 )
 
 
+def format_option(default: str):
+    """--format of commands that write scenes. `default` is a text: the format, or how a command finds it."""
+    return click.option(
+        "-of",
+        "--format",
+        "driver",
+        type=click.Choice(["GTiff", "COG", "PNG"], case_sensitive=False),
+        metavar="[GTiff|COG|PNG]",
+        show_default=default,
+        help="Format of the output.",
+    )
+
+
 def seed_option(default: int | None = 0, when: str = "", hidden: bool = False):
     """--seed of commands that generate pixels. Without a default, the command sees whether the user gave one."""
     return click.option(
@@ -203,7 +208,7 @@ def driver_for(output: Path, given: str | None) -> str:
     suffix = output.suffix.lower()
     driver = given or FORMATS.get(suffix, "GTiff")
     if driver is None:
-        raise click.UsageError(f"{output} would not be a {suffix} file; name it .tif or .png, or give --format")
+        raise click.UsageError(f"{output}: {suffix} files are not written; name it .tif or .png, or give --format")
     if suffix and suffix not in SUFFIXES[driver]:
         click.echo(f"note: {output} is a {driver} file; {SUFFIXES[driver][0]} is its usual suffix", err=True)
     return driver

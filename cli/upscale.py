@@ -29,7 +29,7 @@ SCALE = options.FiniteRange(1, LARGEST_SCALE, min_open=True)
 @options.seed_option(None)
 @options.bands_option
 @click.option("--weights", type=paths.PATH, help="Weights file for a compressed SCENE, instead of the packaged one.")
-@options.format_option
+@options.format_option(options.BY_SUFFIX)
 @options.creation_option
 @options.device_option
 @options.threads_option

@@ -52,11 +52,11 @@ def command(
         result = verify_file(stream, scene, bands=bands, progress=report, **settings)
     if as_json:
         print_json(result)
-    else:
+    elif not quiet:
         print_table(
             (field.name, text(field.name, getattr(result, field.name)))
             for field in dataclasses.fields(result)
-            if field.name != "lost"
+            if field.name not in ("lost", "metadata_differences")
         )
     if not result.ok:
         raise CheckError(f"{stream}: {'; '.join(faults(result))}")
@@ -84,5 +84,5 @@ def faults(result) -> list[str]:
     if result.nodata_exact is False:
         found.append("nodata differs from the scene")
     if result.metadata_exact is False:
-        found.append("metadata differs from the scene (`rscodec validate` lists the differences)")
+        found.append(f"metadata differs: {'; '.join(result.metadata_differences)}")
     return found

@@ -1,15 +1,14 @@
-"""Measures speed and memory of each contender, in paired runs, so that a busy machine slows all equally.
+"""Measures the speed of each contender, in paired runs, so that a busy machine slows all equally.
 
-    repeats x (contender after contender, each in its own process) --> seconds, megapixels/s, peak memory
+    repeats x (contender after contender, each in its own process) --> seconds, megapixels/s
       ratio to the first contender: the median over repeats of the ratio within a repeat
 
-A process encodes and decodes once to warm up, and is then timed. Time and memory include the tools that anchors start.
+A process encodes and decodes once to warm up, and is then timed. Times include the tools that anchors start.
 """
 
 from __future__ import annotations
 
 import multiprocessing
-import resource
 import statistics
 import time
 from collections.abc import Callable
@@ -24,7 +23,6 @@ from rscodec.eval.rd import line_up, load
 class Run:
     seconds_encode: float
     seconds_decode: float
-    peak_mib: float
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,6 @@ class Speed:
     decode_mpx_s: float
     encode_time_ratio: float
     decode_time_ratio: float
-    peak_mib: float
     repeats: int
     version: str
 
@@ -95,8 +92,7 @@ def _timed(one, scene, parameter: float) -> Run:
     encoded = time.perf_counter()
     one.decode(data, scene)
     decoded = time.perf_counter()
-    most = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return Run(encoded - started, decoded - encoded, most / 1024)
+    return Run(encoded - started, decoded - encoded)
 
 
 def summarise(contender, runs: list[Run], first: list[Run], megapixels: float) -> Speed:
@@ -114,7 +110,6 @@ def summarise(contender, runs: list[Run], first: list[Run], megapixels: float) -
         decode_mpx_s=megapixels / median(lambda run: run.seconds_decode),
         encode_time_ratio=ratio(lambda run: run.seconds_encode),
         decode_time_ratio=ratio(lambda run: run.seconds_decode),
-        peak_mib=median(lambda run: run.peak_mib),
         repeats=len(runs),
         version=contender.version,
     )

@@ -64,6 +64,7 @@ from rscodec.upsamplers.base import UpscaleSettings
 
 if TYPE_CHECKING:
     from rscodec.stream.sampled_error import SampledError
+    from rscodec.stream.verify import VerifyReport
 
 
 @dataclass(frozen=True)
@@ -246,7 +247,7 @@ def decode(
     max_pixels: int = MAX_PIXELS_IN_MEMORY,
     **settings,
 ) -> Scene:
-    """Decode a whole scene. `data`, `max_pixels` and `settings`: as for `open`.
+    """Decode a whole scene. `data`: as `source` of `open`; the others: as for `open`.
 
     `enhance` generates detail in red, green and blue: EnhanceSettings, or the name of a model. `upscale` makes the
     scene larger: UpscaleSettings, or a factor. Both need torch.
@@ -615,7 +616,7 @@ def verify_file(
     device: str = "cpu",
     threads: int | None = None,
     progress: Progress | None = None,
-):
+) -> VerifyReport:
     """Decode a whole stream and report the checksums of its latents and pixels.
 
     If `against` is given, also report how the pixels differ from that scene, or from its bands `bands`.
@@ -682,7 +683,7 @@ def validate_files(scene: str | Path, other: str | Path) -> list[str]:
     []
     >>> report = rscodec.decode_file("scene.bin", "part.tif", window=(0, 0, 160, 100))
     >>> rscodec.validate_files("scene.bin", "part.tif")
-    ['height: 128 in the one, 100 in the other']
+    ['height: 128 in scene.bin, 100 in part.tif']
     """
     from rscodec.stream.validate import validate
 

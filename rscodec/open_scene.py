@@ -59,10 +59,12 @@ class OpenScene:
 
     @property
     def width(self) -> int:
+        """The number of columns."""
         return self.header.width
 
     @property
     def height(self) -> int:
+        """The number of rows."""
         return self.header.height
 
     @property
@@ -77,26 +79,32 @@ class OpenScene:
 
     @property
     def dtype(self) -> str:
+        """The type of the pixels, such as "uint16"."""
         return self.header.dtype
 
     @property
     def metadata(self) -> Metadata:
+        """All metadata of the scene, as `Scene.metadata`."""
         return stream_metadata(self.reader)
 
     @property
     def crs(self) -> CRS | None:
+        """The CRS, as in rasterio; None if there is none."""
         return crs_of(self.metadata)
 
     @property
     def transform(self) -> Affine:
+        """The geotransform, as in rasterio."""
         return transform_of(self.metadata)
 
     @property
     def bounds(self) -> BoundingBox:
+        """The left, bottom, right and top of the scene in units of the CRS."""
         return bounds_of(self.metadata, self.width, self.height)
 
     @property
     def nodata(self) -> float | None:
+        """The nodata value; None if there is none."""
         return nodata_value(self.metadata)
 
     @property
@@ -113,7 +121,6 @@ class OpenScene:
 
     @property
     def device(self) -> str:
-        """Where networks run."""
         return self._settings.device
 
     @property
@@ -129,8 +136,7 @@ class OpenScene:
         return self._decoder
 
     @property
-    def picture(self) -> ReadablePicture:
-        """What is read: the decoder, or the enhanced picture."""
+    def picture(self) -> ReadablePicture:  # what is read: the decoder, or the enhanced picture
         if self._enhance is None:
             return self.decoder
         if self._enhanced is None:
@@ -142,8 +148,7 @@ class OpenScene:
                 self._enhanced = enhanced_stream(self.reader, self.decoder, self._enhance, device, colours)
         return self._enhanced
 
-    def mark(self, metadata: Metadata, chosen: list[int]) -> Metadata:
-        """The metadata of an output with the `chosen` bands (0-based). Tags say which of them are enhanced, and how."""
+    def mark(self, metadata: Metadata, chosen: list[int]) -> Metadata:  # with tags that describe the enhancement
         return metadata if self._enhance is None else self.picture.mark(metadata, chosen)
 
     @property
@@ -177,9 +182,7 @@ class OpenScene:
         return scene if shape is None else resized(scene, (target.height / factor, target.width / factor), shape)
 
     def preview(self, longest: int, bands: int | tuple[int, ...] | None = None) -> Scene:
-        """The scene as a small picture whose longest side has about `longest` pixels, never enhanced. If it is at least
-        4 times smaller than the scene, this is much faster than `read`.
-        """
+        """The scene, not enhanced, with about `longest` pixels on its longest side; from 4 times smaller on, it is fast."""
         from rscodec.stream.preview import factor_for
 
         return self._choose(self._small(factor_for(self.width, self.height, longest)), self._chosen(bands))
@@ -223,6 +226,7 @@ class OpenScene:
         return Scene(scene.pixels[chosen], classes, select_bands(scene.metadata, chosen, self.count, self.dtype))
 
     def close(self) -> None:
+        """Close the file. A context manager does this at its end."""
         self.reader.close()
 
     def __enter__(self) -> OpenScene:

@@ -30,6 +30,7 @@ MORE = (
     "rscodec.api.DecodeReport",
     "rscodec.api.EnhanceReport",
     "rscodec.api.UpscaleReport",
+    "rscodec.stream.verify.VerifyReport",
     "rscodec.stream.settings.DecodeSettings",
     "rscodec.output.OutputSettings",
 )
@@ -59,12 +60,13 @@ def command_parts(command: click.Command, path: str, parent: click.Context, leve
     yield f"```\n{' '.join([path, *arguments, '[OPTIONS]'])}\n```"
     yield paragraphs(command.help or "")
     options = [param for param in command.params if isinstance(param, click.Option) and not param.hidden]
-    yield rows(("option", "meaning"), [option(param, ctx) for param in options if "--debug" not in param.opts])
+    explained = [option(param, ctx) for param in options if "--debug" not in param.opts]
+    yield rows(("option", "meaning"), explained) if explained else "This command has no options of its own."
 
 
 def argument(param: click.Argument) -> str:
     name = (param.metavar or param.name or "").upper()
-    return name.rstrip(".") + ("..." if param.nargs == -1 else "")
+    return name if param.nargs != -1 or "..." in name else f"{name}..."
 
 
 def option(param: click.Option, ctx: click.Context) -> tuple[str, str]:

@@ -1,7 +1,10 @@
 """The number type of float networks where speed matters: bfloat16 if the processor supports it, otherwise float32.
 
-    fast_type("cpu")    bfloat16 with AVX512-BF16, AMX or Arm's BF16; other CPUs emulate it, which is eight times slower
+    fast_type("cpu")    bfloat16 with AMX, Arm's BF16 or AMD's AVX512-BF16
     fast_type("cuda")   bfloat16 on Ampere and later
+
+Other CPUs emulate bfloat16, which is eight times slower. Intel's CPUs without AMX may have AVX512-BF16, but their
+products in bfloat16 take twice the time of those in float32 (LOG, 2026-12-01).
 
 The answer depends only on the features that the processor reports, so it is the same in every process of a machine. The
 environment variable RSCODEC_FAST_TYPE (float32 or bfloat16) overrides it.
@@ -40,7 +43,10 @@ def _computes_bfloat16(device: str) -> bool:
     if device == "cuda":
         return torch.cuda.get_device_capability() >= (8, 0)
     found: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
-    answer = any(known is True for name, known in found.items() if "bf16" in name)
+    native = {name for name, known in found.items() if "bf16" in name and known is True}
+    if str(found.get("cpu_name")).startswith("Intel"):
+        native.discard("avx512_bf16")
+    answer = bool(native)
     log.debug("fast networks run in %s on this CPU", "bfloat16" if answer else "float32")
     return answer
 

@@ -210,10 +210,12 @@ def _holds(key: str, wanted: Any, found: Any) -> bool:
     return _same(key, wanted, found)
 
 
-def differences(a: Mapping[str, object], b: Mapping[str, object]) -> list[str]:
-    """One line for each difference between two descriptions; none if only pixels can differ."""
+def differences(
+    a: Mapping[str, object], b: Mapping[str, object], names: tuple[str, str] = ("the one", "the other")
+) -> list[str]:
+    """One line for each difference between two descriptions, which it calls `names`; none if only pixels can differ."""
     return [
-        f"{key}: {_short(a.get(key))} in the one, {_short(b.get(key))} in the other"
+        f"{key}: {_short(a.get(key))} in {names[0]}, {_short(b.get(key))} in {names[1]}"
         for key in sorted(a.keys() | b.keys())
         if not _same(key, a.get(key), b.get(key))
     ]

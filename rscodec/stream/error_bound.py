@@ -39,8 +39,7 @@ class Bound:
         self.integer = np.issubdtype(self.dtype, np.integer)
         if not (self.integer or largest >= MIN_FLOAT_BOUND):
             raise InputError(
-                f"`max_error={largest:g}`: floats cannot be kept exactly; give a number above 0, "
-                f"{MIN_FLOAT_BOUND:.0g} at least"
+                f"`max_error={largest:g}`: floats cannot be kept exactly; give a larger one, such as 0.001"
             )
         self.largest = float(min(int(largest), MAX_INTEGER_BOUND)) if self.integer else largest
         self.unit = 1.0 if self.integer else largest / (REACH_OF_FLOATS + 1)
@@ -59,10 +58,7 @@ class Bound:
         below = valid & (original < self.nodata) if self.legal.gap else np.zeros_like(valid)
         coded, decoded = encode_residual(np.where(valid, wanted, base), base, valid, below, self.reach, self.legal)
         if not self._keeps(decoded, original, valid):
-            raise InputError(
-                f"`max_error={self.largest:g}` is too fine for pixels of {self.dtype} as large as "
-                f"{np.abs(original[valid]).max():g}; give a larger one"
-            )
+            raise self._too_fine(original[valid])
         return nudges.tobytes() + coded, _crc(decoded, valid)
 
     def decode(self, payload: bytes, unrounded: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, int]:
@@ -90,9 +86,9 @@ class Bound:
             free = np.setdiff1d(np.arange(NUDGES), -doubtful % NUDGES)
             if not len(free):
                 raise InputError(
-                    f"`max_error={self.largest:g}` is too fine: what machines make of a tile before it is "
-                    f"rounded may differ by {doubt * self.unit:.1g}, and some of its {band.size} pixels "
-                    "could be rounded another way; give a larger one, or a smaller `tile`"
+                    f"`max_error={self.largest:g}` is too fine: before rounding, the pixels of a tile may differ by "
+                    f"{doubt * self.unit:.1g} between machines, so some of its {band.size} pixels could be rounded "
+                    "differently; give a larger one, or a smaller `tile`"
                 )
             chosen.append(free[0])
         return np.array(chosen, np.uint8)
@@ -104,11 +100,16 @@ class Bound:
         with np.errstate(over="ignore"):
             units = np.rint(np.where(valid, original, 0).astype(np.float64) / self.unit)
         if np.abs(units).max() >= UNITS:
-            raise InputError(
-                f"`max_error={self.largest:g}` is too fine for pixels as large as "
-                f"{np.abs(original[valid]).max():g}; give a larger one"
-            )
+            raise self._too_fine(original[valid])
         return units.astype(np.int64)
+
+    def _too_fine(self, original: np.ndarray) -> InputError:
+        largest = np.abs(original).max()
+        enough = max(REACH_OF_FLOATS * float(np.spacing(largest)), (REACH_OF_FLOATS + 1) * float(largest) / UNITS)
+        return InputError(
+            f"`max_error={self.largest:g}` is too fine for pixels of {self.dtype} as large as {largest:g}; "
+            f"give {1.1 * enough:.2g} or more"
+        )
 
     def _in_gap(self, values: np.ndarray, valid: np.ndarray) -> np.ndarray:
         if not self.legal.gap:

@@ -48,7 +48,7 @@ class LosslessParts:
 def validate(scene: str | Path, other: str | Path) -> list[str]:
     """One line for each difference."""
     with _opened(scene) as one, _opened(other) as two:
-        found = differences(one.described, two.described)
+        found = differences(one.described, two.described, (str(scene), str(other)))
         return found + _counted(one, two) if one.kind == two.kind else found
 
 

@@ -29,7 +29,8 @@ class VerifyReport:
 
     PSNR and its `peak`, `nodata_exact`, `metadata_exact`, and the errors, in the units of the scene, are known if there
     is a scene to compare with. PSNR and errors are over the valid pixels of all coded bands together.
-    `max_error_bound`: the largest error that the stream guarantees. `lost` names the bad tiles.
+    `max_error_bound`: the largest error that the stream guarantees. `lost` names the bad tiles, and
+    `metadata_differences` has a line for each difference of the metadata.
     """
 
     tiles: int
@@ -44,6 +45,7 @@ class VerifyReport:
     nodata_exact: bool | None = None
     metadata_exact: bool | None = None
     lost: str = ""
+    metadata_differences: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -90,6 +92,7 @@ def verify(
             nodata_exact &= bool(same(original[exact], pixels[exact]).all())
         if progress:
             progress(done, len(windows))
+    different = _differences(reader, against) if against is not None else ()
     return VerifyReport(
         tiles=len(reader.index),
         tiles_bad=len({tile[:2] for tile in decoder.bad}),
@@ -101,8 +104,9 @@ def verify(
         max_abs_error=difference.largest if compared else None,
         max_error_bound=reader.bound,
         nodata_exact=nodata_exact if compared else None,
-        metadata_exact=None if against is None else not differences(describe_stream(reader), describe_source(against)),
+        metadata_exact=not different if compared else None,
         lost=lost_tiles(reading_order(decoder.bad)),
+        metadata_differences=different,
     )
 
 
@@ -114,6 +118,10 @@ def describe_stream(reader: StreamReader) -> dict:
 
 def describe_source(source: PixelSource) -> dict:
     return description(source.width, source.height, source.count, source.dtype, source.metadata)
+
+
+def _differences(reader: StreamReader, source: PixelSource) -> tuple[str, ...]:
+    return tuple(differences(describe_stream(reader), describe_source(source), ("the stream", "the scene")))
 
 
 def _tiles_before(right: int, bottom: int, grid: Grid) -> int:

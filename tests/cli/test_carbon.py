@@ -91,7 +91,7 @@ def test_train_and_predict(rscodec, tmp_path):
         county / "forest.geojson",
     ]
     made = rscodec(*command, "-o", tmp_path / "map")
-    assert made.code == 0 and "trained on simulated by rscodec carbon simulate" in made.out
+    assert made.code == 0 and "training data: simulated by rscodec carbon simulate" in made.out
     again = json.loads(rscodec(*command, "-o", tmp_path / "map", "--overwrite", "--json").out)
     assert again["maps"] == 1 and len(again["totals"]) > 3 and again["far"] < 3
     assert rscodec(*command, "-o", tmp_path / "map").code == 7

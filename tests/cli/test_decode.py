@@ -14,6 +14,7 @@ from rscodec.bitstreams.limits import MAX_PIXELS_IN_FILE
 from rscodec.enhancers.base import EnhanceSettings
 from rscodec.models.registry import ENHANCERS, UPSAMPLERS
 from rscodec.models.weights import ships
+from rscodec.raster.window import Window
 from rscodec.upsamplers.base import UpscaleSettings
 
 DEFAULTS = dict(
@@ -48,10 +49,17 @@ def test_the_last_argument_is_the_output_where_no_option_is(rscodec, api):
 
 def test_corners_become_a_window(rscodec, api, monkeypatch):
     asked = []
-    scene = SimpleNamespace(window=lambda *corners: asked.append(corners) or (5, 6, 7, 8))
+    window, bounds = Window(5, 6, 7, 8), (412000, 5317980, 412020, 5318000.5)
+    scene = SimpleNamespace(window=lambda *corners: asked.append(corners) or window, width=20, height=20, bounds=bounds)
     monkeypatch.setattr(sys.modules["rscodec.api"], "open", lambda stream: nullcontext(scene), raising=False)
     assert rscodec("decode", "a.bin", "a.tif", "-projwin", "412000", "5318000.5", "412010", "-3").code == 0
     assert asked == [(412000, -3, 412010, 5318000.5)] and api.calls[0][2]["window"] == (5, 6, 7, 8)
+    window = Window(5, 6, 7, 15)
+    outside = rscodec("decode", "a.bin", "a.tif", "-projwin", "412000", "5318000.5", "412010", "-3")
+    assert outside.code == 3 and len(api.calls) == 1
+    assert "--projwin 412000 5318000.5 412010 -3 is not inside a.bin, which covers 412000 5318000.5 412020 5317980" in (
+        outside.err
+    )
     both = rscodec("decode", "a.bin", "a.tif", "--projwin", "0,9,9,0", "--window", "0,0,9,9")
     assert both.code == 2 and "--projwin exclude each other" in both.err
 

@@ -62,9 +62,19 @@ def test_a_bad_tile_is_6(rscodec, api):
 
 
 def test_differences_from_the_scene_are_6_and_named(rscodec, api):
-    outcome(api, psnr_db=34.5, max_abs_error=3.0, nodata_exact=False, metadata_exact=False)
+    lines = ("nodata: '0.0' in the stream, nothing in the scene", "units: ['K'] in the stream, ['m'] in the scene")
+    differs = dict(nodata_exact=False, metadata_exact=False, metadata_differences=lines)
+    outcome(api, psnr_db=34.5, max_abs_error=3.0, **differs)
     result = rscodec("verify", "a.bin", "--against", "a.tif")
-    assert result.code == 6 and "nodata differs" in result.err and "metadata differs" in result.err
+    assert result.code == 6 and "nodata differs" in result.err and f"metadata differs: {'; '.join(lines)}" in result.err
+
+
+def test_quiet_prints_nothing_unless_there_is_a_fault(rscodec, api):
+    result = rscodec("verify", "a.bin", "--quiet")
+    assert (result.code, result.out, result.err) == (0, "", "")
+    outcome(api, tiles_bad=1, lost="tile (0, 1) group 0")
+    result = rscodec("verify", "a.bin", "--quiet")
+    assert result.code == 6 and result.out == "" and "1 of 4 tiles" in result.err
 
 
 def test_an_error_above_the_bound_is_6(rscodec, api):

@@ -17,11 +17,11 @@ class Timed:
 
 
 def test_ratios_are_taken_within_a_repeat():
-    first = [Run(1, 2, 10), Run(10, 20, 10), Run(3, 6, 10)]  # the machine was busy in the second repeat
-    mine = [Run(2, 1, 20), Run(20, 10, 30), Run(6, 3, 40)]
+    first = [Run(1, 2), Run(10, 20), Run(3, 6)]  # the machine was busy in the second repeat
+    mine = [Run(2, 1), Run(20, 10), Run(6, 3)]
     found = summarise(Timed(), mine, first, 12.0)
     assert (found.encode_time_ratio, found.decode_time_ratio) == (2, 0.5)
-    assert (found.encode_mpx_s, found.decode_mpx_s, found.peak_mib) == (2, 4, 30)
+    assert (found.encode_mpx_s, found.decode_mpx_s) == (2, 4)
     assert (found.parameter, found.repeats) == (2, 3)
 
 
@@ -32,7 +32,7 @@ def test_the_command_times_and_skips(tmp_path, capsys):
     assert main(["eval", "speed", str(tmp_path / "a.tif"), *words]) == 0
     found = json.loads(capsys.readouterr().out)
     assert [row["codec"] for row in found["rows"]] == ["jpeg"]
-    assert found["rows"][0]["encode_time_ratio"] == 1 and found["rows"][0]["peak_mib"] > 10
+    assert found["rows"][0]["encode_time_ratio"] == 1 and found["rows"][0]["decode_mpx_s"] > 0
     assert "more than three bands" in found["skipped"]["jpeg2000-klt"]
 
 

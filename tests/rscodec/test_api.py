@@ -222,7 +222,9 @@ def test_another_nodata_value_is_no_pixel_but_metadata_that_differs(files, optio
     api.encode_file(files[0], tmp_path / "other.bin", nodata=500, **options)
     report = api.verify_file(tmp_path / "other.bin", files[0], weights=tiny_weights)
     assert report.nodata_exact and report.metadata_exact is False and not report.ok
-    assert api.validate_files(files[0], tmp_path / "other.bin") == ["nodata: '0.0' in the one, '500.0' in the other"]
+    assert report.metadata_differences == ("nodata: '500.0' in the stream, '0.0' in the scene",)
+    other = tmp_path / "other.bin"
+    assert api.validate_files(files[0], other) == [f"nodata: '0.0' in {files[0]}, '500.0' in {other}"]
 
 
 def test_validate_names_the_differences(files, tmp_path, scene):

@@ -32,11 +32,14 @@ def processor(monkeypatch):
     [
         ({"avx512_bf16": True, "avx2": True}, torch.bfloat16),
         ({"amx_bf16": True}, torch.bfloat16),
+        ({"cpu_name": "AMD EPYC", "avx512_bf16": True}, torch.bfloat16),
+        ({"cpu_name": "Intel Xeon", "avx512_bf16": True, "amx_bf16": True}, torch.bfloat16),
+        ({"cpu_name": "Intel Xeon", "avx512_bf16": True, "amx_bf16": False}, torch.float32),
         ({"avx512_bf16": False, "amx_bf16": False, "avx2": True, "avx512_f": True}, torch.float32),
         ({}, torch.float32),
     ],
 )
-def test_bfloat16_only_where_the_processor_computes_it(processor, capabilities, expected):
+def test_bfloat16_only_where_it_is_faster(processor, capabilities, expected):
     processor(**capabilities)
     assert precision.fast_type("cpu") is expected
     with precision.fast("cpu"):

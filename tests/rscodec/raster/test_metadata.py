@@ -121,8 +121,8 @@ def test_an_image_may_have_a_mask_and_tags_of_its_own_but_not_lose_or_change_oth
 
 
 def test_long_values_are_shortened():
-    line = differences({"tags": {"": {"k": "x" * 1000}}}, {})[0]
-    assert len(line) < 250 and line.endswith("... in the one, nothing in the other")
+    line = differences({"tags": {"": {"k": "x" * 1000}}}, {}, ("a.tif", "b.tif"))[0]
+    assert len(line) < 250 and line.endswith("... in a.tif, nothing in b.tif")
 
 
 def test_crop_moves_the_georeference():

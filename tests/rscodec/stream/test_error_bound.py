@@ -104,6 +104,15 @@ def test_what_cannot_be_promised_is_refused(bounded, pixels, max_error, words):
         bounded(Scene(pixels), max_error)
 
 
+@pytest.mark.parametrize("dtype, max_error", [("float32", 1e-3), ("float64", 1e-9)])
+def test_the_limit_that_the_refusal_names_is_kept(bounded, tiny, dtype, max_error):
+    scene = Scene(np.random.default_rng(5).uniform(500, 60_000, (1, 40, 50)).astype(dtype))
+    with pytest.raises(InputError, match="too fine for pixels of float.*; give .* or more") as refusal:
+        bounded(scene, max_error)
+    named = float(str(refusal.value).split("; give ")[1].split()[0])
+    assert error(scene, reading(bounded(scene, named), tiny)) <= named
+
+
 @pytest.mark.parametrize("nodata", [0, 7, 128, 255])
 @pytest.mark.parametrize("max_error", [0, 1, 6])
 def test_nodata_stays_what_it_is_and_no_valid_pixel_becomes_it(make_scene, bounded, tiny, nodata, max_error):
@@ -250,7 +259,7 @@ def test_the_nudge_keeps_every_value_away_from_the_jumps(tiny):
 
 def test_no_nudge_will_do(monkeypatch):
     monkeypatch.setattr(bound_module, "SYNTHESIS_TOLERANCE", 0.01)
-    with pytest.raises(InputError, match="too fine.* differ by 3, and some of its 8100 pixels .*smaller `tile`"):
+    with pytest.raises(InputError, match="too fine.* differ by 3 between.* some of its 8100 pixels .*smaller `tile`"):
         Bound(1, "uint8", 255.0, None).nudges(np.random.default_rng(0).uniform(0, 9, (1, 90, 90)))
 
 

@@ -95,4 +95,5 @@ def test_a_stream_at_a_url(tmp_path, tiny_weights, site):
     api.encode_file(one, tmp_path / "a.bin", model="vec", weights=tiny_weights, tile=TILE)
     site.files["/a.bin"] = (tmp_path / "a.bin").read_bytes()
     assert api.validate_files(one, f"{site.address}/a.bin") == []
-    assert api.validate_files(f"{site.address}/a.bin", two) == ["nodata: '0.0' in the one, '1.0' in the other"]
+    stream = f"{site.address}/a.bin"
+    assert api.validate_files(stream, two) == [f"nodata: '0.0' in {stream}, '1.0' in {two}"]

@@ -106,6 +106,7 @@ def test_floats_that_gdal_takes_for_nodata_become_nodata(make_scene, to_stream, 
 def test_changed_metadata_is_a_failure(scene, stream, check):
     report = check(stream, replace(scene, metadata=scene.metadata | {"crs": "EPSG:4326"}))
     assert report.metadata_exact is False and report.nodata_exact and not report.ok
+    assert [line.split(":")[0] for line in report.metadata_differences] == ["crs"]
 
 
 def test_a_changed_alpha_is_a_failure(make_scene, to_stream, check):
