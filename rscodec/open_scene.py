@@ -182,7 +182,7 @@ class OpenScene:
         return scene if shape is None else resized(scene, (target.height / factor, target.width / factor), shape)
 
     def preview(self, longest: int, bands: int | tuple[int, ...] | None = None) -> Scene:
-        """The scene, not enhanced, with about `longest` pixels on its longest side; from 4 times smaller on, it is fast."""
+        """The scene, not enhanced, with about `longest` pixels on its longest side. Fast if 4 times smaller."""
         from rscodec.stream.preview import factor_for
 
         return self._choose(self._small(factor_for(self.width, self.height, longest)), self._chosen(bands))
