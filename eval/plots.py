@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from rscodec.bitstreams.atomic import AtomicPath
-from rscodec.eval.summary import base_of
+from rscodec.eval.summary import base_of, drawable
 
 PANELS = (
     ("psnr_db_image_mean", "PSNR, mean over images (dB)"),
@@ -50,12 +50,13 @@ def model_colours(models: list[str]) -> dict[str, str]:
 def write_curves(summary: dict, out: Path) -> list[Path]:
     written = []
     for name, one in summary["sets"].items():
-        panels = [panel for panel in PANELS if any(_line(curve, panel[0]) for curve in one["curves"].values())]
+        curves = drawable(one)
+        panels = [panel for panel in PANELS if any(_line(curve, panel[0]) for curve in curves.values())]
         if not panels:  # everything is lossless
             continue
         peaks = ", ".join(f"{peak:g}" for peak in one["peak"])
         title = f"{name}: {one['images']} images, peak {peaks}"
-        written += _figure(panels, partial(_panel, one["curves"]), title, out / f"curves_{_plain(name)}")
+        written += _figure(panels, partial(_panel, curves), title, out / f"curves_{_plain(name)}")
     return written
 
 

@@ -26,7 +26,7 @@ from rscodec.eval.datasets import Image
 from rscodec.eval.features import Features
 from rscodec.eval.measure import Row, band_list, difference, is_picture, measure, unavailable
 from rscodec.eval.originals import check_originals, hash_of
-from rscodec.eval.summary import summarise, without_figure
+from rscodec.eval.summary import not_drawn, summarise, without_figure
 from rscodec.eval.table import Table, read
 from rscodec.raster.scene import Scene
 
@@ -96,7 +96,8 @@ def rd(
     ]
     rows += published.points(asked, bands)
     summary = summarise(rows, features)
-    summary["skipped"] = skipped | refused | metrics_left_out(rows) | without_figure(summary["sets"])
+    summary["skipped"] = skipped | refused | metrics_left_out(rows) | not_drawn(summary["sets"])
+    summary["skipped"] |= without_figure(summary["sets"])
     with AtomicPath(out / "bd.json", overwrite=True) as path:
         path.write_text(json.dumps(summary, indent=1, allow_nan=False) + "\n")
     return Result(summary, rows, asked, contenders, bands)

@@ -14,6 +14,7 @@ from rscodec.bitstreams.atomic import AtomicPath
 from rscodec.eval.pictures import pictures
 from rscodec.eval.plots import colours
 from rscodec.eval.published import KIND
+from rscodec.eval.summary import drawable
 
 PAGE = Path(__file__).parent / "page"
 METRICS = {
@@ -68,7 +69,7 @@ def _set(one: dict) -> dict:
     """The curves and tables of a set of the summary."""
     curves = {
         codec: {"dashed": curve["kind"] not in ("codec", "anchor"), "points": curve["points"]}
-        for codec, curve in one["curves"].items()
+        for codec, curve in drawable(one).items()
     }
     times = [
         [codec, *(fmean(point[key] for point in curve["points"]) for key in ("seconds_encode", "seconds_decode"))]

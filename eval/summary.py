@@ -96,6 +96,27 @@ def _mean(parameter: float, rows: list[Row], features: Features | None) -> dict:
     return point
 
 
+def drawable(one: dict) -> dict:
+    """The curves of a set, as far as they are means over all of its images: others are not comparable."""
+    found = {}
+    for codec, curve in one["curves"].items():
+        points = [point for point in curve["points"] if point["images"] == one["images"]]
+        if points:
+            found[codec] = curve | {"points": points}
+    return found
+
+
+def not_drawn(sets: dict[str, dict]) -> dict[str, str]:
+    """The curves that `drawable` leaves out, with reasons."""
+    return {
+        f"curve of {codec} in {name}": f"its points are on {max(point['images'] for point in curve['points'])} of "
+        f"{one['images']} images"
+        for name, one in sets.items()
+        for codec, curve in one["curves"].items()
+        if codec not in drawable(one)
+    }
+
+
 def all_deltas(rows: list[Row]) -> list:
     """Deltas of every codec against every anchor and all published points, of codecs and anchors against the first of
     their kind, of enhanced contenders against their base, and of enhanced anchors also against other anchors.

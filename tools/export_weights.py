@@ -41,7 +41,7 @@ TRAINED_ON = [
     {"name": "UC Merced Land Use", "files": "00-79 of each class, 697 lossless", "terms": "public domain (USGS)"},
     {"name": "NAIP 2018/2020, five Californian cities", "files": "481 tiles", "terms": "CC-BY 4.0 (USDA NAIP)"},
     {"name": "NEON airborne RGB", "files": "66 tiles", "terms": "used through DeepForest (MIT)"},
-    {"name": "Landsat-8, Sentinel-2", "files": "44 stacks, as 8-bit pictures", "terms": "open data (USGS, Copernicus)"},
+    {"name": "Landsat-8, Sentinel-2", "files": "26 stacks, as 8-bit pictures", "terms": "open data (USGS, Copernicus)"},
 ]
 
 CROP, BATCH, BATCHES = 192, 8, 45  # crops that scale channels and count symbols

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from rscodec.cli.main import Tool
-from rscodec.training.pack import pack
+from rscodec.training.pack import LEAST, pack
 
 
 @click.command(cls=Tool)
@@ -20,8 +20,10 @@ from rscodec.training.pack import pack
 @click.option("--limit-mib", type=float, help="Keep a random part of at most this size.")
 @click.option("--seed", default=0)
 def main(folder: Path, out: Path, limit_mib: float | None, seed: int) -> None:
-    kept, found = pack(folder, out, limit_mib, seed)
-    click.echo(f"{kept} of {found} pictures, {out.stat().st_size / 2**20:.1f} MiB -> {out}")
+    packed = pack(folder, out, limit_mib, seed)
+    click.echo(f"{packed.written} of {packed.found} pictures, {out.stat().st_size / 2**20:.1f} MiB -> {out}")
+    for path in packed.empty:
+        click.echo(f"note: no picture of {path}: it has no square of {LEAST} pixels without nodata", err=True)
 
 
 if __name__ == "__main__":

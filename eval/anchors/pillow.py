@@ -28,7 +28,7 @@ class Picture(Anchor):
             raise ToolMissing(f"{self.name}: this Pillow was built without {self.feature}; pip install a newer pillow")
         self.version = f"{self.feature} {features.version(self.feature)}, Pillow {PIL.__version__}"
         words = ", ".join(f"{key}={value!r}" for key, value in self.options.items())
-        self.command = f"PIL.Image.save('x.{self.name}', quality={{parameter}}, {words})"
+        self.command = f"PIL.Image.save('x.{self.format.lower()}', quality={{parameter}}, {words})"
 
     def refuses(self, bands: int, dtype: str) -> str | None:
         return None if dtype == "uint8" else f"codes uint8, not {dtype}"
@@ -71,12 +71,21 @@ class Webp(Picture):
 
 
 class Avif(Picture):
+    """`tune=psnr`: the default of libavif, `tune=iq`, costs 6 % at equal PSNR, and saves 4 % at equal MS-SSIM."""
+
     name, feature, format = "avif", "avif", "AVIF"
     parameters = (10, 20, 30, 40, 50, 60, 70, 80, 90)
-    options: ClassVar = {"subsampling": "4:4:4", "speed": 4}
+    options: ClassVar = {"subsampling": "4:4:4", "speed": 4, "advanced": {"tune": "psnr"}}
 
     def ceiling(self, pixels: np.ndarray) -> np.ndarray:
         return self.decode(self.encode(pixels, 100), pixels.shape, "uint8")
+
+
+class AvifIq(Avif):
+    """The default of libavif, which is `tune=iq` except where the quality is 100."""
+
+    name = "avif-iq"
+    options: ClassVar = {"subsampling": "4:4:4", "speed": 4}
 
 
 def _load(data: bytes, mode: str) -> np.ndarray:

@@ -8,8 +8,9 @@ Names in a shard are GROUND/PICTURE: all pictures of one ground share a folder, 
                                (four bands and more: blue, green, red, near infrared, ...), and spectral components
 
 Spectral components are what the network sees of a scene of four bands and more. Pixels of types other than uint8 are
-stretched between their 0.5 and 99.5 percentiles. Pictures of GeoTIFFs are squares without nodata. A pixel also counts
-as nodata if all its bands are zero or, in a scene of four bands and more, if any band of the picture is.
+stretched between their 0.5 and 99.5 percentiles. Pictures of GeoTIFFs are squares without nodata, of 512 pixels or,
+where one has nodata, of 256 or 128. A pixel also counts as nodata if all its bands are zero or, in a scene of four
+bands and more, if any band of the picture is.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import random
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -35,10 +37,23 @@ INFRARED_SHARE = 0.25
 Picture = tuple[str, bytes]  # name in the shard, contents of the file
 
 
-def pack(folder: Path, out: Path, limit_mib: float | None = None, seed: int = 0) -> tuple[int, int]:
-    """Write the shard of a folder, or of a random part with at most `limit_mib`. Return (pictures written, found)."""
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (*TILES, *SCENES))
-    pictures = [picture for path in files for picture in pictures_of(path, folder)]
+class Packed(NamedTuple):
+    """The numbers of pictures written and found, and the files that gave none."""
+
+    written: int
+    found: int
+    empty: list[Path]
+
+
+def pack(folder: Path, out: Path, limit_mib: float | None = None, seed: int = 0) -> Packed:
+    """Write the shard of a folder, or of a random part with at most `limit_mib`."""
+    files = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in (*TILES, *SCENES) and not path.name.endswith(INFRARED)
+    )
+    by_file = {path: list(pictures_of(path, folder)) for path in files}
+    pictures = [picture for found in by_file.values() for picture in found]
     if not pictures:
         raise InputError(f"{folder} has no pictures to train on: give a folder of GeoTIFFs, JPEGs, PNGs or WebPs")
     random.Random(seed).shuffle(pictures)
@@ -51,7 +66,7 @@ def pack(folder: Path, out: Path, limit_mib: float | None = None, seed: int = 0)
                 continue
             archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
             total, kept = total + size, kept + 1
-    return kept, len(pictures)
+    return Packed(kept, len(pictures), [path for path, found in by_file.items() if not found])
 
 
 def pictures_of(path: Path, root: Path) -> Iterator[Picture]:
@@ -59,7 +74,7 @@ def pictures_of(path: Path, root: Path) -> Iterator[Picture]:
     ground = "_".join(path.relative_to(root).with_suffix("").parts)
     if path.suffix.lower() in SCENES:
         yield from _of_scene(path, ground)
-    elif not path.name.endswith(INFRARED):
+    else:
         yield from _of_tile(path, ground)
 
 
@@ -114,13 +129,18 @@ def _components(ground: str, pixels: np.ndarray, invalid: np.ndarray) -> Iterato
             yield f"{ground}/components_{number}_{place}.png", _as_bytes(square, "PNG")
 
 
-def _squares(picture: np.ndarray, valid: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield squares (smaller ones at the edges) without nodata."""
-    for row in range(0, picture.shape[0], SQUARE):
-        for col in range(0, picture.shape[1], SQUARE):
-            window = np.s_[row : row + SQUARE, col : col + SQUARE]
-            if valid[window].all() and min(picture[window].shape[:2]) >= LEAST:
-                yield picture[window]
+def _squares(picture: np.ndarray, valid: np.ndarray, edge: int = SQUARE) -> Iterator[np.ndarray]:
+    """Yield squares without nodata (smaller ones at the edges). One with nodata is divided into four."""
+    for row in range(0, picture.shape[0], edge):
+        for col in range(0, picture.shape[1], edge):
+            window = np.s_[row : row + edge, col : col + edge]
+            square, sound = picture[window], valid[window]
+            if min(square.shape[:2]) < LEAST:
+                continue
+            if sound.all():
+                yield square
+            elif edge > LEAST:
+                yield from _squares(square, sound, edge // 2)
 
 
 def _as_jpeg(pixels: np.ndarray) -> bytes:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from rscodec.eval.plots import OURS, colours
-from rscodec.eval.summary import all_deltas
+from rscodec.eval.summary import all_deltas, drawable, not_drawn
 
 KINDS = {
     "rscodec:s": "codec",
@@ -37,6 +37,16 @@ def test_who_is_compared_with_whom(rows):
         ("rscodec:s:4", "rscodec:s"), ("bpg", "jpeg2000"),
         ("ldm:rscodec:s", "rscodec:s"), ("ldm-jpeg2000:jpeg2000", "jpeg2000"), ("ldm-jpeg2000:jpeg2000", "bpg"),
     ]  # fmt: skip
+
+
+def test_only_means_over_all_images_are_drawn_side_by_side():
+    def points(*images: int) -> dict:
+        return {"points": [{"parameter": number, "images": count} for number, count in enumerate(images)]}
+
+    one = {"images": 62, "curves": {"all": points(62, 62), "failed once": points(62, 61), "published": points(41, 41)}}
+    drawn = drawable(one)
+    assert {codec: len(curve["points"]) for codec, curve in drawn.items()} == {"all": 2, "failed once": 1}
+    assert not_drawn({"set": one}) == {"curve of published in set": "its points are on 41 of 62 images"}
 
 
 def test_what_is_enhanced_has_the_colour_of_what_it_enhances():

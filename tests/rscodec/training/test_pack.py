@@ -49,9 +49,9 @@ def picture(shard, name) -> np.ndarray:
 
 
 def test_pictures_of_one_ground_share_a_folder(folder, tmp_path):
-    kept, found = pack(folder, tmp_path / "shard.zip")
+    kept, found, empty = pack(folder, tmp_path / "shard.zip")
     packed = names(tmp_path / "shard.zip")
-    assert kept == found == len(packed)
+    assert kept == found == len(packed) and empty == []
     assert {f"city_{number}/colour.jpg" for number in range(12)} | {"lossless/colour.webp"} <= packed
     infrared = {name.split("/")[0] for name in packed if "/infrared" in name}
     components = {name.split("/")[0] for name in packed if "/components" in name}
@@ -63,7 +63,7 @@ def test_pictures_of_one_ground_share_a_folder(folder, tmp_path):
 def test_scenes_become_pictures_without_nodata(tmp_path):
     rng = np.random.default_rng(0)
     pixels = rng.integers(500, 900, (5, 512, 700), np.uint16)
-    pixels[:, :, 640:] = 0
+    pixels[:, :, 600:] = 0
     write(tmp_path / "in" / "scene.tif", pixels)
     pack(tmp_path / "in", tmp_path / "shard.zip")
     packed = names(tmp_path / "shard.zip")
@@ -75,12 +75,26 @@ def test_scenes_become_pictures_without_nodata(tmp_path):
     assert (np.diff(colour[..., 0].ravel()[order].astype(int)) >= 0).all()
 
 
+def test_a_square_with_nodata_is_divided(tmp_path):
+    pixels = np.random.default_rng(0).integers(1, 256, (3, 512, 512), np.uint8)
+    pixels[:, 300, 300] = 0
+    write(tmp_path / "in" / "scene.tif", pixels)
+    pixels[:, ::100] = 0
+    write(tmp_path / "in" / "stripes.tif", pixels)
+    packed = pack(tmp_path / "in", tmp_path / "shard.zip")
+    assert (packed.written, packed.empty) == (6, [tmp_path / "in" / "stripes.tif"])
+    sizes = [picture(tmp_path / "shard.zip", f"scene/colour_{number}.png").shape[0] for number in range(6)]
+    assert sizes == [256, 256, 256, 128, 128, 128]
+    first = picture(tmp_path / "shard.zip", "scene/colour_1.png").transpose(2, 0, 1)
+    assert np.array_equal(first, rasterio.open(tmp_path / "in" / "scene.tif").read()[:, :256, 256:])
+
+
 @pytest.mark.parametrize("nodata", [-9999, np.nan])
 def test_nodata_that_is_not_zero_is_left_out_too(tmp_path, nodata):
     pixels = np.random.default_rng(0).uniform(500, 900, (5, 512, 700)).astype(np.float32)
     shown = {}
     for value in (0, nodata):
-        pixels[:, :, 640:] = value
+        pixels[:, :, 600:] = value
         write(tmp_path / f"{value}" / "scene.tif", pixels, nodata=value)
         pack(tmp_path / f"{value}", tmp_path / "shard.zip")
         packed = names(tmp_path / "shard.zip")
@@ -100,7 +114,7 @@ def test_pixels_of_few_bytes_stay_what_they_are(tmp_path, count):
 
 
 def test_a_limit_is_kept(folder, tmp_path):
-    kept, found = pack(folder, tmp_path / "shard.zip", limit_mib=0.2)
+    kept, found, _ = pack(folder, tmp_path / "shard.zip", limit_mib=0.2)
     assert 0 < kept < found and (tmp_path / "shard.zip").stat().st_size <= 0.2 * 2**20 + 100
     assert len(names(tmp_path / "shard.zip")) == kept
 
