@@ -115,3 +115,10 @@ def test_a_student_that_ships_is_trained_further_from_pictures(stage):
     assert again["history"][:-1] == json.loads(shipped.with_suffix(".json").read_text())["history"]
     with pytest.raises(UsageError, match="keeps its parts"):
         stage("student", "--start", shipped, "--without", "qgam", to="never")
+
+
+def test_the_student_of_a_run_is_trained_further_too(runs, stage):
+    before = runs["student"] / "average.pt"
+    again = checkpoint.load(stage("student", "--start", before, steps=1, to="student again") / "average.pt")
+    one, other = (checkpoint.part(found["module"], "net.net.") for found in (checkpoint.load(before), again))
+    assert one.keys() == other.keys() and 0 < max(float((one[name] - other[name]).abs().max()) for name in one) < 1e-4

@@ -7,7 +7,7 @@
     python tools/train_slimdiffsr.py --shard local/shard.zip --stage student     --run local/sl5 --start local/sl4/average.pt
 
 Each stage trains a part of the teacher (rscodec/training/slimdiff_teacher.py), the last one the student. Without
---start, or from the .safetensors of a student that ships, the student learns from pictures only. Batches are degraded
+--start, or with that of an earlier student, the student learns from pictures only. Batches are degraded
 to a quarter and to an eighth in turn. With --codec, half of the small images are decoded by our codec at a random
 quality. About one in 35 grounds is held out; at the end, PSNR and LPIPS on them are logged beside those of bicubic
 interpolation. --teacher sd21:PATH uses Stable Diffusion 2.1 instead of the first two stages (give it in every later
@@ -80,11 +80,22 @@ def student_of(teacher: Teacher | None, without: tuple[str, ...]) -> WithCritic:
     return WithCritic(slimdiff.Student(SlimDiffSr(config), teacher.unet.widths[0] if teacher else 1))
 
 
-def shipped_student(path: Path) -> tuple[WithCritic, list[dict]]:
-    """A student that ships, with a new critic, and the history of its training."""
-    file = read_model(path, FORMAT, "upsampler", SlimConfig)
-    net = file.load_into(SlimDiffSr(file.config), (), "cpu").train().requires_grad_(True)
-    return WithCritic(slimdiff.Student(net, 1)), json.loads(path.with_suffix(".json").read_text())["history"]
+def earlier_student(path: Path) -> tuple[WithCritic, list[dict]] | None:
+    """The student of a weights file or of a run, with a new critic, and the history of its training. None if this is
+    the run of a teacher.
+    """
+    if path.suffix == ".safetensors":
+        file = read_model(path, FORMAT, "upsampler", SlimConfig)
+        net = file.load_into(SlimDiffSr(file.config), (), "cpu").train().requires_grad_(True)
+        history = json.loads(path.with_suffix(".json").read_text())["history"]
+    else:
+        saved = checkpoint.load(path)
+        history = saved["history"]
+        if history[-1]["stage"] != "student":
+            return None
+        net = SlimDiffSr(SlimConfig.from_dict(saved["config"]))
+        net.load_state_dict(checkpoint.part(saved["module"], "net.net."))
+    return WithCritic(slimdiff.Student(net, 1)), history
 
 
 def report(stage: str, net, pairs: DegradedPairs, batches: int, lpips: bool, log) -> None:
@@ -104,7 +115,7 @@ def report(stage: str, net, pairs: DegradedPairs, batches: int, lpips: bool, log
 
 
 @click.command(cls=Tool)
-@run_options(batch=8, start="average.pt of the stage before; for a student without a teacher, its .safetensors.")
+@run_options(batch=8, start="average.pt of the stage before; for a student without a teacher, its average.pt or .safetensors.")
 @gathered("terms", slimdiff.Weights)
 @click.option("--stage", type=click.Choice(slimdiff.STAGES), required=True)
 @click.option("--teacher", "stable", metavar="sd21:PATH", help="Use Stable Diffusion 2.1 as a teacher.")
@@ -139,15 +150,15 @@ def main(settings, terms, stage, stable, widths, timestep, without, codec_weight
     settings.prepare()
     device, seed = settings.device, settings.seed
     teacher, history = None, []
-    shipped = stage == "student" and settings.start and settings.start.suffix == ".safetensors"
-    if shipped:
+    earlier = earlier_student(settings.start) if stage == "student" and settings.start else None
+    if earlier:
         if stable or without:
-            raise click.UsageError("a student that ships keeps its parts, and learns without a --teacher")
-        trained, history = shipped_student(settings.start)
+            raise click.UsageError("an earlier student keeps its parts, and learns without a --teacher")
+        trained, history = earlier
     elif stage != "student" or settings.start or stable:
         trained, history = taught_so_far(stage, settings.start, stable, replace(CONFIGS[widths], timestep=timestep))
         teacher = trained.net.to(device, memory_format=torch.channels_last)
-    if stage == "student" and not shipped:
+    if stage == "student" and not earlier:
         trained = student_of(teacher, without)
     trained.to(device, memory_format=torch.channels_last)
     net, critic = trained.net, trained.critic

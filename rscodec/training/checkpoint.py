@@ -45,7 +45,11 @@ def halved(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def load(path: Path) -> dict:
-    return torch.load(path, map_location="cpu", weights_only=True)
+    """Read what `save` wrote."""
+    saved = torch.load(path, map_location="cpu", weights_only=True)
+    if "module" not in saved:
+        raise InputError(f"{path} is no checkpoint or average of a training run, such as average.pt")
+    return saved
 
 
 def check_same(path: Path, begun: dict) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -15,7 +17,7 @@ BEGUN = {"--stage": "one", "config": {"widths": (8, 16), "rate": 0.5}}
 def test_a_run_goes_on_as_what_it_was_begun_as(tmp_path):
     path = tmp_path / "run" / "checkpoint.pt"
     checkpoint.check_same(path, BEGUN)
-    checkpoint.save(path, step=4, **BEGUN)
+    checkpoint.save(path, module={}, step=4, **BEGUN)
     checkpoint.check_same(path, BEGUN)
     for word, other in (("--stage", "two"), ("config", {"widths": (8, 8), "rate": 0.5})):
         with pytest.raises(InputError, match=f"run was begun with another {word}: .* `run`"):
@@ -23,8 +25,14 @@ def test_a_run_goes_on_as_what_it_was_begun_as(tmp_path):
 
 
 def test_what_an_older_checkpoint_does_not_say_may_be_anything(tmp_path):
-    checkpoint.save(tmp_path / "checkpoint.pt", step=4)
+    checkpoint.save(tmp_path / "checkpoint.pt", module={}, step=4)
     checkpoint.check_same(tmp_path / "checkpoint.pt", BEGUN)
+
+
+def test_another_file_is_refused_by_name():
+    weights = Path("rscodec/weights/slimdiff-1.safetensors")
+    with pytest.raises(InputError, match=r"slimdiff-1.safetensors is no checkpoint or average .* average\.pt"):
+        checkpoint.load(weights)
 
 
 def test_sittings_with_the_same_settings_are_one():
