@@ -115,7 +115,7 @@ def report(stage: str, net, pairs: DegradedPairs, batches: int, lpips: bool, log
 
 
 @click.command(cls=Tool)
-@run_options(batch=8, start="average.pt of the stage before; for a student without a teacher, its average.pt or .safetensors.")
+@run_options(batch=8, start="average.pt of the stage before; or average.pt or .safetensors of a student.")
 @gathered("terms", slimdiff.Weights)
 @click.option("--stage", type=click.Choice(slimdiff.STAGES), required=True)
 @click.option("--teacher", "stable", metavar="sd21:PATH", help="Use Stable Diffusion 2.1 as a teacher.")
