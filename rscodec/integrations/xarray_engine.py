@@ -66,10 +66,12 @@ class RscodecBackend(BackendEntrypoint):
         scene = files.acquire()
         pixels = xr.Variable(DIMS, indexing.LazilyIndexedArray(ScenePixels(files, scene, mask_and_scale)))
         attributes, encoding = describe(scene, mask_and_scale)
-        pixels.attrs, pixels.encoding = attributes, encoding | {"source": str(source)}
-        dataset = xr.Dataset({NAME: pixels}, coordinates(scene), dict(scene.metadata.get("tags", {}).get("", {})))
+        tags = dict(scene.metadata.get("tags", {}).get("", {}))
+        pixels.attrs, pixels.encoding = tags | attributes, encoding | {"source": str(source)}
+        dataset = xr.Dataset({NAME: pixels}, coordinates(scene), tags)
+        dataset = dataset.drop_vars(drop_variables or [], errors="ignore")
         dataset.set_close(files.close)
-        return dataset.drop_vars(drop_variables or [], errors="ignore")
+        return dataset
 
 
 def absolute(source):
@@ -90,8 +92,8 @@ class ScenePixels(BackendArray):
         self._files, self._masked = files, masked
         self.shape = header.bands, header.height, header.width
         self.dtype = np.dtype(header.dtype)
-        if masked:
-            self.dtype = np.dtype(np.float32 if self.dtype.itemsize <= 2 else np.result_type(self.dtype, np.float32))
+        if masked and np.issubdtype(self.dtype, np.integer):  # float32 would round the sum of a value and an offset
+            self.dtype = np.dtype(np.float64 if any(scene.metadata.get("offsets") or ()) else np.float32)
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> np.ndarray:
         return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.BASIC, self._read)

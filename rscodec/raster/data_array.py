@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from numbers import Real
 from typing import Any, cast
 
@@ -16,7 +17,7 @@ ROWS, COLUMNS = ("y", "lat", "latitude"), ("x", "lon", "longitude")
 PLACES = ("spatial_ref", "crs")  # coordinates that hold the CRS and the geotransform, unless grid_mapping names one
 NODATA = ("_FillValue", "missing_value", "fill_value", "nodata")  # attributes that hold the nodata value
 # Attributes that a scene keeps in another place.
-NO_TAGS = ("long_name", "units", "grid_mapping", "scale_factor", "add_offset", *NODATA)
+NO_TAGS = ("long_name", "units", "grid_mapping", "scale_factor", "add_offset", "scales", "offsets", *NODATA)
 EVEN = 1e-3  # of a pixel: smaller deviations from even spacing do not count
 
 
@@ -46,7 +47,8 @@ def _only_variable(dataset: Any) -> Any:
     if len(names) != 1:
         raise InputError(f"the dataset has the variables {', '.join(map(str, names)) or 'none'}; give one of them")
     place = _grid_mapping(dataset[names[0]])
-    return (dataset.set_coords(place) if place in dataset.data_vars else dataset)[names[0]]
+    array = (dataset.set_coords(place) if place in dataset.data_vars else dataset)[names[0]]
+    return array.assign_attrs({**dataset.attrs, **array.attrs})
 
 
 def _grid_mapping(array: Any) -> str | None:
@@ -67,15 +69,18 @@ def _metadata(array: Any, axes: tuple[str, str], bands: list[str], pixels: np.nd
     """What the attributes, coordinates and encoding of an array say about it."""
     places = (_grid_mapping(array), *PLACES)
     place = next((dict(array.coords[name].attrs) for name in places if name in array.coords), {})
+    labels = _labels(array, bands)
+    of_bands = partial(_of_bands, array, places=_places(array, labels, len(pixels)))
+    names = labels if labels and all(isinstance(label, str) for label in labels) else None
     found: dict[str, Any] = {
         "crs": _crs(place),
         "transform": _transform(array, place, *axes),
         "nodata": _nodata(array, pixels),
-        "descriptions": _of_bands(array, "long_name", len(pixels)) or _names(array, bands),
-        "units": _of_bands(array, "units", len(pixels)),
+        "descriptions": names or of_bands("long_name"),
+        "units": of_bands("units"),
     }
     for key, own, default in (("scale_factor", "scales", 1.0), ("add_offset", "offsets", 0.0)):
-        values = [float(value) for value in _of_bands(array, key, len(pixels)) or []]
+        values = [default if value is None else float(value) for value in of_bands(key) or of_bands(own) or []]
         found[own] = values if any(value != default for value in values) else None
     tags = {
         key: str(value) for key, value in array.attrs.items() if isinstance(value, (str, Real)) and key not in NO_TAGS
@@ -105,17 +110,31 @@ def _nodata(array: Any, pixels: np.ndarray) -> str | None:
         raise InputError(f"the array has the nodata value {found[0]!r:.80}, which is not one number") from None
 
 
-def _of_bands(array: Any, key: str, count: int) -> list | None:
-    """An attribute with one item for each band; a single item is that of all bands."""
+def _labels(array: Any, bands: list[str]) -> list:
+    """The coordinate of the bands, or of the single band that was selected; empty if there is none."""
+    name = bands[0] if bands else "band"
+    return np.atleast_1d(array.coords[name].values).tolist() if name in array.coords else []
+
+
+def _places(array: Any, labels: list, count: int) -> list[int]:
+    """The places of the bands in attributes of all bands: selecting bands changes the coordinate, not the attributes.
+    The labels are the names of the attribute `long_name`, or numbers from 1.
+    """
+    names = array.attrs.get("long_name")
+    if labels and isinstance(names, (tuple, list)) and all(label in names for label in labels):
+        return [list(names).index(label) for label in labels]
+    if labels and all(isinstance(label, int) and label > 0 for label in labels):
+        return [label - 1 for label in labels]
+    return list(range(count))
+
+
+def _of_bands(array: Any, key: str, places: list[int]) -> list | None:
+    """The items of an attribute at these places; a single item is that of all bands."""
     value = array.attrs.get(key)
-    values = [item or None for item in value] if isinstance(value, (tuple, list)) else [value] * count
-    return values if len(values) == count and any(item is not None for item in values) else None
-
-
-def _names(array: Any, bands: list[str]) -> list[str] | None:
-    """The names of bands in their coordinate."""
-    names = array.coords[bands[0]].values.tolist() if bands and bands[0] in array.coords else []
-    return names if names and all(isinstance(name, str) for name in names) else None
+    values = [item or None for item in value] if isinstance(value, (tuple, list)) else [value] * len(places)
+    if isinstance(value, (tuple, list)) and max(places) < len(values):
+        values = [values[place] for place in places]
+    return values if len(values) == len(places) and any(item is not None for item in values) else None
 
 
 def _transform(array: Any, place: dict[str, Any], rows: str, columns: str) -> list[float] | None:

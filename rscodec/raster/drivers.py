@@ -68,9 +68,8 @@ def lossy_option(driver: str, given: Mapping[str, Any]) -> str:
         moving = next((key for key in COG_RESAMPLES if options.get(key, "custom").lower() != "custom"), None)
         if moving:
             return f"{moving.upper()}={options[moving]}"
-    if driver == "JP2OpenJPEG":
-        lossless = on("reversible") and options["quality"] == "100" and not on("ycbcr420")
-        return "" if lossless else "JP2OpenJPEG without REVERSIBLE=YES and QUALITY=100"
+    if driver == "JP2OpenJPEG" and not (on("reversible") and options["quality"] == "100" and not on("ycbcr420")):
+        return "JP2OpenJPEG without REVERSIBLE=YES and QUALITY=100"
     compression = options.get("compress", "").lower()
     loses = {
         "jpeg": True,

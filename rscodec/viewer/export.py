@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from rscodec.bitstreams.errors import OutputError
 from rscodec.viewer.site import Site
 
 PART = 2**20
+WRITTEN = {"index.html", "viewer.json", "page", "decoder", "weights", "streams", "original"}
 
 
 def export(site: Site, folder: str | Path, overwrite: bool = False) -> int:
@@ -19,20 +19,46 @@ def export(site: Site, folder: str | Path, overwrite: bool = False) -> int:
     folder = Path(folder)
     if folder.exists() and not overwrite:
         raise OutputError(f"{folder} exists; choose another folder, or set `overwrite=True`")
-    if folder.exists() and not (folder / "viewer.json").is_file():
-        raise OutputError(f"{folder} was not written by an export of the viewer; choose another folder")
+    if folder.exists():
+        _check_replaceable(site, folder)
     total = 0
     try:
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.absolute().parent) as scratch:
             made = Path(scratch) / "site"
             for path in site.paths():
                 total += _write(site, path, made / path)
-            if folder.exists():
-                shutil.rmtree(folder)
-            made.rename(folder)
+            _replace(folder.absolute(), made, Path(scratch) / "before")
     except OSError as problem:
         raise OutputError(f"cannot write {folder}: {problem.strerror or problem}") from None
     return total
+
+
+def _check_replaceable(site: Site, folder: Path) -> None:
+    """Raise OutputError unless an export wrote everything in the folder, and nothing in it is shown or in use."""
+    if folder.is_symlink():
+        raise OutputError(f"cannot write {folder}: it is a symbolic link; give the folder itself")
+    if folder.resolve() == Path.cwd():
+        raise OutputError(f"cannot write {folder}: it is the current folder; run the command in another one")
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if "viewer.json" not in names:
+        raise OutputError(f"{folder} was not written by an export of the viewer; choose another folder")
+    if foreign := sorted(names - WRITTEN):
+        raise OutputError(f"{folder} has {foreign[0]}, which no export of the viewer wrote; choose another folder")
+    for path in site.assets.values():
+        if isinstance(path, Path) and folder.resolve() in path.resolve().parents:
+            raise OutputError(f"{folder} has {path}, which the page would show; choose another folder")
+
+
+def _replace(folder: Path, made: Path, before: Path) -> None:
+    """Rename `made` to `folder`. What was there becomes `before`, and comes back if that fails."""
+    if folder.exists():
+        folder.rename(before)
+    try:
+        made.rename(folder)
+    except OSError:
+        if before.exists():
+            before.rename(folder)
+        raise
 
 
 def _write(site: Site, path: str, target: Path) -> int:

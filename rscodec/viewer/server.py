@@ -25,7 +25,6 @@ class Server(ThreadingHTTPServer):
             super().__init__((HOST, port), Handler)
         except OSError as problem:
             raise InputError(f"port {port} cannot be used: {problem.strerror}; choose another `port`") from None
-        self.hosts = {f"{name}:{self.server_port}" for name in (HOST, "localhost")}
 
     @property
     def address(self) -> str:
@@ -52,12 +51,15 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self, body: bool) -> None:
         # A page of another site could reach this server through a host name that resolves to this machine (DNS
-        # rebinding).
-        if self.headers.get("Host") not in self.server.hosts:
+        # rebinding). The port may be another one: that of a tunnel.
+        if self.headers.get("Host", "").partition(":")[0] not in (HOST, "localhost"):
             self._refuse(403, "this server answers to its own address only")
             return
         try:
             asset = self.server.site.find(unquote(urlsplit(self.path).path).lstrip("/"))
+        except ValueError:
+            self._refuse(400, "this is no address")
+            return
         except RscodecError as problem:
             self._refuse(502, str(problem))
             return

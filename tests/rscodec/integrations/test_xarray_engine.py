@@ -8,6 +8,7 @@ import os
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.metadata import entry_points
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 
 import rscodec
 from rscodec.bitstreams.errors import LimitExceeded, NotAStream
+from rscodec.raster.data_array import scene_of
 from rscodec.raster.scene import Scene
 from rscodec.raster.validity import classify
 
@@ -51,6 +53,37 @@ def pixels(wide, tiny_weights) -> np.ndarray:
 def close(a: np.ndarray, b: np.ndarray) -> bool:
     """What the format promises of two decodes of 16 bits: within 1/255 of the coded range."""
     return a.shape == b.shape and (np.abs(a.astype(int) - b).max(initial=0) < 40)
+
+
+def test_closing_a_dataset_closes_its_file(wide_file, tiny_weights):
+    def held() -> int:
+        return sum(
+            os.path.realpath(f"/proc/self/fd/{number}") == str(wide_file) for number in os.listdir("/proc/self/fd")
+        )
+
+    if not os.path.isdir("/proc/self/fd"):
+        pytest.skip("no /proc here")
+    before = held()
+    with xr.open_dataset(wide_file, engine=RscodecBackend, weights=tiny_weights) as dataset:
+        dataset.band_data[0, :4, :4].load()
+        assert held() == before + 1
+    assert held() == before
+
+
+def test_tags_such_as_those_of_generated_pixels_survive_a_round_trip(open_scene, make_scene):
+    tags = {"": {"SENSOR": "q", "synthetic": "yes"}}
+    scene = make_scene((40, 50), 2)
+    dataset = open_scene(replace(scene, metadata=scene.metadata | {"tags": tags}))
+    for one in (dataset, dataset.band_data):
+        assert scene_of(one).metadata["tags"] == tags
+
+
+@pytest.mark.parametrize("offset, exact", [(0.0, np.float32), (5000.0, np.float64)])
+def test_an_offset_is_added_without_rounding(open_scene, make_scene, offset, exact):
+    scene = make_scene((40, 50), 1, "uint16")
+    changed = {"scales": [1e-4], "offsets": [offset]} if offset else {"scales": [1e-4]}
+    masked = open_scene(replace(scene, metadata=scene.metadata | changed), mask_and_scale=True).band_data
+    assert masked.dtype == exact
 
 
 KEYS = [

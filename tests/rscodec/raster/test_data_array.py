@@ -72,6 +72,42 @@ def test_scales_units_and_tags(arrays, make_scene):
     assert not {"scales", "offsets", "units"} & plain.keys()
 
 
+@pytest.mark.parametrize("labels", [None, ["blue", "green", "red"]])
+def test_bands_that_are_reordered_or_selected_keep_what_is_theirs(labels):
+    """xarray changes the coordinate only, not the attributes with an item for each band."""
+    texts = {"long_name": ("blue", "green", "red"), "units": ("a", "b", "c"), "scales": (0.5, 1.0, 2.0)}
+    array = xr.DataArray(np.arange(12, dtype=np.uint8).reshape(3, 2, 2), dims=("band", "y", "x"), attrs=texts)
+    array = array.assign_coords(band=labels or [1, 2, 3])
+    for chosen in ([2, 1, 0], [0, 2], [1]):
+        found = scene_of(array.isel(band=chosen))
+        wanted = {"descriptions": "long_name", "units": "units", "scales": "scales"}
+        assert {key: found.metadata.get(key) for key in wanted} == {
+            key: None if key == "scales" and chosen == [1] else [texts[name][band] for band in chosen]
+            for key, name in wanted.items()
+        }
+    single = scene_of(array.isel(band=2))
+    assert (single.metadata["descriptions"], single.metadata["units"]) == (["red"], ["c"])
+
+
+def test_names_in_the_coordinate_are_those_of_the_bands():
+    array = xr.DataArray(np.zeros((2, 2, 2), np.uint8), dims=("band", "y", "x"), coords={"band": ["nir", "red"]})
+    array.attrs["long_name"] = "surface reflectance"
+    assert scene_of(array).metadata["descriptions"] == ["nir", "red"]
+
+
+def test_offsets_of_each_band_as_rioxarray_writes_them():
+    array = xr.DataArray(np.zeros((2, 2, 2), np.int16), dims=("band", "y", "x"), coords={"band": [1, 2]})
+    array.attrs |= {"scales": (0.1, 0.2), "offsets": (0.0, -5.0)}
+    found = scene_of(array).metadata
+    assert (found["scales"], found["offsets"]) == ([0.1, 0.2], [0.0, -5.0]) and "tags" not in found
+
+
+def test_tags_of_a_dataset_stay():
+    values = (("y", "x"), np.zeros((4, 5), np.uint8), {"SENSOR": "q"})
+    found = scene_of(xr.Dataset({"a": values}, attrs={"synthetic": "yes", "SENSOR": "other"}))
+    assert found.metadata["tags"] == {"": {"synthetic": "yes", "SENSOR": "q"}}
+
+
 def test_an_unknown_crs():
     array = xr.DataArray(np.zeros((3, 4), "uint8"), dims=("y", "x"))
     array = array.assign_coords(spatial_ref=xr.DataArray(0, attrs={"crs_wkt": "PROJCS[nonsense"}))

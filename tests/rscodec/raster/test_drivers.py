@@ -56,7 +56,7 @@ def test_what_changes_pixels_when_they_are_written(driver, options, lossy):
     assert lossy_option(driver, options) == lossy
 
 
-@pytest.mark.parametrize("options", [{}, {"REVERSIBLE": "NO"}, {"QUALITY": "25"}], ids=str)
+@pytest.mark.parametrize("options", [{}, {"REVERSIBLE": "NO"}, {"QUALITY": "25"}, {"NBITS": "5"}], ids=str)
 def test_a_jp2_loses_pixels_where_it_is_said_to(tmp_path, options):
     pixels = synthesize(96)[0][:3]
     with RasterWriter(tmp_path / "a.jp2", (96, 96, 3, "uint8"), {}, "JP2OpenJPEG", options) as target:
