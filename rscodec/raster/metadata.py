@@ -147,10 +147,27 @@ def crop_metadata(metadata: Metadata, col: int, row: int, width: int, height: in
         rpcs = metadata["rpcs"]
         moved = {"LINE_OFF": float(rpcs["LINE_OFF"]) - row, "SAMP_OFF": float(rpcs["SAMP_OFF"]) - col}
         cropped["rpcs"] = rpcs | {key: repr(value) for key, value in moved.items()}
+    cropped["tags"] = _geolocated(metadata, (col, row))
     if "band_tags" in metadata:
         band_tags = [_without_statistics(tags) for tags in metadata["band_tags"]]
         cropped["band_tags"] = band_tags if any(band_tags) else None
     return _present(cropped)
+
+
+def _geolocated(metadata: Metadata, shift: tuple[int, int], factors: tuple[float, float] = (1.0, 1.0)) -> object:
+    """The tags with the domain GEOLOCATION moved and scaled: pixel = OFFSET + STEP * index of a geolocation array."""
+    tags = metadata.get("tags", {})
+    found = tags.get("GEOLOCATION")
+    if not found:
+        return tags
+    moved = {}
+    for axis, start, factor in zip(("PIXEL", "LINE"), shift, factors, strict=True):
+        try:
+            offset, step = (float(found.get(f"{axis}_{key}", default)) for key, default in (("OFFSET", 0), ("STEP", 1)))
+        except ValueError:
+            return tags
+        moved |= {f"{axis}_OFFSET": repr((offset - start) / factor), f"{axis}_STEP": repr(step / factor)}
+    return tags | {"GEOLOCATION": found | moved}
 
 
 def scale_metadata(metadata: Metadata, across: float, down: float) -> Metadata:
@@ -168,6 +185,7 @@ def scale_metadata(metadata: Metadata, across: float, down: float) -> Metadata:
             if f"{axis}_SCALE" in rpcs:
                 sizes[f"{axis}_SCALE"] = float(rpcs[f"{axis}_SCALE"]) / factor
         scaled["rpcs"] = rpcs | {key: repr(value) for key, value in (moved | sizes).items()}
+    scaled["tags"] = _geolocated(metadata, (0, 0), (across, down))
     if "band_tags" in metadata:
         band_tags = [_without_statistics(tags) for tags in metadata["band_tags"]]
         scaled["band_tags"] = band_tags if any(band_tags) else None

@@ -10,6 +10,7 @@ from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
 from rscodec.raster.metadata import (
+    Metadata,
     alpha_bands,
     crop_metadata,
     default_colours,
@@ -18,6 +19,7 @@ from rscodec.raster.metadata import (
     nodata_value,
     not_kept,
     parse_crs,
+    scale_metadata,
     select_bands,
 )
 
@@ -118,6 +120,25 @@ def test_an_image_may_have_a_mask_and_tags_of_its_own_but_not_lose_or_change_oth
     fewer = {"tags": {"": {"A": "1"}}, "band_tags": [{}] * 4, "units": ["m"] * 4, "nodata": "0.0"}
     assert not_kept(RICH, {**RICH, **fewer}) == ["band_tags", "nodata", "tags", "units"]
     assert not_kept(RICH, {}) == sorted(RICH)
+
+
+def test_geolocation_arrays_stay_where_they_are_on_the_ground():
+    """A pixel reads the element (pixel - OFFSET) / STEP of its arrays, before and after."""
+    tags = {"X_DATASET": "lon.tif", "PIXEL_OFFSET": "2", "PIXEL_STEP": "5", "LINE_OFFSET": "1.5"}
+    whole: Metadata = {"tags": {"": {"A": "1"}, "GEOLOCATION": tags}}
+
+    def element(metadata: Metadata, axis: str, pixel: float) -> float:
+        found = metadata["tags"]["GEOLOCATION"]
+        assert found["X_DATASET"] == "lon.tif" and metadata["tags"][""] == {"A": "1"}
+        return (pixel - float(found.get(f"{axis}_OFFSET", 0))) / float(found.get(f"{axis}_STEP", 1))
+
+    cropped, small = crop_metadata(whole, 100, 60, 5, 5), scale_metadata(whole, 4, 2)
+    assert element(cropped, "PIXEL", 3) == element(whole, "PIXEL", 103)
+    assert element(cropped, "LINE", 3) == element(whole, "LINE", 63)
+    assert element(small, "PIXEL", 7) == element(whole, "PIXEL", 28)
+    assert element(small, "LINE", 7) == element(whole, "LINE", 14)
+    odd: Metadata = {"tags": {"GEOLOCATION": {"PIXEL_OFFSET": "two"}}}
+    assert crop_metadata(odd, 1, 1, 5, 5) == odd
 
 
 def test_long_values_are_shortened():
