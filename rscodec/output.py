@@ -123,6 +123,7 @@ def check_bands(bands: int | tuple[int, ...], count: int, name: object = None) -
     bands = (bands,) if is_whole(bands) else bands
     if not isinstance(bands, Iterable) or not all(map(is_whole, bands)):
         raise InputError(f"bands are whole numbers from 1 on, such as (3, 2, 1), not {bands!r:.80}")
+    bands = tuple(bands)
     if not bands or len(set(bands)) != len(bands) or any(not 1 <= band <= count for band in bands):
         chosen = ", ".join(map(str, bands)) or "none"
         raise InputError(f"{name or 'the stream'} has bands 1 to {count}, not {chosen}: choose some of them, each once")

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from rscodec.bitstreams.atomic import AtomicPath
+from rscodec.bitstreams.errors import InputError
 
 PLANNED, DONE, KEPT, FAILED = "planned", "done", "kept", "failed"
 
@@ -64,10 +65,22 @@ class Journal:
 
     @classmethod
     def load(cls, path: Path) -> Journal:
-        """Read a report. An incomplete last line, which a killed run may leave, is ignored."""
+        """Read a report. An incomplete last line, which a killed run may leave, is ignored. Raises InputError if a
+        program such as a spreadsheet changed its encoding or its columns.
+        """
         data = path.read_bytes()
-        whole = data[: data.rfind(b"\n") + 1].decode("utf-8")
-        return cls(path, [row for row in map(_row, csv.DictReader(io.StringIO(whole, newline=""))) if row])
+        try:
+            whole = data[: data.rfind(b"\n") + 1].decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise InputError(
+                f"{path} is not UTF-8: another program changed it; restore it, or name another folder"
+            ) from None
+        table = csv.DictReader(io.StringIO(whole, newline=""))
+        if whole and "output" not in (table.fieldnames or ()):
+            raise InputError(
+                f"{path} has other columns: another program changed it; restore it, or name another folder"
+            )
+        return cls(path, [row for row in map(_row, table) if row])
 
     def __enter__(self) -> Journal:
         self._rewrite()

@@ -18,6 +18,7 @@ PLACES = ("spatial_ref", "crs")  # coordinates that hold the CRS and the geotran
 NODATA = ("_FillValue", "missing_value", "fill_value", "nodata")  # attributes that hold the nodata value
 # Attributes that a scene keeps in another place.
 NO_TAGS = ("long_name", "units", "grid_mapping", "scale_factor", "add_offset", "scales", "offsets", *NODATA)
+IDENTITY = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
 EVEN = 1e-3  # of a pixel: smaller deviations from even spacing do not count
 
 
@@ -88,6 +89,8 @@ def _metadata(array: Any, axes: tuple[str, str], bands: list[str], pixels: np.nd
     if tags.get("AREA_OR_POINT") == "Area":  # the default of a TIFF
         del tags["AREA_OR_POINT"]
     found["tags"] = {"": tags} if tags else None
+    if found["transform"] == IDENTITY and not found["crs"]:  # what stands for no georeference
+        del found["transform"]
     return cast(Metadata, {key: value for key, value in found.items() if value})
 
 
@@ -148,7 +151,7 @@ def _transform(array: Any, place: dict[str, Any], rows: str, columns: str) -> li
     across = _axis(array, columns, written[0] if written else None)
     down = _axis(array, rows, written[4] if written else None)
     if across is None or down is None:
-        return written
+        return None if columns in array.coords or rows in array.coords else written
     (a, c), (e, f) = across, down
     found = [a, 0.0, c, 0.0, e, f]
     pixel = np.array([a, a, a, e, e, e])
@@ -160,9 +163,11 @@ def _axis(array: Any, name: str, step: float | None) -> tuple[float, float] | No
     """The step and the start of evenly spaced coordinates; None if there are none. `step`: that of a single pixel."""
     if name not in array.coords:
         return None
-    values = np.asarray(array.coords[name].values, np.float64)
+    given = array.coords[name].values
+    values = np.asarray(given, np.float64)
     if len(values) > 1:
         step = float(values[-1] - values[0]) / (len(values) - 1)
-    if not step or np.abs(values - values[0] - step * np.arange(len(values))).max() > EVEN * abs(step):
+    rounding = float(np.spacing(np.abs(given).max())) if given.dtype.kind == "f" else 0.0
+    if not step or np.abs(values - values[0] - step * np.arange(len(values))).max() > EVEN * abs(step) + rounding:
         return None
     return step, float(values[0] - step / 2)

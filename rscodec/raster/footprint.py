@@ -33,8 +33,11 @@ def footprint(metadata: Metadata, width: int, height: int) -> tuple[dict, list[f
     if "transform" in metadata:
         transform, crs = Affine(*metadata["transform"]), metadata.get("crs")
     elif "gcps" in metadata:
-        points = [GroundControlPoint(*numbers) for numbers in metadata["gcps"]]
-        transform, crs = from_gcps(points), metadata.get("gcps_crs")
+        if len(metadata["gcps"]) < 3:
+            return None
+        crs = metadata.get("gcps_crs")
+        points = [GroundControlPoint(row, col, x, *rest) for row, col, x, *rest in _unwrapped(metadata["gcps"], crs)]
+        transform = from_gcps(points)
     else:
         return None
     if crs is None:
@@ -55,12 +58,26 @@ def footprint(metadata: Metadata, width: int, height: int) -> tuple[dict, list[f
         parts = [[np.round(part, DECIMALS).tolist()] for part in _wrapped(np.array(parts[0][0]))]
         several = len(parts) > 1
         geometry = {"type": "MultiPolygon" if several else "Polygon", "coordinates": parts if several else parts[0]}
+    for part in parts:  # the outer pixels of grids such as ERA5 reach beyond the poles
+        part[0] = np.clip(part[0], (-np.inf, -90), (np.inf, 90)).tolist()
     boxes = np.array([_box(part[0]) for part in parts])
     west, south = boxes[:, :2].min(0)
     east, north = boxes[:, 2:].max(0)
     if len(parts) > 1:
         west, east = boxes[:, 0].max(), boxes[:, 2].min()
     return geometry, [float(west), float(south), float(east), float(north)]
+
+
+def _unwrapped(gcps: list, crs: str | None) -> list:
+    """GCPs in degrees on both sides of the antimeridian, all with positive longitudes; others as they are."""
+    xs = [point[2] for point in gcps]
+    try:
+        degrees = crs is not None and parse_crs(crs).is_geographic
+    except CRSError:
+        degrees = False
+    if not degrees or max(xs) - min(xs) <= 180:
+        return gcps
+    return [[row, col, x + 360 if x < 0 else x, *rest] for row, col, x, *rest in gcps]
 
 
 def _outline(width: int, height: int) -> list[tuple[float, float]]:

@@ -194,7 +194,7 @@ def scale_metadata(metadata: Metadata, across: float, down: float) -> Metadata:
 
 def nodata_value(metadata: Metadata) -> float | None:
     """The nodata value as a number, or None."""
-    return float(metadata["nodata"]) if "nodata" in metadata else None
+    return None if metadata.get("nodata") is None else float(metadata["nodata"])
 
 
 def alpha_bands(metadata: Metadata) -> tuple[int, ...]:

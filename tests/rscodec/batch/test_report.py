@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rscodec.batch.report import DONE, Journal, Row
-from rscodec.bitstreams.errors import OutputError
+from rscodec.bitstreams.errors import InputError, OutputError
 
 FULL = Path("/dev/full")  # takes nothing, on Linux
 
@@ -35,6 +35,17 @@ def test_rows_come_back_as_they_were(path):
 def test_a_torn_last_line_says_nothing(path, lost):
     path.write_bytes(path.read_bytes()[:-lost])
     assert list(Journal.load(path).rows.values()) == rows(2)
+
+
+def test_a_report_that_a_spreadsheet_saved(path):
+    text = path.read_text()
+    path.write_text(text, encoding="utf-8-sig")
+    assert list(Journal.load(path).rows.values()) == rows(3)
+    for changed in (text.encode("cp1252"), text.replace(",", ";").encode()):
+        path.write_bytes(changed)
+        with pytest.raises(InputError, match="another program changed it"):
+            Journal.load(path)
+        assert path.read_bytes() == changed
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full")

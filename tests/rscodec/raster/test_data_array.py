@@ -108,6 +108,34 @@ def test_tags_of_a_dataset_stay():
     assert found.metadata["tags"] == {"": {"synthetic": "yes", "SENSOR": "q"}}
 
 
+def placed(x: np.ndarray, y: np.ndarray, place: dict | None = None) -> xr.DataArray:
+    values = np.zeros((len(y), len(x)), np.uint8)
+    array = xr.DataArray(values, dims=("y", "x"), coords={"x": x, "y": y})
+    return array.assign_coords(spatial_ref=((), 0, place)) if place else array
+
+
+def test_coordinates_in_float32_are_even_enough():
+    step = 1 / 336
+    x, y = (np.arange(90) * step + 140).astype(np.float32), (45 - np.arange(70) * step).astype(np.float32)
+    assert scene_of(placed(x, y)).metadata["transform"] == pytest.approx(
+        [step, 0, 140 - step / 2, 0, -step, 45 + step / 2], abs=1e-5
+    )
+
+
+def test_uneven_rows_or_columns_have_no_transform():
+    place = {"GeoTransform": "412000 10 0 5318000 0 -10"}
+    x, y = 412005.0 + 10 * np.arange(60), 5317995.0 - 10 * np.arange(50)
+    whole = placed(x, y, place)
+    assert scene_of(whole[5:, 30:]).metadata["transform"] == [10, 0, 412300, 0, -10, 5317950]
+    assert "transform" not in scene_of(whole[:, [0, 1, 2, 50]]).metadata
+    assert "transform" not in scene_of(whole[[5, 6, 9], 30:]).metadata
+
+
+def test_pixel_numbers_are_no_georeference():
+    place = {"GeoTransform": "0 1 0 0 0 1"}
+    assert "transform" not in scene_of(placed(np.arange(6) + 0.5, np.arange(5) + 0.5, place)).metadata
+
+
 def test_an_unknown_crs():
     array = xr.DataArray(np.zeros((3, 4), "uint8"), dims=("y", "x"))
     array = array.assign_coords(spatial_ref=xr.DataArray(0, attrs={"crs_wkt": "PROJCS[nonsense"}))

@@ -120,3 +120,22 @@ def test_a_scene_that_has_no_place_in_degrees_has_none(crs, transform):
 @pytest.mark.parametrize("metadata", [{}, {"crs": "EPSG:4326"}, {"transform": [1, 0, 0, 0, 1, 0]}])
 def test_a_scene_that_does_not_say_has_none(metadata):
     assert footprint(metadata, 10, 10) is None
+
+
+def test_points_on_both_sides_of_the_antimeridian():
+    points = [
+        [r, c, 178.6 + c / 50 - (360 if 178.6 + c / 50 > 180 else 0), -17 - r / 100, 0.0, f"{r} {c}", ""]
+        for r in (0, 100) for c in (0, 50, 100, 120)
+    ]  # fmt: skip
+    geometry, box = footprint({"gcps": points, "gcps_crs": "EPSG:4326"}, 120, 100)
+    assert geometry["type"] == "MultiPolygon" and box == pytest.approx([178.6, -18, -179, -17], abs=1e-6)
+
+
+def test_two_points_are_no_outline():
+    points = [[0, 0, 10, 50, 0.0, "a", ""], [9, 9, 11, 49, 0.0, "b", ""]]
+    assert footprint({"gcps": points, "gcps_crs": "EPSG:4326"}, 10, 10) is None
+
+
+def test_pixels_whose_centre_is_a_pole_end_there():
+    _, box = footprint({"crs": "EPSG:4326", "transform": [0.25, 0, -180, 0, -0.25, 90.125]}, 1440, 721)
+    assert box == [-180, -90, 180, 90]
