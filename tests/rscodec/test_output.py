@@ -59,11 +59,8 @@ def test_previews_tell_their_progress(make_scene, to_stream, tiny_weights, tmp_p
 
 def test_bands_windows_and_sizes_are_checked():
     whole = Window(0, 0, 30, 20)
-    assert (
-        check_bands((3, 1), 3) == check_bands(np.array([3, 1]), 3) == [2, 0]
-        and check_bands(3, 3) == [2]
-        and check_window(None, whole) == whole
-    )
+    assert check_bands((3, 1), 3) == check_bands(np.array([3, 1]), 3) == [2, 0] and check_bands(3, 3) == [2]
+    assert check_window(None, whole) == whole
     assert check_window(np.array([1, 2, 3, 4]), whole) == Window(1, 2, 3, 4)
     for bands in ((), (0,), (4,), (1, 1), (1.5,), 3.0, True):
         with pytest.raises(InputError, match="bands"):
