@@ -11,7 +11,7 @@ from __future__ import annotations
 import tempfile
 import time
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -175,7 +175,7 @@ def is_picture(bands: int, height: int, width: int, dtype: str) -> bool:
 def unavailable() -> dict[str, str]:
     """Metrics whose weights were not found, with reasons. Computed once, since it may try a download."""
     reasons = {}
-    for name, load in (("lpips", perceptual.network), ("niqe", niqe.model)):
+    for name, load in (("lpips", partial(perceptual.network, "alex")), ("niqe", niqe.model)):
         try:
             load()
         except MetricUnavailable as problem:

@@ -25,7 +25,7 @@ def run(name: str, *args):
     ("train_slimdiffsr", {"--stage": "teacher"}, "another --stage"),
 ])  # fmt: skip
 def test_a_run_of_another_kind_is_one_line(name, begun, words, tmp_path):
-    checkpoint.save(tmp_path / "run" / "checkpoint.pt", **begun)
+    checkpoint.save(tmp_path / "run" / "checkpoint.pt", module={}, **begun)
     (tmp_path / "shard.zip").write_text("never read")
     stage = {"train_codec": [], "train_slimdiffsr": ["--stage", "student"]}.get(name, ["--stage", "twin"])
     left = run(name, "--shard", tmp_path / "shard.zip", "--run", tmp_path / "run", "--device", "cpu", *stage)

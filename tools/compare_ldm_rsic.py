@@ -5,7 +5,8 @@ upper bound).
         --with none=local/twin --with generated=local/ldm2 --with learnt=local/ldm2
 
 Encodes and decodes the images, and enhances them with the networks of training runs (average.pt), in windows without
-overlap, so that all networks see the same input. Prints means over images of PSNR, MS-SSIM and LPIPS for each quality.
+overlap, so that all networks see the same input. Prints means over images of PSNR, MS-SSIM and LPIPS of AlexNet, with
+which realism is trained, and of SqueezeNet, with which nothing is; and the Fréchet distance of crops on AlexNet.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ import rscodec
 from rscodec.cli.main import Tool
 from rscodec.enhancers.ldm_rsic import LdmConfig, LdmRsic
 from rscodec.eval import datasets
-from rscodec.metrics.perceptual import lpips_distance
+from rscodec.metrics.frechet import features, frechet_distance
+from rscodec.metrics.perceptual import TRUNKS, lpips_distance
 from rscodec.metrics.pixels import ms_ssim, psnr
 from rscodec.models.registry import DEFAULT_CODEC
 from rscodec.raster.scene import Scene
@@ -55,10 +57,16 @@ def together(parts: torch.Tensor, height: int, width: int) -> np.ndarray:
     return (255 * grid.reshape(3, height, width)).round().byte().numpy()
 
 
-def figures_of(original: np.ndarray, found: np.ndarray) -> tuple[float, float, float]:
+def figures_of(original: np.ndarray, found: np.ndarray) -> tuple[float, ...]:
     error = float(np.square(original.astype(float) - found).mean())
     similarity = ms_ssim(original, found, np.ones(original.shape, bool), 255.0)
-    return psnr(error, 255.0), similarity, lpips_distance(original, found)
+    return psnr(error, 255.0), similarity, *(lpips_distance(original, found, net) for net in TRUNKS)
+
+
+def distance(originals: list[np.ndarray], found: list[np.ndarray]) -> str:
+    """The Fréchet distance of two sets of pictures, as text."""
+    value = frechet_distance(*(np.concatenate([features(picture) for picture in side]) for side in (originals, found)))
+    return "too few crops" if value is None else f"{value:.2f}"
 
 
 def parsed(context, option, values: tuple[str, ...]) -> list[tuple[str, Path]]:
@@ -84,21 +92,23 @@ def main(images, contenders, qualities, codec, limit, realism, threads) -> None:
     unit = max(net.config.window for net in nets.values())
     scenes = [of_windows(image.path, unit) for image in datasets.spread(found, limit or len(found))]
     for quality in map(float, qualities.split(",")):
-        rows: dict[str, list] = {}
+        made: dict[str, list] = {}
         for scene in scenes:
             decoded = rscodec.decode(rscodec.encode(scene, quality, model=codec)).pixels
-            rows.setdefault("decoded", []).append(figures_of(scene.pixels, decoded))
+            made.setdefault("decoded", []).append(decoded)
             for prior, run in contenders:
                 edge = nets[run].config.window
                 before, after = windows(decoded, edge), windows(scene.pixels, edge)
                 pair = Pair(before, after, torch.full((len(before),), quality))
                 pixels = together(ldm.enhanced(nets[run], pair, prior, realism), *decoded.shape[1:])
-                rows.setdefault(f"{prior} {run}", []).append(figures_of(scene.pixels, pixels))
-        for name, figures in rows.items():
-            decibel, similarity, distance = np.mean(figures, 0)
+                made.setdefault(f"{prior} {run}", []).append(pixels)
+        originals = [scene.pixels for scene in scenes]
+        for name, pictures in made.items():
+            figures = [figures_of(*pair) for pair in zip(originals, pictures, strict=True)]
+            decibel, similarity, alex, squeeze = np.mean(figures, 0)
             click.echo(
-                f"q {quality:g} {name}: {decibel:.3f} dB, MS-SSIM {similarity:.4f}, LPIPS {distance:.4f}, "
-                f"{len(figures)} images"
+                f"q {quality:g} {name}: {decibel:.3f} dB, MS-SSIM {similarity:.4f}, LPIPS {alex:.4f} (AlexNet) "
+                f"{squeeze:.4f} (SqueezeNet), Fréchet {distance(originals, pictures)}, {len(pictures)} images"
             )
 
 

@@ -23,7 +23,7 @@ def features(picture: np.ndarray) -> np.ndarray:
     """
     import torch
 
-    lpips = network()
+    lpips = network("alex")
     rows, cols = picture.shape[1] // EDGE, picture.shape[2] // EDGE
     crops = picture[:, : rows * EDGE, : cols * EDGE].reshape(3, rows, EDGE, cols, EDGE)
     x = torch.from_numpy(crops.transpose(1, 3, 0, 2, 4).reshape(-1, 3, EDGE, EDGE) / np.float32(127.5) - 1)

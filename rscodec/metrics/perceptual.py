@@ -1,7 +1,7 @@
-"""LPIPS (AlexNet, version 0.1). The package `lpips` brings the metric's own layers. The ImageNet weights of AlexNet are
-looked up in this order:
+"""LPIPS, version 0.1, of AlexNet, or of SqueezeNet, to judge a network that was trained on the former. The package
+`lpips` brings the metric's own layers. The ImageNet weights are looked up in this order:
 
-$RSCODEC_METRIC_WEIGHTS, or metric-weights beside $RSCODEC_DATA    alexnet_features.pth: no download needed
+$RSCODEC_METRIC_WEIGHTS, or metric-weights beside $RSCODEC_DATA    the files of TRUNKS: no download needed
 else                                                              the package's own download
 else                                                              MetricUnavailable, which reports show
 """
@@ -22,7 +22,7 @@ from rscodec.bitstreams.errors import MetricUnavailable
 if TYPE_CHECKING:
     import torch
 
-TRUNK = "alexnet_features.pth"
+TRUNKS = {"alex": "alexnet_features.pth", "squeeze": "squeezenet1_1_features.pth"}
 EDGE = 64  # AlexNet's pooling leaves no pixel of smaller images
 
 
@@ -36,24 +36,24 @@ def weights_folder() -> Path | None:
 
 
 @cache
-def network():
+def network(net: str):
     """The metric with its weights, loaded once."""
     import lpips
     import torch
 
     folder = weights_folder()
-    trunk = folder / TRUNK if folder else None
+    trunk = folder / TRUNKS[net] if folder else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torchvision's renamed arguments, inside lpips
         if trunk is None or not trunk.is_file():
             try:
-                return lpips.LPIPS(net="alex", verbose=False)
+                return lpips.LPIPS(net=net, verbose=False)
             except OSError as problem:
                 raise MetricUnavailable(
-                    f"LPIPS needs AlexNet's weights: their download failed ({problem}); "
-                    f"put {TRUNK} into a folder and name it in RSCODEC_METRIC_WEIGHTS"
+                    f"LPIPS needs the weights of a network: their download failed ({problem}); "
+                    f"put {TRUNKS[net]} into a folder and name it in RSCODEC_METRIC_WEIGHTS"
                 ) from None
-        found = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False)
+        found = lpips.LPIPS(net=net, pnet_rand=True, verbose=False)
     state = torch.load(trunk, map_location="cpu", weights_only=True)
     ours = found.net.state_dict()
     for key in ours:  # sliceN.K.weight <- features.K.weight
@@ -65,14 +65,14 @@ def network():
 @cache
 def network_on(device: str):
     """The metric on a device. Its layers are constants."""
-    return deepcopy(network()).to(device).requires_grad_(False)
+    return deepcopy(network("alex")).to(device).requires_grad_(False)
 
 
-def lpips_distance(original: np.ndarray, decoded: np.ndarray) -> float:
+def lpips_distance(original: np.ndarray, decoded: np.ndarray, net: str = "alex") -> float:
     """LPIPS of two uint8 RGB pictures (3, H, W) of at least EDGE pixels a side; 0 means identical."""
     import torch
 
-    measure = network()
+    measure = network(net)
     a, b = (torch.from_numpy(side.astype(np.float32))[None] / 127.5 - 1 for side in (original, decoded))
     with torch.inference_mode():
         return float(measure(a, b))

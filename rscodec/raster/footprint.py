@@ -72,10 +72,10 @@ def _unwrapped(gcps: list, crs: str | None) -> list:
     """GCPs in degrees on both sides of the antimeridian, all with positive longitudes; others as they are."""
     xs = [point[2] for point in gcps]
     try:
-        degrees = crs is not None and parse_crs(crs).is_geographic
+        known = parse_crs(crs)
     except CRSError:
-        degrees = False
-    if not degrees or max(xs) - min(xs) <= 180:
+        known = None
+    if known is None or not known.is_geographic or max(xs) - min(xs) <= 180:
         return gcps
     return [[row, col, x + 360 if x < 0 else x, *rest] for row, col, x, *rest in gcps]
 

@@ -160,7 +160,7 @@ def _geolocated(metadata: Metadata, shift: tuple[int, int], factors: tuple[float
     found = tags.get("GEOLOCATION")
     if not found:
         return tags
-    moved = {}
+    moved: dict[str, str] = {}
     for axis, start, factor in zip(("PIXEL", "LINE"), shift, factors, strict=True):
         try:
             offset, step = (float(found.get(f"{axis}_{key}", default)) for key, default in (("OFFSET", 0), ("STEP", 1)))

@@ -141,6 +141,8 @@ def test_lpips_of_known_pictures(monkeypatch, real_data):
     perceptual.network.cache_clear()
     assert perceptual.lpips_distance(picture(), picture()) == 0
     assert perceptual.lpips_distance(picture(), picture()[:, ::-1].copy()) == pytest.approx(0.519435, rel=1e-3)
+    flipped = perceptual.lpips_distance(picture(), picture()[:, ::-1].copy(), "squeeze")
+    assert 0 < flipped != pytest.approx(0.519435, rel=1e-2)
 
 
 def test_niqe_of_a_known_picture(monkeypatch, real_data):
@@ -150,7 +152,7 @@ def test_niqe_of_a_known_picture(monkeypatch, real_data):
 
 
 def test_a_metric_without_weights_is_named(monkeypatch, tmp_path):
-    def fail():
+    def fail(*_: object):
         raise MetricUnavailable("no trunk")
 
     monkeypatch.setattr(perceptual, "network", fail)
