@@ -96,8 +96,8 @@ def rd(
     ]
     rows += published.points(asked, bands)
     summary = summarise(rows, features)
-    summary["skipped"] = skipped | refused | metrics_left_out(rows) | not_drawn(summary["sets"])
-    summary["skipped"] |= without_figure(summary["sets"])
+    sets = summary["sets"]
+    summary["skipped"] = skipped | refused | metrics_left_out(rows) | not_drawn(sets) | without_figure(sets)
     with AtomicPath(out / "bd.json", overwrite=True) as path:
         path.write_text(json.dumps(summary, indent=1, allow_nan=False) + "\n")
     return Result(summary, rows, asked, contenders, bands)

@@ -63,10 +63,9 @@ def figures_of(original: np.ndarray, found: np.ndarray) -> tuple[float, ...]:
     return psnr(error, 255.0), similarity, *(lpips_distance(original, found, net) for net in TRUNKS)
 
 
-def distance(originals: list[np.ndarray], found: list[np.ndarray]) -> str:
-    """The Fréchet distance of two sets of pictures, as text."""
-    value = frechet_distance(*(np.concatenate([features(picture) for picture in side]) for side in (originals, found)))
-    return "too few crops" if value is None else f"{value:.2f}"
+def features_of(pictures: list[np.ndarray]) -> np.ndarray:
+    """The features of all crops of all pictures."""
+    return np.concatenate([features(picture) for picture in pictures])
 
 
 def parsed(context, option, values: tuple[str, ...]) -> list[tuple[str, Path]]:
@@ -91,6 +90,8 @@ def main(images, contenders, qualities, codec, limit, realism, threads) -> None:
     found = datasets.images(list(images))
     unit = max(net.config.window for net in nets.values())
     scenes = [of_windows(image.path, unit) for image in datasets.spread(found, limit or len(found))]
+    originals = [scene.pixels for scene in scenes]
+    of_originals = features_of(originals)
     for quality in map(float, qualities.split(",")):
         made: dict[str, list] = {}
         for scene in scenes:
@@ -102,13 +103,14 @@ def main(images, contenders, qualities, codec, limit, realism, threads) -> None:
                 pair = Pair(before, after, torch.full((len(before),), quality))
                 pixels = together(ldm.enhanced(nets[run], pair, prior, realism), *decoded.shape[1:])
                 made.setdefault(f"{prior} {run}", []).append(pixels)
-        originals = [scene.pixels for scene in scenes]
         for name, pictures in made.items():
             figures = [figures_of(*pair) for pair in zip(originals, pictures, strict=True)]
             decibel, similarity, alex, squeeze = np.mean(figures, 0)
+            distance = frechet_distance(of_originals, features_of(pictures))
+            apart = "-" if distance is None else f"{distance:.2f}"
             click.echo(
                 f"q {quality:g} {name}: {decibel:.3f} dB, MS-SSIM {similarity:.4f}, LPIPS {alex:.4f} (AlexNet) "
-                f"{squeeze:.4f} (SqueezeNet), Fréchet {distance(originals, pictures)}, {len(pictures)} images"
+                f"{squeeze:.4f} (SqueezeNet), Fréchet {apart}, {len(pictures)} images"
             )
 
 

@@ -134,9 +134,12 @@ def _places(array: Any, labels: list, count: int) -> list[int]:
 def _of_bands(array: Any, key: str, places: list[int]) -> list | None:
     """The items of an attribute at these places; a single item is that of all bands."""
     value = array.attrs.get(key)
-    values = [item or None for item in value] if isinstance(value, (tuple, list)) else [value] * len(places)
-    if isinstance(value, (tuple, list)) and max(places) < len(values):
-        values = [values[place] for place in places]
+    if not isinstance(value, (tuple, list)):
+        values = [value] * len(places)
+    else:
+        values = [item or None for item in value]
+        if max(places) < len(values):
+            values = [values[place] for place in places]
     return values if len(values) == len(places) and any(item is not None for item in values) else None
 
 

@@ -36,8 +36,7 @@ def footprint(metadata: Metadata, width: int, height: int) -> tuple[dict, list[f
         if len(metadata["gcps"]) < 3:
             return None
         crs = metadata.get("gcps_crs")
-        points = [GroundControlPoint(row, col, x, *rest) for row, col, x, *rest in _unwrapped(metadata["gcps"], crs)]
-        transform = from_gcps(points)
+        transform = from_gcps([GroundControlPoint(*numbers) for numbers in _unwrapped(metadata["gcps"], crs)])
     else:
         return None
     if crs is None:
