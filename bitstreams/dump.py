@@ -35,7 +35,8 @@ def explain(reader: StreamReader) -> list[Line]:
         value = _words(getattr(header, f.name))
         lines.append(Line(lines[-1].offset + lines[-1].size, size, f.name, value, f.metadata["meaning"]))
     if "metadata" in parts:
-        lines.append(Line(*parts["metadata"], "metadata", ", ".join(reader.metadata), "about the scene"))
+        keys = ", ".join(reader.metadata).encode(errors="backslashreplace").decode()  # half of a surrogate pair
+        lines.append(Line(*parts["metadata"], "metadata", keys, "about the scene"))
     if reader.radiometry is not None:
         balanced = ", balanced" if reader.radiometry[:1] >= WEIGHTS_BIT else ""
         lines.append(

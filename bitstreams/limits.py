@@ -11,6 +11,7 @@ MAX_TILES = 2**20  # tiles of one scene; the index then has at most 120 MiB
 TILE_UNIT = 64  # the edge of a tile is a multiple of this many pixels
 MAX_TILE = 32 * TILE_UNIT  # pixels along the edge of a tile
 MAX_METADATA_BYTES = 2**24  # of the JSON text, and of its compressed form
+MAX_METADATA_DEPTH = 32  # objects and lists inside each other, the outermost included
 MAX_TAGS = 2**14  # of a scene and its bands together: GDAL takes quadratic time to write them
 MAX_RADIOMETRY_BYTES = 2**12
 MAX_BOUND_BYTES = 8

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import NoReturn
 
 from .errors import BadField, InputError, MetadataDamaged
-from .limits import MAX_BOUND_BYTES, MAX_INTEGER_BOUND, MAX_METADATA_BYTES, MIN_FLOAT_BOUND
+from .limits import MAX_BOUND_BYTES, MAX_INTEGER_BOUND, MAX_METADATA_BYTES, MAX_METADATA_DEPTH, MIN_FLOAT_BOUND
 
 
 def pack_section(data: bytes) -> bytes:
@@ -31,6 +31,8 @@ def pack_metadata(metadata: Mapping[str, object]) -> bytes:
         text = json.dumps(metadata, sort_keys=True, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError, RecursionError) as problem:
         raise InputError(f"the metadata cannot be stored as JSON: {problem}") from None
+    if _deep(metadata):
+        raise InputError(f"the metadata nest deeper than {MAX_METADATA_DEPTH}; simplify them")
     data = zlib.compress(text.encode(), 9)
     if max(len(text), len(data)) > MAX_METADATA_BYTES:
         raise InputError(
@@ -48,7 +50,18 @@ def unpack_metadata(data: bytes) -> dict:
         raise MetadataDamaged(f"the metadata section cannot be read: {_line(problem)}") from None
     if not isinstance(metadata, dict):
         raise MetadataDamaged("the metadata section holds JSON, but not an object")
+    if _deep(metadata):
+        raise MetadataDamaged(f"the metadata section nests deeper than {MAX_METADATA_DEPTH}")
     return metadata
+
+
+def _deep(value: object) -> bool:
+    """Whether objects and lists are inside each other deeper than the limit."""
+    level = [value]
+    for _ in range(MAX_METADATA_DEPTH):
+        inner = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, (dict, list))]
+        level = [one for some in inner for one in some]
+    return any(isinstance(one, (dict, list)) for one in level)
 
 
 def pack_bound(largest: float, dtype: str) -> bytes:

@@ -74,7 +74,8 @@ class EncodeReport:
 
     `target_met`: whether the file meets the requested rate or PSNR. `psnr_db_estimated`: the PSNR that the search
     measured, on all tiles or on a sample (rscodec.stream.rate_search). `alpha`: bands of the input, counted from 1,
-    that are kept exactly.
+    that are kept exactly. `coarser`: how many times larger errors are than usual at this quality, because the scene has
+    areas far brighter or darker than the rest (rscodec.stream.reach).
     """
 
     path: str
@@ -91,6 +92,7 @@ class EncodeReport:
     psnr_db_estimated: float | None = None
     target_met: bool | None = None
     alpha: tuple[int, ...] = ()
+    coarser: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -214,7 +216,7 @@ def encode_file(
     spread = None if executor is None else partial(_spread, executor, src, bands, nodata, wanted)
     with open_source(src, bands, nodata) as source:
         check_apart(dst, source.files)
-        used, psnr_db = _encode(source, dst, wanted, overwrite, progress, search_progress, spread)
+        used, psnr_db, coarser = _encode(source, dst, wanted, overwrite, progress, search_progress, spread)
         alpha = tuple(bands[band] if bands else band + 1 for band in source.exact_bands)
     with StreamReader.from_path(dst) as reader:
         header, sections = reader.header, totals(reader)
@@ -235,6 +237,7 @@ def encode_file(
         psnr_db,
         met,
         alpha,
+        coarser,
     )
 
 
@@ -695,7 +698,8 @@ def validate_files(scene: str | Path, other: str | Path) -> list[str]:
 def _encode(
     source, target, settings: EncodeSettings, overwrite=False, progress=None, search_progress=None, spread=None
 ) -> tuple:
-    """Encode to a path or a binary file. Returns the quality that was used, and the PSNR that a search for it measured.
+    """Encode to a path or a binary file. Returns the quality that was used, the PSNR that a search for it measured, and
+    how many times coarser the stream is.
 
     spread(encoder, quality) yields the tiles if an executor makes them.
     """
@@ -720,7 +724,8 @@ def _encode(
             encoder.write(target, quality, overwrite, progress)
     if spread:
         encoder.write(target, quality, overwrite, progress, spread(encoder, quality))
-    return None if encoder.codec.fixed_rate else from_wire(to_wire(quality)), psnr_db
+    used = None if encoder.codec.fixed_rate else from_wire(to_wire(quality))
+    return used, psnr_db, encoder.coarser_at(quality)
 
 
 def _spread(executor, src, bands, nodata, settings: EncodeSettings, encoder, quality: float) -> Iterator[tuple]:

@@ -14,7 +14,7 @@ import numpy as np
 from surgery import index_of, layout, patch, payloads_of, repair, with_index, with_section, without_sections
 
 from rscodec.bitstreams import StreamReader
-from rscodec.bitstreams.limits import MAX_METADATA_BYTES
+from rscodec.bitstreams.limits import MAX_METADATA_BYTES, MAX_METADATA_DEPTH
 
 
 class Row(NamedTuple):
@@ -103,6 +103,7 @@ def short_bound(data: bytes) -> bytes:
 
 
 BOMB = zlib.compress(b'{"a":"' + bytes(MAX_METADATA_BYTES).replace(b"\0", b" ") + b'"}', 9)
+NESTED = zlib.compress(b'{"a":' + b"[" * MAX_METADATA_DEPTH + b"]" * MAX_METADATA_DEPTH + b"}")
 SKEWED = struct.pack("<BH16h", 16, 0, *[9000] * 16)
 
 DAMAGES = (
@@ -348,5 +349,30 @@ DAMAGES = (
     Row("absent_residual_crc", "integer_2_bound", "IndexDamaged", "checksum of nothing", entry(11, crc_decoded=1)),
     Row(
         "empty_residual_crc_of_integer_1", "bound_wide", "IndexDamaged", "checksum of nothing", entry(1, crc_decoded=1)
+    ),
+    Row("metadata_nested", "plain_rgb", "MetadataDamaged", "nests deeper", section("metadata", NESTED)),
+    Row(
+        "nodata_with_underscore",
+        "plain_rgb",
+        "MetadataDamaged",
+        "impossible nodata",
+        section("metadata", zlib.compress(b'{"nodata":"1_0"}')),
+        "decode",
+    ),
+    Row(
+        "class_planes_without_flag",
+        "plain_rgb",
+        "BadField",
+        "the header has none",
+        section("radiometry", bytes([1, 0, 0])),
+        "decode",
+    ),
+    Row(
+        "lossless_band_without_flag",
+        "plain_rgb",
+        "BadField",
+        "the header has none",
+        section("radiometry", bytes([0, 0b100, 0])),
+        "decode",
     ),
 )

@@ -7,6 +7,7 @@ export const MAX_TILES = 2 ** 20;
 export const TILE_UNIT = 64;
 export const MAX_TILE = 32 * TILE_UNIT;
 export const MAX_METADATA_BYTES = 2 ** 24;
+export const MAX_METADATA_DEPTH = 32;
 export const MAX_RADIOMETRY_BYTES = 2 ** 12;
 export const MAX_BOUND_BYTES = 8;
 export const MAX_INTEGER_BOUND = 65535;

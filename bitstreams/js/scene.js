@@ -126,6 +126,10 @@ export class Scene {
     }
     const nodata = nodataOf(this.metadata);
     const radiometry = readRadiometry(this._reader.radiometry, header);
+    if ((radiometry.planeCount || radiometry.exact.length) && !header.planes) {
+      throw new BadField("the radiometry section has planes, but the header has none; the stream is not one that " +
+                         "rscodec writes");
+    }
     this.nodata = nativeNodata(nodata, header.dtype);
     this.blank = this.nodata ?? (PIXELS[header.dtype].integer ? 0 : NaN); // a pixel of a damaged tile
     this._limits = this.bound === null ? null : new Bound(this.bound, header.dtype, nodata);

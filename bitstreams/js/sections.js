@@ -2,7 +2,9 @@
 
 import { BadField, MetadataDamaged } from "./errors.js";
 import { inflate } from "./inflate.js";
-import { MAX_BOUND_BYTES, MAX_INTEGER_BOUND, MAX_METADATA_BYTES, MIN_FLOAT_BOUND } from "./limits.js";
+import {
+  MAX_BOUND_BYTES, MAX_INTEGER_BOUND, MAX_METADATA_BYTES, MAX_METADATA_DEPTH, MIN_FLOAT_BOUND,
+} from "./limits.js";
 
 /** Returns the object in a metadata section. */
 export async function unpackMetadata(data) {
@@ -15,7 +17,18 @@ export async function unpackMetadata(data) {
   if (metadata === null || typeof metadata !== "object" || Array.isArray(metadata)) {
     throw new MetadataDamaged("the metadata section holds JSON, but not an object");
   }
+  if (isDeep(metadata)) {
+    throw new MetadataDamaged(`the metadata section nests deeper than ${MAX_METADATA_DEPTH}`);
+  }
   return metadata;
+}
+
+/** Returns whether objects and lists are inside each other deeper than the limit. */
+function isDeep(value) {
+  const isContainer = (one) => one !== null && typeof one === "object";
+  let level = [value];
+  for (let depth = 0; depth < MAX_METADATA_DEPTH; depth++) level = level.filter(isContainer).flatMap(Object.values);
+  return level.some(isContainer);
 }
 
 /** Returns the largest error of a valid pixel, in units of the scene. */
@@ -33,11 +46,9 @@ export function unpackBound(data, dtype) {
 /** Returns the scene's nodata value as a number; null if it has none. Metadata stores it as text. */
 export function nodataOf(metadata) {
   if (!Object.hasOwn(metadata, "nodata")) return null;
-  const text = String(metadata.nodata).trim().toLowerCase();
-  if (typeof metadata.nodata === "string") {
-    const special = /^([+-]?)(nan|inf|infinity)$/.exec(text);
-    if (special) return special[2] === "nan" ? NaN : special[1] === "-" ? -Infinity : Infinity;
-    if (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/.test(text)) return Number(text);
-  }
+  const text = typeof metadata.nodata === "string" ? metadata.nodata.toLowerCase() : "";
+  const special = /^[ \t\n\r\f\v]*([+-]?)(nan|inf|infinity)[ \t\n\r\f\v]*$/.exec(text);
+  if (special) return special[2] === "nan" ? NaN : special[1] === "-" ? -Infinity : Infinity;
+  if (/^[ \t\n\r\f\v]*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?[ \t\n\r\f\v]*$/.test(text)) return Number(text);
   throw new MetadataDamaged("the metadata have an impossible nodata; the stream is not one that rscodec writes");
 }

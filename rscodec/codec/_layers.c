@@ -16,6 +16,10 @@
 #define FOR_EVERY_CPU
 #endif
 
+#if defined(_MSC_VER) && !defined(__clang__)
+#define restrict __restrict /* not a keyword there before C11 */
+#endif
+
 #define KERNELS(real)                                                                                                  \
     FOR_EVERY_CPU static void leaky_##real(real *restrict x, const real *restrict bias, real slope, Py_ssize_t rows,   \
                                            Py_ssize_t width)                                                           \

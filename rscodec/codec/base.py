@@ -18,6 +18,7 @@ Contract (tests/helpers/laws.py tests it for every row of the registry):
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import NamedTuple
 
@@ -55,6 +56,7 @@ class TileCodec(ABC):
     channels: int  # number of channels of the latents
     latent_dtype: np.dtype
     latent_unit: int = 1  # a latent is about y times this
+    most_steps: float = math.inf  # the largest |y| that can be coded wherever it occurs
 
     @property
     def arithmetic(self) -> str:

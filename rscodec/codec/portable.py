@@ -41,6 +41,7 @@ class PortableCodec(TileCodec):
     portable = True
     latent_dtype = np.dtype("<i2")
     latent_unit = UNIT
+    most_steps = float(SYMBOL_LIMIT)
 
     def __init__(self, path: Path, arrays: Arrays | None = None, refine: Refine | None = None):
         self.model, self.config, self.tensors, self.expected_self_test = read_weights(path)

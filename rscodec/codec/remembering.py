@@ -17,6 +17,7 @@ class RememberingCodec(TileCodec):
         self.fixed_rate, self.most_effort, self.parallel = codec.fixed_rate, codec.most_effort, codec.parallel
         self.stride, self.halo, self.border = codec.stride, codec.halo, codec.border
         self.channels, self.latent_dtype, self.latent_unit = codec.channels, codec.latent_dtype, codec.latent_unit
+        self.most_steps = codec.most_steps
 
     def analyse(self, pixels: np.ndarray, quality: float) -> np.ndarray:
         return self._codec.analyse(pixels, quality)

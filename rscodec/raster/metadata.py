@@ -39,6 +39,7 @@ RPC_TOLERANCE = 1e-13  # TIFF readers print RPCs with 15 digits
 CRS_TEXT = re.compile(r"\s*(\w+\s*\[|\+?proj=|\{|urn:|\w+:[\w.+-]+$|(WGS|NAD)\d\d$)")  # WKT, PROJ, JSON, codes, names
 CRS_TOLERANCE = 1e-13  # WKT has 15 digits, and GeoTIFF stores axes instead of the flattening
 CRS_NUMBERS = re.compile(r'(PARAMETER|ELLIPSOID|SPHEROID|PRIMEM)\["[^"]*",([-+.\deE]+(?:,[-+.\deE]+)?)')
+NUMBER = re.compile(r"\s*[+-]?(nan|inf|infinity|(\d+\.?\d*|\.\d+)(e[+-]?\d+)?)\s*", re.ASCII | re.IGNORECASE)
 CRS_UNITS = re.compile(r'UNIT\["([^"]*)"')
 
 Tags = dict[str, dict[str, str]]  # {namespace: {key: value}}, "" is the default namespace
@@ -275,8 +276,10 @@ def _same(key: str, a: Any, b: Any) -> bool:
             return _same_crs(parse_crs(a), parse_crs(b))
         except CRSError:
             return False
+    if key == "nodata":
+        return _same_numbers(a, b, 0)
     if key == "rpcs":
-        return a.keys() == b.keys() and all(_same_numbers(a[name], b[name]) for name in a)
+        return a.keys() == b.keys() and all(_same_numbers(a[name], b[name], RPC_TOLERANCE) for name in a)
     return False
 
 
@@ -303,9 +306,10 @@ def _measures(crs: CRS) -> tuple[set[str], list[tuple[str, list[float]]]]:
     return {unit.lower() for unit in CRS_UNITS.findall(text)}, sorted(numbers)
 
 
-def _same_numbers(a: str, b: str) -> bool:
+def _same_numbers(a: str, b: str, tolerance: float) -> bool:
     try:
-        return np.allclose([float(x) for x in a.split()], [float(x) for x in b.split()], RPC_TOLERANCE, 0)
+        numbers, others = ([float(number) for number in text.split()] for text in (a, b))
+        return np.allclose(numbers, others, tolerance, 0, equal_nan=True)
     except ValueError:
         return a == b
 
@@ -392,11 +396,8 @@ def _numbers(text: str) -> str:
 
 
 def is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    """Whether a text is a number as the format defines it (SPEC.md, "Pixels"). Python's own floats have more forms."""
+    return NUMBER.fullmatch(text) is not None
 
 
 def _without_statistics(tags: Tags) -> Tags:

@@ -56,6 +56,10 @@ class SceneDecoder:
                 f"the header has {header.groups} network groups where its bands need {self.radiometry.groups}; "
                 "the stream is not one that rscodec writes"
             )
+        if not header.planes and (self.radiometry.plane_count or self.radiometry.exact):
+            raise BadField(
+                "the radiometry section has planes, but the header has none; the stream is not one that rscodec writes"
+            )
         if header.arithmetic not in codec.weights_hashes:
             raise BadField(f"the header has the arithmetic {header.arithmetic}, {codec.model} has {codec.arithmetic}")
         self.grid = Grid(header.width, header.height, header.tile, codec.stride)

@@ -14,6 +14,8 @@ from collections.abc import Generator, Iterable
 from contextlib import closing
 from typing import BinaryIO
 
+import numpy as np
+
 from rscodec.bitstreams import Header, StreamWriter
 from rscodec.bitstreams.errors import InputError
 from rscodec.bitstreams.limits import QUALITY_MIN
@@ -62,22 +64,25 @@ class SceneEncoder:
         self.choice = choice or RadiometryChoice(unread, source, codec)
         self.header(QUALITY_MIN).pack()  # refuses a scene that no stream can hold before reading it
         check_metadata(source.metadata, source.count)
-        self.choice = choice or RadiometryChoice(self._measured(balance), source, codec)
+        self.choice = choice or self._measured(balance)
         self.bound: Bound | None = None
         if max_error is not None and self.radiometry.groups:
             self.bound = Bound(max_error, source.dtype, self.radiometry.scale, source.nodata)
 
-    def _measured(self, balance: bool) -> Radiometry:
+    def _measured(self, balance: bool) -> RadiometryChoice:
         source, coded = self.source, list(self.source.coded_bands)
         if source.count == len(coded) == 1 and not (source.planes or needs_section(source.dtype, 1)):
-            return Radiometry.default(source.dtype, 1)
+            return RadiometryChoice(Radiometry.default(source.dtype, 1), source, self.codec)
         statistics = Statistics(source.dtype, len(coded))
         if coded:
             with closing(ahead(source.read(window) for window in self.grid.blocks(BLOCK_TILES))) as windows:
                 for pixels, classes in windows:
                     statistics.add(pixels[coded], classes)
             self.peak = peak(source.dtype, statistics.low.min(), statistics.high.max())
-        return statistics.radiometry(source.count, source.exact_bands, balance=balance)
+        measured = statistics.radiometry(source.count, source.exact_bands, balance=balance)
+        if self.max_error is not None:  # residuals restore what does not fit, and the bound needs one scale
+            return RadiometryChoice(measured, source, self.codec)
+        return RadiometryChoice(measured, source, self.codec, statistics.blocks.means(np.array(measured.offset)))
 
     @property
     def radiometry(self) -> Radiometry:
@@ -87,6 +92,10 @@ class SceneEncoder:
     def radiometry_at(self, quality: float) -> Radiometry:
         """The radiometry of a stream of this quality; of any quality if the codec has a single rate."""
         return self.radiometry.at(QUALITY_MIN) if self.codec.fixed_rate else self.choice.at(quality)
+
+    def coarser_at(self, quality: float) -> float:
+        """How many times coarser a stream of this quality is, because of areas far brighter or darker than the rest."""
+        return self.radiometry_at(quality).scale / self.radiometry.scale
 
     def header(self, quality: float) -> Header:
         planes = bool(self.radiometry.planes or self.radiometry.exact)

@@ -56,13 +56,14 @@ def quality_for_bpp(encoder: SceneEncoder, target: float, progress: Progress | N
         tiles = sum(stream.end - once for stream in streams)
         return math.log2(8 * (once + tiles * pixels / sampled) / pixels)
 
-    below, tried = crossing(doublings, math.nextafter(math.log2(target), math.inf), DOUBLINGS_PER_QUALITY, progress)
-    wire = below if below in tried else min(tried)
+    above = math.nextafter(math.log2(target), math.inf)
+    tried = crossing(doublings, above, DOUBLINGS_PER_QUALITY, progress)
+    wire = max((wire for wire in tried if tried[wire] < above), default=min(tried))
     return SearchResult(rate.from_wire(wire), 2 ** tried[wire])
 
 
 def quality_for_psnr(encoder: SceneEncoder, target: float, progress: Progress | None = None) -> SearchResult:
-    """The lowest quality whose PSNR is at least `target` dB; the highest quality if none is."""
+    """The lowest quality whose PSNR is at least `target` dB; the quality with the highest PSNR if none is."""
     parts = sample(encoder)
     coded = list(encoder.source.coded_bands)
     if not coded:
@@ -82,8 +83,8 @@ def quality_for_psnr(encoder: SceneEncoder, target: float, progress: Progress | 
                 difference.add(original[coded], decoded[coded], valid)
         return psnr(difference.mse, encoder.peak or difference.peak)
 
-    below, tried = crossing(psnr_db, target, DB_PER_QUALITY, progress)
-    wire = below + 1 if below + 1 in tried else max(tried)
+    tried = crossing(psnr_db, target, DB_PER_QUALITY, progress)
+    wire = min((wire for wire in tried if tried[wire] >= target), default=max(tried, key=tried.__getitem__))
     return SearchResult(rate.from_wire(wire), tried[wire])
 
 
@@ -107,10 +108,11 @@ def quality_for_bound(encoder: SceneEncoder, progress: Progress | None = None) -
     return best
 
 
-def crossing(curve: Callable[[float], float], target: float, slope: float, progress: Progress | None) -> tuple:
-    """Where a rising curve crosses `target`: the last quality (on the wire) below it, and all tries.
-
-    A curve that is below `target` at every quality, or at none, crosses after the last quality or before the first.
+def crossing(
+    curve: Callable[[float], float], target: float, slope: float, progress: Progress | None
+) -> dict[int, float]:
+    """Try qualities (on the wire) until two neighbours have the place between them where a rising curve crosses
+    `target`. Return the curve at all tries. The curve may fall slightly where it is nearly flat.
     """
     low, high = rate.to_wire(QUALITY_MIN) - 1, rate.to_wire(QUALITY_MAX) + 1
     target = min(max(target, -FAR), FAR)
@@ -123,7 +125,7 @@ def crossing(curve: Callable[[float], float], target: float, slope: float, progr
         low, high = (guess, high) if tried[guess] < target else (low, guess)
         if progress:
             progress(len(tried), MOST_TRIES if high - low > 1 else len(tried))
-    return low, tried
+    return tried
 
 
 def _guess(tried: dict[int, float], target: float, slope: float) -> float:

@@ -17,6 +17,8 @@ import numpy as np
 from rscodec.bitstreams.errors import InputError
 from rscodec.raster.validity import NOT_FINITE
 from rscodec.stream.radiometry import MATRIX_ONE, Radiometry, to_angles
+from rscodec.stream.radiometry_section import stored_type
+from rscodec.stream.reach import ExtremeBlocks
 
 MAX_SAMPLE = 2**17  # pixels kept for the percentiles of float scenes
 FEW_PIXELS, THINNED = 2**16, 7  # in a window with more pixels, about every seventh counts for the covariance
@@ -45,13 +47,14 @@ class Statistics:
         self.mean = np.zeros(coded)
         self.scatter = np.zeros((coded, coded))
         integer = np.issubdtype(dtype, np.integer)
+        self.blocks = ExtremeBlocks(coded)
         self._percentiles: _Histogram | _Sample = _Histogram(dtype, coded) if integer else _Sample(coded)
 
     def add(self, pixels: np.ndarray, classes: np.ndarray | None = None) -> None:
         """Add a window: coded bands (C,h,w) and class planes (P,h,w). Raises InputError for infinite and extremely
         large values.
         """
-        width = pixels.shape[-1]
+        shape = pixels.shape
         pixels = pixels.reshape(self.coded, -1)
         valid = np.ones(pixels.shape, bool)
         if classes is not None and classes.any():
@@ -71,7 +74,8 @@ class Statistics:
                     )
         if self.dtype != "uint8":
             self._percentiles.add(pixels, valid)
-        step = 1 if pixels.shape[1] < FEW_PIXELS else next(step for step in count(THINNED) if gcd(step, width) == 1)
+        self.blocks.add(pixels.reshape(shape), valid.reshape(shape))
+        step = 1 if pixels.shape[1] < FEW_PIXELS else next(step for step in count(THINNED) if gcd(step, shape[2]) == 1)
         self._merge(pixels[:, ::step][:, valid[:, ::step].all(0)].astype(np.float64))
 
     def _merge(self, values: np.ndarray) -> None:
@@ -106,11 +110,11 @@ class Statistics:
         if balance:
             weights = self._weights(COARSER * scale, quarter_range)
             scale = _scale(self.dtype, weights * spread, weights * quarter_range)
-        short = self.dtype == "uint8" and self.coded in (2, 3)
+        short = self.dtype == "uint8" and self.coded in (2, 3) and not balance  # has no scale, which balance may need
         if short:
             offset = np.rint(offset)
-        if self.dtype != "float64":  # rounded as in the file, so that encoder and decoder agree
-            scale, offset = float(np.float32(scale)), offset.astype(np.float32)
+        stored = stored_type(self.dtype)  # rounded as in the file, so that encoder and decoder agree
+        scale, offset = float(stored(scale)), offset.astype(stored)
         plain = Radiometry(self.dtype, bands, tuple(exact), planes, scale, tuple(offset.tolist()))
         if self.coded < 2:
             return plain

@@ -17,6 +17,7 @@ import numpy as np
 from rscodec.bitstreams.planes import encode_planes, planes_crc
 from rscodec.codec import rate
 from rscodec.codec.base import Aim, TileCodec
+from rscodec.raster.dtypes import to_dtype
 from rscodec.raster.fill import fill_invalid
 from rscodec.raster.validity import VALID
 from rscodec.raster.window import Window
@@ -144,7 +145,7 @@ class TileEncoder:
         own = grid.to_latents(tile)
         around = own if self.bound else own.grown(codec.halo, y_window)
         rows, cols = around.within(y_window)
-        latents = np.rint(block.y[:, rows, cols] * codec.latent_unit).astype(codec.latent_dtype)
+        latents = to_dtype(np.rint(block.y[:, rows, cols] * codec.latent_unit), codec.latent_dtype)
         for neighbour in grid.touching(around) if block.classes is not None else ():
             part = grid.to_latents(grid.tile(*neighbour)).overlap(around)
             if not block.valid(grid.to_pixels(part).overlap(block.outer)).any():

@@ -3,6 +3,7 @@
     x (B, C, H, W) --rows (h, H) from the left, cols (W, w) from the right--> (B, C, h, w)
 
 Matrix products run near the peak speed of a CPU, forward and backward, and need no special cases for coordinates.
+Training and inference share the stored matrices, so they are never tensors of inference mode, which have no gradient.
 """
 
 from __future__ import annotations
@@ -37,4 +38,5 @@ def _sizes(length: int, target: int, device: torch.device) -> torch.Tensor:
 @lru_cache(maxsize=256)
 def _at(coordinates: bytes, length: int, kernel: Kernel, stretch: float, device: torch.device) -> torch.Tensor:
     taps = Taps.at(np.frombuffer(coordinates), length, kernel, stretch)
-    return torch.from_numpy(taps.matrix(length)).to(device)
+    with torch.inference_mode(False):
+        return torch.from_numpy(taps.matrix(length)).to(device)

@@ -9,6 +9,7 @@ import pytest
 
 from rscodec.bitstreams import StreamReader, StreamWriter
 from rscodec.bitstreams.errors import InputError, OutputError
+from rscodec.bitstreams.limits import MAX_METADATA_DEPTH
 from rscodec.bitstreams.source import FIRST_READ
 
 SCENES = [
@@ -150,3 +151,13 @@ def test_metadata_that_json_cannot_hold(scene):
             StreamWriter(io.BytesIO(), header, {"key": value})
     with pytest.raises(InputError, match="limit"):
         StreamWriter(io.BytesIO(), header, {"key": " " * 2**24})
+
+
+def test_metadata_nest_as_deep_as_the_limit_and_no_deeper(scene, write):
+    def nested(depth: int) -> dict:
+        return {"a": [nested(depth - 2)]} if depth > 1 else {}
+
+    deepest = nested(MAX_METADATA_DEPTH - 1)
+    assert StreamReader.from_bytes(write(scene(metadata=deepest))).metadata == deepest
+    with pytest.raises(InputError, match="nest deeper than 32"):
+        write(scene(metadata=nested(MAX_METADATA_DEPTH + 1)))

@@ -19,6 +19,12 @@ def test_lines_cover_the_stream(scene, write):
         assert values.get("metadata") == ("crs, nodata" if fields else None)
 
 
+def test_a_key_that_no_terminal_prints(scene, write):
+    """JSON may have half of a surrogate pair as a key; Python cannot encode it."""
+    lines = explain(StreamReader.from_bytes(write(scene(metadata={"crs": "x", "\ud800": 1}))))
+    assert [line.value.encode() for line in lines if line.field == "metadata"] == [b"crs, \\ud800"]
+
+
 def test_weights_of_bands_are_named(scene, write):
     for radiometry, value in ((b"\x7fbc", "3 bytes"), (b"\x80bc", "3 bytes, balanced")):
         lines = explain(StreamReader.from_bytes(write(scene(radiometry=radiometry))))

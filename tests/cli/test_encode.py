@@ -238,6 +238,7 @@ def test_json_is_the_report(rscodec, api):
         "psnr_db_estimated": None,
         "target_met": None,
         "alpha": [],
+        "coarser": 1.0,
     }
 
 
@@ -245,6 +246,7 @@ def test_json_is_the_report(rscodec, api):
     "goal, found, words",
     [
         (("--psnr", 60), dict(quality=8.0, psnr_db_estimated=52.7), "highest quality has 52.70 dB"),
+        (("--psnr", 60), dict(quality=6.5, psnr_db_estimated=52.7), "quality 6.5, the best, has 52.70 dB"),
         (("--bpp", 0.01), dict(quality=1.0), "0.01 bpp is out of reach"),
         (("--bpp", 0.04), dict(quality=2.0), "0.04 bpp is missed"),
     ],
@@ -276,6 +278,11 @@ def test_a_target_out_of_reach_is_said(rscodec, api, goal, found, words):
 def test_a_target_beyond_the_other_end_is_said_too(rscodec, api, goal, found, words):
     api.results["encode_file"] = dataclasses.replace(api.results["encode_file"], target_met=True, **found)
     assert rscodec("encode", "a.tif", "-o", "a.bin", *goal).err == f"note: {words}\n"
+
+
+def test_larger_errors_than_usual_are_said(rscodec, api):
+    api.results["encode_file"] = dataclasses.replace(api.results["encode_file"], coarser=3.24)
+    assert "errors are 3.2 times those of other scenes at quality 2.5" in rscodec("encode", "a.tif", "-o", "a.bin").err
 
 
 @pytest.mark.parametrize("bands, alpha, single", [(1, (), True), (2, (2,), True), (2, (), False), (3, (3,), False)])

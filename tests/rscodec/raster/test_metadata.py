@@ -16,6 +16,7 @@ from rscodec.raster.metadata import (
     default_colours,
     description,
     differences,
+    is_number,
     nodata_value,
     not_kept,
     parse_crs,
@@ -111,6 +112,21 @@ def test_rpcs_are_compared_as_numbers():
     assert differences({"rpcs": RICH["rpcs"]}, same) == []
     assert len(differences({"rpcs": RICH["rpcs"]}, other)) == 1
     assert len(differences({"rpcs": RICH["rpcs"]}, fewer)) == 1
+
+
+@pytest.mark.parametrize(
+    "text, other, same",
+    [("-9999", "-9999.0", True), ("nan", "NaN", True), ("1e3", "1000.0", True), ("nan", "0", False), ("1", "2", False)],
+)
+def test_nodata_is_compared_as_a_number(text: str, other: str, same: bool):
+    assert (differences({"nodata": text}, {"nodata": other}) == []) is same
+
+
+def test_numbers_are_those_of_the_format():
+    for text in ("-9999", "+1.", ".5", "1e-7", "1E400", "nan", "-Infinity", "INF", " 3\t"):
+        assert is_number(text) and float(text) is not None
+    for text in ("", "1_0", "\uff11\uff12", "0x1p3", "1e", ".", "\u00a03", "1 2", "nano", "--1"):
+        assert not is_number(text)
 
 
 def test_an_image_may_have_a_mask_and_tags_of_its_own_but_not_lose_or_change_others():

@@ -139,10 +139,20 @@ def test_any_rising_curve_is_searched_in_the_tries_that_are_told(name):
     curve, tries = CURVES[name], []
     for wire in range(33, 257, 7):
         target = curve(wire / 32) - 1e-9
-        below, tried = search.crossing(curve, target, search.DB_PER_QUALITY, None)
-        assert curve(below / 32) < target <= curve((below + 1) / 32) or below == 31 and target <= curve(1)
+        tried = search.crossing(curve, target, search.DB_PER_QUALITY, None)
+        reached = min(wire for wire, value in tried.items() if value >= target)
+        assert reached == min(q for q in range(32, 257) if curve(q / 32) >= target)
         tries.append(len(tried))
     assert max(tries) <= search.MOST_TRIES and (np.mean(tries) < 5.5 or name not in ("straight", "saturated"))
+
+
+def test_a_psnr_that_only_a_middle_quality_reaches_is_found(monkeypatch, scene, tiny):
+    """A curve that is flat or falls at its end, as for scenes with areas far brighter than the rest."""
+    curve = {wire: 40 - abs(wire - 150) / 100 for wire in (64, 100, 150, 200, 256)}
+    monkeypatch.setattr(search, "crossing", lambda *_: curve)
+    assert search.quality_for_psnr(encoder(scene, tiny), 39.9) == (150 / 32, 40)
+    assert search.quality_for_psnr(encoder(scene, tiny), 39.4) == (100 / 32, 39.5)
+    assert search.quality_for_psnr(encoder(scene, tiny), 41) == (150 / 32, 40)
 
 
 def test_a_search_decodes_nothing_that_it_has_just_encoded(scene, tiny, monkeypatch):

@@ -211,3 +211,20 @@ def test_damage_is_said_of_the_url(url, site, wide, flip, tiny_weights):
     site.files["/wide.bin"] = wide[:40]
     with pytest.raises(Truncated, match=f"{url}: "):
         open_stream(url)
+
+
+def test_no_empty_range_is_requested(monkeypatch):
+    """S3 refuses one. Parts beyond the end are those of a stream that is cut off."""
+    files, asked = fsspec.filesystem("memory"), []
+    files.pipe("/rscodec/short.bin", b"0123456789")
+    source = RemoteSource("memory://rscodec/short.bin")
+    original = files.cat_ranges  # fsspec keeps one object for all users of this file system
+
+    def cat_ranges(paths, starts, ends, **options):
+        asked.extend(zip(starts, ends, strict=True))
+        return original(paths, starts, ends, **options)
+
+    monkeypatch.setattr(files, "cat_ranges", cat_ranges)
+    source.prefetch([(2, 3), (8, 5), (5000, 10)])
+    assert [source(2, 3), source(8, 5), source(5000, 10), source(10, 4)] == [b"234", b"89", b"", b""]
+    assert asked and all(first < last for first, last in asked)

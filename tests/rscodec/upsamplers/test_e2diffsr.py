@@ -44,6 +44,16 @@ def test_weights_of_another_shape_are_refused(tmp_path):
         E2DiffUpsampler(tmp_path / "bad.safetensors")
 
 
+def test_matrices_that_inference_made_serve_training_too():
+    x = torch.rand(1, 2, 7, 9, requires_grad=True)
+    rows, cols = centres(0, 15, 7, 15), centres(0, 19, 9, 19)
+    with torch.inference_mode():
+        resize(x, 5, 6)
+        sample(x, rows, cols)
+    (resize(x, 5, 6).sum() + sample(x, rows, cols).sum()).backward()
+    assert x.grad.abs().sum() > 0
+
+
 def test_an_untrained_model_adds_nothing(tmp_path, pixels):
     write_weights(tmp_path / "new.safetensors", "e2diff-test-1", upsamplers.build())
     assert (E2DiffUpsampler(tmp_path / "new.safetensors").detail(pixels, AT, AT, 2.0, 0) == 0).all()
