@@ -10,6 +10,7 @@ until then.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
@@ -28,6 +29,7 @@ from rscodec.bitstreams.digest import sha256
 from rscodec.bitstreams.errors import InputError, MissingWeights, OutputError, RscodecError, TileDamaged
 from rscodec.concurrency.executors import as_done
 from rscodec.models.registry import DEFAULT_CODEC
+from rscodec.raster.pixel_source import open_source
 from rscodec.stream.settings import DecodeSettings, EncodeSettings
 
 Progress = Callable[[int, int], None]
@@ -238,9 +240,18 @@ def _failed_midway(row: Row, problem: BaseException) -> Row:
 
 
 def _stamp(path: str) -> str:
-    """A text that changes when the file changes; empty if that cannot be known, as for a URL."""
+    """A text that changes with the file, and with those behind a VRT; empty if that cannot be known, as for a URL."""
     try:
-        about = Path(path).stat()
-    except OSError:
+        stamp = _file_stamp(path)
+        if Path(path).suffix.lower() != ".vrt":
+            return stamp
+        with open_source(path) as source:
+            behind = " ".join(map(_file_stamp, source.files))
+    except (OSError, InputError):
         return ""
+    return f"{stamp}-{hashlib.sha256(behind.encode()).hexdigest()[:16]}"
+
+
+def _file_stamp(path: str) -> str:
+    about = Path(path).stat()
     return f"{about.st_size}-{about.st_mtime_ns}"

@@ -22,6 +22,7 @@ import rscodec
 from rscodec.bitstreams.limits import MAX_PIXELS_IN_MEMORY
 from rscodec.bitstreams.wire import MAGIC
 from rscodec.open_scene import OpenScene
+from rscodec.raster.data_array import GRID_SIZE
 from rscodec.raster.metadata import nodata_value, parse_crs
 from rscodec.raster.reader import is_stream
 from rscodec.raster.validity import native
@@ -126,12 +127,15 @@ class ScenePixels(BackendArray):
 
 
 def coordinates(scene: OpenScene) -> dict[str, xr.Variable]:
-    """Names of the bands, centres of the pixels (unless the grid is rotated), CRS and geotransform."""
+    """Names of the bands, centres of the pixels (of a rotated grid its size instead), CRS and geotransform."""
     header, metadata = scene.header, scene.metadata
     names = metadata.get("descriptions", [])
     named = len(set(names)) == header.bands and None not in names
     a, b, c, d, e, f = metadata.get("transform", (1.0, 0.0, 0.0, 0.0, 1.0, 0.0))
+    rotated = bool(b or d)
     place = {"GeoTransform": f"{c} {a} {b} {f} {d} {e}"}
+    if rotated:
+        place[GRID_SIZE] = f"{header.width} {header.height}"
     if "crs" in metadata:
         wkt = parse_crs(metadata["crs"]).to_wkt()
         place |= {"crs_wkt": wkt, "spatial_ref": wkt}
@@ -139,7 +143,7 @@ def coordinates(scene: OpenScene) -> dict[str, xr.Variable]:
         "band": xr.Variable("band", names if named else np.arange(1, header.bands + 1)),
         GRID_MAPPING: xr.Variable((), 0, place),
     }
-    if b == d == 0:
+    if not rotated:
         found["x"] = xr.Variable("x", c + a * (np.arange(header.width) + 0.5))
         found["y"] = xr.Variable("y", f + e * (np.arange(header.height) + 0.5))
     return found

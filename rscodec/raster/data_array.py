@@ -14,6 +14,7 @@ from rscodec.raster.metadata import Metadata
 from rscodec.raster.scene import Scene
 
 ROWS, COLUMNS = ("y", "lat", "latitude"), ("x", "lon", "longitude")
+GRID_SIZE = "grid_size"  # columns and rows of a rotated grid, which has no coordinates of pixel centres
 PLACES = ("spatial_ref", "crs")  # coordinates that hold the CRS and the geotransform, unless grid_mapping names one
 NODATA = ("_FillValue", "missing_value", "fill_value", "nodata")  # attributes that hold the nodata value
 # Attributes that a scene keeps in another place.
@@ -154,6 +155,12 @@ def _transform(array: Any, place: dict[str, Any], rows: str, columns: str) -> li
     across = _axis(array, columns, written[0] if written else None)
     down = _axis(array, rows, written[4] if written else None)
     if across is None or down is None:
+        size = f"{array.sizes[columns]} {array.sizes[rows]}"
+        if written and place.get(GRID_SIZE, size) != size:
+            raise InputError(
+                f"the array is a part of a rotated grid of {place[GRID_SIZE]} pixels, and its place there is not "
+                "known; read the part with rscodec.open(...).read(window)"
+            )
         return None if columns in array.coords or rows in array.coords else written
     (a, c), (e, f) = across, down
     found = [a, 0.0, c, 0.0, e, f]

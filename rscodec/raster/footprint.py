@@ -1,27 +1,29 @@
 """The outline of a scene in longitude and latitude, as GeoJSON.
 
-    columns, rows --transform, or an affine fit of the GCPs--> the CRS of the scene --> WGS 84, cut at the antimeridian
-
-GDAL cuts an outline at the antimeridian when it projects it. It does not project an outline that is in degrees already,
-such as 0 to 360, so this module cuts those.
+columns, rows --transform, or an affine fit of the GCPs--> the CRS of the scene --> longitude, latitude
+--> a ring without jumps, around a pole or not --> polygons within -180 to 180 degrees, cut at the antimeridian
 """
 
 from __future__ import annotations
 
 import itertools
+from typing import cast
 
 import numpy as np
 from rasterio import Affine
 from rasterio.control import GroundControlPoint
+from rasterio.crs import CRS
 from rasterio.errors import CRSError, RasterioError
 from rasterio.transform import from_gcps
-from rasterio.warp import transform_geom
+from rasterio.warp import transform
 
 from rscodec.raster.gdal_errors import public_errors
 from rscodec.raster.metadata import Metadata, parse_crs
 
 POINTS = 8  # on each edge: a straight line in one CRS is curved in another
 DECIMALS = 7  # a centimetre
+WGS84 = "EPSG:4326"
+SAME = 1e-6  # of the largest coordinate: some metres
 
 
 def footprint(metadata: Metadata, width: int, height: int) -> tuple[dict, list[float]] | None:
@@ -31,34 +33,22 @@ def footprint(metadata: Metadata, width: int, height: int) -> tuple[dict, list[f
     A footprint that crosses the antimeridian has two polygons, and its west is greater than its east.
     """
     if "transform" in metadata:
-        transform, crs = Affine(*metadata["transform"]), metadata.get("crs")
+        grid, crs = Affine(*metadata["transform"]), metadata.get("crs")
     elif "gcps" in metadata:
         if len(metadata["gcps"]) < 3:
             return None
         crs = metadata.get("gcps_crs")
-        transform = from_gcps([GroundControlPoint(*numbers) for numbers in _unwrapped(metadata["gcps"], crs)])
+        grid = from_gcps([GroundControlPoint(*numbers) for numbers in _unwrapped(metadata["gcps"], crs)])
     else:
         return None
     if crs is None:
         return None
-    ring = [transform * corner for corner in _outline(width, height)]
-    if not np.isfinite(ring).all():
+    ring = _on_the_globe(np.array([grid * corner for corner in _outline(width, height)]), crs)
+    if ring is None:
         return None
-    outline = {"type": "Polygon", "coordinates": [ring]}
-    try:
-        with public_errors():
-            geometry = transform_geom(parse_crs(crs), "EPSG:4326", outline, precision=DECIMALS)
-    except (RasterioError, CRSError):
-        return None
-    parts = geometry["coordinates"] if geometry["type"] == "MultiPolygon" else [geometry["coordinates"]]
-    if not all(np.isfinite(part[0]).all() for part in parts):
-        return None
-    if len(parts) == 1:
-        parts = [[np.round(part, DECIMALS).tolist()] for part in _wrapped(np.array(parts[0][0]))]
-        several = len(parts) > 1
-        geometry = {"type": "MultiPolygon" if several else "Polygon", "coordinates": parts if several else parts[0]}
-    for part in parts:  # the outer pixels of grids such as ERA5 reach beyond the poles
-        part[0] = np.clip(part[0], (-np.inf, -90), (np.inf, 90)).tolist()
+    parts = [[np.round(part, DECIMALS).tolist()] for part in _wrapped(ring)]
+    several = len(parts) > 1
+    geometry = {"type": "MultiPolygon" if several else "Polygon", "coordinates": parts if several else parts[0]}
     boxes = np.array([_box(part[0]) for part in parts])
     west, south = boxes[:, :2].min(0)
     east, north = boxes[:, 2:].max(0)
@@ -77,6 +67,55 @@ def _unwrapped(gcps: list, crs: str | None) -> list:
     if known is None or not known.is_geographic or max(xs) - min(xs) <= 180:
         return gcps
     return [[row, col, x + 360 if x < 0 else x, *rest] for row, col, x, *rest in gcps]
+
+
+def _on_the_globe(ring: np.ndarray, text: str) -> np.ndarray | None:
+    """Longitudes and latitudes (n,2) of a closed ring in a CRS: without jumps at the antimeridian, and if a pole is
+    inside, along it. None if the ring is partly off the Earth.
+    """
+    if not np.isfinite(ring).all():
+        return None
+    try:
+        crs = cast(CRS, parse_crs(text))
+        if crs.is_geographic:  # the outer pixels of grids such as ERA5 reach beyond the poles
+            ring = np.clip(ring, (-np.inf, -90), (np.inf, 90))
+        with public_errors():
+            lon, lat = np.array(transform(crs, WGS84, *ring.T))
+            back = np.array(transform(WGS84, crs, lon, lat)).T
+    except (RasterioError, CRSError):
+        return None
+    if not (np.isfinite([lon, lat]).all() and (crs.is_geographic or _is_same_place(ring, back))):
+        return None
+    turns = np.rint(np.diff(lon) / 360).cumsum()
+    degrees = np.stack([lon - 360 * np.concatenate([[0], turns]), lat], 1)
+    eastward = degrees[-1, 0] - degrees[0, 0]
+    if abs(eastward) < 180:
+        return degrees
+    north = (eastward > 0) == (_area(ring) > 0)  # seen from above the north pole, east is counter-clockwise
+    return _around_pole(degrees if eastward > 0 else degrees[::-1], 90 if north else -90)
+
+
+def _is_same_place(ring: np.ndarray, back: np.ndarray) -> bool:
+    """Whether a ring that was projected to degrees and back is still in place, or in part one whole turn aside: points
+    beyond the antimeridian come back on its other side. In a projection with curved meridians, the distance then
+    differs from point to point, and such points are off the Earth.
+    """
+    aside = ring - back
+    far = np.abs(aside).max(1) > SAME * np.abs(ring).max()
+    turn = aside[far]
+    return not len(turn) or bool((np.abs(np.abs(turn) - np.abs(turn[0])) <= SAME * np.abs(ring).max()).all())
+
+
+def _around_pole(eastward: np.ndarray, pole: float) -> np.ndarray:
+    """A ring that runs eastward around a pole -> from longitude -180 to 180, and back along the pole."""
+    lon, lat = eastward[:-1].T
+    lon = lon - 360 * np.floor((lon[0] + 180) / 360)
+    lon, lat = np.concatenate([lon - 360, lon, lon + 360]), np.tile(lat, 3)
+    start, end = np.interp([-180, 180], lon, lat)
+    inside = (lon > -180) & (lon < 180)
+    top = zip(lon[inside], lat[inside], strict=True)
+    ring = np.array([(-180, start), *top, (180, end), (180, pole), (-180, pole), (-180, start)])
+    return ring if pole > 0 else ring[::-1]
 
 
 def _outline(width: int, height: int) -> list[tuple[float, float]]:
@@ -113,6 +152,12 @@ def _cut(ring: np.ndarray, side: int) -> np.ndarray:
         if before * after < 0:
             kept.append(a + (b - a) * before / (before - after))
     return np.array([*kept, kept[0]])
+
+
+def _area(ring: np.ndarray) -> float:
+    """Positive for a closed ring that runs counter-clockwise."""
+    (x, y), (next_x, next_y) = ring[:-1].T, ring[1:].T
+    return float((x * next_y - next_x * y).sum() / 2)
 
 
 def _box(ring: list | np.ndarray) -> tuple[float, float, float, float]:

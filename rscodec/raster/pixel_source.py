@@ -20,7 +20,7 @@ from rscodec.raster.metadata import Metadata, alpha_bands, nodata_value
 from rscodec.raster.reader import RasterReader, in_memory
 from rscodec.raster.scene import Scene, needs_mask
 from rscodec.raster.stack import RasterStack
-from rscodec.raster.validity import check_nodata, classify
+from rscodec.raster.validity import check_nodata, classify, native
 from rscodec.raster.window import Window
 
 STRIP = 512  # rows that are classified at once
@@ -184,6 +184,8 @@ def _as_scene(scene: Any) -> Scene:
 def _of_masked(array: Any) -> Scene:
     """The scene of a masked array. Its fill value becomes the nodata value."""
     nodata = array.fill_value
+    if native(float(nodata), array.dtype) is None:
+        raise InputError(f"{array.dtype} cannot hold the fill value {nodata}; set array.fill_value to another value")
     if (array.compressed() == nodata).any():
         raise InputError(f"valid pixels equal the fill value {nodata}; set array.fill_value to another value")
     pixels = array.filled()

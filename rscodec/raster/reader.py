@@ -176,6 +176,9 @@ class RasterReader:
         self.metadata["nodata"] = repr(float(nodata))
 
 
+IN_MEMORY = "/vsimem/"  # the start of GDAL's names for bytes in memory
+
+
 def is_stream(path: str | os.PathLike) -> bool:
     """Whether this is a stream of rscodec, and not an image."""
     try:
@@ -191,6 +194,8 @@ def in_memory(image: bytes | BinaryIO) -> Iterator[str]:
     data = image if isinstance(image, (bytes, bytearray, memoryview)) else image.read()
     if not isinstance(data, (bytes, bytearray, memoryview)):
         raise InputError("the file is open as text; open it with mode 'rb'")
+    if bytes(data[: len(MAGIC)]) == MAGIC:
+        raise InputError("the bytes are compressed already, no image: give the image, or decode them first")
     with gdal(), MemoryFile(bytes(data)) as file:
         yield file.name
 
@@ -215,6 +220,8 @@ def _open(path: str | os.PathLike) -> DatasetReader:
         if is_stream(path):
             raise InputError(f"{path} is compressed already, no image: give the image, or decode it first") from error
         reason = cause(error).removeprefix(f"'{path}' ").removeprefix(f"{path}: ")
+        if str(path).startswith(IN_MEMORY):
+            raise InputError(f"the bytes are not an image that GDAL can open: {reason}") from error
         if local.is_file():
             raise InputError(f"{path} is not an image that GDAL can open: {reason}") from error
         raise InputError(f"no such image: {path} ({reason})") from error

@@ -55,8 +55,10 @@ class Scene:
     ) -> None:
         """Write an image file. Without `driver`, the suffix decides (.tif, .png, .jpg, .jp2)."""
         check_path(path, "the output")
+        if self.pixels.ndim != 3:
+            raise InputError(f"pixels have three axes (bands, rows, columns), not the shape {self.pixels.shape}")
         count, height, width = self.pixels.shape
-        shape = width, height, count, str(self.pixels.dtype)
+        shape = width, height, count, self.pixels.dtype.name  # without the order of bytes
         driver, mask = driver or driver_for(path), self.dataset_mask
         lost = driver in MASKED_FORMATS and needs_mask(self.metadata, shape[-1]) and not mask.all()
         with RasterWriter(path, shape, self.metadata, driver, creation_options, overwrite) as writer:

@@ -532,6 +532,28 @@ def test_a_stream_may_be_a_path_bytes_or_a_file(files, tiny_weights):
         assert not file.closed
 
 
+def test_a_fill_value_that_no_pixel_can_have_is_named(scene, options):
+    """NumPy's default for integers is 999999."""
+    masked = np.ma.masked_array(scene.pixels, scene.pixels % 7 == 0)
+    with pytest.raises(InputError, match="uint16 cannot hold the fill value .*; set array.fill_value"):
+        rscodec.encode(masked, **options)
+
+
+def test_bytes_that_are_no_image_are_named_so(scene, options):
+    with pytest.raises(InputError, match="^the bytes are not an image"):
+        rscodec.encode(b"not an image", **options)
+    with pytest.raises(InputError, match="^the bytes are compressed already"):
+        rscodec.encode(rscodec.encode(scene, **options), **options)
+
+
+def test_a_scene_is_saved_in_any_order_of_bytes_but_with_three_axes(tmp_path):
+    pixels = np.arange(3 * 8 * 8, dtype=">u2").reshape(3, 8, 8)
+    Scene(pixels).save(tmp_path / "a.tif")
+    assert np.array_equal(Scene.load(tmp_path / "a.tif").pixels, pixels)
+    with pytest.raises(InputError, match=r"three axes .*, not the shape \(8, 8\)"):
+        Scene(pixels[0]).save(tmp_path / "b.tif")
+
+
 def test_a_masked_array_keeps_its_mask(scene, options, tiny_weights):
     masked = np.ma.masked_array(scene.pixels, scene.pixels % 7 == 0, fill_value=21)
     back = rscodec.decode(rscodec.encode(masked, max_error=0, **options), weights=tiny_weights)

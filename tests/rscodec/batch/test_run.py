@@ -142,6 +142,21 @@ def test_resume_makes_again_what_changed(scenes, work, tmp_path, change):
     assert status(rows) == ["done", "kept", "kept"] and rows[0].sha256 == expected
 
 
+def test_resume_sees_that_a_file_behind_a_vrt_changed(scenes, work, tmp_path):
+    mosaic = tmp_path / "mosaic.vrt"
+    bands = "".join(
+        f"<VRTRasterBand dataType='Byte' band='{band}'><SimpleSource><SourceFilename>{scenes[0].path}</SourceFilename>"
+        f"<SourceBand>{band}</SourceBand></SimpleSource></VRTRasterBand>"
+        for band in (1, 2, 3)
+    )
+    mosaic.write_text(f"<VRTDataset rasterXSize='96' rasterYSize='96'>{bands}</VRTDataset>")
+    inputs, out = [Input(str(mosaic), "mosaic")], tmp_path / "out"
+    for changed, expected in ((False, "done"), (False, "kept"), (True, "done")):
+        if changed:
+            os.utime(scenes[0].path, ns=(1, 1))
+        assert status(batch.run(work, inputs, out, LocalExecutor(), resume=True)) == [expected]
+
+
 def test_resume_goes_on_from_a_report_that_was_cut_off(scenes, work, tmp_path):
     """As a killed client leaves it: outputs that are there but not recorded, and a torn last line."""
     out = tmp_path / "out"

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import rscodec
-from rscodec.bitstreams.errors import LimitExceeded, NotAStream
+from rscodec.bitstreams.errors import InputError, LimitExceeded, NotAStream
 from rscodec.raster.data_array import scene_of
 from rscodec.raster.scene import Scene
 from rscodec.raster.validity import classify
@@ -141,6 +141,9 @@ def test_a_turned_grid_has_its_transform_and_no_axes(open_scene, make_scene):
     dataset = open_scene(scene)
     assert set(dataset.coords) == {"band", "spatial_ref"}
     assert dataset.spatial_ref.attrs["GeoTransform"] == "100.0 0.8 0.6 200.0 0.6 -0.8"
+    assert scene_of(dataset.band_data).metadata["transform"] == scene.metadata["transform"]
+    with pytest.raises(InputError, match="part of a rotated grid of .* read the part with"):
+        scene_of(dataset.band_data.isel(x=slice(3, 9)))
 
 
 def test_bands_without_names_are_counted(open_scene, make_scene):

@@ -79,9 +79,35 @@ def test_a_whole_circle_is_the_whole_world(start, width):
     assert box == [-180, -5, 180, 5] and _bounds(geometry["coordinates"][0]) == (-180, -5, 180, 5)
 
 
-def test_an_outline_around_the_pole_keeps_its_bends():
-    geometry, box = footprint({"crs": "EPSG:3413", "transform": [1e4, 0, -3e6, 0, -1e4, 3e6]}, 600, 600)
-    assert box[0::2] == [-180, 180] and box[3] == 90 and len(geometry["coordinates"][0]) > 32
+@pytest.mark.parametrize("down", [-1, 1])
+@pytest.mark.parametrize("code, pole", [(3413, 90), (6931, 90), (3031, -90), (6932, -90), (3571, 90), (3409, -90)])
+def test_an_outline_around_the_pole_keeps_its_bends(code, pole, down):
+    """Polar stereographic and Lambert azimuthal, seen from either end of the Earth, with rows from either side."""
+    metadata = {"crs": f"EPSG:{code}", "transform": [1e4, 0, -3e6, 0, down * 1e4, -down * 3e6]}
+    geometry, box = footprint(metadata, 600, 600)
+    ring = geometry["coordinates"][0]
+    assert box[0::2] == [-180, 180] and len(ring) > 32 and ring[0] == ring[-1] and _area(ring) > 0
+    assert pole in box[1::2] and 45 < min(abs(box[1]), abs(box[3])) < 60
+
+
+SINUSOIDAL = "+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R=6371007.181 +units=m"
+TILE = 1111950.519667  # metres along the edge of a tile of MODIS
+
+
+@pytest.mark.parametrize("column, row, box", [(18, 4, (0, 40, 15.5572383, 50)), (0, 8, None), (3, 5, None)])
+def test_a_tile_that_is_partly_off_the_earth_has_no_outline(column, row, box):
+    metadata = {
+        "crs": SINUSOIDAL,
+        "transform": [TILE / 1200, 0, (column - 18) * TILE, 0, -TILE / 1200, (9 - row) * TILE],
+    }
+    found = footprint(metadata, 1200, 1200)
+    assert (found and found[1]) == (box and pytest.approx(box))
+
+
+@pytest.mark.parametrize("west, box", [(1.98e7, (177.8664, -177.6420)), (-2.03e7, (177.6420, -177.8664))])
+def test_mercator_goes_on_beyond_the_antimeridian(west, box):
+    geometry, found = footprint({"crs": "EPSG:3857", "transform": [1000, 0, west, 0, -1000, 5e6]}, 500, 500)
+    assert geometry["type"] == "MultiPolygon" and found[0::2] == pytest.approx(box, abs=1e-4)
 
 
 def test_half_a_turn_from_greenwich_on_stays():
