@@ -15,6 +15,8 @@ from typing import NoReturn
 from .errors import BadField, InputError, MetadataDamaged
 from .limits import MAX_BOUND_BYTES, MAX_INTEGER_BOUND, MAX_METADATA_BYTES, MAX_METADATA_DEPTH, MIN_FLOAT_BOUND
 
+CONTAINERS = (dict, list, tuple)  # JSON has no tuples, and stores them as lists
+
 
 def pack_section(data: bytes) -> bytes:
     """`data` with its length in front."""
@@ -59,9 +61,9 @@ def _deep(value: object) -> bool:
     """Whether objects and lists are inside each other deeper than the limit."""
     level = [value]
     for _ in range(MAX_METADATA_DEPTH):
-        inner = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, (dict, list))]
+        inner = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, CONTAINERS)]
         level = [one for some in inner for one in some]
-    return any(isinstance(one, (dict, list)) for one in level)
+    return any(isinstance(one, CONTAINERS) for one in level)
 
 
 def pack_bound(largest: float, dtype: str) -> bytes:

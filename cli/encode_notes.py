@@ -11,7 +11,6 @@ from rscodec.bitstreams.limits import QUALITY_MAX, QUALITY_MIN
 from rscodec.cli.paths import is_pipe
 
 IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".jp2", ".jxl", ".webp", ".vrt", ".img", ".nc", ".zarr")
-NOTICEABLE = 1.1  # times coarser
 MASK_BPP = 2  # bits per pixel of an alpha band: no mask takes this many, not even one of noise
 
 
@@ -39,7 +38,7 @@ def error_summary(result, measured) -> str:
 def remarks(result, scene: str | Path | tuple, output: Path, goal: dict, settings: dict) -> Iterator[str | None]:
     """Notes on the result."""
     yield remark(result, goal["bpp"], goal["psnr"])
-    yield coarser_remark(result)
+    yield highest_remark(result)
     yield balance_remark(result, settings["balance"])
     yield nodata_remark(scene, settings["bands"], settings["nodata"])
     yield alpha_remark(result, scene)
@@ -48,10 +47,13 @@ def remarks(result, scene: str | Path | tuple, output: Path, goal: dict, setting
 
 def remark(result, bpp: float | None, psnr: float | None) -> str | None:
     """The reason why the file misses its target, or None."""
-    lowest, highest, missed = result.quality == QUALITY_MIN, result.quality == QUALITY_MAX, result.target_met is False
+    lowest, highest, missed = (
+        result.quality == QUALITY_MIN,
+        result.quality == result.highest,
+        result.target_met is False,
+    )
     if psnr is not None and missed:
-        best = "the highest quality" if highest else f"quality {result.quality:g}, the best,"
-        return f"the PSNR is out of reach for this scene; {best} has {result.psnr_db_estimated:.2f} dB"
+        return f"the PSNR is out of reach for this scene; the highest quality has {result.psnr_db_estimated:.2f} dB"
     if psnr is not None and lowest:
         return f"{psnr:g} dB is less than the lowest quality has, {result.psnr_db_estimated:.2f} dB"
     if bpp is not None and missed and lowest:
@@ -63,13 +65,13 @@ def remark(result, bpp: float | None, psnr: float | None) -> str | None:
     return None
 
 
-def coarser_remark(result) -> str | None:
-    """A note that areas far brighter or darker than the rest make the file coarser, or None."""
-    if result.coarser < NOTICEABLE:
+def highest_remark(result) -> str | None:
+    """A note that this is the highest quality of a scene with areas far brighter or darker than the rest, or None."""
+    if result.quality != result.highest or result.highest == QUALITY_MAX:
         return None
     return (
-        f"some areas are so much brighter or darker than the rest that errors are {result.coarser:.1f} times those of "
-        f"other scenes at quality {result.quality:g}; --max-error E limits all errors to E"
+        f"the highest quality for this scene is {result.highest:g}, because some areas are far brighter or darker than "
+        "the rest; --max-error has no such limit"
     )
 
 

@@ -79,7 +79,8 @@ class OurCodec:
 
     def encode(self, scene: Scene, parameter: float) -> bytes:
         buffer = io.BytesIO()
-        encoder_for(SceneSource(scene), self._settings, self._codec).write(buffer, parameter)
+        encoder = encoder_for(SceneSource(scene), self._settings, self._codec)
+        encoder.write(buffer, min(parameter, encoder.highest))
         return buffer.getvalue()
 
     def decode(self, data: bytes, scene: Scene) -> np.ndarray:

@@ -27,7 +27,7 @@ from rscodec.bitstreams import StreamReader
 from rscodec.bitstreams.atomic import AtomicPath
 from rscodec.bitstreams.dump import totals
 from rscodec.bitstreams.errors import InputError, check_path, naming
-from rscodec.bitstreams.limits import MAX_PIXELS_IN_FILE, MAX_PIXELS_IN_MEMORY
+from rscodec.bitstreams.limits import MAX_PIXELS_IN_FILE, MAX_PIXELS_IN_MEMORY, QUALITY_MAX
 from rscodec.bitstreams.source import ObjectSource
 from rscodec.concurrency.threads import turn
 from rscodec.enhancers.base import EnhanceSettings
@@ -74,8 +74,8 @@ class EncodeReport:
 
     `target_met`: whether the file meets the requested rate or PSNR. `psnr_db_estimated`: the PSNR that the search
     measured, on all tiles or on a sample (rscodec.stream.rate_search). `alpha`: bands of the input, counted from 1,
-    that are kept exactly. `coarser`: how many times larger errors are than usual at this quality, because the scene has
-    areas far brighter or darker than the rest (rscodec.stream.reach).
+    that are kept exactly. `highest`: the highest quality for this scene, 8 unless some areas are far brighter or darker
+    than the rest (rscodec.stream.reach).
     """
 
     path: str
@@ -92,7 +92,7 @@ class EncodeReport:
     psnr_db_estimated: float | None = None
     target_met: bool | None = None
     alpha: tuple[int, ...] = ()
-    coarser: float = 1.0
+    highest: float = QUALITY_MAX
 
 
 @dataclass(frozen=True)
@@ -216,7 +216,7 @@ def encode_file(
     spread = None if executor is None else partial(_spread, executor, src, bands, nodata, wanted)
     with open_source(src, bands, nodata) as source:
         check_apart(dst, source.files)
-        used, psnr_db, coarser = _encode(source, dst, wanted, overwrite, progress, search_progress, spread)
+        used, psnr_db, highest = _encode(source, dst, wanted, overwrite, progress, search_progress, spread)
         alpha = tuple(bands[band] if bands else band + 1 for band in source.exact_bands)
     with StreamReader.from_path(dst) as reader:
         header, sections = reader.header, totals(reader)
@@ -237,7 +237,7 @@ def encode_file(
         psnr_db,
         met,
         alpha,
-        coarser,
+        highest,
     )
 
 
@@ -699,7 +699,7 @@ def _encode(
     source, target, settings: EncodeSettings, overwrite=False, progress=None, search_progress=None, spread=None
 ) -> tuple:
     """Encode to a path or a binary file. Returns the quality that was used, the PSNR that a search for it measured, and
-    how many times coarser the stream is.
+    the highest quality for the scene.
 
     spread(encoder, quality) yields the tiles if an executor makes them.
     """
@@ -713,19 +713,20 @@ def _encode(
     with turn(settings.threads):
         codec = codec_for_encoding(settings.model, settings.weights, settings.device)
         encoder = encoder_for(source, settings, codec)
-        quality, psnr_db = settings.quality, None
+        quality, psnr_db = settings.quality and min(settings.quality, encoder.highest), None
         if settings.bpp is not None:
             quality, _ = quality_for_bpp(encoder, settings.bpp, search_progress)
         elif settings.psnr is not None:
             quality, psnr_db = quality_for_psnr(encoder, settings.psnr, search_progress)
         elif quality is None:
-            quality = DEFAULT_QUALITY if encoder.bound is None else quality_for_bound(encoder, search_progress)
+            default = min(DEFAULT_QUALITY, encoder.highest)
+            quality = default if encoder.bound is None else quality_for_bound(encoder, search_progress)
         if not spread:
             encoder.write(target, quality, overwrite, progress)
     if spread:
         encoder.write(target, quality, overwrite, progress, spread(encoder, quality))
     used = None if encoder.codec.fixed_rate else from_wire(to_wire(quality))
-    return used, psnr_db, encoder.coarser_at(quality)
+    return used, psnr_db, encoder.highest
 
 
 def _spread(executor, src, bands, nodata, settings: EncodeSettings, encoder, quality: float) -> Iterator[tuple]:

@@ -1,13 +1,20 @@
 """BPG: HEVC intra, 4:4:4, 10 bit.
 
 bpgenc and bpgdec, if they are on PATH
-else x265 through ffmpeg: a bare HEVC stream, which is the payload of a BPG file; its label says so
+else x265 through ffmpeg, in the layout of a BPG file; its label says so
+
+    HEVC stream: VPS, SPS, PPS, slice        BPG file: header (about 16 bytes), PPS, slice
+
+BPG's header replaces the VPS and the SPS, which take 73 bytes. They are the same for all pictures of a size, so the
+decoder here makes them again instead of parsing the header.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +25,11 @@ from rscodec.eval.anchors.video import Video, planes_of
 
 QUANTISERS = (45, 42, 39, 35, 31, 27, 23, 19, 15)
 X265 = ["-c:v", "libx265", "-preset", "placebo", "-tune", "psnr"]
+PARAMETERS = "qp={parameter}:ipratio=1:info=0:wpp=0:pools=none"
+START = b"\0\0\0\1"  # of a unit of an HEVC stream
+VPS, SPS = 32, 33  # types of units
+MAGIC = b"BPG\xfb"
+CODING_TOOLS = bytes(3)  # stands for what BPG keeps of the SPS: sizes of blocks, and four flags
 
 
 def bpg() -> Anchor:
@@ -26,14 +38,16 @@ def bpg() -> Anchor:
 
 
 class X265Payload(Video):
-    """`-tune psnr`: psycho-visual terms cost 8 to 15 % at equal PSNR. `info=0`: no signature of the encoder."""
+    """`-tune psnr`: psycho-visual terms cost 8 to 15 % at equal PSNR. `info=0`: no signature of the encoder. `wpp=0`: no
+    points of entry for threads.
+    """
 
     name = "bpg (x265 payload)"
     parameters = QUANTISERS
     command = (
         "ffmpeg -f rawvideo -pix_fmt yuv444p10le "
         + " ".join(X265)
-        + " -x265-params qp={parameter}:ipratio=1:info=0 -f hevc; BT.709 full range by our own rounding"
+        + f" -x265-params {PARAMETERS} -f hevc; header of BPG for VPS and SPS; BT.709 full range by our own rounding"
     )
 
     def __init__(self) -> None:
@@ -41,12 +55,17 @@ class X265Payload(Video):
 
     def encode_frame(self, planes: list[np.ndarray], quantiser: int) -> bytes:
         height, width = planes[0].shape
-        settings = [*X265, "-x265-params", f"qp={quantiser}:ipratio=1:info=0"]
-        pixels = b"".join(plane.tobytes() for plane in planes)
-        return ffmpeg.encode(pixels, width, height, _format(len(planes) == 3), settings, "hevc")
+        units = _hevc(b"".join(plane.tobytes() for plane in planes), width, height, len(planes) == 3, quantiser)
+        payload = START.join(unit for unit in units if _type(unit) not in (VPS, SPS))
+        sizes = b"".join(map(_ue7, (width, height, len(payload), len(CODING_TOOLS))))
+        return MAGIC + _kind(len(planes) == 3) + sizes + CODING_TOOLS + payload
 
     def decode_frame(self, stream: bytes, colour: bool, height: int, width: int) -> list[np.ndarray]:
-        return planes_of(ffmpeg.decode(stream, "hevc", _format(colour)), [(height, width)] * (3 if colour else 1))
+        sizes = re.compile(rb"([\x80-\xff]*[\x00-\x7f]){4}").match(stream, len(MAGIC + _kind(colour)))
+        assert sizes
+        payload = stream[sizes.end() + len(CODING_TOOLS) :]
+        whole = START + START.join([*_parameter_sets(width, height, colour), payload])
+        return planes_of(ffmpeg.decode(whole, "hevc", _format(colour)), [(height, width)] * (3 if colour else 1))
 
 
 class BpgTools(Anchor):
@@ -81,6 +100,37 @@ class BpgTools(Anchor):
             run(["bpgdec", "-b", "8", "-o", str(target), str(source)])
             picture = np.asarray(Image.open(target).convert("L" if shape[0] == 1 else "RGB"))
         return picture.reshape(*shape[1:], shape[0]).transpose(2, 0, 1)
+
+
+def _hevc(pixels: bytes, width: int, height: int, colour: bool, quantiser: int) -> list[bytes]:
+    """The units of the HEVC stream of a frame."""
+    settings = [*X265, "-x265-params", PARAMETERS.format(parameter=quantiser)]
+    stream = ffmpeg.encode(pixels, width, height, _format(colour), settings, "hevc")
+    return [unit for unit in re.split(rb"\x00*\x00\x00\x01", stream) if unit]
+
+
+@cache
+def _parameter_sets(width: int, height: int, colour: bool) -> tuple[bytes, ...]:
+    """VPS and SPS of pictures of a size."""
+    blank = bytes(2 * width * height * (3 if colour else 1))
+    return tuple(unit for unit in _hevc(blank, width, height, colour, QUANTISERS[0]) if _type(unit) in (VPS, SPS))
+
+
+def _type(unit: bytes) -> int:
+    return unit[0] >> 1 & 63
+
+
+def _kind(colour: bool) -> bytes:
+    """Pixel format, depth and colour space: 4:4:4 or grey, 10 bits, BT.709."""
+    return bytes([(3 if colour else 0) << 5 | 2, 3 << 4])
+
+
+def _ue7(value: int) -> bytes:
+    """A number in groups of seven bits, the highest first; all but the last have bit 7 set."""
+    groups = [value & 127]
+    while value := value >> 7:
+        groups.insert(0, value & 127 | 128)
+    return bytes(groups)
 
 
 def _format(colour: bool) -> str:

@@ -135,7 +135,7 @@ def coordinates(scene: OpenScene) -> dict[str, xr.Variable]:
     rotated = bool(b or d)
     place = {"GeoTransform": f"{c} {a} {b} {f} {d} {e}"}
     if rotated:
-        place[GRID_SIZE] = f"{header.width} {header.height}"
+        place[GRID_SIZE] = f"{header.width} x {header.height}"
     if "crs" in metadata:
         wkt = parse_crs(metadata["crs"]).to_wkt()
         place |= {"crs_wkt": wkt, "spatial_ref": wkt}

@@ -155,11 +155,11 @@ def _transform(array: Any, place: dict[str, Any], rows: str, columns: str) -> li
     across = _axis(array, columns, written[0] if written else None)
     down = _axis(array, rows, written[4] if written else None)
     if across is None or down is None:
-        size = f"{array.sizes[columns]} {array.sizes[rows]}"
+        size = f"{array.sizes[columns]} x {array.sizes[rows]}"
         if written and place.get(GRID_SIZE, size) != size:
             raise InputError(
-                f"the array is a part of a rotated grid of {place[GRID_SIZE]} pixels, and its place there is not "
-                "known; read the part with rscodec.open(...).read(window)"
+                f"the array has {size} pixels and comes from a rotated grid of {place[GRID_SIZE]}, so its place is not "
+                "known; read a part with rscodec.open(...).read(window)"
             )
         return None if columns in array.coords or rows in array.coords else written
     (a, c), (e, f) = across, down

@@ -7,6 +7,7 @@ columns, rows --transform, or an affine fit of the GCPs--> the CRS of the scene 
 from __future__ import annotations
 
 import itertools
+import math
 from typing import cast
 
 import numpy as np
@@ -21,7 +22,9 @@ from rscodec.raster.gdal_errors import public_errors
 from rscodec.raster.metadata import Metadata, parse_crs
 
 POINTS = 8  # on each edge: a straight line in one CRS is curved in another
+REFINEMENTS, MOST_TURN = 12, 10  # how often an edge that turns by more degrees of longitude is halved
 DECIMALS = 7  # a centimetre
+NEARLY = 1e-4  # degrees: about ten metres
 WGS84 = "EPSG:4326"
 SAME = 1e-6  # of the largest coordinate: some metres
 
@@ -43,7 +46,7 @@ def footprint(metadata: Metadata, width: int, height: int) -> tuple[dict, list[f
         return None
     if crs is None:
         return None
-    ring = _on_the_globe(np.array([grid * corner for corner in _outline(width, height)]), crs)
+    ring = _on_the_globe(_outline(width, height), grid, crs)
     if ring is None:
         return None
     parts = [[np.round(part, DECIMALS).tolist()] for part in _wrapped(ring)]
@@ -69,36 +72,78 @@ def _unwrapped(gcps: list, crs: str | None) -> list:
     return [[row, col, x + 360 if x < 0 else x, *rest] for row, col, x, *rest in gcps]
 
 
-def _on_the_globe(ring: np.ndarray, text: str) -> np.ndarray | None:
-    """Longitudes and latitudes (n,2) of a closed ring in a CRS: without jumps at the antimeridian, and if a pole is
-    inside, along it. None if the ring is partly off the Earth.
+def _on_the_globe(outline: np.ndarray, grid: Affine, text: str) -> np.ndarray | None:
+    """Longitudes and latitudes (n,2) of a closed outline (n,2) in pixels: without jumps at the antimeridian, and if a
+    pole is inside, along it. None if the outline is partly off the Earth.
     """
-    if not np.isfinite(ring).all():
-        return None
     try:
         crs = cast(CRS, parse_crs(text))
-        if crs.is_geographic:  # the outer pixels of grids such as ERA5 reach beyond the poles
-            ring = np.clip(ring, (-np.inf, -90), (np.inf, 90))
-        with public_errors():
-            lon, lat = np.array(transform(crs, WGS84, *ring.T))
-            back = np.array(transform(WGS84, crs, lon, lat)).T
+        degrees = _degrees(outline, grid, crs)
+        for _ in range(0 if crs.is_geographic else REFINEMENTS):  # a straight edge near a pole turns quickly
+            if degrees is None or not (far := _turns(degrees) > MOST_TURN).any():
+                break
+            outline = np.insert(outline, np.flatnonzero(far) + 1, (outline[:-1] + outline[1:])[far] / 2, 0)
+            degrees = _degrees(outline, grid, crs)
     except (RasterioError, CRSError):
         return None
-    if not (np.isfinite([lon, lat]).all() and (crs.is_geographic or _is_same_place(ring, back))):
-        return None
-    turns = np.rint(np.diff(lon) / 360).cumsum()
-    degrees = np.stack([lon - 360 * np.concatenate([[0], turns]), lat], 1)
-    eastward = degrees[-1, 0] - degrees[0, 0]
-    if abs(eastward) < 180:
+    if degrees is None or crs.is_geographic:
         return degrees
-    north = (eastward > 0) == (_area(ring) > 0)  # seen from above the north pole, east is counter-clockwise
-    return _around_pole(degrees if eastward > 0 else degrees[::-1], 90 if north else -90)
+    through = np.flatnonzero(_turns(degrees) > 90)  # the edge passes a pole, or so near that it does not matter
+    if len(through) == 1 and not _at_pole(degrees)[through[0] : through[0] + 2].any():
+        degrees = np.insert(degrees, through + 1, [(0, math.copysign(90, degrees[through[0], 1]))], 0)
+    if np.count_nonzero(_at_pole(degrees[:-1])) == 1:
+        return _with_corner_at_pole(degrees[:-1])
+    ring = _without_jumps(degrees)
+    eastward = ring[-1, 0] - ring[0, 0]
+    if abs(eastward) < 180:
+        return ring
+    corners = np.array([grid * point for point in outline.tolist()])
+    north = (eastward > 0) == (_area(corners) > 0)  # seen from above the north pole, east is counter-clockwise
+    return _around_pole(ring if eastward > 0 else ring[::-1], 90 if north else -90)
+
+
+def _degrees(outline: np.ndarray, grid: Affine, crs: CRS) -> np.ndarray | None:
+    """Longitudes and latitudes of points in pixels; None if some are off the Earth."""
+    ring = np.array([grid * point for point in outline.tolist()])
+    if not np.isfinite(ring).all():
+        return None
+    if crs.is_geographic:  # the outer pixels of grids such as ERA5 reach beyond the poles
+        ring = np.clip(ring, (-np.inf, -90), (np.inf, 90))
+    with public_errors():
+        degrees = np.array(transform(crs, WGS84, *ring.T))
+        back = np.array(transform(WGS84, crs, *degrees)).T
+    there = np.isfinite(degrees).all() and (crs.is_geographic or _is_same_place(ring, back))
+    return degrees.T if there else None
+
+
+def _turns(degrees: np.ndarray) -> np.ndarray:
+    """By how many degrees of longitude each edge turns; 0 next to a pole, where a longitude means nothing."""
+    turns = np.diff(degrees[:, 0])
+    pole = _at_pole(degrees)
+    return np.where(pole[1:] | pole[:-1], 0, np.abs(turns - 360 * np.rint(turns / 360)))
+
+
+def _at_pole(degrees: np.ndarray) -> np.ndarray:
+    return np.abs(degrees[:, 1]) > 90 - 10.0**-DECIMALS
+
+
+def _without_jumps(degrees: np.ndarray) -> np.ndarray:
+    """The same points, each less than half a turn from the one before."""
+    turns = np.rint(np.diff(degrees[:, 0], prepend=degrees[0, 0]) / 360).cumsum()
+    return np.stack([degrees[:, 0] - 360 * turns, degrees[:, 1]], 1)
+
+
+def _with_corner_at_pole(degrees: np.ndarray) -> np.ndarray:
+    """The closed ring of points of which one is a pole. The pole becomes an edge between its neighbours' longitudes."""
+    at = int(_at_pole(degrees).argmax())
+    others = _without_jumps(np.roll(degrees, -at, 0)[1:])
+    pole = np.sign(degrees[at, 1]) * 90
+    return np.array([*others, (others[-1, 0], pole), (others[0, 0], pole), others[0]])
 
 
 def _is_same_place(ring: np.ndarray, back: np.ndarray) -> bool:
-    """Whether a ring that was projected to degrees and back is still in place, or in part one whole turn aside: points
-    beyond the antimeridian come back on its other side. In a projection with curved meridians, the distance then
-    differs from point to point, and such points are off the Earth.
+    """Whether points return to their places when they are projected to degrees and back. Points beyond the antimeridian
+    return one turn aside, all by the same distance. Points off the Earth return at different distances.
     """
     aside = ring - back
     far = np.abs(aside).max(1) > SAME * np.abs(ring).max()
@@ -118,12 +163,12 @@ def _around_pole(eastward: np.ndarray, pole: float) -> np.ndarray:
     return ring if pole > 0 else ring[::-1]
 
 
-def _outline(width: int, height: int) -> list[tuple[float, float]]:
+def _outline(width: int, height: int) -> np.ndarray:
     """(column, row) along the edges as a closed ring, counter-clockwise on a map with north up."""
     corners = [(0, 0), (0, height), (width, height), (width, 0), (0, 0)]
     shares = np.linspace(0, 1, POINTS, endpoint=False)[:, None]
     edges = [np.array(a) + shares * (np.array(b) - np.array(a)) for a, b in itertools.pairwise(corners)]
-    return [tuple(point) for point in [*np.concatenate(edges).tolist(), corners[0]]]
+    return np.array([*np.concatenate(edges), corners[0]])
 
 
 def _wrapped(ring: np.ndarray) -> list[np.ndarray]:
@@ -133,7 +178,7 @@ def _wrapped(ring: np.ndarray) -> list[np.ndarray]:
     west, south, east, north = _box(ring)
     if -180 <= west and east <= 180:
         return [ring]
-    if east - west >= 360:
+    if east - west >= 360 - NEARLY:
         return [np.array([(-180, south), (180, south), (180, north), (-180, north), (-180, south)])]
     turns = 360 * np.floor((west + 180) / 360)
     ring = ring - [turns, 0]

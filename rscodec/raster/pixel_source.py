@@ -184,8 +184,8 @@ def _as_scene(scene: Any) -> Scene:
 def _of_masked(array: Any) -> Scene:
     """The scene of a masked array. Its fill value becomes the nodata value."""
     nodata = array.fill_value
-    if native(float(nodata), array.dtype) is None:
-        raise InputError(f"{array.dtype} cannot hold the fill value {nodata}; set array.fill_value to another value")
+    if array.dtype.kind in "iu" and native(float(nodata), array.dtype) is None:  # NumPy's default is 999999
+        raise InputError(f"{array.dtype.name} cannot hold the fill value {nodata}; set array.fill_value to another one")
     if (array.compressed() == nodata).any():
         raise InputError(f"valid pixels equal the fill value {nodata}; set array.fill_value to another value")
     pixels = array.filled()

@@ -18,7 +18,7 @@ import numpy as np
 
 from rscodec.bitstreams import Header, StreamWriter
 from rscodec.bitstreams.errors import InputError
-from rscodec.bitstreams.limits import QUALITY_MIN
+from rscodec.bitstreams.limits import QUALITY_MAX, QUALITY_MIN
 from rscodec.codec import rate
 from rscodec.codec.base import TileCodec
 from rscodec.concurrency.read_ahead import ahead
@@ -32,6 +32,7 @@ from rscodec.stream.geometry import Grid
 from rscodec.stream.radiometry import Radiometry
 from rscodec.stream.radiometry_choice import RadiometryChoice
 from rscodec.stream.radiometry_section import needs_section, section_of
+from rscodec.stream.reach import highest_quality
 from rscodec.stream.settings import EncodeSettings, Progress
 from rscodec.stream.statistics import Statistics
 from rscodec.stream.tile_encoder import Block, TileEncoder
@@ -39,7 +40,8 @@ from rscodec.stream.tile_payload import BLOCK_TILES
 
 
 class SceneEncoder:
-    """Encodes one source with one codec. Properties of the scene are computed once, in the constructor.
+    """Encodes one source with one codec. Properties of the scene are computed once, in the constructor. `highest` is
+    the highest quality at which nothing is clipped (rscodec.stream.reach).
 
     `choice`: that of the whole scene, if the source is a part of it. `peak`: the peak of the scene's PSNR, if its
     statistics were computed. `max_error`: the largest error of a valid pixel. `effort`: as in rscodec.networks.effort.
@@ -64,15 +66,16 @@ class SceneEncoder:
         self.choice = choice or RadiometryChoice(unread, source, codec)
         self.header(QUALITY_MIN).pack()  # refuses a scene that no stream can hold before reading it
         check_metadata(source.metadata, source.count)
-        self.choice = choice or self._measured(balance)
+        self.highest = QUALITY_MAX
+        self.choice = choice or RadiometryChoice(self._measured(balance), source, codec)
         self.bound: Bound | None = None
         if max_error is not None and self.radiometry.groups:
             self.bound = Bound(max_error, source.dtype, self.radiometry.scale, source.nodata)
 
-    def _measured(self, balance: bool) -> RadiometryChoice:
+    def _measured(self, balance: bool) -> Radiometry:
         source, coded = self.source, list(self.source.coded_bands)
         if source.count == len(coded) == 1 and not (source.planes or needs_section(source.dtype, 1)):
-            return RadiometryChoice(Radiometry.default(source.dtype, 1), source, self.codec)
+            return Radiometry.default(source.dtype, 1)
         statistics = Statistics(source.dtype, len(coded))
         if coded:
             with closing(ahead(source.read(window) for window in self.grid.blocks(BLOCK_TILES))) as windows:
@@ -80,9 +83,10 @@ class SceneEncoder:
                     statistics.add(pixels[coded], classes)
             self.peak = peak(source.dtype, statistics.low.min(), statistics.high.max())
         measured = statistics.radiometry(source.count, source.exact_bands, balance=balance)
-        if self.max_error is not None:  # residuals restore what does not fit, and the bound needs one scale
-            return RadiometryChoice(measured, source, self.codec)
-        return RadiometryChoice(measured, source, self.codec, statistics.blocks.means(np.array(measured.offset)))
+        if coded and not self.codec.fixed_rate and self.max_error is None:  # a bound restores what does not fit
+            blocks = statistics.blocks.means(np.array(measured.offset))
+            self.highest = highest_quality(measured, blocks, self.codec)
+        return measured
 
     @property
     def radiometry(self) -> Radiometry:
@@ -92,10 +96,6 @@ class SceneEncoder:
     def radiometry_at(self, quality: float) -> Radiometry:
         """The radiometry of a stream of this quality; of any quality if the codec has a single rate."""
         return self.radiometry.at(QUALITY_MIN) if self.codec.fixed_rate else self.choice.at(quality)
-
-    def coarser_at(self, quality: float) -> float:
-        """How many times coarser a stream of this quality is, because of areas far brighter or darker than the rest."""
-        return self.radiometry_at(quality).scale / self.radiometry.scale
 
     def header(self, quality: float) -> Header:
         planes = bool(self.radiometry.planes or self.radiometry.exact)

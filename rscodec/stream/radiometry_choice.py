@@ -2,8 +2,7 @@
 
     source --squares--> pixels --each of Radiometry.ways: analyse, encode, synthesise--> bits + lambda * squared error
 
-A choice is made for each whole quality, when it is first needed, and holds for all qualities near it. Its scale may
-then grow (rscodec.stream.reach).
+A choice is made for each whole quality, when it is first needed, and holds for all qualities near it.
 """
 
 from __future__ import annotations
@@ -24,7 +23,6 @@ from rscodec.stream.closed_loop import analyse
 from rscodec.stream.geometry import scattered
 from rscodec.stream.radiometry import Radiometry
 from rscodec.stream.radiometry_section import section_of
-from rscodec.stream.reach import within_reach
 
 EDGE = 128  # of a square
 MOST_LOOKS = 64  # squares that are read to find some with valid pixels
@@ -32,21 +30,13 @@ MOST_SQUARES, SHARE = 8, 16  # the squares have about a sixteenth of the scene's
 
 
 class RadiometryChoice:
-    """The radiometry of a scene by quality. `measured`: that of its `Statistics`; without deviations, it is final.
-    `blocks`: the means (C,n) of extreme blocks, whose latents must fit at every quality.
-    """
+    """The radiometry of a scene by quality. `measured`: that of its `Statistics`; without deviations, it is final."""
 
-    def __init__(self, measured: Radiometry, source: PixelSource, codec: TileCodec, blocks: np.ndarray | None = None):
-        self.measured, self._source, self._codec, self._blocks = measured, source, codec, blocks
+    def __init__(self, measured: Radiometry, source: PixelSource, codec: TileCodec):
+        self.measured, self._source, self._codec = measured, source, codec
         self._chosen: dict[float, Radiometry] = {}
 
     def at(self, quality: float) -> Radiometry:
-        chosen = self._chosen_near(quality)
-        if self._blocks is None or not self._blocks.size:
-            return chosen
-        return within_reach(chosen, self._blocks, self._codec, rate.from_wire(rate.to_wire(quality)))
-
-    def _chosen_near(self, quality: float) -> Radiometry:
         tried_at = float(round(quality))
         if tried_at not in self._chosen:
             self._chosen[tried_at] = self._cheapest(self.measured.ways(tried_at), tried_at)

@@ -34,7 +34,7 @@ def section_of(radiometry: Radiometry) -> bytes | None:
 
 
 def pack_radiometry(radiometry: Radiometry) -> bytes:
-    real = np.dtype(stored_type(radiometry.dtype)).newbyteorder("<")
+    real = np.dtype(_real(radiometry.dtype))
     flags, tail = radiometry.planes, b""
     if radiometry.scale != DEFAULT_SCALE:
         flags, tail = flags | FLAG_SCALE, tail + np.array([radiometry.scale], real).tobytes()
@@ -82,7 +82,7 @@ def _check_flags(flags: int, exact: tuple[int, ...], dtype: str, bands: int) -> 
 
 def _fields(data: bytes, flags: int, dtype: str, count: int) -> dict[int, bytes]:
     """The bytes of each field, by its flag; empty if the field is absent."""
-    real = np.dtype(stored_type(dtype)).itemsize
+    real = np.dtype(_real(dtype)).itemsize
     sizes = {
         FLAG_SCALE: real,
         FLAG_OFFSET: real * count,
@@ -101,7 +101,7 @@ def _fields(data: bytes, flags: int, dtype: str, count: int) -> dict[int, bytes]
 
 
 def _from_fields(fields: dict[int, bytes], flags: int, exact: tuple[int, ...], dtype: str, bands: int) -> Radiometry:
-    real, count = np.dtype(stored_type(dtype)).newbyteorder("<"), bands - len(exact)
+    real, count = np.dtype(_real(dtype)), bands - len(exact)
     short = fields[FLAG_SHORT]
     scale = float(np.frombuffer(fields[FLAG_SCALE], real)[0]) if fields[FLAG_SCALE] else DEFAULT_SCALE
     offset = np.frombuffer(fields[FLAG_OFFSET], real).astype(float) if fields[FLAG_OFFSET] else np.zeros(count)
@@ -142,6 +142,6 @@ def _matrix(data: bytes, count: int) -> np.ndarray | None:
     return matrix
 
 
-def stored_type(dtype: str) -> type[np.floating]:
-    """The type in which scale, offset and weights are stored, in little-endian order."""
-    return np.float64 if dtype == "float64" else np.float32
+def _real(dtype: str) -> str:
+    """The type in which scale, offset and weights are stored."""
+    return "<f8" if dtype == "float64" else "<f4"

@@ -57,13 +57,13 @@ def quality_for_bpp(encoder: SceneEncoder, target: float, progress: Progress | N
         return math.log2(8 * (once + tiles * pixels / sampled) / pixels)
 
     above = math.nextafter(math.log2(target), math.inf)
-    tried = crossing(doublings, above, DOUBLINGS_PER_QUALITY, progress)
+    tried = crossing(doublings, above, DOUBLINGS_PER_QUALITY, progress, encoder.highest)
     wire = max((wire for wire in tried if tried[wire] < above), default=min(tried))
     return SearchResult(rate.from_wire(wire), 2 ** tried[wire])
 
 
 def quality_for_psnr(encoder: SceneEncoder, target: float, progress: Progress | None = None) -> SearchResult:
-    """The lowest quality whose PSNR is at least `target` dB; the quality with the highest PSNR if none is."""
+    """The lowest quality whose PSNR is at least `target` dB; the highest quality if none is."""
     parts = sample(encoder)
     coded = list(encoder.source.coded_bands)
     if not coded:
@@ -83,8 +83,8 @@ def quality_for_psnr(encoder: SceneEncoder, target: float, progress: Progress | 
                 difference.add(original[coded], decoded[coded], valid)
         return psnr(difference.mse, encoder.peak or difference.peak)
 
-    tried = crossing(psnr_db, target, DB_PER_QUALITY, progress)
-    wire = min((wire for wire in tried if tried[wire] >= target), default=max(tried, key=tried.__getitem__))
+    tried = crossing(psnr_db, target, DB_PER_QUALITY, progress, encoder.highest)
+    wire = min((wire for wire in tried if tried[wire] >= target), default=max(tried))
     return SearchResult(rate.from_wire(wire), tried[wire])
 
 
@@ -109,12 +109,16 @@ def quality_for_bound(encoder: SceneEncoder, progress: Progress | None = None) -
 
 
 def crossing(
-    curve: Callable[[float], float], target: float, slope: float, progress: Progress | None
+    curve: Callable[[float], float],
+    target: float,
+    slope: float,
+    progress: Progress | None,
+    highest: float = QUALITY_MAX,
 ) -> dict[int, float]:
-    """Try qualities (on the wire) until two neighbours have the place between them where a rising curve crosses
-    `target`. Return the curve at all tries. The curve may fall slightly where it is nearly flat.
+    """Try qualities (on the wire), up to `highest`, until two neighbours have the place between them where a rising
+    curve crosses `target`. Return the curve at all tries.
     """
-    low, high = rate.to_wire(QUALITY_MIN) - 1, rate.to_wire(QUALITY_MAX) + 1
+    low, high = rate.to_wire(QUALITY_MIN) - 1, rate.to_wire(highest) + 1
     target = min(max(target, -FAR), FAR)
     tried: dict[int, float] = {}
     while high - low > 1:

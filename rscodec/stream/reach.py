@@ -1,68 +1,80 @@
-"""Keeps bright areas within the range of the latents.
+"""The highest quality at which bright and dark areas of a scene still fit the latents.
 
-    all windows --add--> the blocks of 16 x 16 pixels with the lowest and highest mean of each band
+    all windows --add--> means of the blocks of 16 x 16 pixels that are the brightest and the darkest
     those blocks --Radiometry.forward--> network channels --steps(quality)--> latents, in quantisation steps
 
 A latent is at most a certain number of quantisation steps (`TileCodec.most_steps`), and steps get finer as quality
-rises. A cloud, a glint or an island that is far brighter than the rest of a scene would need more steps at a high
-quality. The scale of the scene then grows until the latents of such blocks fit. Beyond that quality, the error hardly
-falls further.
-
-The mean of a block is its largest latent. Its other latents are smaller, except where only a small part of the block
-is bright: `MARGIN` leaves room for those.
+rises. A cloud, a glint or an island far brighter than the rest of a scene needs too many steps at a high quality, and
+would be clipped. A scene is therefore encoded at no higher quality than the one at which such blocks fit.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
+from rscodec.bitstreams.limits import QUALITY_MAX, QUALITY_MIN
+from rscodec.codec import rate
 from rscodec.codec.base import TileCodec
 from rscodec.stream.radiometry import Radiometry
-from rscodec.stream.radiometry_section import stored_type
 
-MARGIN = 0.8
+MARGIN = 0.8  # of most_steps: other latents of a block, which differ from its mean, may need more
+FEWEST = 16  # valid pixels that a block must have to count: fewer do not decide about a whole scene
 
 
 class ExtremeBlocks:
-    """The blocks of a scene with the lowest and highest mean of each of `coded` bands, by the means of all bands."""
+    """The means of the blocks that are the lowest and the highest in one of `coded` bands, or in the mean of all."""
 
     def __init__(self, coded: int, edge: int = TileCodec.stride):
         self._edge = edge
-        self._means = np.full((2 * coded, coded), np.nan)  # row b: lowest in band b; row coded + b: highest
+        self._lowest, self._highest = (np.full((coded + 1, coded), np.nan) for _ in range(2))
 
     def add(self, pixels: np.ndarray, valid: np.ndarray) -> None:
         """Add a window, which starts where a block starts: pixels (C,h,w) and where they are valid."""
-        count, sums = self._sums(valid), self._sums(np.where(valid, pixels, 0))
-        means = np.where(count > 0, sums / np.maximum(count, 1), np.nan).reshape(len(pixels), -1)
-        means = np.concatenate([self._means.T, means], 1)
-        for band, values in enumerate(means):
+        count = self._sums(valid)
+        sums = self._sums(pixels if valid.all() else np.where(valid, pixels, 0))
+        means = np.where(count >= FEWEST, sums / np.maximum(count, 1), np.nan).reshape(len(pixels), -1).T
+        means = np.concatenate([self._lowest, self._highest, means[~np.isnan(means).all(1)]])
+        for row, values in enumerate([*means.T, np.where(np.isnan(means), 0, means).sum(1)]):
             if not np.isnan(values).all():
-                self._means[band] = means[:, np.nanargmin(values)]
-                self._means[len(means) + band] = means[:, np.nanargmax(values)]
+                self._lowest[row] = means[np.nanargmin(values)]
+                self._highest[row] = means[np.nanargmax(values)]
 
     def means(self, missing: np.ndarray) -> np.ndarray:
-        """The means (C, 2C) of those blocks. `missing` (C,) are the values of bands in which a block is not valid."""
-        return np.where(np.isnan(self._means), missing, self._means).T
+        """The means (C,n) of those blocks. `missing` (C,) are the values of bands in which a block is not valid."""
+        found = np.concatenate([self._lowest, self._highest])
+        return np.where(np.isnan(found), missing, found).T
 
     def _sums(self, values: np.ndarray) -> np.ndarray:
-        """Sums over blocks: (C,h,w) -> (C,h/edge,w/edge), where the last blocks may be smaller."""
-        for axis in (1, 2):
-            values = np.add.reduceat(values, np.arange(0, values.shape[axis], self._edge), axis, dtype=np.float64)
-        return values
+        """Sums over blocks: (C,h,w) -> (C,h/edge,w/edge). Blocks at the right and bottom edges may be smaller."""
+        count, height, width = values.shape
+        rim = -height % self._edge, -width % self._edge
+        if any(rim):
+            values = np.pad(values, [(0, 0), (0, rim[0]), (0, rim[1])])
+        rows = values.reshape(count, -1, self._edge, values.shape[2]).sum(2, dtype=np.float64)
+        return rows.reshape(*rows.shape[:2], -1, self._edge).sum(3)
 
 
-def within_reach(radiometry: Radiometry, blocks: np.ndarray, codec: TileCodec, quality: float) -> Radiometry:
-    """`radiometry`, or one with a larger scale, in which the latents of blocks with these means (C,n) fit."""
-    channels = radiometry.forward(blocks[:, None])
-    needed = steps(codec, quality) * np.abs(channels - 0.5).max(initial=0) / (MARGIN * codec.most_steps)
-    if needed <= 1:
-        return radiometry
-    return replace(radiometry, scale=float(stored_type(radiometry.dtype)(needed * radiometry.scale)))
+def highest_quality(radiometry: Radiometry, blocks: np.ndarray, codec: TileCodec) -> float:
+    """The highest quality at which the latents of blocks with these means (C,n) fit."""
+
+    def fits(wire: int) -> bool:
+        quality = rate.from_wire(wire)
+        channels = radiometry.at(quality).forward(blocks[:, None])
+        return steps(codec, wire) * np.abs(channels - 0.5).max(initial=0) <= MARGIN * codec.most_steps
+
+    low, high = rate.to_wire(QUALITY_MIN), rate.to_wire(QUALITY_MAX)
+    if fits(high):
+        return QUALITY_MAX
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return rate.from_wire(low)
 
 
-def steps(codec: TileCodec, quality: float) -> float:
+@lru_cache(maxsize=256)
+def steps(codec: TileCodec, wire: int) -> float:
     """The largest latent, in quantisation steps, of a block that is brighter than mid grey by the network's 1.0."""
     edge = 3 * codec.stride
-    return float(np.abs(codec.analyse(np.full((1, 3, edge, edge), 1.5), quality)[:, 1, 1]).max())
+    return float(np.abs(codec.analyse(np.full((1, 3, edge, edge), 1.5), rate.from_wire(wire))[:, 1, 1]).max())

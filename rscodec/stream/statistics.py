@@ -17,7 +17,6 @@ import numpy as np
 from rscodec.bitstreams.errors import InputError
 from rscodec.raster.validity import NOT_FINITE
 from rscodec.stream.radiometry import MATRIX_ONE, Radiometry, to_angles
-from rscodec.stream.radiometry_section import stored_type
 from rscodec.stream.reach import ExtremeBlocks
 
 MAX_SAMPLE = 2**17  # pixels kept for the percentiles of float scenes
@@ -25,7 +24,7 @@ FEW_PIXELS, THINNED = 2**16, 7  # in a window with more pixels, about every seve
 LOW_PERCENT, HIGH_PERCENT = 0.1, 99.9
 MIN_INTEGER_SCALE = 16.0
 MOST_WEIGHT = 256.0  # for a band that hardly varies
-COARSER = 4.0  # how much the scale of all bands may grow for the outliers of a band that varies little
+COARSER = 4.0  # how much the scale of all bands may grow, except for uint8, for outliers of a band that varies little
 LARGEST = 1e140  # the largest float64 pixel: sums of squares must stay finite
 
 
@@ -108,13 +107,14 @@ class Statistics:
         spread, quarter_range, weights = ceiling - floor, high / 4 - low / 4, np.ones(self.coded)
         scale = _scale(self.dtype, spread, quarter_range)
         if balance:
-            weights = self._weights(COARSER * scale, quarter_range)
+            coarser = 1 if self.dtype == "uint8" else COARSER
+            weights = self._weights(coarser * scale, quarter_range)
             scale = _scale(self.dtype, weights * spread, weights * quarter_range)
-        short = self.dtype == "uint8" and self.coded in (2, 3) and not balance  # has no scale, which balance may need
+        short = self.dtype == "uint8" and self.coded in (2, 3)
         if short:
             offset = np.rint(offset)
-        stored = stored_type(self.dtype)  # rounded as in the file, so that encoder and decoder agree
-        scale, offset = float(stored(scale)), offset.astype(stored)
+        if self.dtype != "float64":  # rounded as in the file, so that encoder and decoder agree
+            scale, offset = float(np.float32(scale)), offset.astype(np.float32)
         plain = Radiometry(self.dtype, bands, tuple(exact), planes, scale, tuple(offset.tolist()))
         if self.coded < 2:
             return plain

@@ -2,6 +2,7 @@
 
 import errno
 import io
+import json
 import threading
 from pathlib import Path
 
@@ -155,9 +156,9 @@ def test_metadata_that_json_cannot_hold(scene):
 
 def test_metadata_nest_as_deep_as_the_limit_and_no_deeper(scene, write):
     def nested(depth: int) -> dict:
-        return {"a": [nested(depth - 2)]} if depth > 1 else {}
+        return {"a": (nested(depth - 2),)} if depth > 1 else {}
 
     deepest = nested(MAX_METADATA_DEPTH - 1)
-    assert StreamReader.from_bytes(write(scene(metadata=deepest))).metadata == deepest
+    assert StreamReader.from_bytes(write(scene(metadata=deepest))).metadata == json.loads(json.dumps(deepest))
     with pytest.raises(InputError, match="nest deeper than 32"):
         write(scene(metadata=nested(MAX_METADATA_DEPTH + 1)))

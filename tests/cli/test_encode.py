@@ -238,7 +238,7 @@ def test_json_is_the_report(rscodec, api):
         "psnr_db_estimated": None,
         "target_met": None,
         "alpha": [],
-        "coarser": 1.0,
+        "highest": 8.0,
     }
 
 
@@ -246,7 +246,6 @@ def test_json_is_the_report(rscodec, api):
     "goal, found, words",
     [
         (("--psnr", 60), dict(quality=8.0, psnr_db_estimated=52.7), "highest quality has 52.70 dB"),
-        (("--psnr", 60), dict(quality=6.5, psnr_db_estimated=52.7), "quality 6.5, the best, has 52.70 dB"),
         (("--bpp", 0.01), dict(quality=1.0), "0.01 bpp is out of reach"),
         (("--bpp", 0.04), dict(quality=2.0), "0.04 bpp is missed"),
     ],
@@ -280,9 +279,12 @@ def test_a_target_beyond_the_other_end_is_said_too(rscodec, api, goal, found, wo
     assert rscodec("encode", "a.tif", "-o", "a.bin", *goal).err == f"note: {words}\n"
 
 
-def test_larger_errors_than_usual_are_said(rscodec, api):
-    api.results["encode_file"] = dataclasses.replace(api.results["encode_file"], coarser=3.24)
-    assert "errors are 3.2 times those of other scenes at quality 2.5" in rscodec("encode", "a.tif", "-o", "a.bin").err
+def test_a_scene_with_a_lower_highest_quality_is_said_to_have_one(rscodec, api):
+    report = dataclasses.replace(api.results["encode_file"], highest=6.25)
+    for quality, words in ((6.25, "note: the highest quality for this scene is 6.25, because some areas"), (6.0, "")):
+        api.results["encode_file"] = dataclasses.replace(report, quality=quality)
+        said = rscodec("encode", "a.tif", "-o", "a.bin", "--quality", 8).err
+        assert said.startswith(words) and said.count("\n") == bool(words)
 
 
 @pytest.mark.parametrize("bands, alpha, single", [(1, (), True), (2, (2,), True), (2, (), False), (3, (3,), False)])

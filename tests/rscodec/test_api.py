@@ -533,7 +533,6 @@ def test_a_stream_may_be_a_path_bytes_or_a_file(files, tiny_weights):
 
 
 def test_a_fill_value_that_no_pixel_can_have_is_named(scene, options):
-    """NumPy's default for integers is 999999."""
     masked = np.ma.masked_array(scene.pixels, scene.pixels % 7 == 0)
     with pytest.raises(InputError, match="uint16 cannot hold the fill value .*; set array.fill_value"):
         rscodec.encode(masked, **options)

@@ -90,6 +90,47 @@ def test_an_outline_around_the_pole_keeps_its_bends(code, pole, down):
     assert pole in box[1::2] and 45 < min(abs(box[1]), abs(box[3])) < 60
 
 
+@pytest.mark.parametrize("code, pole, turn", [(3413, 90, -45), (3031, -90, 0)])
+@pytest.mark.parametrize("east, north", [(0, 0), (-1, 0), (0, -1), (-1, -1)])
+def test_a_scene_with_a_corner_at_the_pole_is_a_quarter(code, pole, turn, east, north):
+    """The four tiles around the origin, each 600 km wide: every one spans 90 degrees."""
+    edge = 6e5
+    transform = [1e4, 0, east * edge, 0, -1e4, (north + 1) * edge]
+    geometry, box = footprint({"crs": f"EPSG:{code}", "transform": transform}, 60, 60)
+    angle = math.degrees(math.atan2(north + 0.5, east + 0.5))
+    centre = turn + 90 + angle if pole > 0 else turn + 90 - angle
+    west, _, east, _ = box
+    assert (east - west) % 360 == pytest.approx(90) and pole in box
+    assert ((west + (east - west) % 360 / 2) - centre + 180) % 360 == pytest.approx(180, abs=1e-3)
+    assert all(_area(part[0]) > 0 for part in _parts(geometry))
+
+
+@pytest.mark.parametrize("code", [3413, 3031])
+@pytest.mark.parametrize("east, north, width, height", [(0, -3, 3, 7), (-3, -3, 3, 6), (-3, 0, 7, 3), (-3, -3, 6, 3)])
+def test_a_scene_with_an_edge_through_the_pole_is_half(code, east, north, width, height):
+    transform = [1e4, 0, east * 1e5, 0, -1e4, (north + height) * 1e5]
+    metadata = {"crs": f"EPSG:{code}", "transform": transform}
+    _, (west, south, east, north) = footprint(metadata, 10 * width, 10 * height)
+    assert (east - west) % 360 == pytest.approx(180, abs=0.1) and max(-south, north) == 90
+
+
+def test_an_edge_beside_the_pole_reaches_as_near_as_it_does():
+    transform = [1e4, 0, -1.15e6, 0, -1e4, -1e3]
+    _, box = footprint({"crs": "EPSG:3413", "transform": transform}, 230, 50)
+    assert 89.98 < box[3] < 90
+
+
+@pytest.mark.parametrize("pixel, west", [(36032.22, 17367530.45), (25025.26, 17367530.45), (9008.05521, 17367530.44)])
+def test_a_grid_of_the_whole_earth_is_one_part(pixel, west):
+    size = round(2 * west / pixel), round(2 * 7314540.83 / pixel)
+    geometry, box = footprint({"crs": "EPSG:6933", "transform": [pixel, 0, -west, 0, -pixel, 7314540.83]}, *size)
+    assert geometry["type"] == "Polygon" and box[0::2] == pytest.approx([-180, 180], abs=0.01)
+
+
+def _parts(geometry: dict) -> list:
+    return geometry["coordinates"] if geometry["type"] == "MultiPolygon" else [geometry["coordinates"]]
+
+
 SINUSOIDAL = "+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R=6371007.181 +units=m"
 TILE = 1111950.519667  # metres along the edge of a tile of MODIS
 

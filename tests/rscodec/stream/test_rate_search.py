@@ -146,13 +146,12 @@ def test_any_rising_curve_is_searched_in_the_tries_that_are_told(name):
     assert max(tries) <= search.MOST_TRIES and (np.mean(tries) < 5.5 or name not in ("straight", "saturated"))
 
 
-def test_a_psnr_that_only_a_middle_quality_reaches_is_found(monkeypatch, scene, tiny):
-    """A curve that is flat or falls at its end, as for scenes with areas far brighter than the rest."""
-    curve = {wire: 40 - abs(wire - 150) / 100 for wire in (64, 100, 150, 200, 256)}
-    monkeypatch.setattr(search, "crossing", lambda *_: curve)
-    assert search.quality_for_psnr(encoder(scene, tiny), 39.9) == (150 / 32, 40)
-    assert search.quality_for_psnr(encoder(scene, tiny), 39.4) == (100 / 32, 39.5)
-    assert search.quality_for_psnr(encoder(scene, tiny), 41) == (150 / 32, 40)
+@pytest.mark.parametrize("highest", [1.0, 3.75, 8.0])
+def test_no_quality_above_the_highest_is_tried(highest, scene, tiny):
+    one = encoder(scene, tiny)
+    one.highest = highest
+    assert search.quality_for_psnr(one, 200).quality == highest
+    assert search.quality_for_bpp(one, 200).quality == highest
 
 
 def test_a_search_decodes_nothing_that_it_has_just_encoded(scene, tiny, monkeypatch):
