@@ -11,11 +11,12 @@ from rscodec.eval.contenders import contender
 from rscodec.eval.measure import difference
 from rscodec.eval.rd import load
 
+BARE = 8 * 57 / 256**2  # bits for each pixel of VPS and SPS, less the header: the points of others are bare streams
 POINTS = [
     pytest.param("jpeg2000", "jpeg2000", 24, 0.990, 34.87, id="jpeg2000-24"),
     pytest.param("jpeg2000", "jpeg2000", 60, 0.397, 30.16, id="jpeg2000-60"),
-    pytest.param("bpg", "bpg (x265 payload)", 31, 0.672, 33.80, id="x265-31", marks=pytest.mark.slow),
-    pytest.param("bpg", "bpg (x265 payload)", 39, 0.245, 29.08, id="x265-39", marks=pytest.mark.slow),
+    pytest.param("bpg", "bpg (x265 payload)", 31, 0.672 - BARE, 33.80, id="x265-31", marks=pytest.mark.slow),
+    pytest.param("bpg", "bpg (x265 payload)", 39, 0.245 - BARE, 29.08, id="x265-39", marks=pytest.mark.slow),
     pytest.param("vvc", "vvc (vvenc 4:2:0)", 32, 0.763, 35.35, id="vvenc-32", marks=pytest.mark.slow),
     pytest.param("vvc", "vvc (vvenc 4:2:0)", 38, 0.382, 31.88, id="vvenc-38", marks=pytest.mark.slow),
 ]
