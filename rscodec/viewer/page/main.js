@@ -1,6 +1,6 @@
 // The page: opens the scenes in viewer.json, or a file that is dropped onto it, and connects picture, panel and values.
 
-import { RasterLayer, StreamLayer } from "./layers.js";
+import { openLayers } from "./opening.js";
 import { fillPanel, firstStyle, generated } from "./panel.js";
 import { Picture } from "./picture.js";
 import { showValues } from "./values.js";
@@ -41,22 +41,17 @@ function listStreams(streams) {
 /** Shows one stream, beside another layer if there is one. */
 async function show(entry, against = null) {
   tell("loading");
-  element("streams").hidden = element("message").hidden = true;
-  document.querySelector("nav").hidden = false;
-  openPanel(WIDE.matches);
-  element("name").textContent = document.title = entry.name;
-  if (entry.error) {
-    say({ message: entry.error });
-    tell("failed");
-    return;
-  }
-  const layers = await Promise.all([StreamLayer.open(entry), against &&
-    (against.path ? StreamLayer.open(against) : new RasterLayer(against))]);
-  join(layers.filter(Boolean));
+  element("message").hidden = true;
+  const layers = await openLayers([entry, against].filter(Boolean));
+  if (layers) join(layers);
 }
 
 function join(layers) {
   const [layer] = layers;
+  element("streams").hidden = true;
+  document.querySelector("nav").hidden = false;
+  openPanel(WIDE.matches);
+  element("name").textContent = document.title = layer.name;
   picture?.end();
   picture = null;
   const made = generated(layer);

@@ -33,6 +33,12 @@ export function frame() {
   return due.length;
 }
 
+/** Waits until something is so. */
+export async function settled(so) {
+  for (let turn = 0; turn < 1000 && !so(); turn++) await new Promise((resolve) => setTimeout(resolve, 5));
+  if (!so()) throw new Error(`never: ${so}`);
+}
+
 function fakeContext() {
   const image = (width, height) => ({ data: new Uint8ClampedArray(4 * width * height) });
   return new Proxy({ createImageData: image }, { get: (known, name) => known[name] ?? (() => null), set: () => true });

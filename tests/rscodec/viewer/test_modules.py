@@ -68,3 +68,11 @@ def test_the_bands_that_are_shown_are_those_of_a_preview(site):
         assert len(three) == 3 and (three == first or len(first) == 1), metadata
         colours = metadata.get("colorinterp", [])
         assert "alpha" not in [colours[band] for band in three if colours] or set(colours) == {"alpha"}
+
+
+def test_only_the_picture_that_was_opened_last_is_shown(site):
+    run(site, "opening.mjs")
+
+
+def test_a_file_that_opens_late_does_not_replace_a_later_one(site, scenes):
+    run(site, "drops.mjs", scenes / "rgb.bin")
