@@ -9,9 +9,15 @@ const WIDE = matchMedia("(min-width: 700px)");
 const element = (id) => document.getElementById(id);
 let picture = null;
 
-function say(problem) {
-  element("message").textContent = [problem.name, problem.message].filter(Boolean).join(": ");
-  element("message").hidden = false;
+/** Shows a problem. A click on it calls `again`. */
+function say(problem, again = () => picture?.retry()) {
+  const message = element("message");
+  message.textContent = [problem.name, problem.message].filter(Boolean).join(": ");
+  message.hidden = false;
+  message.onclick = () => {
+    message.hidden = true;
+    again();
+  };
 }
 
 /** The state that tests wait for: "loading", "ready" when the whole screen is drawn, or "failed". */
@@ -114,11 +120,7 @@ function openPanel(open) {
   element("toggle").setAttribute("aria-expanded", open);
 }
 
-async function start() {
-  element("message").onclick = () => {
-    element("message").hidden = true;
-    picture?.retry();
-  };
+function listen() {
   element("toggle").onclick = () => openPanel(!element("panel").classList.contains("open"));
   element("in").onclick = () => picture?.view.zoom(1.5);
   element("out").onclick = () => picture?.view.zoom(1 / 1.5);
@@ -129,7 +131,11 @@ async function start() {
     const [file] = event.dataTransfer.files;
     if (file) run(() => show({ name: file.name, blob: file, bytes: file.size }));
   });
+}
 
+/** Shows what viewer.json names. */
+async function start() {
+  tell("loading");
   const answer = await fetch("viewer.json");
   if (!answer.ok) throw new Error(`viewer.json is not here (status ${answer.status})`);
   const { streams, against } = await answer.json();
@@ -139,14 +145,15 @@ async function start() {
   else await show(streams[Number(chosen)] ?? streams[0], against);
 }
 
-/** Shows every error on the page. */
+/** Shows an error on the page. A click on it runs the action again. */
 async function run(action) {
   try {
     await action();
   } catch (problem) {
-    say(problem);
+    say(problem, () => run(action));
     tell("failed");
   }
 }
 
+listen();
 run(start);

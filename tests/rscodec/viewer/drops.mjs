@@ -54,6 +54,9 @@ async function drop(name) {
 await import(`${site}/page/main.js`);
 await settled(() => document.body.dataset.state === "failed");
 assert.match(elements.message.textContent, /viewer.json is not here/);
+answers["viewer.json"] = { ok: true, json: async () => ({ streams: [{ name: "a", error: "Truncated" }], against: null }) };
+elements.message.onclick();
+await settled(() => elements.message.textContent === "a: Truncated");
 
 const slow = await drop("slow.bin");
 const fast = await drop("fast.bin");
@@ -70,4 +73,10 @@ broken.answer({ error: { name: "HeaderDamaged", message: "its checksum is wrong"
 await settled(() => document.body.dataset.state === "failed");
 assert.equal(elements.message.textContent, "HeaderDamaged: broken.bin: its checksum is wrong");
 assert.deepEqual([document.title, elements.name.textContent, fast.ended], ["fast.bin", "fast.bin", undefined]);
+
+elements.message.onclick(); // opens it again
+await settled(() => workers.at(-1) !== broken && workers.at(-1).asked);
+assert.deepEqual([document.body.dataset.state, elements.message.hidden], ["loading", true]);
+workers.at(-1).answer();
+await settled(() => document.title === "broken.bin");
 process.exit(0); // the watchdogs of workers that were not answered
