@@ -25,9 +25,8 @@ export class Picture {
     this.view = new View(canvas, 1 / (1.5 * COARSEST), () => this.redraw(), this._ending.signal);
     this._checks = checkerboard(this._context);
     this.restyle(style);
-    this._observer = new ResizeObserver(() => this._resize());
+    this._observer = new ResizeObserver(() => this.redraw());
     this._observer.observe(canvas);
-    this._resize();
     this.view.fit(layers[0].width, layers[0].height);
   }
 
@@ -79,10 +78,11 @@ export class Picture {
     this.redraw();
   }
 
+  /** Gives the canvas the pixels of the screen that it covers; this empties it. */
   _resize() {
-    this._canvas.width = Math.round(this._canvas.clientWidth * devicePixelRatio);
-    this._canvas.height = Math.round(this._canvas.clientHeight * devicePixelRatio);
-    this.redraw();
+    const { _canvas: canvas } = this;
+    const [width, height] = [canvas.clientWidth, canvas.clientHeight].map((edge) => Math.round(edge * devicePixelRatio));
+    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   }
 
   /** Returns about how many pixels of the scene, along an edge, one pixel of the screen shows: a power of two. */
@@ -94,6 +94,7 @@ export class Picture {
   _draw() {
     const { _context: context, _canvas: canvas, view } = this;
     const ratio = devicePixelRatio;
+    this._resize();
     context.clearRect(0, 0, canvas.width, canvas.height);
     context.imageSmoothingEnabled = view.scale * ratio < 2;
     const middle = this.sides.length > 1 ? Math.round(this.split * canvas.width) : canvas.width;
