@@ -36,6 +36,10 @@ def test_the_values_are_those_of_the_pixel_under_the_cursor(site):
     run(site, "values.mjs")
 
 
+def test_keys_of_the_browser_do_not_move_the_scene(site):
+    run(site, "view.mjs")
+
+
 def test_the_canvas_has_the_pixels_of_the_screen(site):
     run(site, "picture.mjs")
 
