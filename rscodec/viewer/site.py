@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import rscodec.bitstreams
 from rscodec.bitstreams import Header
@@ -33,6 +34,7 @@ KINDS = {
     ".json": "application/json",
 }
 BINARY = "application/octet-stream"
+QUERY = re.compile(r"(://[^\s?]*)\?\S*?(?=[:,;)'\"]*(?:\s|$))")  # of a URL in a message; it may be a signature
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ class Site:
         """Add a stream and its weights. Return what the page must know, or the error if one stream of many is
         unreadable.
         """
-        name = stream.rpartition("/")[2] if is_url(stream) else Path(stream).name
+        name = _name(stream)
         try:
             with open_stream(stream) as reader:
                 header = reader.header
@@ -155,6 +157,11 @@ def find_streams(source: str | Path) -> list[str | Path]:
     return list(found)
 
 
+def _name(stream: str | Path) -> str:
+    """Return the name of a file, without the query of a URL."""
+    return unquote(urlsplit(stream).path.rpartition("/")[2]) if is_url(stream) else Path(stream).name
+
+
 def _check_alike(streams: list[dict], other: dict) -> None:
     """Check that the scenes have the same size, so that one can lie above the other."""
     for stream in streams:
@@ -182,4 +189,11 @@ def _remote(url: str) -> Asset:
     source = RemoteSource(url)
     if source.size is None:
         raise InputError(f"{url}: the server does not state the file's size; fetch the whole file and use the copy")
-    return Asset(BINARY, source.size, source)
+
+    def read(offset: int, length: int) -> bytes:
+        try:
+            return source(offset, length)
+        except InputError as problem:
+            raise InputError(QUERY.sub(r"\1", str(problem))) from None
+
+    return Asset(BINARY, source.size, read)
