@@ -131,13 +131,13 @@ export class RasterLayer extends Layer {
     this.free--;
     try {
       const answer = await fetch(`original/${block.factor}/${block.row}/${block.col}.bin`);
-      if (!answer.ok) throw new InputError(`${this.name}: the server answers with status ${answer.status}`);
+      if (!answer.ok) throw new InputError(`the server answers with status ${answer.status}`);
       const data = await answer.arrayBuffer();
       const ArrayType = ARRAYS[this.dtype];
       const size = width * height;
       const bytes = size * ArrayType.BYTES_PER_ELEMENT;
       if (data.byteLength !== bytes * this.bands + size * this.planes) {
-        throw new InputError(`${this.name}: the server sends ${data.byteLength} bytes, which is not the size of this block`);
+        throw new InputError(`the server sends ${data.byteLength} bytes, which is not the size of this block`);
       }
       const bands = Array.from({ length: this.bands }, (_, band) => new ArrayType(data, band * bytes, size));
       const classes = Array.from({ length: this.planes }, (_, plane) => {

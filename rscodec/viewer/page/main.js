@@ -1,7 +1,8 @@
 // The page: opens the scenes in viewer.json, or a file that is dropped onto it, and connects picture, panel and values.
 
+import { generatedBy, named } from "./notices.js";
 import { openLayers } from "./opening.js";
-import { fillPanel, firstStyle, generated } from "./panel.js";
+import { fillPanel, firstStyle } from "./panel.js";
 import { Picture } from "./picture.js";
 import { showValues } from "./values.js";
 
@@ -60,18 +61,16 @@ function join(layers) {
   element("name").textContent = document.title = layer.name;
   picture?.end();
   picture = null;
-  const made = generated(layer);
-  element("generated").hidden = !made;
-  element("generated").textContent = made ? "generated pixels" : "";
-  element("generated").title = made ? `made up by ${made.model}, not measured` : "";
+  element("generated").title = generatedBy(layers);
+  element("generated").hidden = element("generated").title === "";
 
   const damage = new Set();
   const style = firstStyle(layer);
   const panel = fillPanel(element("panel"), layer, style, (chosen) => picture?.restyle(chosen));
-  const came = (block) => {
-    if (block.error) say(block.error);
+  const came = (from, block) => {
+    if (block.error) say({ name: block.error.name, message: named(layers, from, block.error.message) });
     const before = damage.size;
-    for (const { message } of block.pixels?.damage ?? []) damage.add(message);
+    for (const { message } of block.pixels?.damage ?? []) damage.add(named(layers, from, message));
     if (damage.size > before) {
       panel.damage(damage);
       say({ name: "TileDamaged", message: [...damage].at(-1) });

@@ -11,7 +11,7 @@ const MISSING = "#8884"; // blocks that are not loaded yet
 const DAMAGED = "#c0392b88";
 
 export class Picture {
-  /** `told` is { changed(), came(block) }. The second layer, if there is one, is on the right. */
+  /** `told` is { changed(), came(layer, block) }. The second layer, if there is one, is on the right. */
   constructor(canvas, layers, style, told) {
     this._canvas = canvas;
     this._context = canvas.getContext("2d");
@@ -74,7 +74,7 @@ export class Picture {
       this._settled = first.idle;
       this.restyle(this._style);
     }
-    this._told.came(block);
+    this._told.came(layer, block);
     this.redraw();
   }
 

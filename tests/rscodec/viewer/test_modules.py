@@ -44,6 +44,10 @@ def test_the_canvas_has_the_pixels_of_the_screen(site):
     run(site, "picture.mjs")
 
 
+def test_what_is_said_of_two_layers_names_the_layer(site):
+    run(site, "notices.mjs")
+
+
 BANDS = [
     (3, "uint8", {}),
     (3, "uint16", {}),
