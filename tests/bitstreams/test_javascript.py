@@ -234,6 +234,11 @@ def test_over_http_a_missing_stream_is_named(tmp_path: Path, detailed: Path):
     assert done.returncode == 1 and "InputError: cannot read" in done.stderr and "status 404" in done.stderr
 
 
+def test_what_a_server_says_is_passed_on():
+    done = node(Path(__file__).with_name("refusal.mjs"))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_workers_and_their_watchdog(tmp_path: Path, detailed: Path):
     pixels, _ = synthesize((100, 150), seed=5)
     stream = tmp_path / "a.bin"

@@ -7,6 +7,7 @@
 
 import { FIXED_BYTES, toHeader, wireNumbers } from "../decoder/header.js";
 import { MAX_BANDS, MAX_TILE } from "../decoder/limits.js";
+import { refusal } from "../decoder/refusal.js";
 import { InputError, LimitExceeded, MissingWeights, Pool } from "../decoder/rscodec.js";
 import { overlap } from "../decoder/windows.js";
 
@@ -131,7 +132,7 @@ export class RasterLayer extends Layer {
     this.free--;
     try {
       const answer = await fetch(`original/${block.factor}/${block.row}/${block.col}.bin`);
-      if (!answer.ok) throw new InputError(`the server answers with status ${answer.status}`);
+      if (!answer.ok) throw new InputError(await refusal(answer));
       const data = await answer.arrayBuffer();
       const ArrayType = ARRAYS[this.dtype];
       const size = width * height;

@@ -116,3 +116,16 @@ def test_a_signature_of_a_url_stays_out_of_the_page(scenes):
         with pytest.raises(InputError, match=r"cannot read http.*/a%20b\.bin: ") as caught:
             data_of(site, "streams/0.bin")
     assert "secret" not in str(caught.value) and b"secret" not in data_of(site, "viewer.json")
+
+
+def test_the_nodata_value_of_the_stream_counts_for_the_original(tmp_path):
+    pixels = np.ones((1, 80, 80), np.float32)
+    pixels[0, :20] = np.inf
+    shape = {"width": 80, "height": 80, "count": 1, "dtype": "float32", "transform": rasterio.Affine.scale(9)}
+    with rasterio.open(tmp_path / "a.tif", "w", **shape) as target:
+        target.write(pixels)
+    rscodec.encode_file(tmp_path / "a.tif", tmp_path / "a.bin", quality=2.0, nodata=np.inf, threads=1)
+    site = Site(tmp_path / "a.bin", tmp_path / "a.tif")
+    block = data_of(site, "original/1/0/0.bin")
+    assert np.array_equal(np.frombuffer(block[:-6400], np.float32), pixels.ravel())
+    assert np.array_equal(np.frombuffer(block[-6400:], np.uint8), np.isinf(pixels).ravel())
