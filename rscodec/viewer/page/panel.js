@@ -33,7 +33,7 @@ export function rangesOf(layer, { bands, stretch, manual }, statistics) {
   return bands.map((band, place) => {
     if (stretch === "manual") return manual[place];
     if (stretch === "type") return TYPES[layer.dtype];
-    const found = statistics[band];
+    const found = statistics.of(band);
     if (!found) return [0, 1];
     return stretch === "range" ? found.slice(0, 2) : found.slice(2);
   });

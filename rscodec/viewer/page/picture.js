@@ -2,8 +2,9 @@
 
 import { Blocks } from "./blocks.js";
 import { COARSEST } from "./layers.js";
-import { paint, statistics } from "./paint.js";
+import { paint } from "./paint.js";
 import { rangesOf } from "./panel.js";
+import { Statistics } from "./statistics.js";
 import { View } from "./view.js";
 
 const SHARPEST = 2; // the most pixels of the screen that are used for each CSS pixel
@@ -18,7 +19,8 @@ export class Picture {
     this._told = told;
     this._style = style;
     this._settled = false; // whether the statistics of the first picture are complete
-    this._statistics = [];
+    this._arrived = false; // whether blocks arrived that are not in the statistics
+    this._statistics = new Statistics(layers[0]);
     this.split = 0.5;
     this.sides = layers.map((layer) => new Blocks(layer, (block) => this._came(layer, block)));
     this._ending = new AbortController();
@@ -60,6 +62,7 @@ export class Picture {
     this._asked ||= requestAnimationFrame(() => {
       this._asked = 0;
       if (this._ending.signal.aborted) return;
+      this._stretch();
       this._draw();
       this._told.changed();
     });
@@ -67,15 +70,20 @@ export class Picture {
 
   _came(layer, block) {
     if (this._ending.signal.aborted) return;
-    const [first] = this.sides;
-    if (layer === first.layer && block.pixels && !this._settled) {
-      const seen = first.visible(this.view.rect, this._factor).filter(({ pixels }) => pixels);
-      this._statistics = statistics(layer, seen);
-      this._settled = first.idle;
-      this.restyle(this._style);
-    }
+    if (layer === this.sides[0].layer && block.pixels) this._arrived = true;
     this._told.came(layer, block);
     this.redraw();
+  }
+
+  /** Adds the blocks that arrived to the statistics, until the first picture is complete. */
+  _stretch() {
+    const [first] = this.sides;
+    if (this._settled || !this._arrived) return;
+    this._arrived = false;
+    this._settled = first.idle;
+    this._statistics.take(first.visible(this.view.rect, this._factor).filter(({ pixels }) => pixels));
+    const ranges = rangesOf(first.layer, this._style, this._statistics);
+    if (String(ranges) !== String(this.ranges)) this.ranges = ranges; // other ranges paint all blocks again
   }
 
   /** Gives the canvas the pixels of the screen that it covers; this empties it. */

@@ -40,7 +40,11 @@ def test_keys_of_the_browser_do_not_move_the_scene(site):
     run(site, "view.mjs")
 
 
-def test_the_canvas_has_the_pixels_of_the_screen(site):
+def test_the_stretch_is_that_of_the_visible_pixels(site):
+    run(site, "statistics.mjs")
+
+
+def test_a_picture_is_drawn_for_the_screen_and_stretched_once_a_frame(site):
     run(site, "picture.mjs")
 
 
