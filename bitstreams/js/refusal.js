@@ -5,7 +5,8 @@ const CHARACTERS = 200; // of its text that are shown
 /** Returns the status of an answer, and the beginning of its body if that is plain text. */
 export async function refusal(answer) {
   const status = `the server answers with status ${answer.status}`;
-  const text = /^text\/plain\b/.test(answer.headers.get("Content-Type") ?? "") ? await beginning(answer).catch(() => "") : "";
+  const plain = /^text\/plain\b/.test(answer.headers.get("Content-Type") ?? "");
+  const text = plain ? await beginning(answer).catch(() => "") : "";
   await answer.body?.cancel().catch(() => {}); // the connection may be lost
   return text ? `${status}: ${text}` : status;
 }

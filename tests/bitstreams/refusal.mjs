@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 
 import { refusal } from "../../bitstreams/js/refusal.js";
 
-const answer = (body, kind, status = 502) => new Response(body, { status, headers: kind ? { "Content-Type": kind } : {} });
+const answer = (body, kind) => new Response(body, { status: 502, headers: kind ? { "Content-Type": kind } : {} });
 const status = "the server answers with status 502";
 const plain = "text/plain; charset=utf-8";
 assert.equal(await refusal(answer("the disk is away\n", plain)), `${status}: the disk is away`);

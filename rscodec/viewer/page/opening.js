@@ -16,8 +16,8 @@ export async function openLayer(entry) {
 }
 
 /**
- * Returns the layers of `entries`, or null if this function was called again meanwhile. Layers that are not returned are
- * ended.
+ * Returns the layers of `entries`, or null if this function was called again meanwhile. Ends layers that it does not
+ * return.
  */
 export async function openLayers(entries, open = openLayer) {
   const serial = ++latest;

@@ -89,7 +89,8 @@ export class Picture {
   /** Gives the canvas the pixels of the screen that it covers; this empties it. */
   _resize() {
     const { _canvas: canvas } = this;
-    const [width, height] = [canvas.clientWidth, canvas.clientHeight].map((edge) => Math.round(edge * devicePixelRatio));
+    const width = Math.round(canvas.clientWidth * devicePixelRatio);
+    const height = Math.round(canvas.clientHeight * devicePixelRatio);
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   }
 

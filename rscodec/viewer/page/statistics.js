@@ -27,7 +27,8 @@ export class Statistics {
 function samplesOf(layer, pixels) {
   const count = pixels.width * pixels.height;
   const alpha = pixels.bands[layer.colours.indexOf("alpha")];
-  const step = Math.floor(Math.max(1, count / SAMPLES, count * layer.bands / ALL_SAMPLES)) | 1; // odd: not all of one column
+  const least = Math.max(1, count / SAMPLES, count * layer.bands / ALL_SAMPLES);
+  const step = Math.floor(least) | 1; // odd, so that the samples are not all of a few columns
   return pixels.bands.map((values, band) => {
     const plane = layer.planeOf(pixels, band);
     const found = [];

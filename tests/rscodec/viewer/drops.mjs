@@ -32,8 +32,9 @@ globalThis.Worker = class {
 const elements = {};
 const nav = fakeElement();
 Object.assign(document, {
-  body: fakeElement(), baseURI: "http://a/", addEventListener: (kind, listener) => { document[`on${kind}`] = listener; },
-  getElementById: (id) => elements[id] ??= fakeElement({ clientWidth: 300, clientHeight: 200 }), querySelector: () => nav,
+  body: fakeElement(), baseURI: "http://a/", querySelector: () => nav,
+  addEventListener: (kind, listener) => { document[`on${kind}`] = listener; },
+  getElementById: (id) => elements[id] ??= fakeElement({ clientWidth: 300, clientHeight: 200 }),
 });
 globalThis.matchMedia = () => ({ matches: true });
 globalThis.navigator ??= { hardwareConcurrency: 2 };
@@ -54,7 +55,8 @@ async function drop(name) {
 await import(`${site}/page/main.js`);
 await settled(() => document.body.dataset.state === "failed");
 assert.match(elements.message.textContent, /viewer.json is not here/);
-answers["viewer.json"] = { ok: true, json: async () => ({ streams: [{ name: "a", error: "Truncated" }], against: null }) };
+const about = { streams: [{ name: "a", error: "Truncated" }], against: null };
+answers["viewer.json"] = { ok: true, json: async () => about };
 elements.message.onclick();
 await settled(() => elements.message.textContent === "a: Truncated");
 

@@ -37,4 +37,4 @@ good.finish();
 await good.opened;
 assert.equal(good.ended, true);
 
-await assert.rejects(openLayer({ name: "a.bin", error: "Truncated: it ends" }), { message: "a.bin: Truncated: it ends" });
+await assert.rejects(openLayer({ name: "a.bin", error: "Truncated: end" }), { message: "a.bin: Truncated: end" });

@@ -11,7 +11,8 @@ const { Statistics } = await import(`${site}/page/statistics.js`);
 
 /** A layer of 4 x 4 blocks, in the order in which they are requested: each gives its number as its pixels. */
 function layerOf() {
-  const layer = new RasterLayer({ width: 2048, height: 2048, bands: 1, dtype: "uint16", coded: [0], planes: 0, metadata: {} });
+  const size = { width: 2048, height: 2048, bands: 1, dtype: "uint16" };
+  const layer = new RasterLayer({ ...size, coded: [0], planes: 0, metadata: {} });
   layer.free = 16;
   layer.answers = [];
   layer.load = ({ window: { width, height } }) => new Promise((resolve) => {

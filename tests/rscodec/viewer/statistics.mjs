@@ -16,19 +16,21 @@ const plane = (value, ArrayType = Float32Array) => ArrayType.from({ length: EDGE
 // Columns differ: a step of 64 would see one in 64 of them.
 const columns = new Statistics(layerOf(1));
 columns.take([blockOf([plane((i) => i % EDGE)])]);
-assert.deepEqual(columns.of(0).map((value, place) => Math.abs(value - [0, 511, 10, 501][place]) <= 3), Array(4).fill(true));
+columns.of(0).forEach((value, place) => assert.ok(Math.abs(value - [0, 511, 10, 501][place]) <= 3));
 
 // Pixels with alpha 0, NaN, infinity or a class other than 0 do not count.
 const invisible = new Statistics(layerOf(2, { colorinterp: ["gray", "alpha"] }));
-invisible.take([blockOf([plane((i) => [5, 9, 1000, NaN, Infinity][i % 5]), plane((i) => (i % 5 === 2 ? 0 : 255), Uint8Array)],
-                        [plane((i) => (i % 5 === 1 ? 1 : 0), Uint8Array)])]);
+const values = plane((i) => [5, 9, 1000, NaN, Infinity][i % 5]);
+const alpha = plane((i) => (i % 5 === 2 ? 0 : 255), Uint8Array);
+const classes = plane((i) => (i % 5 === 1 ? 1 : 0), Uint8Array);
+invisible.take([blockOf([values, alpha], [classes])]);
 assert.deepEqual(invisible.of(0), [5, 5, 5, 5]);
 invisible.take([blockOf([plane(() => 7), plane(() => 0, Uint8Array)])]);
 assert.equal(invisible.of(0), null);
 
 // Blocks are sampled once, and there are not too many samples of many bands.
 const many = new Statistics(layerOf(300));
-const blocks = [1, 2].map((value) => blockOf(Array(300).fill(Uint8Array.from({ length: 64 ** 2 }, () => value)), null, 64));
+const blocks = [1, 2].map((value) => blockOf(Array(300).fill(new Uint8Array(64 ** 2).fill(value)), null, 64));
 many.take(blocks.slice(0, 1));
 const [{ samples }] = blocks;
 many.take(blocks);
