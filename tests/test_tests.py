@@ -133,6 +133,7 @@ WIDER = {
     "rscodec/raster/test_cog.py": "GeoTIFFs with overviews",
     "rscodec/stream/test_islands.py": "tiles with few valid pixels",
     "rscodec/upsamplers/test_laws.py": "the contract of upsamplers",
+    "rscodec/viewer/test_modules.py": "rscodec/viewer/page, in Node",
     "rscodec/viewer/test_page.py": "rscodec/viewer/page, in Chromium",
     "rscodec/viewer/test_speed.py": "rscodec/viewer/page, in Chromium",
 }

@@ -3,6 +3,7 @@
 
 import { InputError } from "./errors.js";
 import { concatenate } from "./inflate.js";
+import { refusal } from "./refusal.js";
 
 const GAP = 1024; // bytes between two parts: to read fewer is cheaper than one more request
 const WHOLE = 2 ** 26; // bytes that a server without ranges may send: the whole stream, once
@@ -58,9 +59,9 @@ export class HttpSource {
     if (answer.status === 200) return this._keepWhole(answer, offset, last);
     const [, start, size] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(answer.headers.get("Content-Range") ?? "") ?? [];
     if (answer.status !== 206 || (start !== undefined && Number(start) !== offset)) {
-      await answer.body?.cancel();
-      throw this._error(answer.status === 206 ? "the server sends another part than it was asked for"
-        : `the server answers with status ${answer.status}`);
+      const other = answer.status === 206;
+      if (other) await answer.body?.cancel();
+      throw this._error(other ? "the server sends another part than it was asked for" : await refusal(answer));
     }
     if (size !== undefined && size !== "*") this.size = Number(size);
     return this._bytes(answer, last - offset, "the server sends more bytes than it was asked for");

@@ -24,10 +24,12 @@ STRIP_PIXELS = 2**22  # pixels that are read at once
 
 
 class Original:
-    """An open raster that gives its blocks. Several threads may share it; they take turns."""
+    """An open raster that gives its blocks. Several threads may share it; they take turns. `nodata` replaces the nodata
+    value of the file.
+    """
 
-    def __init__(self, path: str | Path, bands: tuple[int, ...] | None = None):
-        self._reader, self._lock = RasterReader(path, bands), threading.Lock()
+    def __init__(self, path: str | Path, bands: tuple[int, ...] | None = None, nodata: float | None = None):
+        self._reader, self._lock = RasterReader(path, bands, nodata), threading.Lock()
         self.width, self.height = self._reader.width, self._reader.height
 
     def describe(self) -> dict:

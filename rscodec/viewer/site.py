@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import rscodec.bitstreams
 from rscodec.bitstreams import Header
@@ -20,6 +21,8 @@ from rscodec.bitstreams.errors import BitstreamError, InputError, MissingWeights
 from rscodec.bitstreams.source import FileSource
 from rscodec.models.registry import CODECS
 from rscodec.models.weights import manifest, shipped
+from rscodec.raster.metadata import nodata_value
+from rscodec.raster.metadata_schema import stream_metadata
 from rscodec.raster.reader import is_stream
 from rscodec.stream.remote import RemoteSource, is_url, open_stream
 from rscodec.viewer.original import Original
@@ -33,6 +36,7 @@ KINDS = {
     ".json": "application/json",
 }
 BINARY = "application/octet-stream"
+QUERY = re.compile(r"(://[^\s?]*)\?\S*?(?=[:,;)'\"]*(?:\s|$))")  # of a URL in a message; it may be a signature
 
 
 @dataclass(frozen=True)
@@ -64,11 +68,13 @@ class Site:
         }
         self.assets["index.html"] = self.assets.pop("page/index.html")
         self.assets |= {f"decoder/{path.name}": path for path in sorted(DECODER.glob("*.js"))}
-        streams, other = [self._add(stream, source) for stream in find_streams(source)], None
+        found = find_streams(source)
+        streams, other = [self._add(stream, source) for stream in found], None
         if against is not None and (is_url(against) or is_stream(against)):
             other = self._add(against, against)
         elif against is not None:
-            self.original = Original(against, bands)
+            readable = [stream for stream, known in zip(found, streams, strict=True) if "error" not in known]
+            self.original = Original(against, bands, _nodata(readable))
             other = self.original.describe()
         if other is not None:
             _check_alike(streams, other)
@@ -104,7 +110,7 @@ class Site:
         """Add a stream and its weights. Return what the page must know, or the error if one stream of many is
         unreadable.
         """
-        name = stream.rpartition("/")[2] if is_url(stream) else Path(stream).name
+        name = _name(stream)
         try:
             with open_stream(stream) as reader:
                 header = reader.header
@@ -155,6 +161,19 @@ def find_streams(source: str | Path) -> list[str | Path]:
     return list(found)
 
 
+def _name(stream: str | Path) -> str:
+    """Return the name of a file, without the query of a URL."""
+    return unquote(urlsplit(stream).path.rpartition("/")[2]) if is_url(stream) else Path(stream).name
+
+
+def _nodata(streams: list[str | Path]) -> float | None:
+    """Return the nodata value of the first stream. `encode` may have replaced that of the original by it."""
+    if not streams:
+        return None
+    with open_stream(streams[0]) as reader:
+        return nodata_value(stream_metadata(reader))
+
+
 def _check_alike(streams: list[dict], other: dict) -> None:
     """Check that the scenes have the same size, so that one can lie above the other."""
     for stream in streams:
@@ -182,4 +201,11 @@ def _remote(url: str) -> Asset:
     source = RemoteSource(url)
     if source.size is None:
         raise InputError(f"{url}: the server does not state the file's size; fetch the whole file and use the copy")
-    return Asset(BINARY, source.size, source)
+
+    def read(offset: int, length: int) -> bytes:
+        try:
+            return source(offset, length)
+        except InputError as problem:
+            raise InputError(QUERY.sub(r"\1", str(problem))) from None
+
+    return Asset(BINARY, source.size, read)

@@ -21,28 +21,19 @@ from rscodec.networks.model import Codec
 from rscodec.stream.decoder import SceneDecoder
 from rscodec.stream.preview import preview
 from rscodec.synthetic.sample import synthesize
+from tests.helpers import node as helpers
 from tests.helpers.site import serving
 from tests.helpers.sizes import SHIPPED
 
 FORMAT = Path(__file__).resolve().parent.parent.parent / "bitstreams"
 JS, VECTORS = FORMAT / "js", FORMAT / "vectors"
 WEIGHTS = VECTORS / "vec-1.safetensors"
-OLDEST = 20
 
-
-def node_version() -> int:
-    """The major version of the Node on PATH, 0 if there is none."""
-    if shutil.which("node") is None:
-        return 0
-    said = subprocess.run(["node", "--version"], capture_output=True, text=True, timeout=60).stdout
-    return int(said.lstrip("v").partition(".")[0] or 0)
-
-
-pytestmark = pytest.mark.skipif(node_version() < OLDEST, reason=f"no node {OLDEST} or newer is on PATH")
+pytestmark = helpers.needed
 
 
 def node(script: str | Path, *args) -> subprocess.CompletedProcess:
-    return subprocess.run(["node", JS / script, *map(str, args)], capture_output=True, text=True, timeout=300)
+    return helpers.node(JS / script, *args)
 
 
 def decode(stream: Path | str, weights: Path, out: Path, *numbers: int) -> tuple[np.ndarray, np.ndarray | None, dict]:
@@ -241,6 +232,11 @@ def test_over_http_a_missing_stream_is_named(tmp_path: Path, detailed: Path):
     with serving() as site:
         done = node("decode.mjs", f"{site.address}/a.bin", detailed, tmp_path / "raw")
     assert done.returncode == 1 and "InputError: cannot read" in done.stderr and "status 404" in done.stderr
+
+
+def test_what_a_server_says_is_passed_on():
+    done = node(Path(__file__).with_name("refusal.mjs"))
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_workers_and_their_watchdog(tmp_path: Path, detailed: Path):

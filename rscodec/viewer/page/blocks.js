@@ -81,7 +81,8 @@ export class Blocks {
   }
 
   async _load(wanted) {
-    const block = { ...wanted, ...this.layer.windows(wanted), pending: true, pixels: null, error: null, painted: null };
+    const block = { ...wanted, ...this.layer.windows(wanted), pending: true, pixels: null, error: null, painted: null,
+                    samples: null };
     this._blocks.set(block.key, block);
     this.loading++;
     try {

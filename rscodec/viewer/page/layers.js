@@ -7,6 +7,7 @@
 
 import { FIXED_BYTES, toHeader, wireNumbers } from "../decoder/header.js";
 import { MAX_BANDS, MAX_TILE } from "../decoder/limits.js";
+import { refusal } from "../decoder/refusal.js";
 import { InputError, LimitExceeded, MissingWeights, Pool } from "../decoder/rscodec.js";
 import { overlap } from "../decoder/windows.js";
 
@@ -131,13 +132,13 @@ export class RasterLayer extends Layer {
     this.free--;
     try {
       const answer = await fetch(`original/${block.factor}/${block.row}/${block.col}.bin`);
-      if (!answer.ok) throw new InputError(`${this.name}: the server answers with status ${answer.status}`);
+      if (!answer.ok) throw new InputError(await refusal(answer));
       const data = await answer.arrayBuffer();
       const ArrayType = ARRAYS[this.dtype];
       const size = width * height;
       const bytes = size * ArrayType.BYTES_PER_ELEMENT;
       if (data.byteLength !== bytes * this.bands + size * this.planes) {
-        throw new InputError(`${this.name}: the server sends ${data.byteLength} bytes, which is not the size of this block`);
+        throw new InputError(`the server sends ${data.byteLength} bytes, which is not the size of this block`);
       }
       const bands = Array.from({ length: this.bands }, (_, band) => new ArrayType(data, band * bytes, size));
       const classes = Array.from({ length: this.planes }, (_, plane) => {

@@ -1,7 +1,8 @@
 // The page: opens the scenes in viewer.json, or a file that is dropped onto it, and connects picture, panel and values.
 
-import { RasterLayer, StreamLayer } from "./layers.js";
-import { fillPanel, firstStyle, generated } from "./panel.js";
+import { generatedBy, named } from "./notices.js";
+import { openLayers } from "./opening.js";
+import { fillPanel, firstStyle } from "./panel.js";
 import { Picture } from "./picture.js";
 import { showValues } from "./values.js";
 
@@ -9,9 +10,15 @@ const WIDE = matchMedia("(min-width: 700px)");
 const element = (id) => document.getElementById(id);
 let picture = null;
 
-function say(problem) {
-  element("message").textContent = [problem.name, problem.message].filter(Boolean).join(": ");
-  element("message").hidden = false;
+/** Shows a problem. A click on it calls `again`. */
+function say(problem, again = () => picture?.retry()) {
+  const message = element("message");
+  message.textContent = [problem.name, problem.message].filter(Boolean).join(": ");
+  message.hidden = false;
+  message.onclick = () => {
+    message.hidden = true;
+    again();
+  };
 }
 
 /** The state that tests wait for: "loading", "ready" when the whole screen is drawn, or "failed". */
@@ -41,36 +48,29 @@ function listStreams(streams) {
 /** Shows one stream, beside another layer if there is one. */
 async function show(entry, against = null) {
   tell("loading");
-  element("streams").hidden = element("message").hidden = true;
-  document.querySelector("nav").hidden = false;
-  openPanel(WIDE.matches);
-  element("name").textContent = document.title = entry.name;
-  if (entry.error) {
-    say({ message: entry.error });
-    tell("failed");
-    return;
-  }
-  const layers = await Promise.all([StreamLayer.open(entry), against &&
-    (against.path ? StreamLayer.open(against) : new RasterLayer(against))]);
-  join(layers.filter(Boolean));
+  element("message").hidden = true;
+  const layers = await openLayers([entry, against].filter(Boolean));
+  if (layers) join(layers);
 }
 
 function join(layers) {
   const [layer] = layers;
+  element("streams").hidden = true;
+  document.querySelector("nav").hidden = false;
+  openPanel(WIDE.matches);
+  element("name").textContent = document.title = layer.name;
   picture?.end();
   picture = null;
-  const made = generated(layer);
-  element("generated").hidden = !made;
-  element("generated").textContent = made ? "generated pixels" : "";
-  element("generated").title = made ? `made up by ${made.model}, not measured` : "";
+  element("generated").title = generatedBy(layers);
+  element("generated").hidden = element("generated").title === "";
 
   const damage = new Set();
   const style = firstStyle(layer);
   const panel = fillPanel(element("panel"), layer, style, (chosen) => picture?.restyle(chosen));
-  const came = (block) => {
-    if (block.error) say(block.error);
+  const came = (from, block) => {
+    if (block.error) say({ name: block.error.name, message: named(layers, from, block.error.message) });
     const before = damage.size;
-    for (const { message } of block.pixels?.damage ?? []) damage.add(message);
+    for (const { message } of block.pixels?.damage ?? []) damage.add(named(layers, from, message));
     if (damage.size > before) {
       panel.damage(damage);
       say({ name: "TileDamaged", message: [...damage].at(-1) });
@@ -119,11 +119,7 @@ function openPanel(open) {
   element("toggle").setAttribute("aria-expanded", open);
 }
 
-async function start() {
-  element("message").onclick = () => {
-    element("message").hidden = true;
-    picture?.retry();
-  };
+function listen() {
   element("toggle").onclick = () => openPanel(!element("panel").classList.contains("open"));
   element("in").onclick = () => picture?.view.zoom(1.5);
   element("out").onclick = () => picture?.view.zoom(1 / 1.5);
@@ -134,7 +130,11 @@ async function start() {
     const [file] = event.dataTransfer.files;
     if (file) run(() => show({ name: file.name, blob: file, bytes: file.size }));
   });
+}
 
+/** Shows what viewer.json names. */
+async function start() {
+  tell("loading");
   const answer = await fetch("viewer.json");
   if (!answer.ok) throw new Error(`viewer.json is not here (status ${answer.status})`);
   const { streams, against } = await answer.json();
@@ -144,14 +144,15 @@ async function start() {
   else await show(streams[Number(chosen)] ?? streams[0], against);
 }
 
-/** Shows every error on the page. */
+/** Shows an error on the page. A click on it runs the action again. */
 async function run(action) {
   try {
     await action();
   } catch (problem) {
-    say(problem);
+    say(problem, () => run(action));
     tell("failed");
   }
 }
 
+listen();
 run(start);

@@ -1,28 +1,5 @@
 // Turns pixels into colours: which bands, and which of their values are black and white.
 
-const SAMPLES = 4096; // about how many samples of a block and band
-
-/**
- * Returns, for each band, [lowest, highest, 2 %, 98 %] of the valid pixels of these blocks; null for a band without
- * valid pixels.
- */
-export function statistics(layer, blocks) {
-  return Array.from({ length: layer.bands }, (_, band) => {
-    const found = [];
-    for (const { pixels } of blocks) {
-      const [values, plane] = [pixels.bands[band], layer.planeOf(pixels, band)];
-      const step = Math.max(1, Math.floor(values.length / SAMPLES));
-      for (let i = 0; i < values.length; i += step) {
-        if (!(plane && plane[i]) && Number.isFinite(values[i])) found.push(values[i]);
-      }
-    }
-    if (found.length === 0) return null;
-    const sorted = Float64Array.from(found).sort();
-    const at = (share) => sorted[Math.round(share * (sorted.length - 1))];
-    return [sorted[0], sorted.at(-1), at(0.02), at(0.98)];
-  });
-}
-
 /**
  * Returns a canvas of a block. `bands` has one band, or those for red, green and blue. `ranges` has, for each band, the
  * values that are black and white. Pixels without a measurement are transparent.

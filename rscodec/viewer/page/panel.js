@@ -1,9 +1,10 @@
 // The panel: bands, stretch, and what is known about the scene. Everything that a stream contains is shown as text
 // only.
 
+import { shownBands, threeBands } from "./colours.js";
+
 const STRETCHES = { percent: "2 to 98 %", range: "Least to greatest", type: "All of the type", manual: "By hand" };
 const TYPES = { uint8: [0, 255], uint16: [0, 65535], int16: [-32768, 32767] };
-const COLOURS = ["red", "green", "blue"];
 const LONGEST = 600; // characters of a value
 const MOST = 200; // rows of metadata
 
@@ -22,10 +23,7 @@ export function generated(layer) {
 
 /** Returns the style in which a layer is first shown: { bands, stretch, manual }. */
 export function firstStyle(layer) {
-  const named = [layer.colours, layer.descriptions].map((names) => {
-    return COLOURS.map((colour) => names.findIndex((name) => name.toLowerCase() === colour));
-  }).find((bands) => !bands.includes(-1));
-  const bands = named ?? (layer.bands < 3 ? [0] : [0, 1, 2]);
+  const bands = shownBands(layer);
   const stretch = layer.dtype === "uint8" ? "type" : "percent";
   return { bands, stretch, manual: bands.map(() => TYPES[layer.dtype] ?? [0, 1]) };
 }
@@ -35,7 +33,7 @@ export function rangesOf(layer, { bands, stretch, manual }, statistics) {
   return bands.map((band, place) => {
     if (stretch === "manual") return manual[place];
     if (stretch === "type") return TYPES[layer.dtype];
-    const found = statistics[band];
+    const found = statistics.of(band);
     if (!found) return [0, 1];
     return stretch === "range" ? found.slice(0, 2) : found.slice(2);
   });
@@ -56,7 +54,7 @@ export function fillPanel(panel, layer, style, changed) {
     add(display, "h2", "Display");
     if (layer.bands > 1) {
       select(display, "Show", { 3: "three bands", 1: "one band" }, style.bands.length, (count) => {
-        style.bands = Number(count) === 1 ? [style.bands[0]] : [0, 1, 2].map((c) => Math.min(c, layer.bands - 1));
+        style.bands = Number(count) === 1 ? [style.bands[0]] : threeBands(layer);
         style.manual = style.bands.map((_, place) => style.manual[place] ?? style.manual[0]);
         choose();
       });

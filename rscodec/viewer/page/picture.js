@@ -2,8 +2,9 @@
 
 import { Blocks } from "./blocks.js";
 import { COARSEST } from "./layers.js";
-import { paint, statistics } from "./paint.js";
+import { paint } from "./paint.js";
 import { rangesOf } from "./panel.js";
+import { Statistics } from "./statistics.js";
 import { View } from "./view.js";
 
 const SHARPEST = 2; // the most pixels of the screen that are used for each CSS pixel
@@ -11,23 +12,23 @@ const MISSING = "#8884"; // blocks that are not loaded yet
 const DAMAGED = "#c0392b88";
 
 export class Picture {
-  /** `told` is { changed(), came(block) }. The second layer, if there is one, is on the right. */
+  /** `told` is { changed(), came(layer, block) }. The second layer, if there is one, is on the right. */
   constructor(canvas, layers, style, told) {
     this._canvas = canvas;
     this._context = canvas.getContext("2d");
     this._told = told;
     this._style = style;
     this._settled = false; // whether the statistics of the first picture are complete
-    this._statistics = [];
+    this._arrived = false; // whether blocks arrived that are not in the statistics
+    this._statistics = new Statistics(layers[0]);
     this.split = 0.5;
     this.sides = layers.map((layer) => new Blocks(layer, (block) => this._came(layer, block)));
     this._ending = new AbortController();
     this.view = new View(canvas, 1 / (1.5 * COARSEST), () => this.redraw(), this._ending.signal);
     this._checks = checkerboard(this._context);
     this.restyle(style);
-    this._observer = new ResizeObserver(() => this._resize());
+    this._observer = new ResizeObserver(() => this.redraw());
     this._observer.observe(canvas);
-    this._resize();
     this.view.fit(layers[0].width, layers[0].height);
   }
 
@@ -61,6 +62,7 @@ export class Picture {
     this._asked ||= requestAnimationFrame(() => {
       this._asked = 0;
       if (this._ending.signal.aborted) return;
+      this._stretch();
       this._draw();
       this._told.changed();
     });
@@ -68,21 +70,28 @@ export class Picture {
 
   _came(layer, block) {
     if (this._ending.signal.aborted) return;
-    const [first] = this.sides;
-    if (layer === first.layer && block.pixels && !this._settled) {
-      const seen = first.visible(this.view.rect, this._factor).filter(({ pixels }) => pixels);
-      this._statistics = statistics(layer, seen);
-      this._settled = first.idle;
-      this.restyle(this._style);
-    }
-    this._told.came(block);
+    if (layer === this.sides[0].layer && block.pixels) this._arrived = true;
+    this._told.came(layer, block);
     this.redraw();
   }
 
+  /** Adds the blocks that arrived to the statistics, until the first picture is complete. */
+  _stretch() {
+    const [first] = this.sides;
+    if (this._settled || !this._arrived) return;
+    this._arrived = false;
+    this._settled = first.idle;
+    this._statistics.take(first.visible(this.view.rect, this._factor).filter(({ pixels }) => pixels));
+    const ranges = rangesOf(first.layer, this._style, this._statistics);
+    if (String(ranges) !== String(this.ranges)) this.ranges = ranges; // other ranges paint all blocks again
+  }
+
+  /** Gives the canvas the pixels of the screen that it covers; this empties it. */
   _resize() {
-    this._canvas.width = Math.round(this._canvas.clientWidth * devicePixelRatio);
-    this._canvas.height = Math.round(this._canvas.clientHeight * devicePixelRatio);
-    this.redraw();
+    const { _canvas: canvas } = this;
+    const width = Math.round(canvas.clientWidth * devicePixelRatio);
+    const height = Math.round(canvas.clientHeight * devicePixelRatio);
+    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   }
 
   /** Returns about how many pixels of the scene, along an edge, one pixel of the screen shows: a power of two. */
@@ -94,6 +103,7 @@ export class Picture {
   _draw() {
     const { _context: context, _canvas: canvas, view } = this;
     const ratio = devicePixelRatio;
+    this._resize();
     context.clearRect(0, 0, canvas.width, canvas.height);
     context.imageSmoothingEnabled = view.scale * ratio < 2;
     const middle = this.sides.length > 1 ? Math.round(this.split * canvas.width) : canvas.width;

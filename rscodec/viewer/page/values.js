@@ -6,13 +6,15 @@ import { bandName, generated } from "./panel.js";
 export function showValues(line, canvas, picture) {
   const [first] = picture.sides;
   let cursor = null;
+  line.style.minHeight = "";
   const update = () => {
+    const pixel = cursor && picture.view.pixelAt(...cursor); // before the line changes, and with it the canvas
     line.replaceChildren();
-    if (!cursor) {
-      add("", "Move over the scene, or touch it, for its values.");
-      return;
-    }
-    const { col, row } = picture.view.pixelAt(...cursor);
+    if (pixel) describe(pixel);
+    else add("", "Move over the scene, or touch it, for its values.");
+    line.style.minHeight = `${line.offsetHeight}px`; // it never shrinks: the scene stays in its place
+  };
+  const describe = ({ col, row }) => {
     const { width, height } = first.layer;
     if (col < 0 || row < 0 || col >= width || row >= height) return;
     add("column, row", `${col}, ${row}`);

@@ -96,6 +96,7 @@ export class View {
   }
 
   _key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return; // these are keys of the browser
     const step = 60;
     const moves = { ArrowLeft: [step, 0], ArrowRight: [-step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] };
     if (moves[event.key]) this.pan(...moves[event.key]);

@@ -15,6 +15,7 @@ import rscodec
 from rscodec.bitstreams.errors import InputError, MissingWeights, NotAStream, Truncated
 from rscodec.models.weights import shipped
 from rscodec.viewer.site import DECODER, PAGE, Site
+from tests.helpers.site import serving
 from tests.helpers.sizes import SHIPPED
 
 
@@ -102,3 +103,29 @@ def test_an_original_whose_metadata_json_does_not_have(scenes, tmp_path):
 
 def test_another_stream_to_compare_with(scenes):
     assert told(Site(scenes / "rgb.bin", scenes / "ten.bin"))["against"]["path"] == "streams/1.bin"
+
+
+def test_a_signature_of_a_url_stays_out_of_the_page(scenes):
+    pytest.importorskip("fsspec")
+    pytest.importorskip("aiohttp")
+    with serving() as remote:
+        remote.files["/a%20b.bin"] = (scenes / "rgb.bin").read_bytes()
+        site = Site(f"{remote.address}/a%20b.bin?signature=secret/1")
+        assert told(site)["streams"][0]["name"] == "a b.bin"
+        remote.files.clear()
+        with pytest.raises(InputError, match=r"cannot read http.*/a%20b\.bin: ") as caught:
+            data_of(site, "streams/0.bin")
+    assert "secret" not in str(caught.value) and b"secret" not in data_of(site, "viewer.json")
+
+
+def test_the_nodata_value_of_the_stream_counts_for_the_original(tmp_path):
+    pixels = np.ones((1, 80, 80), np.float32)
+    pixels[0, :20] = np.inf
+    shape = {"width": 80, "height": 80, "count": 1, "dtype": "float32", "transform": rasterio.Affine.scale(9)}
+    with rasterio.open(tmp_path / "a.tif", "w", **shape) as target:
+        target.write(pixels)
+    rscodec.encode_file(tmp_path / "a.tif", tmp_path / "a.bin", quality=2.0, nodata=np.inf, threads=1)
+    site = Site(tmp_path / "a.bin", tmp_path / "a.tif")
+    block = data_of(site, "original/1/0/0.bin")
+    assert np.array_equal(np.frombuffer(block[:-6400], np.float32), pixels.ravel())
+    assert np.array_equal(np.frombuffer(block[-6400:], np.uint8), np.isinf(pixels).ravel())
