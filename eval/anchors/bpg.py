@@ -38,8 +38,8 @@ def bpg() -> Anchor:
 
 
 class X265Payload(Video):
-    """`-tune psnr`: psycho-visual terms cost 8 to 15 % at equal PSNR. `info=0`: no signature of the encoder. `wpp=0`: no
-    points of entry for threads.
+    """`-tune psnr`: psycho-visual terms cost 8 to 15 % at equal PSNR. `info=0`: no signature of the encoder.
+    `wpp=0`: no points of entry for threads.
     """
 
     name = "bpg (x265 payload)"

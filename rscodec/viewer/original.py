@@ -25,11 +25,14 @@ STRIP_PIXELS = 2**22  # pixels that are read at once
 
 class Original:
     """An open raster that gives its blocks. Several threads may share it; they take turns. `nodata` replaces the nodata
-    value of the file.
+    value of the file, if the type of the file can hold it.
     """
 
     def __init__(self, path: str | Path, bands: tuple[int, ...] | None = None, nodata: float | None = None):
-        self._reader, self._lock = RasterReader(path, bands, nodata), threading.Lock()
+        self._reader, self._lock = RasterReader(path, bands), threading.Lock()
+        if native(nodata, self._reader.dtype) is not None:
+            self._reader.close()
+            self._reader = RasterReader(path, bands, nodata)
         self.width, self.height = self._reader.width, self._reader.height
 
     def describe(self) -> dict:

@@ -14,6 +14,7 @@ import rasterio
 import rscodec
 from rscodec.bitstreams.errors import InputError, MissingWeights, NotAStream, Truncated
 from rscodec.models.weights import shipped
+from rscodec.viewer.original import Original
 from rscodec.viewer.site import DECODER, PAGE, Site
 from tests.helpers.site import serving
 from tests.helpers.sizes import SHIPPED
@@ -129,3 +130,10 @@ def test_the_nodata_value_of_the_stream_counts_for_the_original(tmp_path):
     block = data_of(site, "original/1/0/0.bin")
     assert np.array_equal(np.frombuffer(block[:-6400], np.float32), pixels.ravel())
     assert np.array_equal(np.frombuffer(block[-6400:], np.uint8), np.isinf(pixels).ravel())
+
+
+def test_an_original_that_cannot_hold_the_nodata_value_of_the_stream_is_shown(tmp_path):
+    rscodec.Scene(np.full((1, 8, 8), 7, np.uint8)).save(tmp_path / "a.tif")
+    original = Original(tmp_path / "a.tif", nodata=65535.0)
+    assert original.describe()["dtype"] == "uint8"
+    original.close()
