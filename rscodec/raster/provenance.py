@@ -13,10 +13,8 @@ from pathlib import Path
 
 from rscodec.bitstreams import StreamReader
 from rscodec.bitstreams.errors import InputError
+from rscodec.raster.marks import BEFORE, PREFIX
 from rscodec.raster.metadata import Metadata
-
-PREFIX = "synthetic"
-BEFORE = f"{PREFIX}_before"
 
 
 def marked(metadata: Metadata, bands: list[int], facts: dict[str, object]) -> Metadata:
@@ -24,7 +22,7 @@ def marked(metadata: Metadata, bands: list[int], facts: dict[str, object]) -> Me
     facts = {"bands": ",".join(map(str, bands))} | facts
     tags = {PREFIX: "yes"} | {f"{PREFIX}_{name}": str(fact) for name, fact in facts.items()}
     before = synthetic(metadata)
-    tags |= {name.replace(PREFIX, BEFORE, 1): value for name, value in before.items() if name != PREFIX}
+    tags |= {name.replace(PREFIX, PREFIX + BEFORE, 1): value for name, value in before.items() if name != PREFIX}
     namespaces = metadata.get("tags", {})
     others = {name: value for name, value in namespaces.get("", {}).items() if name not in before}
     return metadata | {"tags": namespaces | {"": others | tags}}
