@@ -105,7 +105,7 @@ class RasterStack:
         joined["tags"] = marks.of_files([(reader.metadata.get("tags", {}), reader.count) for reader in self._readers])
         grey = joined["colorinterp"]  # "gray" is the colour of every image with one band
         joined["colorinterp"] = [*grey[:1], *("undefined" if name == "gray" else name for name in grey[1:])]
-        defaults = {key: [default] * self.count for key, default in DEFAULTS.items()}
+        defaults: dict[str, Any] = {key: [default] * self.count for key, default in DEFAULTS.items()}
         defaults |= {"colorinterp": default_colours(self.count, self.dtype), "tags": {}}
         return cast(Metadata, {key: value for key, value in joined.items() if value != defaults.get(key)})
 
