@@ -29,7 +29,6 @@ from rscodec.models.registry import DEFAULT_CODEC, ENHANCERS
 from rscodec.models.weights import codec_for_encoding, enhancer_for
 from rscodec.raster.colours import band_colours, named_colours
 from rscodec.raster.fill import fill_invalid
-from rscodec.raster.metadata import alpha_bands
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene
 from rscodec.raster.window import Window
@@ -206,6 +205,4 @@ def contender(spec: str) -> Contender:
 def pixels_only(scene: Scene) -> Scene:
     """A scene without metadata, except for what marks valid pixels."""
     kept = {key: value for key, value in scene.metadata.items() if key in ("nodata", "masked")}
-    if alpha_bands(scene.metadata):
-        kept["colorinterp"] = scene.metadata["colorinterp"]
     return Scene(scene.pixels, scene.classes, kept)
