@@ -39,8 +39,9 @@ def files(tmp_path_factory, make_scene, to_stream, flip):
 def upscale(files, tiny_weights, tmp_path):
     def run(name, scale=2.6, seed=None, model="model", **options) -> Scene:
         settings = UpscaleSettings(files / f"{model}.safetensors", scale, seed)
+        weights = tiny_weights if name.endswith(".bin") else None
         run.report = api.upscale_file(
-            files / name, tmp_path / "out.tif", settings, weights=tiny_weights, overwrite=True, **options
+            files / name, tmp_path / "out.tif", settings, weights=weights, overwrite=True, **options
         )
         return Scene.load(tmp_path / "out.tif")
 
