@@ -34,12 +34,12 @@ def synthetic(metadata: Metadata) -> dict[str, str]:
     return {name: value for name, value in tags.items() if name.startswith(PREFIX)} if tags.get(PREFIX) == "yes" else {}
 
 
-def refuse_synthetic(metadata: Metadata, name: str | Path) -> None:
+def refuse_synthetic(metadata: Metadata, name: str | Path, advice: str = "give the original") -> None:
     """Raise InputError if pixels are generated. Call it before measuring: generated pixels are no measurement."""
     tags = synthetic(metadata)
     if tags:
         made = f"bands {tags.get(f'{PREFIX}_bands', '?')} by {tags.get(f'{PREFIX}_model', 'some model')}"
-        raise InputError(f"{name} is generated ({made}), not measured: give the original, or `allow_synthetic=True`")
+        raise InputError(f"{name} is generated ({made}), not measured: {advice}")
 
 
 def raster_crc32(path: str | Path) -> str:
