@@ -28,8 +28,8 @@ BEYOND = 0.5  # how far the network's input may lie outside 0..1; outliers are c
 
 class GeneratedScene(ABC):
     """`windows`: those of the source. `bands` (0-based): the bands that change: red, green and blue if the source names
-    them; else the first three `chosen` bands; else the first three bands of the source (these are `guessed`), or all of
-    them if there are fewer.
+    them; else the first three `chosen` bands; else the first three bands of the source, or all of them if there are
+    fewer (these are `guessed`).
     """
 
     strength: float = 1.0
@@ -40,7 +40,7 @@ class GeneratedScene(ABC):
         self._source, self._base, self._windows, self._seed = source, base, windows, seed
         said = named_colours(source.colours, source.coded, chosen)
         self.bands = () if 0 in (self.strength, self.max_change) else said or source.coded[:3]
-        self.guessed = len(self.bands) == 3 and not said
+        self.guessed = bool(self.bands) and not said
         self._units = source.units(self.bands) if self.bands else None
         self._changes: dict[Window, np.ndarray] = {}
 
