@@ -20,12 +20,13 @@ def print_json(result) -> None:
 
 def note_guessed(scene: str | PathLike, report) -> None:
     """Print a note on the bands that were used as red, green and blue because the scene does not name them."""
-    if report.guessed:
-        click.echo(
-            f"note: {scene} does not name its red, green and blue bands; "
-            f"{','.join(map(str, report.guessed))} are used; give --bands R,G,B,... for others",
-            err=True,
-        )
+    bands = ",".join(map(str, report.guessed))
+    if len(report.guessed) == 3:
+        used = f"{bands} are used; give --bands R,G,B,... for others"
+    else:
+        used = f"{bands} used as a picture: the result means nothing for heights, radar and other data"
+    if bands:
+        click.echo(f"note: {scene} does not name its red, green and blue bands; {used}", err=True)
 
 
 def note_lossy(report) -> None:

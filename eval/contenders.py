@@ -29,7 +29,6 @@ from rscodec.models.registry import DEFAULT_CODEC, ENHANCERS
 from rscodec.models.weights import codec_for_encoding, enhancer_for
 from rscodec.raster.colours import band_colours, named_colours
 from rscodec.raster.fill import fill_invalid
-from rscodec.raster.metadata import alpha_bands
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene
 from rscodec.raster.window import Window
@@ -62,10 +61,11 @@ class OurCodec:
         self.name = OURS + name + (f":{effort}" if effort else "") + (f":{BALANCE}" if balance else "")
         self.name += f"@{weights.stem}" if weights else ""
         self.version = f"rscodec {rscodec.__version__}, {self._codec.model} {self._codec.weights_hash.hex()}"
-        self.command = "rscodec encode -q {parameter}" + (f" --model {name}" if name != DEFAULT_CODEC else "")
+        quality = "" if self._codec.fixed_rate else " -q {parameter}"
+        self.command = f"rscodec encode{quality}" + (f" --model {name}" if name != DEFAULT_CODEC else "")
         self.command += f" --weights {weights}" if weights else ""
         self.command += (f" --effort {effort}" if effort else "") + (" --balance" if balance else "")
-        self.parameters = QUALITIES
+        self.parameters = (QUALITY_MIN,) if self._codec.fixed_rate else QUALITIES
 
     def refuses(self, scene: Scene) -> str | None:
         return None
@@ -149,7 +149,8 @@ class Enhanced:
     kind = "enhanced"
 
     def __init__(self, model: str, base: OurCodec | AnchorCodec):
-        self._base, self._settings, self._enhancer = base, EnhanceSettings(model), enhancer_for(model)
+        settings = EnhanceSettings(model, force=True)  # measuring a codec is how one learns whether the model fits it
+        self._base, self._settings, self._enhancer = base, settings, enhancer_for(model)
         streams = self._enhancer.takes == "stream"
         if streams != isinstance(base, OurCodec):
             raise InputError(f"{model} enhances {'streams' if streams else 'rasters'}, so not {base.name}")
@@ -207,6 +208,4 @@ def contender(spec: str) -> Contender:
 def pixels_only(scene: Scene) -> Scene:
     """A scene without metadata, except for what marks valid pixels."""
     kept = {key: value for key, value in scene.metadata.items() if key in ("nodata", "masked")}
-    if alpha_bands(scene.metadata):
-        kept["colorinterp"] = scene.metadata["colorinterp"]
     return Scene(scene.pixels, scene.classes, kept)

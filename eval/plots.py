@@ -137,7 +137,8 @@ def _scale_panel(models: dict, axis, metric: str, label: str) -> None:
     for model, points in models.items():
         line = [(point["scale"], point[metric]) for point in points if point[metric] is not None]
         style = "-" if model == "bicubic" else "--"
-        axis.plot(*zip(*line, strict=True), style, marker="o", markersize=3, color=palette[model], label=model)
+        if line:  # matplotlib takes an empty one for categories
+            axis.plot(*zip(*line, strict=True), style, marker="o", markersize=3, color=palette[model], label=model)
     axis.set_xlabel("scale")
     axis.set_ylabel(label)
     axis.grid(alpha=0.3)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from rscodec.bitstreams.atomic import AtomicPath
 from rscodec.bitstreams.errors import InputError, OutputError, ToolFailed, ToolMissing
+from rscodec.bitstreams.limits import MAX_BANDS
 from rscodec.concurrency.threads import turn
 from rscodec.eval import published
 from rscodec.eval.contenders import contender
@@ -28,6 +29,8 @@ from rscodec.eval.measure import Row, band_list, difference, is_picture, measure
 from rscodec.eval.originals import check_originals, hash_of
 from rscodec.eval.summary import not_drawn, summarise, without_figure
 from rscodec.eval.table import Table, read
+from rscodec.raster.metadata import alpha_bands
+from rscodec.raster.reader import RasterReader
 from rscodec.raster.scene import Scene
 
 Progress = Callable[[int, int], None]
@@ -130,6 +133,11 @@ def plan(found: dict, images: list[Image], bands, rows: list[Row]) -> tuple[list
         if not scene.mask.any():
             refused[image.name] = "it has no valid pixel"
             continue
+        if alpha_bands(scene.metadata):
+            refused[image.name] = "it has no band but alpha"
+            continue
+        if alpha_of(image.path).intersection(bands or range(1, MAX_BANDS + 1)):
+            refused[f"alpha of {image.name}"] = "codecs are compared on the other bands"
         for spec, one in found.items():
             if reason := one.refuses(scene):
                 refused[f"{one.name} on {image.name}"] = reason
@@ -181,17 +189,23 @@ def row_of(point: Point, features: Features) -> Row | ToolFailed:
 
 @lru_cache(maxsize=2)
 def load(path: Path, bands: tuple[int, ...] | None, names: tuple[str, ...] = ()) -> Scene:
-    """Load a scene with those of `bands` that it has, or with all of its bands if it has none of them. `names`: the
-    names of all bands, for a file without names.
+    """Load a scene with those of `bands` that it has, or with all of its bands if it has none of them. Alpha, which
+    ours stores losslessly and anchors do not know, is left out if there are other bands. `names`: the names of all
+    bands, for a file without names.
     """
-    scene = Scene.load(path)
-    every = tuple(range(1, len(scene.pixels) + 1))
+    with RasterReader(path) as reader:
+        every = tuple(band + 1 for band in reader.coded_bands or range(reader.count))
     there = tuple(band for band in bands or every if band in every) or every
-    if there != every:
-        scene = Scene.load(path, there)
+    scene = Scene.load(path, there)
     if names:
         scene.metadata.setdefault("descriptions", [names[band - 1] for band in there])
     return scene
+
+
+def alpha_of(path: Path) -> set[int]:
+    """The alpha bands of an image, counted from 1."""
+    with RasterReader(path) as reader:
+        return {band + 1 for band in reader.exact_bands}
 
 
 _contender = lru_cache(maxsize=None)(contender)

@@ -109,6 +109,8 @@ def sr(
     if path.exists() and not resume:
         raise OutputError(f"{path} exists; give `resume=True` to resume it, or another `out`")
     weights = {model: weights_of(model, scales, device) for model in models}
+    unfit = {image.name: reason for image in images if (reason := refuses(load(image.path, BANDS), max(scales)))}
+    images = [image for image in images if image.name not in unfit]
     asked = {
         (image.name, model, weights[model], degradation, scale): image
         for image in images for scale in scales for model in models
@@ -123,20 +125,30 @@ def sr(
             if progress:
                 progress(number, len(missing))
     rows = [row for row in read(path, SrRow) if row.key in asked]
-    summary = {"degradation": degradation, "sets": summarise(rows, features), "skipped": unavailable()}
+    summary = {"degradation": degradation, "sets": summarise(rows, features), "skipped": unfit | unavailable()}
     with AtomicPath(out / "sr.json", overwrite=True) as target:
         target.write_text(json.dumps(summary, indent=1, allow_nan=False) + "\n")
     return Result(summary, rows, {image.name: image for image in images}, device)
 
 
-def pair(scene: Scene, scale: float, degradation: str = BICUBIC, name: str = "") -> tuple[Scene, np.ndarray]:
-    """(the image to upsample, the original (3, H, W) to compare with)."""
+def refuses(scene: Scene, scale: float) -> str | None:
+    """Why an image cannot be measured at a scale, or None."""
     pixels = scene.pixels[:3]
     if pixels.dtype != np.uint8 or len(pixels) < 3:
-        raise InputError(f"super-resolution is measured on three bands of uint8, not {len(pixels)} of {pixels.dtype}")
+        return f"super-resolution is measured on three bands of uint8, not {len(pixels)} of {pixels.dtype}"
+    if not scene.mask.all():
+        return "it has invalid pixels, which no model is meant to restore"
+    if min(pixels.shape[1:]) < scale:
+        return f"an image of {pixels.shape[2]} x {pixels.shape[1]} has nothing left at a scale of {scale:g}"
+    return None
+
+
+def pair(scene: Scene, scale: float, degradation: str = BICUBIC, name: str = "") -> tuple[Scene, np.ndarray]:
+    """(the image to upsample, the original (3, H, W) to compare with)."""
+    if reason := refuses(scene, scale):
+        raise InputError(reason)
+    pixels = scene.pixels[:3]
     short = [math.floor(edge / scale) for edge in pixels.shape[1:]]
-    if not min(short):
-        raise InputError(f"an image of {pixels.shape[2]} x {pixels.shape[1]} has nothing left at a scale of {scale:g}")
     height, width = (math.floor(scale * edge + 0.5) for edge in short)
     original = pixels[:, :height, :width]
     if degradation == BICUBIC:

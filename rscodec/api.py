@@ -504,6 +504,7 @@ def _upscaled(
         count, dtype = opened.header.bands, opened.header.dtype
     else:
         reader = stack.enter_context(RasterReader(src))
+        _refuse_weights(src, how.weights)
         check_apart(dst, reader.files)
         make, count, dtype = partial(upscaled_raster, reader), reader.count, reader.dtype
     AtomicPath(dst, output.overwrite).check()
@@ -532,7 +533,14 @@ def load(src: str | Path, bands: tuple[int, ...] | None = None, weights=None, de
     if is_url(src) or is_stream(src):
         with open(src, weights=weights, device=device) as opened:
             return opened.read(bands=bands)
+    _refuse_weights(src, weights)
     return Scene.load(src, bands)
+
+
+def _refuse_weights(src, weights) -> None:
+    """Raise InputError if weights of a codec are given for a raster, which needs none."""
+    if weights is not None:
+        raise InputError(f"`weights={weights}` decode a stream, and {src} is a raster: omit them")
 
 
 @takes(DecodeSettings, OutputSettings)

@@ -14,6 +14,8 @@ from pathlib import Path
 from rscodec.bitstreams.errors import ToolMissing
 from rscodec.eval.anchors.base import run
 
+ONE_THREAD = ["-threads", "1"]  # before an input: of its decoder; before an output: of its encoder
+
 
 @cache
 def binary() -> str:
@@ -39,7 +41,7 @@ def encode(planes: bytes, width: int, height: int, pixel_format: str, encoder: l
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "stream"
         out = ["-frames:v", "1", *encoder, "-pix_fmt", pixel_format, "-f", container, str(path)]
-        run([*_quiet(), *raw, *out], planes)
+        run([*_quiet(), *raw, *ONE_THREAD, *out], planes)
         return path.read_bytes()
 
 
@@ -49,4 +51,4 @@ def decode(stream: bytes, container: str, pixel_format: str) -> bytes:
 
 
 def _quiet() -> list[str]:
-    return [binary(), "-hide_banner", "-loglevel", "error", "-threads", "1"]
+    return [binary(), "-hide_banner", "-loglevel", "error", *ONE_THREAD]

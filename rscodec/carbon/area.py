@@ -17,11 +17,22 @@ from rscodec.carbon.grid import Grid
 
 SEMI_MAJOR = 6_378_137.0  # m, of WGS 84
 FLATTENING = 1 / 298.257223563
+POSITIONS = 2**16  # that are projected at once, since projecting takes much more memory than the areas
 
 
 def pixel_areas(grid: Grid) -> np.ndarray:
     """The area of each pixel in m2 (h,w)."""
-    columns, rows = np.meshgrid(np.arange(grid.width + 1.0), np.arange(grid.height + 1.0))
+    areas = np.empty((grid.height, grid.width))
+    step = max(1, POSITIONS // (grid.width + 1))
+    for top in range(0, grid.height, step):
+        bottom = min(top + step, grid.height)
+        areas[top:bottom] = _strip(grid, top, bottom)
+    return areas
+
+
+def _strip(grid: Grid, top: int, bottom: int) -> np.ndarray:
+    """The areas of some rows."""
+    columns, rows = np.meshgrid(np.arange(grid.width + 1.0), np.arange(top, bottom + 1.0))
     longitude, latitude = grid.degrees(columns, rows)
     x, y = np.radians(longitude), _authalic(np.radians(latitude))
     corners = [

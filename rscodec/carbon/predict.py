@@ -95,7 +95,7 @@ def predict_file(src: str | Path, folder: Path, model: str | Path = "iidm", **se
         mapper, scene = mapper_for(model, given.device), load(src, given.bands, given.weights, given.device)
         checksum = raster_crc32(src)
         if not given.allow_synthetic:
-            refuse_synthetic(scene.metadata, src)
+            refuse_synthetic(scene.metadata, src, "give the original, or `allow_synthetic=True`")
         if len(scene.pixels) != mapper.bands:
             raise InputError(
                 f"{src}: {len(scene.pixels)} bands are given, {mapper.model} takes {mapper.bands}: give those that it "

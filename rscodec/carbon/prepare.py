@@ -21,6 +21,7 @@ from rscodec.carbon.density import density, weights
 from rscodec.carbon.folder import make
 from rscodec.carbon.grid import Grid
 from rscodec.carbon.inventory import Inventory, read_inventory
+from rscodec.raster.provenance import refuse_synthetic
 from rscodec.raster.scene import Scene
 
 FILES = DENSITY, MASK = "density.tif", "mask.tif"
@@ -43,6 +44,8 @@ class Prepared:
 def prepare(image, inventory, heights, volume: str) -> Prepared:
     """Prepare from three files. `volume`: the inventory's column with m3/ha."""
     scene, canopy = Scene.load(image), Scene.load(heights)
+    for name, raster in ((image, scene), (heights, canopy)):
+        refuse_synthetic(raster.metadata, name)
     if len(canopy.pixels) > 1:
         raise InputError(f"{heights} has {len(canopy.pixels)} bands: give a raster with canopy height only")
     grid = Grid.of(scene.metadata, *scene.pixels.shape[:0:-1], name=image)

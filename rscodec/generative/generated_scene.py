@@ -28,8 +28,8 @@ BEYOND = 0.5  # how far the network's input may lie outside 0..1; outliers are c
 
 class GeneratedScene(ABC):
     """`windows`: those of the source. `bands` (0-based): the bands that change: red, green and blue if the source names
-    them; else the first three `chosen` bands; else the first three bands of the source (these are `guessed`), or all of
-    them if there are fewer.
+    them; else the first three `chosen` bands; else the first three bands of the source, or all of them if there are
+    fewer (these are `guessed`).
     """
 
     strength: float = 1.0
@@ -39,8 +39,10 @@ class GeneratedScene(ABC):
     def __init__(self, source: Picture, base: Picture, windows: Windows, seed: int, chosen: Sequence[int] = ()):
         self._source, self._base, self._windows, self._seed = source, base, windows, seed
         said = named_colours(source.colours, source.coded, chosen)
-        self.bands = () if 0 in (self.strength, self.max_change) else said or source.coded[:3]
-        self.guessed = len(self.bands) == 3 and not said
+        limit = self.max_change
+        self._limit = np.floor(limit) if limit is not None and np.issubdtype(source.dtype, np.integer) else limit
+        self.bands = () if 0 in (self.strength, self._limit) else said or source.coded[:3]
+        self.guessed = bool(self.bands) and not said
         self._units = source.units(self.bands) if self.bands else None
         self._changes: dict[Window, np.ndarray] = {}
 
@@ -76,10 +78,8 @@ class GeneratedScene(ABC):
         channels = np.array(REPLICATION[len(before)])
         step = np.stack([change[channels == band].mean(0) for band in range(len(before))]).astype(np.float64)
         step *= self._units.scale * self.strength
-        limit = self.max_change
-        if limit is not None:
-            limit = np.floor(limit) if np.issubdtype(before.dtype, np.integer) else limit
-            step = step.clip(-limit, limit)
+        if self._limit is not None:
+            step = step.clip(-self._limit, self._limit)
         return protect_nodata(to_dtype(before + step, before.dtype), None, self._base.nodata)
 
     def _change(self, window: Window) -> np.ndarray:

@@ -30,6 +30,7 @@ class InterpolatedPicture:
         self._source, self.scene = picture.scene, self._grid.scene
         self.metadata = scale_metadata(picture.metadata, self._source.width / width, self._source.height / height)
         self.nodata, self.colours, self.coded = picture.nodata, picture.colours, picture.coded
+        self.dtype = picture.dtype
 
     def read(self, window: Window) -> tuple[np.ndarray, np.ndarray | None]:
         source = self._source

@@ -42,6 +42,7 @@ class Picture(ReadablePicture, Protocol):
     """
 
     scene: Window
+    dtype: str
     metadata: Metadata
     nodata: float | None
     colours: tuple[str, ...]
@@ -69,6 +70,7 @@ class DecodedPicture:
     def __init__(self, decoder: SceneDecoder, metadata: Metadata):
         self._decoder, self._radiometry = decoder, decoder.radiometry
         self.scene, self.metadata, self.nodata = decoder.grid.scene, metadata, decoder.nodata
+        self.dtype = self._radiometry.dtype
         self.colours = band_colours(metadata, self._radiometry.bands, self._radiometry.dtype)
         self.coded = self._radiometry.coded
 
@@ -91,6 +93,7 @@ class SourcePicture:
     def __init__(self, source: PixelSource):
         self._source, self._grid = source, Grid(source.width, source.height, PIECE, 1)
         self.scene, self.metadata, self.nodata = self._grid.scene, source.metadata, source.nodata
+        self.dtype = source.dtype
         self.colours = band_colours(source.metadata, source.count, source.dtype)
         self.coded = source.coded_bands
 

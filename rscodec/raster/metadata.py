@@ -24,6 +24,7 @@ from rasterio.errors import CRSError
 from rasterio.io import DatasetReader, DatasetWriter
 
 from rscodec.bitstreams.errors import InputError
+from rscodec.raster import marks
 from rscodec.raster.gdal import Listener
 from rscodec.raster.validity import native
 
@@ -79,7 +80,7 @@ def read_metadata(source: DatasetReader, bands: tuple[int, ...]) -> Metadata:
         "gcps_crs": crs_text(points_crs) if points else None,
         "rpcs": _read_rpcs(source),
         "nodata": None if nodata is None else repr(float(nodata)),
-        "tags": _read_tags(source),
+        "tags": marks.of_bands(_read_tags(source), [band - 1 for band in bands], source.count),
         "band_tags": band_tags if any(band_tags) else None,
         "descriptions": _unless_all(chosen["descriptions"], None),
         "units": _unless_all([unit or None for unit in chosen["units"]], None),
@@ -129,6 +130,7 @@ def select_bands(metadata: Metadata, bands: tuple[int, ...], count: int, dtype: 
     for key in (*PER_BAND, "band_tags"):
         if key in selected:
             selected[key] = [selected[key][band] for band in bands]
+    selected["tags"] = marks.of_bands(metadata.get("tags", {}), bands, count)
     colours = metadata.get("colorinterp") or default_colours(count, dtype)
     selected["colorinterp"] = _unless_default([colours[band] for band in bands], dtype)
     defaults: dict[str, object] = {"band_tags": {}, "descriptions": None, "units": None, "scales": 1.0, "offsets": 0.0}

@@ -13,10 +13,8 @@ from pathlib import Path
 
 from rscodec.bitstreams import StreamReader
 from rscodec.bitstreams.errors import InputError
+from rscodec.raster.marks import BEFORE, PREFIX
 from rscodec.raster.metadata import Metadata
-
-PREFIX = "synthetic"
-BEFORE = f"{PREFIX}_before"
 
 
 def marked(metadata: Metadata, bands: list[int], facts: dict[str, object]) -> Metadata:
@@ -24,7 +22,7 @@ def marked(metadata: Metadata, bands: list[int], facts: dict[str, object]) -> Me
     facts = {"bands": ",".join(map(str, bands))} | facts
     tags = {PREFIX: "yes"} | {f"{PREFIX}_{name}": str(fact) for name, fact in facts.items()}
     before = synthetic(metadata)
-    tags |= {name.replace(PREFIX, BEFORE, 1): value for name, value in before.items() if name != PREFIX}
+    tags |= {name.replace(PREFIX, PREFIX + BEFORE, 1): value for name, value in before.items() if name != PREFIX}
     namespaces = metadata.get("tags", {})
     others = {name: value for name, value in namespaces.get("", {}).items() if name not in before}
     return metadata | {"tags": namespaces | {"": others | tags}}
@@ -36,12 +34,12 @@ def synthetic(metadata: Metadata) -> dict[str, str]:
     return {name: value for name, value in tags.items() if name.startswith(PREFIX)} if tags.get(PREFIX) == "yes" else {}
 
 
-def refuse_synthetic(metadata: Metadata, name: str | Path) -> None:
+def refuse_synthetic(metadata: Metadata, name: str | Path, advice: str = "give the original") -> None:
     """Raise InputError if pixels are generated. Call it before measuring: generated pixels are no measurement."""
     tags = synthetic(metadata)
     if tags:
         made = f"bands {tags.get(f'{PREFIX}_bands', '?')} by {tags.get(f'{PREFIX}_model', 'some model')}"
-        raise InputError(f"{name} is generated ({made}), not measured: give the original, or `allow_synthetic=True`")
+        raise InputError(f"{name} is generated ({made}), not measured: {advice}")
 
 
 def raster_crc32(path: str | Path) -> str:

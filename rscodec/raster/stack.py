@@ -12,6 +12,7 @@ import numpy as np
 
 from rscodec.bitstreams.errors import InputError
 from rscodec.bitstreams.limits import MAX_BANDS
+from rscodec.raster import marks
 from rscodec.raster.metadata import PER_BAND, Metadata, alpha_bands, default_colours
 from rscodec.raster.reader import RasterReader
 from rscodec.raster.window import Window
@@ -24,8 +25,8 @@ PLACE = ("crs", "transform", "gcps", "gcps_crs", "rpcs", "nodata")  # metadata t
 class RasterStack:
     """Images of one grid and type as a PixelSource. A context manager.
 
-    Tags of the scene are those of the first image. A band without a description is named after its file. `nodata`
-    replaces the nodata value of the files.
+    Tags of the scene are those of the first image, and the marks of generated bands of all. A band without a
+    description is named after its file. `nodata` replaces the nodata value of the files.
     """
 
     def __init__(self, paths: Sequence[str | os.PathLike], nodata: float | None = None):
@@ -101,10 +102,11 @@ class RasterStack:
         """The metadata of all bands."""
         joined: dict[str, Any] = dict(self._readers[0].metadata)
         joined |= {key: [value for reader in self._readers for value in _of_bands(reader, key)] for key in KEYS}
+        joined["tags"] = marks.of_files([(reader.metadata.get("tags", {}), reader.count) for reader in self._readers])
         grey = joined["colorinterp"]  # "gray" is the colour of every image with one band
         joined["colorinterp"] = [*grey[:1], *("undefined" if name == "gray" else name for name in grey[1:])]
-        defaults = {key: [default] * self.count for key, default in DEFAULTS.items()}
-        defaults["colorinterp"] = default_colours(self.count, self.dtype)
+        defaults: dict[str, Any] = {key: [default] * self.count for key, default in DEFAULTS.items()}
+        defaults |= {"colorinterp": default_colours(self.count, self.dtype), "tags": {}}
         return cast(Metadata, {key: value for key, value in joined.items() if value != defaults.get(key)})
 
 

@@ -87,6 +87,13 @@ def test_colours_that_are_guessed_are_a_note(rscodec, api, args):
     assert (result.code, result.err) == (0, told)
 
 
+@pytest.mark.parametrize("guessed, bands", [((1,), "1"), ((1, 2), "1,2")])
+def test_data_that_are_no_picture_are_a_note(rscodec, api, guessed, bands):
+    api.results["upscale_file"] = dataclasses.replace(api.results["upscale_file"], guessed=guessed)
+    told = rscodec("upscale", "dem.tif", "-o", "b.tif", "--scale", "2", "--quiet").err
+    assert f"bands; {bands} used as a picture: the result means nothing for heights" in told
+
+
 def test_lost_tiles_are_named_and_not_a_success(rscodec, api):
     api.results["upscale_file"] = dataclasses.replace(api.results["upscale_file"], tiles_bad=[(0, 1, 0)])
     result = rscodec("upscale", "a.bin", "-o", "b.tif", "--scale", "2")

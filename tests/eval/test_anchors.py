@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -171,3 +172,18 @@ def test_ldm_rsic_is_trained_on_what_the_anchor_makes(rate):
     found, wanted = through_jpeg2000(pixels, rate), anchor.decode(stream, pixels.shape, "uint8")
     errors = [np.square(each.astype(float) - pixels).mean() for each in (found, wanted)]
     assert errors[0] == pytest.approx(errors[1], rel=0.05)
+
+
+def test_ffmpeg_decodes_its_input_and_encodes_its_output_on_one_thread(monkeypatch):
+    words: list[str] = []
+
+    def run(command: list[str], _data: bytes) -> bytes:
+        words.extend(command)
+        Path(command[-1]).write_bytes(b"stream")
+        return b""
+
+    monkeypatch.setattr(ffmpeg, "run", run)
+    monkeypatch.setattr(ffmpeg, "binary", lambda: "ffmpeg")
+    assert ffmpeg.encode(b"", 8, 8, "gray", ["-c:v", "libjxl"], "image2pipe") == b"stream"
+    before, after = words[: words.index("-i")], words[words.index("-i") :]
+    assert all(part[part.index("-threads") + 1] == "1" for part in (before, after))

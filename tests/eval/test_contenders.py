@@ -124,3 +124,19 @@ def test_what_an_anchor_decodes_is_enhanced_where_it_is_valid(scene, monkeypatch
 def test_an_enhancer_goes_with_what_it_takes(ours, monkeypatch):
     with pytest.raises(InputError, match="ldm enhances rasters, so not rscodec:vec"):
         enhanced(monkeypatch, "raster", ours, None)
+
+
+def test_a_codec_that_the_enhancer_was_not_measured_with_is_measured(ours, monkeypatch):
+    found = enhanced(monkeypatch, "stream", ours, lambda pixels, quality, seed: 5 / 255)
+    contenders.enhancer_for("ldm").codecs = ()
+    scene = Scene(synthesize((40, 50))[0])
+    data = found.encode(found.prepare(scene), 5)
+    assert np.array_equal(found.decode(data, scene), np.minimum(ours.decode(data, scene).astype(int) + 5, 255))
+
+
+def test_a_codec_of_one_rate_is_measured_once(tiny_weights, monkeypatch):
+    codec = contenders.codec_for_encoding("vec", tiny_weights)
+    monkeypatch.setattr(codec, "fixed_rate", True, raising=False)
+    monkeypatch.setattr(contenders, "codec_for_encoding", lambda name, weights: codec)
+    found = contender(f"rscodec:vec@{tiny_weights}")
+    assert len(found.parameters) == 1 and "-q" not in found.command

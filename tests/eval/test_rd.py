@@ -278,3 +278,17 @@ def test_a_public_data_set_needs_all_its_files(tmp_path, monkeypatch):
 def test_the_data_is_what_the_lists_say(name, real_data):
     real_data(name)
     assert datasets.dataset(name)
+
+
+def test_alpha_is_left_out_with_a_note(tmp_path):
+    pixels = np.random.default_rng(0).integers(40, 200, (4, 20, 30)).astype(np.uint8)
+    (tmp_path / "set").mkdir()
+    Scene(pixels, metadata={"colorinterp": ["red", "green", "blue", "alpha"]}).save(tmp_path / "set" / "rgba.tif")
+    Scene(pixels[:1], metadata={"colorinterp": ["alpha"]}).save(tmp_path / "set" / "only.tif")
+    images = datasets.images([str(tmp_path / "set")])
+    for bands in (None, (1, 2, 3, 4)):
+        found = rd.rd(images, ["offset"], ["other"], tmp_path / f"out {bands}", bands=bands)
+        assert {(row.image, row.bands) for row in found.rows} == {("set/rgba.tif", 3)}
+        assert found.summary["skipped"]["alpha of set/rgba.tif"] == "codecs are compared on the other bands"
+        assert found.summary["skipped"]["set/only.tif"] == "it has no band but alpha"
+    assert "alpha of set/rgba.tif" not in rd.rd(images, ["offset"], ["other"], tmp_path / "out").summary["skipped"]

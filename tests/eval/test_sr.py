@@ -193,6 +193,23 @@ def test_images_that_cannot_be_measured(tmp_path):
         sr.pair(Scene(np.zeros((3, 9, 3), np.uint8)), 4)
 
 
+def test_unfit_images_are_skipped_by_name(images, tmp_path):
+    pixels = Scene.load(images[0].path, (1, 2, 3)).pixels
+    Scene(pixels[:1]).save(tmp_path / "set" / "grey.tif")
+    Scene(pixels[:, :, :3]).save(tmp_path / "set" / "small.tif")
+    empty = pixels.copy()
+    empty[:, :9] = 0
+    Scene(empty, metadata={"nodata": "0.0"}).save(tmp_path / "set" / "nodata.tif")
+    result = sr.sr(datasets.images([str(tmp_path / "set")]), (2.0, 4.0), ("bicubic",), tmp_path / "out")
+    assert {row.image for row in result.rows} == set(result.images) == {image.name for image in images}
+    skipped = result.summary["skipped"]
+    assert "three bands of uint8, not 1" in skipped["set/grey.tif"]
+    assert "nothing left at a scale of 4" in skipped["set/small.tif"]
+    assert "invalid pixels" in skipped["set/nodata.tif"]
+    none = sr.sr(datasets.images([str(tmp_path / "set" / "grey.tif")]), (2.0,), ("bicubic",), tmp_path / "none")
+    assert not none.rows and sr_report.write_sr_report(none, tmp_path / "none", 1).exists()
+
+
 def test_the_command_offers_every_degradation():
     (option,) = (option for option in command.params if option.name == "degradation")
     assert tuple(option.type.choices) == sr.DEGRADATIONS

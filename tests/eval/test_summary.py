@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from rscodec.eval.plots import OURS, colours
+from rscodec.eval.plots import OURS, colours, write_scale_curves
 from rscodec.eval.summary import all_deltas, drawable, not_drawn
 
 KINDS = {
@@ -55,3 +55,15 @@ def test_what_is_enhanced_has_the_colour_of_what_it_enhances():
     ours = colours(["rscodec:s", "bpg", "rscodec:s:balance"])
     assert len(set(ours.values())) == 3 and {ours["rscodec:s"], ours["rscodec:s:balance"]} <= set(OURS)
     assert found["ldm-jpeg2000:jpeg2000"] == found["jpeg2000"] != found["bpg"]
+
+
+def test_a_model_without_a_value_leaves_the_axis_a_number_line(tmp_path):
+    def points(*psnrs: float | None) -> list[dict]:
+        return [
+            {"scale": scale, "images": 1, "psnr_db": psnr, "lpips": None, "niqe": None, "seconds": 1.0}
+            for scale, psnr in enumerate(psnrs, 1)
+        ]
+
+    sets = {"set": {"bicubic": points(None), "x": points(30.0, 40.0)}}
+    _, drawing = write_scale_curves({"sets": sets}, tmp_path)
+    assert "<!-- 32 -->" in drawing.read_text()  # a tick between the values

@@ -26,6 +26,7 @@ from rscodec.carbon.scores import Scores, score
 from rscodec.carbon.simulation.county import TEST, TRAIN
 from rscodec.networks.precision import fast
 from rscodec.raster.fill import fill_invalid
+from rscodec.raster.provenance import refuse_synthetic
 from rscodec.raster.scene import Scene
 from rscodec.training import checkpoint
 from rscodec.training.log import run_log
@@ -64,6 +65,7 @@ class Ground:
     @classmethod
     def load(cls, image: Path, target: Path, region: Path | None) -> Ground:
         scene, density = Scene.load(image), Scene.load(target / DENSITY).pixels[0]
+        refuse_synthetic(scene.metadata, image)
         refuse_alpha(scene.metadata, image)
         where = np.full(density.shape, TRAIN) if region is None else Scene.load(region).pixels[0]
         for name, found in ((target / DENSITY, density), (region, where)):

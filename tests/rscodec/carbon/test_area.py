@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from rasterio.warp import transform
 
+from rscodec.carbon import area
 from rscodec.carbon.area import pixel_areas
 from rscodec.carbon.grid import Grid
 
@@ -64,3 +67,14 @@ def test_the_antimeridian_is_no_border():
 def test_south_up_rasters_have_areas_too():
     up = pixel_areas(Grid("EPSG:4326", (1.0, 0, 0, 0, 1, -10), 2, 20))
     assert up == pytest.approx(pixel_areas(Grid("EPSG:4326", (1.0, 0, 0, 0, -1, 10), 2, 20))[::-1])
+
+
+def test_memory_is_that_of_some_rows(monkeypatch):
+    grid = Grid("EPSG:32633", (16.0, 1, 412_000, 2, -16.0, 5_318_000), 500, 600)
+    tracemalloc.start()
+    areas = pixel_areas(grid)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 60 * areas.size
+    monkeypatch.setattr(area, "POSITIONS", 10**6)
+    assert np.array_equal(pixel_areas(grid), areas)

@@ -15,6 +15,7 @@ from rscodec.carbon.density import density
 from rscodec.carbon.grid import Grid
 from rscodec.carbon.prepare import prepare, write
 from rscodec.carbon.simulation import county
+from rscodec.raster.provenance import marked
 from rscodec.raster.scene import Scene
 
 pytest.importorskip("pyogrio")
@@ -246,3 +247,11 @@ def test_what_is_written(place, tmp_path):
     assert read.metadata["units"] == ["Mg/ha"] and read.metadata["nodata"] == "nan"
     assert Grid.of(read.metadata, SIZE, SIZE, "it") == made.grid
     assert np.array_equal(Scene.load(tmp_path / "out" / "mask.tif").pixels[0], made.mask)
+
+
+@pytest.mark.parametrize("name", ["image", "heights"])
+def test_generated_rasters_are_refused(place, name):
+    path = getattr(place, name)
+    save(path, Scene.load(path).pixels, **marked({}, [1], {"model": "dreamer-1"}))
+    with pytest.raises(InputError, match=f"{name}.tif is generated .bands 1 by dreamer-1.*give the original"):
+        place.prepare((box(0, 0, SIZE, SIZE), 100.0))

@@ -101,7 +101,7 @@ def test_tags_say_what_it_takes_to_do_it_again(decode, files):
     }
 
 
-@pytest.mark.parametrize("nothing", [{"strength": 0}, {"max_change": 0}], ids=str)
+@pytest.mark.parametrize("nothing", [{"strength": 0}, {"max_change": 0}, {"max_change": 0.5}], ids=str)
 def test_without_a_change_it_is_the_plain_decode(decode, nothing):
     plain, enhanced = decode(), decode("known", **nothing)
     assert np.array_equal(plain.pixels, enhanced.pixels) and plain.metadata == enhanced.metadata

@@ -91,7 +91,8 @@ def test_read_in_pieces_every_window_is_computed_once(height, width):
     (None, 3, "uint8", (0, 1, 2), False),  # so says its format
     (None, 3, "uint16", (0, 1, 2), True),
     (None, 4, "uint8", (0, 1, 2), True),
-    (None, 2, "uint8", (0, 1), False),  # what could be a mistake?
+    (None, 2, "uint8", (0, 1), True),  # such as SAR
+    (None, 1, "float32", (0,), True),  # such as heights
     (["alpha", "gray", "undefined", "undefined"], 4, "uint8", (1, 2, 3), True),
     (["blue", "green", "red", "undefined"], 4, "uint8", (2, 1, 0), False),
     (["alpha"], 1, "uint8", (), False),

@@ -38,8 +38,11 @@ def test_marks_of_earlier_models_stay():
 
 def test_generated_pixels_are_refused_by_name():
     refuse_synthetic(MEASURED, "a.tif")
-    with pytest.raises(InputError, match="a.tif is generated .bands 2 by dreamer-1.*`allow_synthetic=True`"):
-        refuse_synthetic(marked(MEASURED, [2], {"model": "dreamer-1"}), "a.tif")
+    generated = marked(MEASURED, [2], {"model": "dreamer-1"})
+    with pytest.raises(InputError, match="a.tif is generated .bands 2 by dreamer-1.*: give the original$"):
+        refuse_synthetic(generated, "a.tif")
+    with pytest.raises(InputError, match="not measured: draw it$"):
+        refuse_synthetic(generated, "a.tif", "draw it")
 
 
 def test_a_checksum_needs_a_file(tmp_path):

@@ -39,8 +39,9 @@ def files(tmp_path_factory, make_scene, to_stream, flip):
 def upscale(files, tiny_weights, tmp_path):
     def run(name, scale=2.6, seed=None, model="model", **options) -> Scene:
         settings = UpscaleSettings(files / f"{model}.safetensors", scale, seed)
+        weights = tiny_weights if name.endswith(".bin") else None
         run.report = api.upscale_file(
-            files / name, tmp_path / "out.tif", settings, weights=tiny_weights, overwrite=True, **options
+            files / name, tmp_path / "out.tif", settings, weights=weights, overwrite=True, **options
         )
         return Scene.load(tmp_path / "out.tif")
 
@@ -219,3 +220,11 @@ def test_what_is_no_scene_is_bad_input(files, tmp_path):
     with pytest.raises(InputError, match="x.tif"):
         api.upscale_file(tmp_path / "x.tif", tmp_path / "y.tif", settings)
     assert not (tmp_path / "y.tif").exists()
+
+
+def test_weights_are_those_of_a_stream(files, tiny_weights, tmp_path):
+    settings = UpscaleSettings(files / "model.safetensors", 2)
+    with pytest.raises(InputError, match=r"`weights=.*` decode a stream, and .*a.tif is a raster: omit them"):
+        api.upscale_file(files / "a.tif", tmp_path / "out.tif", settings, weights=tiny_weights)
+    with pytest.raises(InputError, match="is a raster: omit them"):
+        api.load(files / "a.tif", weights=tiny_weights)

@@ -16,6 +16,7 @@ from rscodec.carbon.mapper import CarbonMapper
 from rscodec.carbon.simulation.county import NEITHER, TRAIN
 from rscodec.carbon.training import run as training
 from rscodec.carbon.training.run import CarbonPlan, Ground, train_model
+from rscodec.raster.provenance import marked
 from rscodec.raster.scene import Scene
 from rscodec.training import checkpoint
 
@@ -190,3 +191,11 @@ def test_ground_comes_from_files(ground, tmp_path):
     Scene(np.ones((1, 9, 9), np.uint8), metadata=place).save(tmp_path / "region.tif")
     with pytest.raises(InputError, match="does not have the pixels of"):
         Ground.load(tmp_path / "image.tif", tmp_path, tmp_path / "region.tif")
+
+
+def test_generated_imagery_trains_no_model(ground, tmp_path):
+    metadata = marked({}, [1, 2, 3], {"model": "dreamer-1"})
+    Scene(ground.imagery, metadata=metadata).save(tmp_path / "image.tif")
+    Scene(ground.density[None]).save(tmp_path / "density.tif")
+    with pytest.raises(InputError, match="image.tif is generated .bands 1,2,3 by dreamer-1.*give the original"):
+        Ground.load(tmp_path / "image.tif", tmp_path, None)
