@@ -9,7 +9,7 @@ import rscodec
 from rscodec.bitstreams.limits import QUALITY_MAX
 from rscodec.codec.coder import SYMBOL_LIMIT
 from rscodec.codec.portable import PortableCodec
-from rscodec.concurrency.executors import executor_for
+from rscodec.concurrency.executors import LocalExecutor
 from rscodec.models.weights import codec_for_encoding
 from rscodec.raster.pixel_source import SceneSource
 from rscodec.raster.scene import Scene
@@ -83,10 +83,10 @@ def test_a_cloud_that_is_the_extreme_of_no_band_keeps_its_value(largest, bands, 
 def test_the_report_and_workers_know_the_highest_quality(tmp_path):
     scene, _ = with_disc("uint16", 4, 9000)
     scene.save(tmp_path / "a.tif")
-    report = rscodec.encode_file(tmp_path / "a.tif", tmp_path / "a.bin", quality=8, model="s", tile=128)
+    options = {"quality": 8, "model": "s", "tile": 128}
+    report = rscodec.encode_file(tmp_path / "a.tif", tmp_path / "a.bin", **options)
     assert 5 < report.quality == report.highest < 7
-    with executor_for("local", 2) as executor:
-        rscodec.encode_file(tmp_path / "a.tif", tmp_path / "b.bin", quality=8, model="s", tile=128, executor=executor)
+    rscodec.encode_file(tmp_path / "a.tif", tmp_path / "b.bin", **options, executor=LocalExecutor())
     assert (tmp_path / "a.bin").read_bytes() == (tmp_path / "b.bin").read_bytes()
     bounded = rscodec.encode_file(tmp_path / "a.tif", tmp_path / "c.bin", quality=8, max_error=20, model="s")
     assert bounded.quality == bounded.highest == QUALITY_MAX
